@@ -1,1 +1,38 @@
-export {}
+/** The public face: puts the layers together on this machine's file system, clock and processes. */
+import { type Logs, openLogsOn } from './maintenance/logs.js'
+import { Maintainer } from './maintenance/maintainer.js'
+import { openStoreOn } from './store/open.js'
+import type { StoreOptions } from './store/options.js'
+import type { Store } from './store/store.js'
+import { thisMachine } from './store/system.js'
+
+/** Opens a store, or makes it. In one process, all who open the same store share it. */
+export function openStore(options?: StoreOptions): Promise<Store> {
+  return openStoreOn(thisMachine(), (engine) => new Maintainer(engine), options)
+}
+
+/** The original system's functions on the logs of a directory. @default dir '.data' */
+export function openLogs(options?: { dir?: string }): Logs {
+  return openLogsOn(thisMachine(), openStore, options)
+}
+
+export { FlatlogError, type FlatlogErrorCode } from './base/errors.js'
+export type { Durability } from './log/commit-queue.js'
+export type { LogEntry } from './maintenance/log-entries.js'
+export type { CompactedLog, Logs } from './maintenance/logs.js'
+export { CompactionScheduler, type SchedulerOptions } from './maintenance/scheduler.js'
+export type { WriteOptions } from './store/arguments.js'
+export type { Change, ChangeOperation, Unsubscribe } from './store/events.js'
+export type { Progress, StoreOptions } from './store/options.js'
+export type { Damage, Recovery, RecoverySource } from './store/recovery.js'
+export type {
+  BatchOperation,
+  Health,
+  ListOptions,
+  Meta,
+  Stats,
+  Store,
+  TextOptions,
+  Verification,
+} from './store/store.js'
+export type { UpdateOptions } from './store/updates.js'

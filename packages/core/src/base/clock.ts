@@ -1,0 +1,44 @@
+/**
+ * Time, timers and turns of the event loop are passed in, so that tests move the clock instead of waiting for it and
+ * a simulated disk decides when things happen.
+ */
+export interface Clock {
+  /** Unix time in ms: what expiry and timestamps are made of. It may jump, also backwards. */
+  now(): number
+  /** Milliseconds that only grow: for measuring how long something took. */
+  monotonicMs(): number
+  /** Calls back once after `delayMs`. The timer never keeps the process alive. */
+  setTimer(callback: () => void, delayMs: number): Timer
+  /** Calls back when the current turn has run dry, promise reactions included: what a turn gathered is then complete. */
+  afterTurn(callback: () => void): void
+  /** Resolves after pending input and output had their chance: what long work does between its slices. */
+  yieldToOthers(): Promise<void>
+}
+
+export interface Timer {
+  cancel(): void
+}
+
+/** Longer delays make `setTimeout` fire at once. */
+const MAX_TIMEOUT_MS = 2_147_483_647
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  setTimer(callback, delayMs) {
+    const timeout = setTimeout(callback, Math.min(Math.max(0, delayMs), MAX_TIMEOUT_MS))
+    timeout.unref()
+    return { cancel: () => clearTimeout(timeout) }
+  },
+  // A tick queued from inside a promise reaction runs after all reactions that are ready, so writers that were
+  // waiting for the same acknowledgement meet again in the next write.
+  afterTurn: (callback) => process.nextTick(callback),
+  yieldToOthers: () => new Promise((resolve) => setImmediate(resolve)),
+}
+
+/** Waits without keeping a reference to anything but the timer. */
+export function sleep(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.setTimer(resolve, delayMs)
+  })
+}

@@ -1,0 +1,95 @@
+import type { FileSystem } from './file-system.js'
+import { createWholeFile, readWholeFile, removeIfThere } from './whole-file.js'
+
+/** What stands in `NAME.lock`: who writes to the store now, and how others can tell whether that still holds. */
+export interface LockRecord {
+  pid: number
+  /** 0 is the main thread. */
+  thread: number
+  /** When the process started, in the system's own words; null where it does not say. */
+  start: string | null
+  /** Changes with every boot of the machine. */
+  bootId: string | null
+  /** A number of a process means something only inside its namespace (a container has its own). */
+  pidNamespace: string | null
+  host: string
+  token: string
+  /** ISO 8601. */
+  since: string
+  /** Where the owner listens: a file name beside the lock file, or an absolute path; null where it could not. */
+  socket: string | null
+  /** Set when the owner met a failure after which the log's last bytes are not to be trusted. */
+  failed?: string
+}
+
+const MAX_LOCK_BYTES = 64 * 1024
+
+function isLockRecord(value: unknown): value is LockRecord {
+  const record = value as Partial<LockRecord> | null
+  return typeof record?.pid === 'number' && typeof record.token === 'string' && /^[0-9a-f]{16,64}$/.test(record.token)
+}
+
+/** Undefined: there is no such file. Null: there is one, but it names nobody (empty after a power cut, or damaged). */
+export function readLockFile(fileSystem: FileSystem, path: string): LockRecord | null | undefined {
+  let bytes: Buffer
+  try {
+    bytes = readWholeFile(fileSystem, path, MAX_LOCK_BYTES)
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return undefined
+    if ((error as { code?: string }).code === 'FLATLOG_TOO_LARGE') return null
+    throw error
+  }
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8'))
+    return isLockRecord(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
+function lockBytes(record: LockRecord): Buffer {
+  return Buffer.from(`${JSON.stringify(record)}\n`)
+}
+
+/**
+ * Makes the lock file, whole from its first moment, or returns false because somebody else has it.
+ * The bytes are written under a name of their own and linked: a name made by `open` would be seen empty for a moment.
+ * Nothing is synced: after a power cut the boot id tells that the owner is gone.
+ */
+export function createLockFile(fileSystem: FileSystem, path: string, record: LockRecord): boolean {
+  const own = writeOwnFile(fileSystem, path, record)
+  try {
+    fileSystem.link(own, path)
+    return true
+  } catch (error) {
+    const { code } = error as { code?: string }
+    if (code === 'EEXIST') return false
+    // A file system without hard links (exFAT, some shares): the second-best way, whole after a moment.
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP' && code !== 'ENOSYS') throw error
+    return createExclusively(fileSystem, path, record)
+  } finally {
+    removeIfThere(fileSystem, own)
+  }
+}
+
+/** Puts another record in the place of the one that stands there: the last step of a succession, and the failure note. */
+export function replaceLockFile(fileSystem: FileSystem, path: string, record: LockRecord): void {
+  fileSystem.rename(writeOwnFile(fileSystem, path, record), path)
+}
+
+function writeOwnFile(fileSystem: FileSystem, path: string, record: LockRecord): string {
+  const own = `${path}.${record.token}`
+  removeIfThere(fileSystem, own)
+  createWholeFile(fileSystem, own, lockBytes(record))
+  return own
+}
+
+function createExclusively(fileSystem: FileSystem, path: string, record: LockRecord): boolean {
+  try {
+    createWholeFile(fileSystem, path, lockBytes(record))
+    return true
+  } catch (error) {
+    if ((error as { code?: string }).code === 'EEXIST') return false
+    throw error
+  }
+}

@@ -1,0 +1,207 @@
+import { dirname, isAbsolute, join } from 'node:path'
+import { type Clock, sleep } from '../base/clock.js'
+import { FlatlogError, ioError } from '../base/errors.js'
+import type { FileSystem } from './file-system.js'
+import type { LockEnvironment } from './lock-environment.js'
+import { createLockFile, type LockRecord, readLockFile, replaceLockFile } from './lock-file.js'
+import { removeIfThere } from './whole-file.js'
+
+/**
+ * One owner of a log at a time. There is no heartbeat: it would wear flash memory, and it lies (a stopped process does
+ * not beat and still writes when it goes on). The owner listens on a socket instead; the system itself closes that when
+ * the owner ends in whatever way, and keeps it open while the owner is merely stopped.
+ */
+export interface Lock {
+  /** What the owner before us noted about a failure, if it left the lock behind in that state. */
+  readonly inheritedFailure: string | undefined
+  /** False when somebody took the lock over by force. */
+  stillOurs(): boolean
+  /** Leaves word for whoever opens next that the log's last bytes may not be on disk. */
+  noteFailure(what: string): void
+  /** What was noted has been dealt with. */
+  clearFailure(): void
+  /** Idempotent. A lock with a noted failure stays where it is, as a stale one, so that the note is found. */
+  release(): void
+}
+
+export interface LockOptions {
+  waitMs: number
+  takeOver: boolean
+}
+
+const POLL_MS = 25
+/** How long an unreadable lock file is given to become readable, where files cannot be linked whole into place. */
+const UNREADABLE_GRACE_MS = 200
+
+export async function acquireLock(
+  fileSystem: FileSystem,
+  environment: LockEnvironment,
+  clock: Clock,
+  lockPath: string,
+  options: LockOptions,
+): Promise<Lock> {
+  const token = environment.newToken()
+  const listener = await environment.listen(lockPath, token)
+  const own: LockRecord = {
+    pid: environment.pid,
+    thread: environment.thread,
+    start: environment.processStart(environment.pid) ?? null,
+    bootId: environment.bootId,
+    pidNamespace: environment.pidNamespace,
+    host: environment.host,
+    token,
+    since: new Date(clock.now()).toISOString(),
+    socket: listener.address,
+  }
+  const attempt = new Attempt(fileSystem, environment, lockPath, own)
+  const start = clock.monotonicMs()
+  try {
+    for (;;) {
+      const holder = readLockFile(fileSystem, lockPath)
+      const waitedMs = clock.monotonicMs() - start
+      if (holder === undefined) {
+        if (createLockFile(fileSystem, lockPath, own)) return held(fileSystem, lockPath, own, undefined, listener)
+      } else if (options.takeOver || (await attempt.isStale(holder, waitedMs))) {
+        if (await attempt.succeed(holder, waitedMs)) {
+          return held(fileSystem, lockPath, own, holder?.failed, listener)
+        }
+      }
+      if (waitedMs >= Math.max(options.waitMs, holder === null ? UNREADABLE_GRACE_MS : 0)) {
+        throw lockedError(lockPath, holder, options.waitMs)
+      }
+      await sleep(clock, POLL_MS)
+    }
+  } catch (error) {
+    listener.close()
+    throw ioError('take the lock', lockPath, error)
+  }
+}
+
+class Attempt {
+  constructor(
+    private readonly fileSystem: FileSystem,
+    private readonly environment: LockEnvironment,
+    private readonly lockPath: string,
+    private readonly own: LockRecord,
+  ) {}
+
+  /** The rules in their order; whoever cannot be shown to be gone is there. */
+  async isStale(holder: LockRecord | null, waitedMs: number): Promise<boolean> {
+    if (holder === null) return waitedMs >= UNREADABLE_GRACE_MS
+    const { environment } = this
+    const probe = holder.socket === null ? 'unknown' : await environment.probe(this.lockPath, holder.socket)
+    if (probe === 'answers') return false
+
+    const bootsKnown = holder.bootId !== null && environment.bootId !== null
+    const sameBoot = bootsKnown ? holder.bootId === environment.bootId : holder.host === environment.host
+    if (!sameBoot) return bootsKnown && this.fileSystem.isLocal(dirname(this.lockPath))
+
+    const sameNamespace = holder.pidNamespace === environment.pidNamespace
+    if (sameNamespace) {
+      const start = environment.processStart(holder.pid)
+      if (start === undefined) return true
+      if (start !== null && holder.start !== null && start !== holder.start) return true
+    }
+    // A socket in the temporary directory of another container is out of our sight, so its silence says nothing.
+    const inSight = sameNamespace || (holder.socket !== null && !isAbsolute(holder.socket))
+    return probe === 'refuses' && inSight
+  }
+
+  /**
+   * Of all who found the owner gone, one becomes the next: whoever makes the file `NAME.lock.after-TOKEN`. It could
+   * die there too, so its file says who it is, and it is succeeded by the same rule.
+   */
+  async succeed(holder: LockRecord | null, waitedMs: number): Promise<boolean> {
+    const { fileSystem, lockPath, own } = this
+    const claims: string[] = []
+    const dead: (LockRecord | null)[] = []
+    let predecessor = holder
+    for (;;) {
+      dead.push(predecessor)
+      const claim = `${lockPath}.after-${predecessor?.token ?? 'unreadable'}`
+      // Two unreadable claims behind each other name nobody who could be asked: the way is cleared for all.
+      if (claims.includes(claim)) removeIfThere(fileSystem, claim)
+      claims.push(claim)
+      if (createLockFile(fileSystem, claim, own)) break
+      const rival = readLockFile(fileSystem, claim)
+      if (rival === undefined || !(await this.isStale(rival, waitedMs))) return false
+      predecessor = rival
+    }
+    // Another may have taken the lock over and removed its claim since we read the lock: then the claim is void.
+    const current = readLockFile(fileSystem, lockPath)
+    if (current === undefined || current?.token !== holder?.token) {
+      removeIfThere(fileSystem, claims.at(-1) as string)
+      return false
+    }
+    replaceLockFile(fileSystem, lockPath, own)
+    for (const claim of claims) removeIfThere(fileSystem, claim)
+    for (const record of dead) this.#removeSocketOf(record)
+    return true
+  }
+
+  #removeSocketOf(record: LockRecord | null): void {
+    const { socket } = record ?? {}
+    // Only a name beside the lock file, as it is written there: nothing in a damaged lock file points elsewhere.
+    if (!socket || isAbsolute(socket) || socket.includes('/') || !socket.endsWith('.sock')) return
+    try {
+      removeIfThere(this.fileSystem, join(dirname(this.lockPath), socket))
+    } catch {
+      // A leftover socket refuses connections and harms nobody.
+    }
+  }
+}
+
+function held(
+  fileSystem: FileSystem,
+  lockPath: string,
+  own: LockRecord,
+  inheritedFailure: string | undefined,
+  listener: { close(): void },
+): Lock {
+  let failed: string | undefined
+  let released = false
+  const stillOurs = () => readLockFile(fileSystem, lockPath)?.token === own.token
+  const write = () => {
+    const { failed: _, ...record } = own
+    if (stillOurs()) replaceLockFile(fileSystem, lockPath, failed === undefined ? record : { ...record, failed })
+  }
+  // Until the failure that we inherited is dealt with, a crash of ours must hand the note on.
+  if (inheritedFailure !== undefined) {
+    failed = inheritedFailure
+    write()
+  }
+  return {
+    inheritedFailure,
+    stillOurs,
+    noteFailure(what) {
+      failed = what
+      write()
+    },
+    clearFailure() {
+      if (failed === undefined) return
+      failed = undefined
+      write()
+    },
+    release() {
+      if (released) return
+      released = true
+      try {
+        if (failed === undefined && stillOurs()) fileSystem.remove(lockPath)
+      } finally {
+        listener.close()
+      }
+    },
+  }
+}
+
+function lockedError(lockPath: string, holder: LockRecord | null | undefined, waitMs: number): FlatlogError {
+  const who = holder
+    ? `process ${holder.pid}${holder.thread ? ` (worker thread ${holder.thread})` : ''} on ${holder.host} since ${holder.since}`
+    : 'another process'
+  return new FlatlogError(
+    'FLATLOG_LOCKED',
+    `${lockPath} is held by ${who}; waited ${waitMs} ms. What to do: close the store there, open it here with readOnly: true, ` +
+      'wait longer with lockWaitMs, or, if that process is certainly gone, open once with takeOver: true.',
+    { path: lockPath },
+  )
+}

@@ -1,0 +1,78 @@
+import { FlatlogError, ioError } from '../base/errors.js'
+import type { FileSystem, OpenFile } from './file-system.js'
+
+/** Small files that are read or written as a whole: the mark, the lock, what is set aside. */
+
+export function readWholeFile(fileSystem: FileSystem, path: string, maxBytes: number): Buffer {
+  const file = fileSystem.open(path, 'read')
+  try {
+    const { sizeBytes } = file.status()
+    if (sizeBytes > maxBytes) {
+      throw new FlatlogError('FLATLOG_TOO_LARGE', `${path} has ${sizeBytes} bytes; at most ${maxBytes} are read.`, {
+        path,
+      })
+    }
+    const bytes = Buffer.alloc(sizeBytes)
+    return bytes.subarray(0, file.read(bytes, 0))
+  } finally {
+    file.close()
+  }
+}
+
+/** Writes all or throws: a short write is how a full disk shows, and is no success. */
+export function writeFully(file: OpenFile, bytes: Uint8Array, position: number): void {
+  const written = file.write(bytes, position)
+  if (written !== bytes.length) {
+    const cause = Object.assign(new Error(`${written} of ${bytes.length} bytes were written`), { code: 'ENOSPC' })
+    throw ioError('write', file.path, cause, position)
+  }
+}
+
+/** A new file with these bytes, in the page cache: what need not outlive a power cut. */
+export function createWholeFile(fileSystem: FileSystem, path: string, bytes: Uint8Array): void {
+  const file = fileSystem.open(path, 'create')
+  try {
+    writeFully(file, bytes, 0)
+  } finally {
+    file.close()
+  }
+}
+
+export function removeIfThere(fileSystem: FileSystem, path: string): void {
+  if (fileSystem.status(path)) fileSystem.remove(path)
+}
+
+/**
+ * Replaces a file in one step: at every moment its name stands for the whole old bytes or the whole new ones.
+ * The order is what makes it hold through a power cut: bytes, their sync, the rename, the directory's sync.
+ */
+export async function replaceWholeFile(
+  fileSystem: FileSystem,
+  directory: string,
+  path: string,
+  temporaryPath: string,
+  write: (file: OpenFile) => void | Promise<void>,
+): Promise<void> {
+  removeIfThere(fileSystem, temporaryPath)
+  const file = fileSystem.open(temporaryPath, 'create')
+  try {
+    await write(file)
+    await file.sync()
+  } catch (error) {
+    file.close()
+    removeIfThere(fileSystem, temporaryPath)
+    throw error
+  }
+  // Windows refuses to rename an open file.
+  file.close()
+  fileSystem.rename(temporaryPath, path)
+  await fileSystem.syncDirectory(directory)
+}
+
+/** The first of `path`, `path.2`, `path.3`, … that is free: nothing that was kept is ever overwritten. */
+export function freePath(fileSystem: FileSystem, path: string): string {
+  for (let number = 1; ; number++) {
+    const candidate = number === 1 ? path : `${path}.${number}`
+    if (!fileSystem.status(candidate)) return candidate
+  }
+}

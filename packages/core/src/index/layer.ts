@@ -1,0 +1,100 @@
+import { ClearedPrefixes } from './cleared-prefixes.js'
+import type { IndexedValue, Undo } from './key-index.js'
+import { SortedKeys } from './sorted-keys.js'
+
+/** A key that was deleted: it hides the key in the layers below. */
+export const TOMBSTONE = Symbol('tombstone')
+export type LayerValue = IndexedValue | typeof TOMBSTONE
+
+/** One layer of the index. Nothing in it is removed, only superseded: a removed tombstone would bring its key back. */
+export class Layer {
+  #values = new Map<string, LayerValue>()
+  #sorted = new SortedKeys()
+  readonly cleared = new ClearedPrefixes()
+
+  get keyCount(): number {
+    return this.#values.size
+  }
+
+  get(key: string): LayerValue | undefined {
+    return this.#values.get(key)
+  }
+
+  put(key: string, value: LayerValue): Undo {
+    const before = this.#values.get(key)
+    this.#values.set(key, value)
+    if (before !== undefined) return () => void this.#values.set(key, before)
+    this.#sorted.add(key)
+    return () => this.drop(key)
+  }
+
+  /**
+   * As if the key had never been named here: for an operation that is taken back, and in the lowest layer, where
+   * there is nothing to hide.
+   */
+  drop(key: string): void {
+    if (this.#values.delete(key)) this.#sorted.remove(key)
+  }
+
+  /** Clears the keys of this layer and hides those below. */
+  clear(prefix: string): Undo {
+    const isNew = this.cleared.add(prefix)
+    const undoPrefix = () => {
+      if (isNew) this.cleared.remove(prefix)
+    }
+    if (prefix === '') {
+      const [values, sorted] = [this.#values, this.#sorted]
+      this.#values = new Map()
+      this.#sorted = new SortedKeys()
+      return () => {
+        this.#values = values
+        this.#sorted = sorted
+        undoPrefix()
+      }
+    }
+    const before: [string, LayerValue][] = []
+    for (const key of this.keysFrom(prefix)) {
+      if (!key.startsWith(prefix)) break
+      before.push([key, this.#values.get(key) as LayerValue])
+      this.#values.set(key, TOMBSTONE)
+    }
+    return () => {
+      for (const [key, value] of before) this.#values.set(key, value)
+      undoPrefix()
+    }
+  }
+
+  /** The keys that this layer names, in order, tombstones included. */
+  keysFrom(from: string): Generator<string> {
+    return this.#sorted.from(from)
+  }
+
+  /** Takes over what a newer layer says. */
+  absorb(newer: Layer): void {
+    for (const prefix of newer.cleared) this.clear(prefix)
+    for (const [key, value] of newer.#values) this.put(key, value)
+  }
+
+  /** The same where this is the lowest layer: what is deleted has nothing to hide and goes for good. */
+  absorbAsLowest(newer: Layer): void {
+    for (const prefix of newer.cleared) this.#dropAll(prefix)
+    for (const [key, value] of newer.#values) {
+      if (value === TOMBSTONE) this.drop(key)
+      else this.put(key, value)
+    }
+  }
+
+  #dropAll(prefix: string): void {
+    if (prefix === '') {
+      this.#values = new Map()
+      this.#sorted = new SortedKeys()
+      return
+    }
+    const keys: string[] = []
+    for (const key of this.keysFrom(prefix)) {
+      if (!key.startsWith(prefix)) break
+      keys.push(key)
+    }
+    for (const key of keys) this.drop(key)
+  }
+}

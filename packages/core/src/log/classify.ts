@@ -1,0 +1,155 @@
+import { MAX_TAIL_REPAIR_BYTES } from '../base/limits.js'
+import type { SurveyLine, SurveyRecord } from './tail-reader.js'
+
+/**
+ * Tells a torn tail from damage.
+ *
+ * A crash tears only what no returned sync had covered, and W is the highest record that is known to have been covered
+ * (the largest `synced` in any whole line, or the mark). So what is bad or missing up to W is damage: its neighbours
+ * on both sides were acknowledged and are kept. The first bad record above W ends the log: it and all behind it was
+ * under way when the power went, and is the torn tail.
+ */
+export interface Verdict {
+  /** The records that count, by seq, each once. */
+  readonly kept: readonly SurveyRecord[]
+  /** Where the torn tail starts; undefined if there is none. */
+  readonly cut: { readonly offset: number; readonly line: number } | undefined
+  /** Lines that are set aside: bad ones, second ones of a seq. */
+  readonly damaged: readonly DamagedLine[]
+  /** Runs of records that were on disk and are not there any more. */
+  readonly missing: readonly MissingRun[]
+  /** The last record that there is or was. */
+  readonly lastSeq: number
+  /** A line moved or doubled, or anything else by which the file is no longer what was written. */
+  readonly isDamaged: boolean
+}
+
+export interface DamagedLine {
+  readonly line: SurveyLine
+  readonly why: 'bad' | 'doubled' | 'conflict'
+}
+
+export interface MissingRun {
+  readonly from: number
+  readonly to: number
+  /** The bad lines that stand where these records stood. */
+  readonly lines: readonly SurveyLine[]
+  /** Where in the file the run would be. */
+  readonly offset: number
+  readonly number: number
+}
+
+export interface ClassifyInput {
+  readonly survey: readonly SurveyLine[]
+  /** The record that the checkpoint covers. */
+  readonly afterSeq: number
+  /** W, as far as the mark knows it; the lines add what they know. */
+  readonly markSeq: number
+  readonly sizeBytes: number
+  readonly maxTailRepairBytes?: number
+}
+
+export function classify(input: ClassifyInput): Verdict {
+  let synced = input.markSeq
+  for (const line of input.survey) if (line.kind === 'record') synced = Math.max(synced, line.synced)
+  const verdict = classifyAbove(input, synced)
+  const limit = input.maxTailRepairBytes ?? MAX_TAIL_REPAIR_BYTES
+  // So much is not lost in one crash: then it is damage, and what can be read behind it is kept.
+  if (verdict.cut && input.sizeBytes - verdict.cut.offset > limit) {
+    return classifyAbove(input, Number.POSITIVE_INFINITY)
+  }
+  return verdict
+}
+
+function classifyAbove({ survey, afterSeq, markSeq, sizeBytes }: ClassifyInput, synced: number): Verdict {
+  const damaged: DamagedLine[] = []
+  const places = new Map<SurveyLine, number>()
+  const records = new Map<number, SurveyRecord>()
+  let highest = afterSeq
+  let moved = false
+  for (const line of survey) {
+    if (line.kind === 'bad') {
+      places.set(line, highest + 1)
+      continue
+    }
+    const first = records.get(line.seq)
+    if (first) damaged.push({ line, why: first.crc === line.crc ? 'doubled' : 'conflict' })
+    else if (line.seq <= afterSeq) damaged.push({ line, why: 'doubled' })
+    else records.set(line.seq, line)
+    if (line.seq < highest) moved = true
+    highest = Math.max(highest, line.seq)
+  }
+
+  const present = [...records.values()].sort((a, b) => a.seq - b.seq)
+  const cut = endOfLog(survey, places, present, afterSeq, synced)
+  const isKept = (line: SurveyLine) => !cut || line.offset < cut.offset
+  const kept = present.filter((line) => isKept(line) || line.seq <= synced)
+  const lastKept = kept.at(-1)?.seq ?? afterSeq
+  const lastSeq = Math.max(lastKept, Number.isFinite(synced) ? synced : markSeq)
+  // A record that is whole but for its newline would have the next one glued to it.
+  const unended = kept.some((line) => !line.ended)
+  for (const line of survey) if (line.kind === 'bad' && isKept(line)) damaged.push({ line, why: 'bad' })
+  const setAside = damaged.filter(({ line }) => isKept(line))
+  const missing = missingRuns(kept, afterSeq, lastSeq, places, isKept, survey, sizeBytes)
+  return {
+    kept,
+    cut: cut && { offset: cut.offset, line: cut.number },
+    damaged: setAside,
+    missing,
+    lastSeq,
+    isDamaged: setAside.length > 0 || missing.length > 0 || moved || unended,
+  }
+}
+
+/** The first line that is bad above W, that stands behind a gap above W, or that lacks its newline above W. */
+function endOfLog(
+  survey: readonly SurveyLine[],
+  places: ReadonlyMap<SurveyLine, number>,
+  present: readonly SurveyRecord[],
+  afterSeq: number,
+  synced: number,
+): SurveyLine | undefined {
+  let expected = afterSeq + 1
+  for (const record of present) {
+    if (record.seq > expected && record.seq - 1 > synced) break
+    expected = record.seq + 1
+  }
+  // `expected` is now behind the last record that is there without a gap above W.
+  return survey.find((line) => {
+    if (line.kind === 'bad') return (places.get(line) as number) > synced
+    return line.seq > synced && (line.seq > expected || !line.ended)
+  })
+}
+
+function missingRuns(
+  kept: readonly SurveyRecord[],
+  afterSeq: number,
+  lastSeq: number,
+  places: ReadonlyMap<SurveyLine, number>,
+  isKept: (line: SurveyLine) => boolean,
+  survey: readonly SurveyLine[],
+  sizeBytes: number,
+): MissingRun[] {
+  const runs: MissingRun[] = []
+  const lastLine = survey.at(-1)
+  const add = (from: number, to: number, next: SurveyLine | undefined) => {
+    const lines = [...places]
+      .filter(([line, place]) => isKept(line) && place >= from && place <= to)
+      .map(([line]) => line)
+    const at = lines[0] ?? next
+    runs.push({
+      from,
+      to,
+      lines,
+      offset: at?.offset ?? sizeBytes,
+      number: at?.number ?? (lastLine ? lastLine.number + 1 : 1),
+    })
+  }
+  let expected = afterSeq + 1
+  for (const record of kept) {
+    if (record.seq > expected) add(expected, record.seq - 1, record)
+    expected = record.seq + 1
+  }
+  if (expected <= lastSeq) add(expected, lastSeq, undefined)
+  return runs
+}

@@ -1,0 +1,239 @@
+import type { Clock, Timer } from '../base/clock.js'
+import type { FlatlogError } from '../base/errors.js'
+import { MAX_WRITE_BYTES } from '../base/limits.js'
+import { encodeRecord } from '../record/encode.js'
+import type { Operation } from '../record/record.js'
+import { failedError, type LogWriter, noSpaceError } from './log-writer.js'
+
+/**
+ * Group commit (DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984): what the current
+ * turn of the event loop has to write goes out in one write, all writers that wait now share one sync, and the next
+ * group gathers behind it.
+ */
+export type Durability = 'always' | 'interval' | 'os'
+
+/** A record on its way to the log. */
+export interface PendingRecord {
+  readonly seq: number
+  readonly timestamp: string
+  readonly operation: Operation
+  /** The line's text from `"op"` on. */
+  readonly encoded: string
+  /** Takes the record's effect in memory back. */
+  readonly undo: () => void
+  /** Set when the line is made. */
+  crc?: string
+}
+
+interface Batch {
+  readonly records: PendingRecord[]
+  length: number
+  /** Where the batch ends in the file, once it is written. */
+  endOffset?: number
+  readonly done: Promise<void>
+  resolve(): void
+  reject(error: FlatlogError): void
+}
+
+export interface CommitEvents {
+  /** The records are as durable as was asked for, and their waiters are about to hear it. */
+  acknowledged(records: readonly PendingRecord[]): void
+  /** Writing has failed for good; the waiters have been told. */
+  failed(error: FlatlogError): void
+  /** The records were taken back; the next one gets the first of their numbers. */
+  undone(firstSeq: number): void
+}
+
+export class CommitQueue {
+  #waiting: Batch[] = []
+  #inFlight: Batch | undefined
+  #turnScheduled = false
+  #held = false
+  #failure: FlatlogError | undefined
+  #timer: Timer | undefined
+  #idle: (() => void)[] = []
+  writes = 0
+
+  constructor(
+    private readonly writer: LogWriter,
+    private readonly clock: Clock,
+    private readonly durability: Durability,
+    private readonly syncIntervalMs: number,
+    private readonly events: CommitEvents,
+  ) {}
+
+  get failure(): FlatlogError | undefined {
+    return this.#failure
+  }
+
+  /** The promise is that of the batch which contains the record, shared by all that wait for it. */
+  add(record: PendingRecord): Promise<void> {
+    const batch = this.#gathering(record.encoded.length)
+    batch.records.push(record)
+    batch.length += record.encoded.length
+    this.#schedule()
+    return batch.done
+  }
+
+  #gathering(length: number): Batch {
+    const last = this.#waiting.at(-1)
+    if (last && last.length + length <= MAX_WRITE_BYTES) return last
+    const batch = newBatch()
+    this.#waiting.push(batch)
+    return batch
+  }
+
+  /**
+   * Draws a line behind all that is queued now. Resolves when that is acknowledged, with the place in the file where
+   * it ends; records that come later stand behind that place.
+   */
+  async seal(): Promise<number> {
+    const last = this.#waiting.findLast((each) => each.records.length > 0) ?? this.#inFlight
+    if (last && last !== this.#inFlight) this.#waiting.push(newBatch())
+    await last?.done
+    return last?.endOffset ?? this.writer.offset
+  }
+
+  /** Everything that was added before is on disk when this resolves, whatever the durability. */
+  async flush(): Promise<void> {
+    const batch = this.#waiting.findLast((each) => each.records.length > 0) ?? this.#inFlight
+    await batch?.done
+    if (this.#failure) throw this.#failure
+    await this.#sync()
+  }
+
+  /** Nothing is written and nothing acknowledged until `release`; records go on gathering. */
+  async hold(): Promise<void> {
+    this.#held = true
+    if (this.#inFlight) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  release(): void {
+    this.#held = false
+    this.#schedule()
+  }
+
+  /** Drops the background sync; what was not flushed before stays to the system. */
+  stop(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+
+  #schedule(): void {
+    if (this.#turnScheduled || this.#held || this.#inFlight || this.#waiting.length === 0) return
+    this.#turnScheduled = true
+    this.clock.afterTurn(() => {
+      this.#turnScheduled = false
+      this.#commit()
+    })
+  }
+
+  #commit(): void {
+    while (!this.#held && !this.#inFlight && !this.#failure) {
+      const batch = this.#waiting.shift()
+      if (!batch) return
+      if (batch.records.length === 0) batch.resolve()
+      else if (!this.#write(batch)) return
+      else if (this.durability === 'always') this.#acknowledgeWhenSynced(batch)
+      else this.#acknowledge(batch)
+    }
+  }
+
+  #write(batch: Batch): boolean {
+    const { writer } = this
+    const told = writer.syncedToTell
+    let lines = ''
+    for (const record of batch.records) {
+      const line = encodeRecord(record.timestamp, record.seq, lines === '' ? told : undefined, record.encoded)
+      record.crc = line.slice(-10, -2)
+      lines += `${line}\n`
+    }
+    this.writes++
+    const fault = writer.append(lines, (batch.records.at(-1) as PendingRecord).seq, told)
+    if (!fault) {
+      batch.endOffset = writer.offset
+      return true
+    }
+    this.#waiting.unshift(batch)
+    if (fault.kind === 'failed') this.fail(fault.cause)
+    else this.#giveBack(noSpaceError(writer.file.path, writer.offset, fault.cause))
+    return false
+  }
+
+  #acknowledgeWhenSynced(batch: Batch): void {
+    this.#inFlight = batch
+    this.writer.sync().then(
+      () => {
+        this.#inFlight = undefined
+        this.#acknowledge(batch)
+        for (const resolve of this.#idle.splice(0)) resolve()
+        this.#schedule()
+      },
+      (cause: unknown) => this.fail(cause),
+    )
+  }
+
+  #acknowledge(batch: Batch): void {
+    this.events.acknowledged(batch.records)
+    batch.resolve()
+    if (this.durability === 'interval' && !this.#timer) {
+      this.#timer = this.clock.setTimer(() => {
+        this.#timer = undefined
+        this.#sync().catch(() => {
+          // The failure is kept and has been reported.
+        })
+      }, this.syncIntervalMs)
+    }
+  }
+
+  async #sync(): Promise<void> {
+    try {
+      await this.writer.sync()
+    } catch (cause) {
+      this.fail(cause)
+      throw this.#failure
+    }
+  }
+
+  /** No room: this batch and all behind it are undone, the last first, before anyone is told. */
+  #giveBack(error: FlatlogError): void {
+    const batches = this.#waiting.splice(0)
+    const first = batches.find((batch) => batch.records.length > 0)?.records[0]
+    undo(batches)
+    if (first) this.events.undone(first.seq)
+    for (const batch of batches) batch.reject(error)
+  }
+
+  /** It is not known what the disk holds: nothing is tried again, as a retried sync may answer for pages that are lost. */
+  fail(cause: unknown): void {
+    if (this.#failure) return
+    const error = failedError(this.writer.file.path, cause)
+    this.#failure = error
+    this.stop()
+    const batches = this.#inFlight ? [this.#inFlight, ...this.#waiting] : this.#waiting
+    this.#inFlight = undefined
+    this.#waiting = []
+    undo(batches)
+    this.events.failed(error)
+    for (const batch of batches) batch.reject(error)
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+}
+
+function undo(batches: readonly Batch[]): void {
+  for (const batch of batches.toReversed()) {
+    for (const record of batch.records.toReversed()) record.undo()
+  }
+}
+
+function newBatch(): Batch {
+  let resolve!: () => void
+  let reject!: (error: FlatlogError) => void
+  const done = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  // A caller that does not wait for its write must not bring the process down; health() and the events tell of it.
+  done.catch(() => {})
+  return { records: [], length: 0, done, resolve, reject }
+}

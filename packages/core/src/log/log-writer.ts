@@ -1,0 +1,133 @@
+import { FlatlogError, isNoSpace, systemCode } from '../base/errors.js'
+import type { OpenFile } from '../fs/file-system.js'
+
+/** What became of a write that did not succeed. */
+export type WriteFault =
+  /** There is no room; the file was cut back to what it held before, and the next write may try again. */
+  | { readonly kind: 'no-space'; readonly cause: unknown }
+  /** It is not known what the disk holds now. */
+  | { readonly kind: 'failed'; readonly cause: unknown }
+
+/** The end of the log: where records are put, and how far they are known to be on disk. */
+export class LogWriter {
+  #file: OpenFile
+  #offset: number
+  /** The last record that was written, synced or not. */
+  #writtenSeq: number
+  /** The last record that a returned sync covered. */
+  #syncedSeq: number
+  /** What the last record said of that; a new generation has not said it yet. */
+  #toldSyncedSeq = -1
+  #syncing: Promise<void> | undefined
+  bytesWritten = 0
+  syncs = 0
+
+  constructor(file: OpenFile, offset: number, seq: number) {
+    this.#file = file
+    this.#offset = offset
+    this.#writtenSeq = seq
+    this.#syncedSeq = seq
+  }
+
+  get file(): OpenFile {
+    return this.#file
+  }
+
+  get offset(): number {
+    return this.#offset
+  }
+
+  get writtenSeq(): number {
+    return this.#writtenSeq
+  }
+
+  get syncedSeq(): number {
+    return this.#syncedSeq
+  }
+
+  get isSynced(): boolean {
+    return this.#syncedSeq >= this.#writtenSeq
+  }
+
+  /** What the first record of the next write has to say of what is on disk; undefined if that is no news. */
+  get syncedToTell(): number | undefined {
+    return this.#syncedSeq === this.#toldSyncedSeq ? undefined : this.#syncedSeq
+  }
+
+  /** Puts the lines behind the last record, all of them or none. */
+  append(lines: string, lastSeq: number, told: number | undefined): WriteFault | undefined {
+    const length = Buffer.byteLength(lines)
+    try {
+      const written = this.#file.write(lines, this.#offset)
+      // A full disk shows as fewer bytes and no error.
+      if (written !== length) return this.#cutBack(new Error(`${written} of ${length} bytes were written`))
+    } catch (cause) {
+      return isNoSpace(cause) ? this.#cutBack(cause) : { kind: 'failed', cause }
+    }
+    this.#offset += length
+    this.bytesWritten += length
+    this.#writtenSeq = lastSeq
+    if (told !== undefined) this.#toldSyncedSeq = told
+    return undefined
+  }
+
+  #cutBack(cause: unknown): WriteFault {
+    try {
+      this.#file.truncate(this.#offset)
+      return { kind: 'no-space', cause }
+    } catch (truncateCause) {
+      return { kind: 'failed', cause: truncateCause }
+    }
+  }
+
+  /** Everything written before this call is on disk when it resolves. One sync is in flight at a time. */
+  async sync(): Promise<void> {
+    const wanted = this.#writtenSeq
+    // A sync that is in flight may have begun before the last write, so it proves nothing about it.
+    while (this.#syncing) await this.#syncing
+    if (this.#syncedSeq >= wanted) return
+    const covered = this.#writtenSeq
+    this.syncs++
+    this.#syncing = this.#file.sync().finally(() => {
+      this.#syncing = undefined
+    })
+    await this.#syncing
+    this.#syncedSeq = Math.max(this.#syncedSeq, covered)
+  }
+
+  /** Goes on in a new generation, all of whose bytes are on disk. */
+  switchTo(file: OpenFile, offset: number): void {
+    this.#file.close()
+    this.#file = file
+    this.#offset = offset
+    this.#syncedSeq = this.#writtenSeq
+    this.#toldSyncedSeq = -1
+  }
+
+  /** The same file under another descriptor. */
+  adopt(file: OpenFile): void {
+    this.#file = file
+  }
+
+  close(): void {
+    this.#file.close()
+  }
+}
+
+export function noSpaceError(path: string, offset: number, cause: unknown): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_NO_SPACE',
+    `There is no room to write to ${path}${systemCode(cause) ? ` (${systemCode(cause)})` : ''}. The log was cut back to its ` +
+      `last whole record at byte ${offset}, and this write changed nothing. What to do: free some space and write again.`,
+    { path, offset, cause },
+  )
+}
+
+export function failedError(path: string, cause: unknown): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_FAILED',
+    `Writing to ${path} failed (${systemCode(cause) ?? (cause as Error)?.message ?? cause}). Records that were under way may or ` +
+      'may not be on disk; reading goes on, writing does not. What to do: check the disk, then call store.reopen().',
+    { path, cause },
+  )
+}

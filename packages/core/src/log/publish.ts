@@ -1,0 +1,83 @@
+import { READ_CHUNK_BYTES } from '../base/limits.js'
+import type { Slices } from '../base/slices.js'
+import type { FileSystem, OpenFile } from '../fs/file-system.js'
+import { removeIfThere, writeFully } from '../fs/whole-file.js'
+import type { StorePaths } from './names.js'
+
+/** How a finished, synced generation becomes the log. */
+
+/** Copies bytes of one file behind those of another, as they are. */
+export async function copyBytes(
+  from: OpenFile,
+  to: OpenFile,
+  start: number,
+  end: number,
+  at: number,
+  slices: Slices,
+): Promise<void> {
+  const chunk = Buffer.allocUnsafe(READ_CHUNK_BYTES)
+  for (let done = 0; start + done < end; ) {
+    const wanted = Math.min(chunk.length, end - start - done)
+    const filled = from.read(chunk.subarray(0, wanted), start + done)
+    if (filled === 0) throw Object.assign(new Error(`${from.path} ends early`), { code: 'EIO' })
+    writeFully(to, chunk.subarray(0, filled), at + done)
+    done += filled
+    if (slices.isDue()) await slices.pause()
+  }
+}
+
+/**
+ * Puts the finished generation in the place of the log and keeps the old file under another name. At no moment is the
+ * log's name missing: the old file gets its second name first, and a rename replaces in one step.
+ */
+export async function replaceLog(
+  fileSystem: FileSystem,
+  paths: StorePaths,
+  keepOldAs: string,
+  slices: Slices,
+): Promise<void> {
+  await keepAs(fileSystem, paths.log, keepOldAs, slices)
+  await fileSystem.syncDirectory(paths.logDirectory)
+  fileSystem.rename(paths.unfinished, paths.log)
+  await fileSystem.syncDirectory(paths.logDirectory)
+}
+
+const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+/** Keeps a file under a second name, which must be free; on a file system without hard links by a copy of it. */
+export async function keepAs(fileSystem: FileSystem, path: string, secondName: string, slices: Slices): Promise<void> {
+  try {
+    fileSystem.link(path, secondName)
+    return
+  } catch (error) {
+    if (!NO_HARD_LINKS.has((error as { code?: string }).code ?? '')) throw error
+  }
+  await copyFile(fileSystem, path, secondName, slices)
+}
+
+/** A copy on disk, except for its name. */
+export async function copyFile(fileSystem: FileSystem, path: string, copyPath: string, slices: Slices): Promise<void> {
+  const from = fileSystem.open(path, 'read')
+  try {
+    const to = fileSystem.open(copyPath, 'create')
+    try {
+      await copyBytes(from, to, 0, from.status().sizeBytes, 0, slices)
+      await to.sync()
+    } finally {
+      to.close()
+    }
+  } finally {
+    from.close()
+  }
+}
+
+/** A log where none was: its name is not made before its bytes are on disk. */
+export async function publishFirst(fileSystem: FileSystem, paths: StorePaths): Promise<void> {
+  fileSystem.rename(paths.first, paths.log)
+  await fileSystem.syncDirectory(paths.logDirectory)
+}
+
+export function removeUnfinished(fileSystem: FileSystem, paths: StorePaths): void {
+  removeIfThere(fileSystem, paths.unfinished)
+  removeIfThere(fileSystem, paths.first)
+}

@@ -1,0 +1,136 @@
+import { FlatlogError } from '../base/errors.js'
+import type { Slices } from '../base/slices.js'
+import type { OpenFile } from '../fs/file-system.js'
+import { decodeLine } from '../record/decode.js'
+import { unquote } from '../record/json-text.js'
+import type { LogRecord, Operation } from '../record/record.js'
+import { type RawLine, readLines } from './line-reader.js'
+
+/** Where the records behind a checkpoint begin, and what the first of them should be. */
+export interface TailStart {
+  readonly offset: number
+  readonly line: number
+  /** The record that the checkpoint covers; undefined where nothing says which. */
+  readonly afterSeq: number | undefined
+}
+
+/** Where the records that follow each other without a fault end. */
+export interface TailRun {
+  readonly lastSeq: number
+  readonly lastCrc: string
+  readonly lastTimestamp: string
+  /** The highest `synced` that any of them bore. */
+  readonly synced: number
+  readonly endOffset: number
+  /** True when the file ends there too. */
+  readonly complete: boolean
+}
+
+export interface PlacedRecord {
+  readonly record: LogRecord
+  readonly offset: number
+  readonly length: number
+}
+
+/** Hands over record after record as long as each is whole and follows the one ahead. */
+export async function readTailRun(
+  file: OpenFile,
+  start: TailStart,
+  slices: Slices,
+  onRecord: (placed: PlacedRecord) => void,
+): Promise<TailRun> {
+  let lastSeq = start.afterSeq
+  let lastCrc = ''
+  let lastTimestamp = ''
+  let synced = 0
+  let endOffset = start.offset
+  let complete = true
+  for (const raw of readLines(file, start.offset, start.line)) {
+    const line = decodeRecord(file, raw)
+    if (!raw.ended || line === undefined || (lastSeq !== undefined && line.seq !== lastSeq + 1)) {
+      complete = false
+      break
+    }
+    lastSeq = line.seq
+    lastCrc = line.crc
+    lastTimestamp = line.timestamp
+    synced = Math.max(synced, line.synced ?? 0)
+    endOffset = raw.offset + raw.length
+    onRecord({ record: line, offset: raw.offset, length: raw.length })
+    if (slices.isDue()) await slices.pause()
+  }
+  return { lastSeq: lastSeq ?? 0, lastCrc, lastTimestamp, synced, endOffset, complete }
+}
+
+function decodeRecord(file: OpenFile, raw: RawLine): LogRecord | undefined {
+  const line = decodeLine(raw.bytes)
+  if (line.kind === 'newer') throw newerVersion(file.path, raw.offset, line.what)
+  return line.kind === 'record' ? line : undefined
+}
+
+export function newerVersion(path: string, offset: number, what: string): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_VERSION',
+    `${path} was written by a newer version of Flatlog: at byte ${offset} it has ${what}. Nothing was touched. ` +
+      'What to do: open it with that version.',
+    { path, offset },
+  )
+}
+
+/** One line of a tail in which something is wrong, as far as it can be read. */
+export type SurveyLine = SurveyRecord | SurveyBad
+
+interface SurveyPlace {
+  readonly number: number
+  readonly offset: number
+  readonly length: number
+  readonly ended: boolean
+  /** The key that the line is about, if it is about one; of a bad line no more than a guess. */
+  readonly key: string | undefined
+}
+
+export interface SurveyRecord extends SurveyPlace {
+  readonly kind: 'record'
+  readonly seq: number
+  readonly synced: number
+  readonly crc: string
+}
+
+export interface SurveyBad extends SurveyPlace {
+  readonly kind: 'bad'
+}
+
+/** Every line of the tail, whatever it is: what is needed to tell a torn tail from damage. */
+export async function surveyTail(file: OpenFile, start: TailStart, slices: Slices): Promise<SurveyLine[]> {
+  const survey: SurveyLine[] = []
+  for (const raw of readLines(file, start.offset, start.line)) {
+    const { number, offset, length, ended } = raw
+    const record = decodeRecord(file, raw)
+    if (record) {
+      const { seq, synced = 0, crc } = record
+      survey.push({ kind: 'record', number, offset, length, ended, seq, synced, crc, key: keyOf(record.operation) })
+    } else {
+      survey.push({ kind: 'bad', number, offset, length, ended, key: guessKey(raw.bytes) })
+    }
+    if (slices.isDue()) await slices.pause()
+  }
+  return survey
+}
+
+function keyOf(operation: Operation): string | undefined {
+  return operation.kind === 'set' || operation.kind === 'delete' ? operation.key : undefined
+}
+
+/** A key cannot be longer than this to be worth a guess. */
+const GUESS_BYTES = 64 * 1024
+const KEY = /"key":("(?:[^"\\]|\\.)*")/
+
+/** The key of a line whose checksum does not fit. The flipped bit may stand in the key itself, so it is a guess. */
+export function guessKey(bytes: Buffer): string | undefined {
+  const literal = KEY.exec(bytes.toString('utf8', 0, GUESS_BYTES))?.[1]
+  try {
+    return literal === undefined ? undefined : unquote(literal)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,194 @@
+import { FlatlogError, ioError } from '../base/errors.js'
+import { READ_CHUNK_BYTES } from '../base/limits.js'
+import { Slices } from '../base/slices.js'
+import type { OpenFile } from '../fs/file-system.js'
+import { removeIfThere } from '../fs/whole-file.js'
+import type { FrozenIndex } from '../index/key-index.js'
+import { readCheckpoint } from '../log/checkpoint-reader.js'
+import { backupPath } from '../log/names.js'
+import { copyBytes, replaceLog } from '../log/publish.js'
+import { readTailRun, type TailRun } from '../log/tail-reader.js'
+import { writeCheckpoint } from '../store/checkpoint.js'
+import type { Engine } from '../store/engine.js'
+import { rotateBackups } from './backups.js'
+
+/** What is left to copy before the hold, so that the hold is short. */
+const HOLD_BYTES = READ_CHUNK_BYTES
+/** What a new generation is written with, beyond its own length, so that the disk is not filled to its last byte. */
+const SPARE_BYTES = 1024 * 1024
+
+/**
+ * Writes a new generation of the log while it is read and written:
+ * freeze → checkpoint → copy later records → sync and verify → hold → copy the rest → publish → go on there.
+ *
+ * Until the rename the old log is the log, and whatever goes wrong drops the unfinished file. Writers are never
+ * refused; during the hold, which lasts as long as a sync and a rename, their records gather.
+ */
+export async function compact(engine: Engine): Promise<void> {
+  const frozenSeq = engine.lastSeq
+  const timestamp = engine.stamp()
+  const frozen = engine.index.freeze()
+  try {
+    // What was frozen must be acknowledged: a record that is taken back later could not be taken out of a checkpoint.
+    const copyFrom = await engine.queue.seal()
+    await new Compaction(engine, frozen, frozenSeq, timestamp, copyFrom).run()
+  } catch (error) {
+    frozen.thaw()
+    throw error
+  }
+  await rotateBackups(engine)
+  await engine.writeViews()
+}
+
+class Compaction {
+  readonly #slices: Slices
+  /** How far the old log has been copied. */
+  #copiedTo: number
+  #length = 0
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly frozen: FrozenIndex,
+    private readonly frozenSeq: number,
+    private readonly timestamp: string,
+    copyFrom: number,
+  ) {
+    this.#slices = new Slices(engine.system.clock)
+    this.#copiedTo = copyFrom
+  }
+
+  async run(): Promise<void> {
+    const { engine } = this
+    const { fileSystem } = engine.system
+    const { unfinished } = engine.paths
+    this.#checkSpace()
+    removeIfThere(fileSystem, unfinished)
+    const file = fileSystem.open(unfinished, 'create')
+    try {
+      const checkpointBytes = await this.#writeCheckpoint(file)
+      const verified = await this.#verifyCheckpoint(file)
+      await this.#publishHeld(file, verified)
+      engine.checkpointed({ seq: this.frozenSeq, bytes: checkpointBytes })
+    } catch (error) {
+      // After a rename that may have happened the file is the log; the engine has failed then, and the next open looks.
+      if (engine.writer.file !== file) file.close()
+      if (!engine.queue.failure) removeIfThere(fileSystem, unfinished)
+      throw error
+    }
+  }
+
+  #checkSpace(): void {
+    const { engine } = this
+    const free = engine.system.fileSystem.freeBytes(engine.paths.logDirectory)
+    const needed = engine.writer.offset + SPARE_BYTES
+    if (free === undefined || free >= needed) return
+    throw new FlatlogError(
+      'FLATLOG_NO_SPACE',
+      `Compacting ${engine.paths.log} needs about ${needed} bytes beside it, and ${free} are free. The log goes on as it is. ` +
+        'What to do: free some space; the next compaction tries again by itself.',
+      { path: engine.paths.log },
+    )
+  }
+
+  async #writeCheckpoint(file: OpenFile): Promise<number> {
+    const { engine, frozen, timestamp } = this
+    const start = {
+      seq: this.frozenSeq,
+      store: engine.storeId,
+      timestamp,
+      stateBytes: engine.writer.offset,
+    }
+    const checkpointBytes = await writeCheckpoint(file, frozen, start, engine.system.clock.now(), this.#slices)
+    this.#length = checkpointBytes
+    while (engine.writer.offset - this.#copiedTo > HOLD_BYTES) await this.#copyLaterRecords(file)
+    await file.sync()
+    return checkpointBytes
+  }
+
+  /** Copies what the old log has gained. Only whole written records are copied: the writer's offset ends with one. */
+  async #copyLaterRecords(file: OpenFile): Promise<void> {
+    const { writer } = this.engine
+    const end = writer.offset
+    await copyBytes(writer.file, file, this.#copiedTo, end, this.#length, this.#slices)
+    this.#length += end - this.#copiedTo
+    this.#copiedTo = end
+  }
+
+  /** Reads back what was written, as the next open would. */
+  async #verifyCheckpoint(file: OpenFile): Promise<TailRun & { nextLine: number }> {
+    const checkpoint = await readCheckpoint(file, this.#slices, () => {})
+    if (!checkpoint.header || checkpoint.bad.length || checkpoint.lost.length) throw this.#unreadable(file)
+    const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: this.frozenSeq }
+    let nextLine = checkpoint.nextLine
+    const run = await readTailRun(file, start, this.#slices, () => nextLine++)
+    if (!run.complete) throw this.#unreadable(file)
+    return { ...run, nextLine }
+  }
+
+  #unreadable(file: OpenFile): FlatlogError {
+    return ioError('write', file.path, new Error('the new generation does not read back as it was written'))
+  }
+
+  async #publishHeld(file: OpenFile, verified: TailRun & { nextLine: number }): Promise<void> {
+    const { engine } = this
+    const { queue, writer } = engine
+    await queue.hold()
+    try {
+      if (queue.failure) throw queue.failure
+      await this.#copyLaterRecords(file)
+      await file.sync()
+      const start = { offset: verified.endOffset, line: verified.nextLine, afterSeq: verified.lastSeq }
+      const rest = await readTailRun(file, start, this.#slices, () => {})
+      if (!rest.complete || rest.lastSeq !== writer.writtenSeq) throw this.#unreadable(file)
+      const published = await this.#publish(file)
+      writer.switchTo(published, this.#length)
+      this.frozen.settle()
+    } finally {
+      queue.release()
+    }
+  }
+
+  async #publish(file: OpenFile): Promise<OpenFile> {
+    const { engine } = this
+    const { paths, queue } = engine
+    const { fileSystem, clock } = engine.system
+    if (!fileSystem.renamesOpenFiles) {
+      file.close()
+      engine.writer.close()
+    }
+    const kept = this.#freeBackupPath(clock.now())
+    try {
+      await replaceLog(fileSystem, paths, kept, this.#slices)
+    } catch (error) {
+      if (this.#isStillOldLog(kept)) {
+        removeIfThere(fileSystem, kept)
+        if (!fileSystem.renamesOpenFiles) engine.writer.adopt(fileSystem.open(paths.log, 'write'))
+      } else {
+        queue.fail(error)
+      }
+      throw error
+    }
+    return fileSystem.renamesOpenFiles ? file : fileSystem.open(paths.log, 'write')
+  }
+
+  /** True when the rename has certainly not happened: the log and the backup are two names of one file. */
+  #isStillOldLog(kept: string): boolean {
+    const { engine } = this
+    const { fileSystem } = engine.system
+    try {
+      const backup = fileSystem.status(kept)
+      return backup === undefined || fileSystem.status(engine.paths.log)?.identity === backup.identity
+    } catch {
+      return false
+    }
+  }
+
+  /** A second compaction within one second and without a new record would have the name of the first one's backup. */
+  #freeBackupPath(nowMs: number): string {
+    const { engine } = this
+    for (let time = nowMs; ; time += 1000) {
+      const path = backupPath(engine.paths, time, engine.writer.writtenSeq)
+      if (!engine.system.fileSystem.status(path)) return path
+    }
+  }
+}

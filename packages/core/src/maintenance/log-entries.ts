@@ -1,0 +1,147 @@
+import { FlatlogError, ioError } from '../base/errors.js'
+import { Slices } from '../base/slices.js'
+import type { FileSystem, OpenFile } from '../fs/file-system.js'
+import { readCheckpoint } from '../log/checkpoint-reader.js'
+import { classify } from '../log/classify.js'
+import { readLines } from '../log/line-reader.js'
+import { readMark } from '../log/mark.js'
+import type { StorePaths } from '../log/names.js'
+import { newerVersion, surveyTail } from '../log/tail-reader.js'
+import { decodeLine } from '../record/decode.js'
+import { decodeOlderLine } from '../record/decode-older.js'
+import type { LogRecord, Operation, PartValue } from '../record/record.js'
+import { type Encoding, toValue, type ValueText } from '../record/value.js'
+import { isOlderLog } from '../store/original.js'
+import type { System } from '../store/system.js'
+
+/** A record as the original system's `readLogEntries` gave it: the line, parsed. */
+export interface LogEntry {
+  timestamp: string
+  /** In an older log the number of the line. */
+  seq: number
+  op: 'SET' | 'DELETE' | 'BATCH' | 'CHECKPOINT'
+  key?: string
+  prefix?: string
+  value?: unknown
+  encoding?: Encoding
+  expires?: number
+  ops?: Pick<LogEntry, 'op' | 'key' | 'value' | 'encoding' | 'expires'>[]
+  /** Of a SET that replaces everything. */
+  data?: Record<string, unknown>
+  /** Of a CHECKPOINT: the whole state, also where it stands in parts. */
+  state?: Record<string, unknown>
+  compactedAt?: string
+}
+
+/** The log's records in their order, the checkpoint as the first; nothing of a torn tail, nothing that is damaged. */
+export async function* iterateEntries(system: System, paths: StorePaths): AsyncGenerator<LogEntry, void, undefined> {
+  const { fileSystem } = system
+  if (!fileSystem.status(paths.log)) return
+  let file: OpenFile
+  try {
+    file = fileSystem.open(paths.log, 'read')
+  } catch (error) {
+    throw ioError('read', paths.log, error)
+  }
+  try {
+    if (isOlderLog(file)) yield* olderEntries(file)
+    else yield* entries(system, fileSystem, paths, file)
+  } finally {
+    file.close()
+  }
+}
+
+function* olderEntries(file: OpenFile): Generator<LogEntry> {
+  for (const raw of readLines(file)) {
+    const line = decodeOlderLine(raw.bytes)
+    const { number: seq } = raw
+    if (line.kind === 'older') yield { ...toEntry(line.operation, line.timestamp, seq) }
+    else if (line.kind === 'older-checkpoint') {
+      const { timestamp, compactedAt } = line
+      const state = toObject(line.state)
+      yield { timestamp, seq, op: 'CHECKPOINT', state, ...(compactedAt !== undefined && { compactedAt }) }
+    }
+  }
+}
+
+async function* entries(
+  system: System,
+  fileSystem: FileSystem,
+  paths: StorePaths,
+  file: OpenFile,
+): AsyncGenerator<LogEntry, void, undefined> {
+  const slices = new Slices(system.clock)
+  const state: [string, ValueText][] = []
+  const add = (values: readonly PartValue[]) => {
+    for (const { key, value } of values) state.push([key, value])
+  }
+  const checkpoint = await readCheckpoint(file, slices, add)
+  if (checkpoint.newer) throw newerVersion(paths.log, checkpoint.newer.offset, checkpoint.newer.what)
+  const { header, seq = 0 } = checkpoint
+  yield {
+    timestamp: checkpoint.timestamp,
+    seq,
+    op: 'CHECKPOINT',
+    state: toObject(state),
+    ...(header && { compactedAt: header.compactedAt }),
+  }
+  const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: seq }
+  const survey = await surveyTail(file, start, slices)
+  const markSeq = readMark(fileSystem, paths)?.seq ?? 0
+  const { kept } = classify({ survey, afterSeq: seq, markSeq, sizeBytes: file.status().sizeBytes })
+  for (const line of kept) {
+    const bytes = Buffer.alloc(line.length - (line.ended ? 1 : 0))
+    file.read(bytes, line.offset)
+    const record = decodeLine(bytes)
+    if (record.kind !== 'record') throw changed(paths, line.offset)
+    yield recordEntry(record)
+    if (slices.isDue()) await slices.pause()
+  }
+}
+
+function changed(paths: StorePaths, offset: number): FlatlogError {
+  return new FlatlogError('FLATLOG_CORRUPT', `${paths.log} changed at byte ${offset} while it was being read.`, {
+    path: paths.log,
+    offset,
+  })
+}
+
+function recordEntry({ operation, timestamp, seq }: LogRecord): LogEntry {
+  return toEntry(operation, timestamp, seq)
+}
+
+function toEntry(operation: Operation, timestamp: string, seq: number): LogEntry {
+  const at = { timestamp, seq }
+  switch (operation.kind) {
+    case 'set':
+      return { ...at, op: 'SET', ...setFields(operation) }
+    case 'delete':
+      return { ...at, op: 'DELETE', key: operation.key }
+    case 'clear':
+      return { ...at, op: 'DELETE', prefix: operation.prefix }
+    case 'replace':
+      return { ...at, op: 'SET', data: toObject(operation.data) }
+    case 'batch':
+      return {
+        ...at,
+        op: 'BATCH',
+        ops: operation.operations.map((each) =>
+          each.kind === 'set' ? { op: 'SET', ...setFields(each) } : { op: 'DELETE', key: each.key },
+        ),
+      }
+  }
+}
+
+function setFields(operation: Extract<Operation, { kind: 'set' }>) {
+  const { key, value, expires } = operation
+  return {
+    key,
+    ...(expires !== undefined && { expires }),
+    ...(value.encoding !== undefined && { encoding: value.encoding }),
+    value: JSON.parse(value.text) as unknown,
+  }
+}
+
+function toObject(pairs: readonly (readonly [string, ValueText])[]): Record<string, unknown> {
+  return Object.fromEntries(pairs.map(([key, value]) => [key, toValue({ text: value.text })]))
+}

@@ -1,0 +1,106 @@
+import type { Timer } from '../base/clock.js'
+import {
+  COMPACTION_MAX_TAIL_KEYS,
+  COMPACTION_MIN_BYTES,
+  COMPACTION_RETRY_MAX_MS,
+  COMPACTION_RETRY_MS,
+} from '../base/limits.js'
+import type { Engine, Maintenance } from '../store/engine.js'
+import type { Verification } from '../store/store.js'
+import { compact } from './compaction.js'
+import { verify } from './verify.js'
+
+/** Decides when the log of one engine is compacted, and sees that it is never done twice at once. */
+export class Maintainer implements Maintenance {
+  #running: Promise<void> | undefined
+  #scheduled: Timer | undefined
+  #stopped = false
+  #failuresInRow = 0
+  #compactions = 0
+  #lastCompactionMs: number | undefined
+  #lastError: string | undefined
+
+  constructor(private readonly engine: Engine) {}
+
+  afterWrite(): void {
+    if (this.#stopped || this.#running || this.#scheduled || !this.#isWanted()) return
+    // Back-off after failures: a full disk is not asked again with every write.
+    const delayMs = this.#failuresInRow === 0 ? 0 : this.#retryDelayMs()
+    this.#scheduled = this.engine.system.clock.setTimer(() => {
+      this.#scheduled = undefined
+      if (this.#stopped || !this.#isWanted()) return
+      this.#start().catch((error: unknown) => this.engine.report(error))
+    }, delayMs)
+  }
+
+  #retryDelayMs(): number {
+    return Math.min(COMPACTION_RETRY_MS * 2 ** (this.#failuresInRow - 1), COMPACTION_RETRY_MAX_MS)
+  }
+
+  #isWanted(): boolean {
+    const { options, writer, checkpoint, index, queue } = this.engine
+    const limits = options.compaction
+    if (limits === false || queue.failure) return false
+    const tailBytes = writer.offset - checkpoint.bytes
+    if (writer.offset <= limits.minBytes || tailBytes === 0) return false
+    const isGrown = tailBytes > checkpoint.bytes * limits.growth || index.tailKeys > COMPACTION_MAX_TAIL_KEYS
+    return isGrown || index.hidesCheckpoint
+  }
+
+  /** On demand. One that is under way began before this call, so another follows it if there is anything left to do. */
+  async compact(): Promise<void> {
+    await this.idle()
+    const { queue, lastSeq, checkpoint, writer } = this.engine
+    if (queue.failure) throw queue.failure
+    if (lastSeq === checkpoint.seq && writer.offset === checkpoint.bytes) return
+    await (this.#running ?? this.#start())
+  }
+
+  #start(): Promise<void> {
+    const { clock } = this.engine.system
+    const startMs = clock.monotonicMs()
+    this.#running = compact(this.engine)
+      .then(
+        () => {
+          this.#compactions++
+          this.#failuresInRow = 0
+          this.#lastError = undefined
+          this.#lastCompactionMs = clock.monotonicMs() - startMs
+        },
+        (error: unknown) => {
+          this.#failuresInRow++
+          this.#lastError = String((error as Error)?.message ?? error)
+          throw error
+        },
+      )
+      .finally(() => {
+        this.#running = undefined
+      })
+    return this.#running
+  }
+
+  verify(): Promise<Verification> {
+    return verify(this.engine)
+  }
+
+  async idle(): Promise<void> {
+    await this.#running?.catch(() => {})
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#scheduled?.cancel()
+    await this.idle()
+  }
+
+  stats(): Record<string, unknown> {
+    return {
+      compactions: this.#compactions,
+      compacting: this.#running !== undefined,
+      lastCompactionMs: this.#lastCompactionMs,
+      lastCompactionError: this.#lastError,
+    }
+  }
+}
+
+export const DEFAULT_NEEDS_COMPACTION_BYTES = COMPACTION_MIN_BYTES

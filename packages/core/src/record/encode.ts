@@ -1,0 +1,92 @@
+import { withChecksum } from './checksum.js'
+import { quote } from './json-text.js'
+import {
+  type DeleteOperation,
+  FORMAT,
+  type HeaderLine,
+  type IndexRow,
+  type Operation,
+  type PartValue,
+  type SetOperation,
+} from './record.js'
+
+/** Operations and checkpoints to lines, without the newline. The order of the fields is part of the format. */
+
+/** The line's text from `"op"` on: it can be made before the record's place in the log is known. */
+export function encodeOperation(operation: Operation): string {
+  switch (operation.kind) {
+    case 'set':
+    case 'delete':
+      return encodeKeyed(operation)
+    case 'clear':
+      return `"op":"DELETE","prefix":${quote(operation.prefix)}`
+    case 'replace':
+      return `"op":"SET","data":{${operation.data.map(([key, value]) => `${quote(key)}:${value.text}`).join(',')}}`
+    case 'batch':
+      return `"op":"BATCH","ops":[${operation.operations.map((each) => `{${encodeKeyed(each)}}`).join(',')}]`
+  }
+}
+
+function encodeKeyed(operation: SetOperation | DeleteOperation): string {
+  if (operation.kind === 'delete') return `"op":"DELETE","key":${quote(operation.key)}`
+  const { key, value, expires } = operation
+  return (
+    `"op":"SET","key":${quote(key)}` +
+    (expires === undefined ? '' : `,"expires":${expires}`) +
+    (value.encoding === undefined ? '' : `,"encoding":"${value.encoding}"`) +
+    `,"value":${value.text}`
+  )
+}
+
+export function encodeRecord(timestamp: string, seq: number, synced: number | undefined, operation: string): string {
+  const known = synced === undefined ? '' : `"synced":${synced},`
+  return withChecksum(`{"timestamp":"${timestamp}","seq":${seq},${known}${operation}`)
+}
+
+/** Fifteen digits, so that a header has the same length before and after the place of the index is known. */
+const INDEX_AT_DIGITS = 15
+
+export function encodeHeader(header: Omit<HeaderLine, 'kind' | 'crc'>): string {
+  return withChecksum(
+    `{"timestamp":"${header.timestamp}","seq":${header.seq},"op":"CHECKPOINT","format":${FORMAT},` +
+      `"store":"${header.store}","indexAt":"${String(header.indexAt).padStart(INDEX_AT_DIGITS, '0')}",` +
+      `"state":{${header.state.map(encodePair).join(',')}},"compactedAt":"${header.compactedAt}"`,
+  )
+}
+
+/** One key of a state as it stands in a header or a part. */
+export function encodePair({ key, value }: PartValue): string {
+  return `${quote(key)}:${value.text}`
+}
+
+export function encodePart(timestamp: string, timestampMs: number, seq: number, state: readonly PartValue[]): string {
+  return withChecksum(
+    `{"timestamp":"${timestamp}","seq":${seq},"op":"CHECKPOINT","part":true,` +
+      `"meta":{${encodeMeta(state, timestampMs)}},"state":{${state.map(encodePair).join(',')}}`,
+  )
+}
+
+/** `expires` and `encoding` of the keys that have them; `ages` in key order if the store keeps times. */
+function encodeMeta(state: readonly PartValue[], timestampMs: number): string {
+  const expires: string[] = []
+  const encoding: string[] = []
+  const ages: number[] = []
+  for (const pair of state) {
+    if (pair.expires !== undefined) expires.push(`${quote(pair.key)}:${pair.expires}`)
+    if (pair.value.encoding !== undefined) encoding.push(`${quote(pair.key)}:"${pair.value.encoding}"`)
+    if (pair.time !== undefined) ages.push(timestampMs - pair.time)
+  }
+  const fields: string[] = []
+  if (expires.length) fields.push(`"expires":{${expires.join(',')}}`)
+  if (encoding.length) fields.push(`"encoding":{${encoding.join(',')}}`)
+  if (ages.length && ages.length === state.length) fields.push(`"ages":[${ages.join(',')}]`)
+  return fields.join(',')
+}
+
+export function encodeIndex(timestamp: string, seq: number, rows: readonly IndexRow[]): string {
+  const spelled = rows.map(
+    (row) =>
+      `[${quote(row.firstKey)},${row.offset},${row.keys},${row.minExpires ?? 'null'},${row.maxExpires ?? 'null'},"${row.crc}"]`,
+  )
+  return withChecksum(`{"timestamp":"${timestamp}","seq":${seq},"op":"CHECKPOINT","index":[${spelled.join(',')}]`)
+}

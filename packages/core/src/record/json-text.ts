@@ -1,0 +1,132 @@
+/**
+ * JSON as text. The log hands values through as the text they came as: `JSON.parse` and `JSON.stringify` in between
+ * would put a key like "10" before "9", spell numbers anew and trip over `__proto__`. So objects are cut into slices
+ * of their text instead.
+ */
+
+/** Legal in JSON strings, but line ends to some tools that read text; written as escapes. */
+const SEPARATORS = /[\u2028\u2029]/
+const ALL_SEPARATORS = /[\u2028\u2029]/g
+
+export function escapeSeparators(json: string): string {
+  if (!SEPARATORS.test(json)) return json
+  return json.replace(ALL_SEPARATORS, (separator) => (separator === '\u2028' ? '\\u2028' : '\\u2029'))
+}
+
+/** A string as it stands in a file: always spelled the same, so that keys can be compared by their bytes. */
+export function quote(text: string): string {
+  return escapeSeparators(JSON.stringify(text))
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+/** The place behind a string literal that starts at `start`; -1 where it has no end. */
+export function endOfString(json: string, start: number): number {
+  for (let from = start + 1; ; ) {
+    const end = json.indexOf('"', from)
+    if (end === -1) return -1
+    let backslashes = 0
+    while (json.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes++
+    if (backslashes % 2 === 0) return end + 1
+    from = end + 1
+  }
+}
+
+/** The text that a string literal stands for. */
+export function unquote(literal: string): string {
+  return literal.includes('\\') ? (JSON.parse(literal) as string) : literal.slice(1, -1)
+}
+
+function skipSpace(json: string, start: number): number {
+  let at = start
+  for (;;) {
+    const code = json.charCodeAt(at)
+    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return at
+    at++
+  }
+}
+
+/** The place behind the JSON value that starts at `start`. The text must be JSON (checked, or parsed before). */
+export function endOfValue(json: string, start: number): number {
+  let depth = 0
+  let at = start
+  for (;;) {
+    switch (json.charCodeAt(at)) {
+      case QUOTE:
+        at = endOfString(json, at)
+        if (at === -1) return json.length
+        break
+      case 0x7b: // {
+      case 0x5b: // [
+        depth++
+        at++
+        break
+      case 0x7d: // }
+      case 0x5d: // ]
+        depth--
+        at++
+        break
+      case 0x2c: // ,
+      case 0x3a: // :
+      case 0x20:
+      case 0x0a:
+      case 0x0d:
+      case 0x09:
+        at++
+        continue
+      default:
+        at = endOfScalar(json, at)
+    }
+    if (depth <= 0 || at >= json.length) return at
+  }
+}
+
+/** Numbers, true, false and null end before what cannot stand in them. */
+function endOfScalar(json: string, start: number): number {
+  let at = start
+  while (at < json.length && !',]}: \n\r\t"'.includes(json[at] as string)) at++
+  return Math.max(at, start + 1)
+}
+
+/**
+ * Calls back with each key of a JSON object and the text of its value, in the order of the text, a doubled key twice.
+ * Returns the place behind the object. The text must be JSON.
+ */
+export function sliceObject(json: string, start: number, each: (key: string, text: string) => void): number {
+  let at = skipSpace(json, start + 1)
+  while (at < json.length && json.charCodeAt(at) !== 0x7d) {
+    const keyEnd = endOfString(json, at)
+    if (keyEnd === -1) break
+    const key = unquote(json.slice(at, keyEnd))
+    const valueStart = skipSpace(json, skipSpace(json, keyEnd) + 1)
+    const valueEnd = endOfValue(json, valueStart)
+    each(key, json.slice(valueStart, valueEnd))
+    at = skipSpace(json, valueEnd)
+    if (json.charCodeAt(at) === 0x2c) at = skipSpace(json, at + 1)
+  }
+  return at + 1
+}
+
+const SPACE = /[ \n\r\t]/
+
+/** The same JSON on one line, without the white space between its tokens and with separators escaped. */
+export function oneLine(json: string): string {
+  if (!SPACE.test(json)) return escapeSeparators(json)
+  let compact = ''
+  let copiedTo = 0
+  for (let at = 0; at < json.length; ) {
+    const code = json.charCodeAt(at)
+    if (code === QUOTE) {
+      at = endOfString(json, at)
+      if (at === -1) break
+    } else if (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) {
+      compact += json.slice(copiedTo, at)
+      at = skipSpace(json, at)
+      copiedTo = at
+    } else {
+      at++
+    }
+  }
+  return escapeSeparators(compact + json.slice(copiedTo))
+}

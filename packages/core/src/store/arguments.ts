@@ -1,0 +1,70 @@
+import { FlatlogError } from '../base/errors.js'
+
+/** Checks of what callers hand over, beside the values themselves. */
+
+export interface WriteOptions {
+  /** Unix time in ms at which the key is gone. */
+  expires?: number
+  /** The same as milliseconds from now. */
+  ttlMs?: number
+  /** Write only if the key's etag is this one; `'*'`: only if the key is there. */
+  ifMatch?: string
+  /** Write only if the key's etag is another; `'*'`: only if the key is not there. */
+  ifNoneMatch?: string
+}
+
+export function checkKey(key: unknown): asserts key is string {
+  if (typeof key === 'string') return
+  throw new FlatlogError(
+    'FLATLOG_INVALID_KEY',
+    `A key is a string; this one is ${key === null ? 'null' : `a ${typeof key}`}. What to do: convert it, for instance with String(key).`,
+  )
+}
+
+export function checkPrefix(prefix: unknown): asserts prefix is string {
+  if (typeof prefix === 'string') return
+  throw new FlatlogError('FLATLOG_INVALID_KEY', `A prefix is a string; this one is a ${typeof prefix}.`)
+}
+
+export function checkText(text: unknown): asserts text is string {
+  if (typeof text === 'string') return
+  throw new FlatlogError(
+    'FLATLOG_INVALID_VALUE',
+    `A text is a string; this one is a ${typeof text}. What to do: use set.`,
+  )
+}
+
+export function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
+  if (bytes instanceof Uint8Array) return
+  throw new FlatlogError(
+    'FLATLOG_INVALID_VALUE',
+    `Bytes are a Uint8Array or Buffer; these are a ${typeof bytes}. What to do: use new Uint8Array(arrayBuffer), or set.`,
+  )
+}
+
+/** The furthest time that a Date can be. */
+const MAX_TIME_MS = 8.64e15
+
+export function expiryOf(options: { expires?: number; ttlMs?: number } | undefined, nowMs: number): number | undefined {
+  const { expires, ttlMs } = options ?? {}
+  if (expires !== undefined && ttlMs !== undefined) {
+    throw invalid('expires and ttlMs', `${expires} and ${ttlMs}`, 'one of the two')
+  }
+  if (ttlMs !== undefined) {
+    if (typeof ttlMs !== 'number' || !(ttlMs > 0 && ttlMs <= MAX_TIME_MS))
+      throw invalid('ttlMs', ttlMs, 'milliseconds above 0')
+    return Math.ceil(nowMs + ttlMs)
+  }
+  if (expires === undefined) return undefined
+  if (typeof expires !== 'number' || !(expires >= 0 && expires <= MAX_TIME_MS)) {
+    throw invalid('expires', expires, 'a time in Unix milliseconds')
+  }
+  return Math.ceil(expires)
+}
+
+function invalid(option: string, given: unknown, wanted: string): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_INVALID_OPTION',
+    `The option ${option} is ${String(given)}; what is expected is ${wanted}.`,
+  )
+}

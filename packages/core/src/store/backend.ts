@@ -1,0 +1,32 @@
+import type { FlatlogError } from '../base/errors.js'
+import type { IndexedValue, KeyRangeQuery } from '../index/key-index.js'
+import type { Operation } from '../record/record.js'
+import type { Change, Unsubscribe } from './events.js'
+import type { Recovery } from './recovery.js'
+import type { Health, Stats, Verification } from './store.js'
+
+/** What a store handle stands on: an engine that it shares with others, or a state that is only read. */
+export interface StoreBackend {
+  readonly name: string
+  readonly recovery: Recovery
+  now(): number
+  lookUp(key: string): IndexedValue | undefined
+  page(query: KeyRangeQuery, limit: number): [key: string, value: IndexedValue][]
+  /** Throws where nothing can be written, before anything is made of the arguments. */
+  checkWritable(): void
+  write(operation: Operation, key: string): Promise<void>
+  watch(listener: (change: Change) => void): Unsubscribe
+  changes(
+    since: string | undefined,
+    signal: AbortSignal | undefined,
+    isClosed: () => boolean,
+  ): AsyncGenerator<Change, void, undefined>
+  onProblem(listener: (error: FlatlogError) => void): Unsubscribe
+  flush(): Promise<void>
+  compact(): Promise<void>
+  verify(): Promise<Verification>
+  stats(): Stats
+  health(): Health
+  reopen(): Promise<void>
+  release(): Promise<void>
+}

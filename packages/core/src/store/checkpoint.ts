@@ -1,0 +1,42 @@
+import type { Slices } from '../base/slices.js'
+import type { OpenFile } from '../fs/file-system.js'
+import type { IndexedValue, KeyRangeQuery } from '../index/key-index.js'
+import { type GenerationStart, GenerationWriter } from '../log/generation-writer.js'
+
+/** What can be walked over in key order: an index, or the frozen part of one. */
+export interface StateSource {
+  page(query: KeyRangeQuery, limit: number, nowMs: number): [key: string, value: IndexedValue][]
+}
+
+const PAGE_KEYS = 256
+
+/** All that is there now, in key order, in slices. */
+export async function* walkState(
+  source: StateSource,
+  nowMs: number,
+  slices: Slices,
+): AsyncGenerator<[key: string, value: IndexedValue]> {
+  let after: string | undefined
+  for (;;) {
+    const page = source.page({ prefix: '', after }, PAGE_KEYS, nowMs)
+    yield* page
+    if (page.length < PAGE_KEYS) return
+    after = page.at(-1)?.[0]
+    if (slices.isDue()) await slices.pause()
+  }
+}
+
+/** Writes the checkpoint of a state into an empty file; what has expired stays out. Returns its length in bytes. */
+export async function writeCheckpoint(
+  file: OpenFile,
+  source: StateSource,
+  start: GenerationStart,
+  nowMs: number,
+  slices: Slices,
+): Promise<number> {
+  const writer = new GenerationWriter(file, start)
+  for await (const [key, { text, encoding, expires, time }] of walkState(source, nowMs, slices)) {
+    writer.add({ key, value: { text, encoding }, expires, time })
+  }
+  return writer.finish()
+}

@@ -1,0 +1,47 @@
+import type { StoreBackend } from './backend.js'
+import { followChanges } from './changes.js'
+import type { Engine } from './engine.js'
+
+/** One handle's share of an engine that is open for writing. */
+export function engineBackend(engine: Engine, reopen: () => Promise<void>, release: () => Promise<void>): StoreBackend {
+  const { events, maintenance } = engine
+  return {
+    name: engine.paths.name,
+    get recovery() {
+      return engine.recovery
+    },
+    now: () => engine.system.clock.now(),
+    lookUp: (key) => engine.lookUp(key),
+    page: (query, limit) => engine.page(query, limit),
+    checkWritable() {
+      if (engine.queue.failure) throw engine.queue.failure
+    },
+    write: (operation, key) => engine.write(operation, key),
+    watch: (listener) => events.watch(listener),
+    changes: (since, signal, isClosed) => followChanges(engine, since, signal, isClosed),
+    onProblem: (listener) => events.onProblem(listener),
+    flush: () => engine.flush(),
+    compact: () => maintenance.compact(),
+    verify: () => maintenance.verify(),
+    stats: () => ({
+      logBytes: engine.writer.offset,
+      checkpointBytes: engine.checkpoint.bytes,
+      checkpointSeq: engine.checkpoint.seq,
+      lastSeq: engine.lastSeq,
+      acknowledgedSeq: engine.acknowledged.seq,
+      syncedSeq: engine.writer.syncedSeq,
+      tailKeys: engine.index.tailKeys,
+      writes: engine.queue.writes,
+      syncs: engine.writer.syncs,
+      bytesWritten: engine.writer.bytesWritten,
+      position: `${engine.acknowledged.seq}:${engine.acknowledged.crc}`,
+      ...maintenance.stats(),
+    }),
+    health() {
+      const { failure } = engine.queue
+      return { ok: failure === undefined, ...(failure && { failure }), problems: [...events.problems] }
+    },
+    reopen,
+    release,
+  }
+}

@@ -1,0 +1,127 @@
+import type { Slices } from '../base/slices.js'
+import type { FileSystem, OpenFile } from '../fs/file-system.js'
+import { MapIndex } from '../index/map-index.js'
+import { isInRange, type KeyRange, readCheckpoint } from '../log/checkpoint-reader.js'
+import { readLines } from '../log/line-reader.js'
+import type { Backup } from '../log/names.js'
+import { decodeLine } from '../record/decode.js'
+import type { LogRecord, PartValue } from '../record/record.js'
+
+/**
+ * What backups can prove. A value is healed only by replaying a whole checkpoint and every record behind it up to the
+ * one in question, without a gap: anything else could bring back what was overwritten or deleted.
+ */
+export interface HealedState {
+  readonly state: readonly PartValue[]
+  readonly from: string
+}
+
+/** The state of the lost keys at record `seq`. */
+export async function healState(
+  fileSystem: FileSystem,
+  backups: readonly Backup[],
+  store: string | undefined,
+  seq: number,
+  lost: readonly KeyRange[],
+  slices: Slices,
+): Promise<HealedState | undefined> {
+  for (const [position, base] of backups.entries()) {
+    // Newer backups hold the records that the base does not reach; together they must leave no gap.
+    const chain = [base, ...backups.slice(0, position).reverse()]
+    const index = await replayTo(fileSystem, chain, store, seq, slices)
+    if (!index) continue
+    const state: PartValue[] = []
+    let after: string | undefined
+    for (;;) {
+      const page = index.page({ prefix: '', after }, 1000, 0)
+      if (page.length === 0) return { state, from: base.fileName }
+      for (const [key, { text, encoding, expires, time }] of page) {
+        if (lost.some((range) => isInRange(key, range))) state.push({ key, value: { text, encoding }, expires, time })
+      }
+      after = page.at(-1)?.[0]
+    }
+  }
+  return undefined
+}
+
+async function replayTo(
+  fileSystem: FileSystem,
+  chain: readonly Backup[],
+  store: string | undefined,
+  seq: number,
+  slices: Slices,
+): Promise<MapIndex | undefined> {
+  const index = new MapIndex()
+  let reached: number | undefined
+  for (const { path } of chain) {
+    const ok = await withFile(fileSystem, path, async (file) => {
+      if (reached === undefined) {
+        const add = (state: readonly PartValue[]) => {
+          for (const { key, value, expires, time } of state) {
+            index.addCheckpointed(key, { ...value, expires, time, seq: 0 })
+          }
+        }
+        const { header, bad, lost } = await readCheckpoint(file, slices, add)
+        if (!header || bad.length || lost.length || header.seq > seq) return false
+        if (store !== undefined && header.store !== store) return false
+        reached = header.seq
+      }
+      for (const record of recordsOf(file)) {
+        if (record.seq === reached + 1 && record.seq <= seq) {
+          index.apply(record.operation, record.seq, Date.parse(record.timestamp))
+          reached = record.seq
+        }
+        if (slices.isDue()) await slices.pause()
+      }
+      return true
+    })
+    if (!ok) return undefined
+    if (reached === seq) return index
+  }
+  return undefined
+}
+
+/** Records of the log that are missing there and whole in a backup. */
+export async function findRecords(
+  fileSystem: FileSystem,
+  backups: readonly Backup[],
+  store: string | undefined,
+  isMissing: (seq: number) => boolean,
+  slices: Slices,
+): Promise<Map<number, { record: LogRecord; from: string }>> {
+  const found = new Map<number, { record: LogRecord; from: string }>()
+  for (const { path, fileName } of backups) {
+    await withFile(fileSystem, path, async (file) => {
+      if (store !== undefined && storeOf(file) !== store) return
+      for (const record of recordsOf(file)) {
+        if (isMissing(record.seq) && !found.has(record.seq)) found.set(record.seq, { record, from: fileName })
+        if (slices.isDue()) await slices.pause()
+      }
+    })
+  }
+  return found
+}
+
+/** Which store a generation is of; undefined where its header cannot be read. */
+function storeOf(file: OpenFile): string | undefined {
+  const first = readLines(file).next()
+  const line = first.done ? undefined : decodeLine(first.value.bytes)
+  return line?.kind === 'header' ? line.store : undefined
+}
+
+/** Every whole record of a file, whatever stands between them. */
+function* recordsOf(file: OpenFile): Generator<LogRecord> {
+  for (const raw of readLines(file)) {
+    const line = decodeLine(raw.bytes)
+    if (line.kind === 'record') yield line
+  }
+}
+
+async function withFile<T>(fileSystem: FileSystem, path: string, use: (file: OpenFile) => Promise<T>): Promise<T> {
+  const file = fileSystem.open(path, 'read')
+  try {
+    return await use(file)
+  } finally {
+    file.close()
+  }
+}

@@ -1,0 +1,259 @@
+import type { Clock } from '../base/clock.js'
+import { FlatlogError } from '../base/errors.js'
+import { Slices } from '../base/slices.js'
+import type { FileSystem, OpenFile } from '../fs/file-system.js'
+import { MapIndex } from '../index/map-index.js'
+import { type CheckpointFound, readCheckpoint } from '../log/checkpoint-reader.js'
+import { classify, type Verdict } from '../log/classify.js'
+import type { Mark } from '../log/mark.js'
+import type { Backup, StorePaths } from '../log/names.js'
+import { newerVersion, readTailRun, type SurveyRecord, surveyTail, type TailStart } from '../log/tail-reader.js'
+import { decodeLine } from '../record/decode.js'
+import type { LogRecord, PartValue } from '../record/record.js'
+import { findRecords, healState } from './heal.js'
+import { ANY_KEY, addDamage, addInDoubt, type Recovery } from './recovery.js'
+
+/** What a generation holds, and what is to be done to its file before records are appended to it. */
+export interface Loaded {
+  readonly index: MapIndex
+  /** Undefined where the file no longer says. */
+  readonly store: string | undefined
+  readonly checkpointSeq: number
+  readonly checkpointBytes: number
+  readonly lastSeq: number
+  /** The checksum of the last record; empty where there is none behind the checkpoint. */
+  readonly lastCrc: string
+  readonly lastTimestamp: string
+  /** Where the next record goes, once the torn tail is cut. */
+  readonly endOffset: number
+  readonly cut: { readonly offset: number; readonly line: number } | undefined
+  /** The file is damaged: the state goes into a clean generation. */
+  readonly isDamaged: boolean
+}
+
+export interface LoadContext {
+  readonly fileSystem: FileSystem
+  readonly clock: Clock
+  readonly paths: StorePaths
+  readonly backups: readonly Backup[]
+  readonly mark: Mark | null | undefined
+  readonly times: boolean
+  readonly recovery: Recovery
+  readonly onProgress: (phase: string, done: number, total: number) => void
+}
+
+function nothingReadable(path: string): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_CORRUPT',
+    `Nothing in ${path} can be read, and no backup reaches what it held. Nothing was touched. What to do: put a good ` +
+      'copy in its place; or move it and the files that begin with its name away to begin with an empty store.',
+    { path, offset: 0 },
+  )
+}
+
+/** Reads a version 1 file: checkpoint, records, and where something is wrong what it is and what heals it. */
+export class Loader {
+  readonly #index = new MapIndex()
+  readonly #slices: Slices
+  readonly #fileName: string
+  readonly #sizeBytes: number
+  #lastCrc = ''
+  #lastTimestamp = ''
+
+  constructor(
+    private readonly context: LoadContext,
+    private readonly file: OpenFile,
+  ) {
+    this.#slices = new Slices(context.clock)
+    this.#fileName = file.path.slice(context.paths.logDirectory.length + 1)
+    this.#sizeBytes = file.status().sizeBytes
+  }
+
+  async load(): Promise<Loaded> {
+    const { context, file } = this
+    const checkpoint = await readCheckpoint(file, this.#slices, (state) => this.#addState(state, 0))
+    if (checkpoint.newer) throw newerVersion(file.path, checkpoint.newer.offset, checkpoint.newer.what)
+    this.#lastTimestamp = checkpoint.timestamp
+    const markSeq = this.#markSeq(checkpoint.header?.store)
+    const store = checkpoint.header?.store ?? context.mark?.store
+    const afterSeq = checkpoint.seq ?? (await this.#guessCheckpointSeq(checkpoint, markSeq))
+    const isHealed = await this.#healCheckpoint(checkpoint, afterSeq, store)
+
+    const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq }
+    const run = await readTailRun(file, start, this.#slices, ({ record, offset }) => {
+      this.#replay(record)
+      context.onProgress('replay', offset, this.#sizeBytes)
+    })
+    const isFaultless = run.complete && markSeq <= run.lastSeq
+    const verdict = isFaultless ? undefined : await this.#judge(start, run.lastSeq, markSeq, store)
+    const foundNothing = !checkpoint.header && checkpoint.parts === 0 && this.#lastCrc === ''
+    if (foundNothing && !isHealed) throw nothingReadable(file.path)
+    const endOffset = verdict?.cut?.offset ?? this.#sizeBytes
+    return {
+      index: this.#index,
+      store,
+      checkpointSeq: afterSeq,
+      checkpointBytes: checkpoint.end,
+      lastSeq: verdict?.lastSeq ?? run.lastSeq,
+      lastCrc: this.#lastCrc,
+      lastTimestamp: this.#lastTimestamp,
+      endOffset,
+      cut: verdict?.cut,
+      isDamaged: verdict?.isDamaged === true || checkpoint.bad.length > 0 || checkpoint.lost.length > 0,
+    }
+  }
+
+  #addState(state: readonly PartValue[], seq: number): void {
+    for (const { key, value, expires, time } of state) {
+      this.#index.addCheckpointed(key, { ...value, expires, seq, time: this.context.times ? time : undefined })
+    }
+  }
+
+  #replay(record: LogRecord): void {
+    this.#index.apply(record.operation, record.seq, this.context.times ? Date.parse(record.timestamp) : undefined)
+    this.#lastCrc = record.crc
+    if (record.timestamp > this.#lastTimestamp) this.#lastTimestamp = record.timestamp
+  }
+
+  /** What the mark proves; 0 where there is none to go by. */
+  #markSeq(store: string | undefined): number {
+    const { mark, paths, recovery } = this.context
+    if (mark === undefined) return 0
+    const file = paths.mark.slice(paths.logDirectory.length + 1)
+    if (mark === null) {
+      addDamage(recovery, {
+        file,
+        line: 1,
+        offset: 0,
+        bytes: this.context.fileSystem.status(paths.mark)?.sizeBytes ?? 0,
+      })
+      recovery.notes.push(
+        `${file} is damaged: what was last known to be on disk cannot be checked. It is written anew.`,
+      )
+      return 0
+    }
+    if (store === undefined || mark.store === store) return mark.seq
+    addDamage(recovery, { file, line: 1, offset: 0, bytes: 0 })
+    recovery.notes.push(`${file} belongs to another store than the log: one of them was replaced. The log is used.`)
+    return 0
+  }
+
+  /** With header and index gone, the record that follows says what the checkpoint covered; else mark and backups do. */
+  async #guessCheckpointSeq(checkpoint: CheckpointFound, markSeq: number): Promise<number> {
+    const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: undefined }
+    const survey = await surveyTail(this.file, start, this.#slices)
+    const first = survey.find((line) => line.kind === 'record')
+    return first ? first.seq - 1 : markSeq || (this.context.backups[0]?.lastSeq ?? 0)
+  }
+
+  async #healCheckpoint(checkpoint: CheckpointFound, seq: number, store: string | undefined): Promise<boolean> {
+    const { bad, lost } = checkpoint
+    if (bad.length === 0 && lost.length === 0) return false
+    const { fileSystem, backups, recovery } = this.context
+    const healed = lost.length ? await healState(fileSystem, backups, store, seq, lost, this.#slices) : undefined
+    if (healed) this.#addState(healed.state, 0)
+    const healedFrom = healed && { healedFrom: healed.from }
+    for (const { number, offset, length } of bad) {
+      addDamage(recovery, { file: this.#fileName, line: number, offset, bytes: length, ...healedFrom })
+    }
+    if (bad.length === 0) {
+      const { nextLine, end } = checkpoint
+      addDamage(recovery, { file: this.#fileName, line: nextLine, offset: end, bytes: 0, ...healedFrom })
+    }
+    if (lost.length === 0) return false
+    if (healed) {
+      recovery.notes.push(
+        `Part of the checkpoint in ${this.#fileName} was damaged and was restored from ${healed.from}.`,
+      )
+    } else {
+      addInDoubt(recovery, [...lost.map((range) => range.from), ANY_KEY])
+      const ranges = lost.map(({ from, to }) => `from ${from ?? 'the first'} to before ${to ?? 'the end'}`)
+      recovery.notes.push(
+        `Part of the checkpoint in ${this.#fileName} is damaged, and no backup reaches it without a gap. ` +
+          `Keys are missing ${ranges.join(', ')}.`,
+      )
+    }
+    return healed !== undefined
+  }
+
+  /** Something is wrong behind the last record that was read: tells a torn tail from damage, and replays what counts. */
+  async #judge(start: TailStart, appliedSeq: number, markSeq: number, store: string | undefined): Promise<Verdict> {
+    const survey = await surveyTail(this.file, start, this.#slices)
+    const verdict = classify({ survey, afterSeq: start.afterSeq ?? 0, markSeq, sizeBytes: this.#sizeBytes })
+    const { fileSystem, backups } = this.context
+    const isMissing = (seq: number) => verdict.missing.some((run) => seq >= run.from && seq <= run.to)
+    const found = verdict.missing.length
+      ? await findRecords(fileSystem, backups, store, isMissing, this.#slices)
+      : new Map<number, { record: LogRecord; from: string }>()
+
+    const kept = verdict.kept.filter((line) => line.seq > appliedSeq)
+    const healed = [...found.values()].map(({ record }) => record).filter((record) => record.seq > appliedSeq)
+    const inOrder = [...kept, ...healed].sort((a, b) => a.seq - b.seq)
+    for (const each of inOrder) this.#replay('number' in each ? this.#readAgain(each) : each)
+    this.#report(verdict, found)
+    return verdict
+  }
+
+  #readAgain(line: SurveyRecord): LogRecord {
+    const bytes = Buffer.alloc(line.length - (line.ended ? 1 : 0))
+    this.file.read(bytes, line.offset)
+    const record = decodeLine(bytes)
+    if (record.kind !== 'record') throw new Error(`${this.file.path} changed while it was being read`)
+    return record
+  }
+
+  #report(verdict: Verdict, found: ReadonlyMap<number, { from: string }>): void {
+    const { recovery } = this.context
+    const file = this.#fileName
+    const healedLines = new Map<unknown, string | undefined>()
+    for (const run of verdict.missing) {
+      let from: string | undefined
+      let isHealed = true
+      for (let seq = run.from; seq <= run.to && isHealed; seq++) {
+        from = found.get(seq)?.from
+        isHealed = from !== undefined
+      }
+      const healedFrom = isHealed ? from : undefined
+      for (const line of run.lines) healedLines.set(line, healedFrom)
+      if (run.lines.length === 0) {
+        addDamage(recovery, {
+          file,
+          line: run.number,
+          offset: run.offset,
+          bytes: 0,
+          ...(healedFrom !== undefined && { healedFrom }),
+        })
+      }
+      const which = run.from === run.to ? `Record ${run.from}` : `Records ${run.from} to ${run.to}`
+      if (isHealed) recovery.notes.push(`${which} of ${file} could not be read and came from ${from}.`)
+      else {
+        addInDoubt(recovery, [...run.lines.map((line) => line.key), ANY_KEY])
+        recovery.notes.push(`${which} of ${file} had been on disk and cannot be read any more; no backup holds it.`)
+      }
+    }
+    for (const { line, why } of verdict.damaged) {
+      const healedFrom = healedLines.get(line)
+      addDamage(recovery, {
+        file,
+        line: line.number,
+        offset: line.offset,
+        bytes: line.length,
+        ...(line.key !== undefined && { key: line.key }),
+        ...(healedFrom !== undefined && { healedFrom }),
+      })
+      if (why !== 'conflict') continue
+      addInDoubt(recovery, [line.key ?? ANY_KEY])
+      recovery.notes.push(`Line ${line.number} of ${file} has the number of another record; the first of them counts.`)
+    }
+    if (verdict.isDamaged) recovery.clean = false
+    recovery.damage.sort((a, b) => (a.file === b.file ? a.offset - b.offset : 0))
+    if (!verdict.cut) return
+    recovery.clean = false
+    recovery.cutBytes = this.#sizeBytes - verdict.cut.offset
+    recovery.notes.push(
+      `The last ${recovery.cutBytes} bytes of ${file}, from line ${verdict.cut.line} on, are a torn tail: writes that were ` +
+        'under way when the process or the power stopped. Nothing proves that they were ever on disk; if they were, ' +
+        'this is damage. They are set aside.',
+    )
+  }
+}

@@ -1,0 +1,304 @@
+import { FlatlogError, ioError } from '../base/errors.js'
+import { Slices } from '../base/slices.js'
+import type { FileSystem, OpenFile } from '../fs/file-system.js'
+import { createWholeFile, freePath, removeIfThere } from '../fs/whole-file.js'
+import { MapIndex } from '../index/map-index.js'
+import { chooseGeneration, hasRemains } from '../log/choose.js'
+import { readMark } from '../log/mark.js'
+import { backupsAmong, checkNeighbours, damagedPath, quarantinePath, type StorePaths } from '../log/names.js'
+import { copyBytes, copyFile, keepAs, publishFirst, removeUnfinished, replaceLog } from '../log/publish.js'
+import { type StateSource, writeCheckpoint } from './checkpoint.js'
+import { type Loaded, Loader } from './load.js'
+import type { ResolvedOptions } from './options.js'
+import { importMainFile, isOlderLog, readOlderLog } from './original.js'
+import { addDamage, newRecovery, type Recovery } from './recovery.js'
+import type { System } from './system.js'
+
+/** A log that is ready for the next record. */
+export interface OpenedLog {
+  readonly file: OpenFile
+  readonly index: MapIndex
+  readonly store: string
+  readonly checkpointSeq: number
+  readonly checkpointBytes: number
+  readonly lastSeq: number
+  readonly lastCrc: string
+  readonly lastTimestamp: string
+  readonly endOffset: number
+  readonly recovery: Recovery
+  /** The record that the main file was last written at; null where that is not known. */
+  readonly mainFileSeq: number | null
+  /** The last record that the mark names; undefined where there is no good mark. */
+  readonly markSeq: number | undefined
+}
+
+/**
+ * From whatever is on disk to a log that records can be appended to. The lock is held.
+ *
+ * Every step leaves the files so that the next open can begin from the start again: what is set aside is copied or
+ * gets a second name first, and a generation takes the log's name only when it is whole and on disk.
+ */
+export class LogOpener {
+  readonly #fileSystem: FileSystem
+  readonly #slices: Slices
+
+  constructor(
+    private readonly system: System,
+    private readonly paths: StorePaths,
+    private readonly options: ResolvedOptions,
+    /** The last writer met a failure: the page cache may show bytes that the disk does not hold. */
+    private readonly isSuspect: boolean,
+  ) {
+    this.#fileSystem = system.fileSystem
+    this.#slices = new Slices(system.clock)
+  }
+
+  async open(): Promise<OpenedLog> {
+    const fileSystem = this.#fileSystem
+    const { paths, options } = this
+    const fileNames = fileSystem.list(paths.logDirectory)
+    checkNeighbours(paths, fileNames)
+    const choice = await chooseGeneration(fileSystem, paths, fileNames, this.#slices)
+    if (choice.from === 'nothing') return this.#firstLog()
+    const recovery = newRecovery('log')
+    if (choice.from !== 'log' && options.recovery === 'strict') throw logMissing(paths)
+    if (choice.from === 'unfinished') await this.#publishUnfinished(recovery)
+    else if (choice.from === 'backup') await this.#restore(choice.path, choice.fileName, recovery)
+
+    const file = fileSystem.open(paths.log, 'write')
+    try {
+      // Files of ours beside it show that the log is no older one, whatever is left of its lines.
+      const opened =
+        !hasRemains(paths, fileNames) && isOlderLog(file)
+          ? await this.#fromOlderLog(file, recovery)
+          : await this.#fromLog(file, recovery)
+      removeUnfinished(fileSystem, paths)
+      return opened
+    } catch (error) {
+      file.close()
+      throw error
+    }
+  }
+
+  async #fromLog(file: OpenFile, recovery: Recovery): Promise<OpenedLog> {
+    const fileSystem = this.#fileSystem
+    const { paths, options } = this
+    const mark = readMark(fileSystem, paths)
+    const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory))
+    const loaded = await new Loader(
+      {
+        fileSystem,
+        clock: this.system.clock,
+        paths,
+        backups,
+        mark,
+        times: options.times,
+        recovery,
+        onProgress: (phase, done, total) => options.onProgress({ phase, done, total }),
+      },
+      file,
+    ).load()
+    if (options.recovery === 'strict' && recovery.damage.length) throw refused(recovery, paths)
+
+    const { mainFileSeq = null } = mark ?? {}
+    const known = { mainFileSeq, markSeq: mark?.seq }
+    if (loaded.isDamaged || this.isSuspect) {
+      if (this.isSuspect) recovery.notes.push('The last writer met a failure; its records were copied to a new file.')
+      return { ...(await this.#renew(file, loaded, recovery)), ...known }
+    }
+    if (loaded.cut) {
+      await this.#setAside(file, loaded.cut.offset)
+      file.truncate(loaded.cut.offset)
+    }
+    // Whoever wrote last may have left bytes in the page cache only; from here on they are known to be on disk.
+    await file.sync()
+    return { ...loaded, store: loaded.store as string, file, recovery, ...known }
+  }
+
+  /** The state goes into a clean generation, and the file that is not to be trusted is kept beside it. */
+  async #renew(
+    file: OpenFile,
+    loaded: Loaded,
+    recovery: Recovery,
+  ): Promise<Omit<OpenedLog, 'mainFileSeq' | 'markSeq'>> {
+    const { paths } = this
+    const store = loaded.store ?? this.#newStoreId()
+    const renewed = await this.#writeGeneration(
+      paths.unfinished,
+      loaded.index,
+      loaded.lastSeq,
+      store,
+      loaded.lastTimestamp,
+    )
+    const keptAs = freePath(this.#fileSystem, damagedPath(paths, loaded.lastSeq))
+    try {
+      if (!this.#fileSystem.renamesOpenFiles) {
+        renewed.file.close()
+        file.close()
+      }
+      await replaceLog(this.#fileSystem, paths, keptAs, this.#slices)
+    } catch (error) {
+      renewed.file.close()
+      throw error
+    }
+    file.close()
+    recovery.notes.push(`The former log is kept as ${keptAs.slice(paths.logDirectory.length + 1)}.`)
+    return { ...this.#reopened(renewed), recovery }
+  }
+
+  #reopened<T extends { file: OpenFile }>(written: T): T {
+    if (this.#fileSystem.renamesOpenFiles) return written
+    return { ...written, file: this.#fileSystem.open(this.paths.log, 'write') }
+  }
+
+  async #firstLog(): Promise<OpenedLog> {
+    const { paths } = this
+    const index = new MapIndex()
+    const recovery = newRecovery('new')
+    if (importMainFile(this.#fileSystem, paths, index, recovery, false)) {
+      recovery.source = 'main-file'
+      recovery.notes.push(`The state was taken over from ${paths.main}, which is kept as it was beside it.`)
+      await this.#keepOriginal(paths.main, paths.directory)
+    }
+    return this.#publishAsFirst(index, 0, 0, recovery)
+  }
+
+  async #fromOlderLog(file: OpenFile, recovery: Recovery): Promise<OpenedLog> {
+    const { paths } = this
+    const { index, lastSeq } = await readOlderLog(this.#fileSystem, paths, file, recovery, this.#slices)
+    if (this.options.recovery === 'strict' && recovery.damage.length) throw refused(recovery, paths)
+    recovery.source = 'older-log'
+    recovery.notes.push(`${paths.log} is of the original system; it was taken over and is kept as it was beside it.`)
+    file.close()
+    await this.#keepOriginal(paths.log, paths.logDirectory)
+    await this.#keepOriginal(paths.main, paths.directory)
+    return this.#publishAsFirst(index, lastSeq, null, recovery)
+  }
+
+  async #publishAsFirst(
+    index: MapIndex,
+    seq: number,
+    mainFileSeq: number | null,
+    recovery: Recovery,
+  ): Promise<OpenedLog> {
+    const { paths } = this
+    removeIfThere(this.#fileSystem, paths.first)
+    const written = await this.#writeGeneration(paths.first, index, seq, this.#newStoreId(), '')
+    if (!this.#fileSystem.renamesOpenFiles) written.file.close()
+    await publishFirst(this.#fileSystem, paths)
+    return { ...this.#reopened(written), recovery, mainFileSeq, markSeq: undefined }
+  }
+
+  /** A whole generation on disk under a name of its own, open for writing. */
+  async #writeGeneration(
+    path: string,
+    source: StateSource & { tailKeys: number },
+    seq: number,
+    store: string,
+    notBefore: string,
+  ) {
+    const fileSystem = this.#fileSystem
+    const { clock } = this.system
+    removeIfThere(fileSystem, path)
+    const file = fileSystem.open(path, 'create')
+    try {
+      const now = new Date(clock.now()).toISOString()
+      const timestamp = now > notBefore ? now : notBefore
+      const { sizeBytes } = fileSystem.status(this.paths.log) ?? fileSystem.status(this.paths.main) ?? { sizeBytes: 0 }
+      const start = { seq, store, timestamp, stateBytes: sizeBytes }
+      const checkpointBytes = await writeCheckpoint(file, source, start, clock.now(), this.#slices)
+      await file.sync()
+      const loaded = await new Loader(this.#plainContext(), file).load()
+      if (loaded.isDamaged || loaded.lastSeq !== seq) {
+        throw ioError('write', path, new Error('it does not read back as it was written'))
+      }
+      return { ...loaded, store, file, checkpointBytes, lastTimestamp: timestamp }
+    } catch (error) {
+      file.close()
+      removeIfThere(fileSystem, path)
+      throw error
+    }
+  }
+
+  #plainContext() {
+    const { fileSystem, clock } = this.system
+    const { paths, options } = this
+    const recovery = newRecovery('log')
+    return { fileSystem, clock, paths, backups: [], mark: undefined, times: options.times, recovery, onProgress() {} }
+  }
+
+  #newStoreId(): string {
+    return this.system.lockEnvironment.newToken().slice(0, 16)
+  }
+
+  async #publishUnfinished(recovery: Recovery): Promise<void> {
+    const { paths } = this
+    this.#fileSystem.rename(paths.unfinished, paths.log)
+    await this.#fileSystem.syncDirectory(paths.logDirectory)
+    recovery.source = 'unfinished-generation'
+    this.#noteMissingLog(recovery, `${paths.name}.log.new`)
+  }
+
+  /** A backup stays what it is: the log begins as a copy of it. */
+  async #restore(path: string, fileName: string, recovery: Recovery): Promise<void> {
+    const fileSystem = this.#fileSystem
+    const { paths } = this
+    removeIfThere(fileSystem, paths.first)
+    await copyFile(fileSystem, path, paths.first, this.#slices)
+    await publishFirst(fileSystem, paths)
+    recovery.source = 'backup'
+    this.#noteMissingLog(recovery, fileName)
+  }
+
+  #noteMissingLog(recovery: Recovery, healedFrom: string): void {
+    addDamage(recovery, { file: `${this.paths.name}.log`, line: 1, offset: 0, bytes: 0, healedFrom })
+    recovery.notes.push(`${this.paths.log} was gone or empty; ${healedFrom} took its place.`)
+  }
+
+  /** The bytes that will be cut off are on disk elsewhere before they are cut. */
+  async #setAside(file: OpenFile, offset: number): Promise<void> {
+    const fileSystem = this.#fileSystem
+    const { paths } = this
+    const path = freePath(fileSystem, quarantinePath(paths, this.system.clock.now(), offset))
+    createWholeFile(fileSystem, path, new Uint8Array())
+    const aside = fileSystem.open(path, 'write')
+    try {
+      await copyBytes(file, aside, offset, file.status().sizeBytes, 0, this.#slices)
+      await aside.sync()
+    } finally {
+      aside.close()
+    }
+    await fileSystem.syncDirectory(paths.logDirectory)
+  }
+
+  /** A second name for a file of the original system, before anything takes its first one. */
+  async #keepOriginal(path: string, directory: string): Promise<void> {
+    const fileSystem = this.#fileSystem
+    const original = fileSystem.status(path)
+    if (!original) return
+    const kept = `${path}.before-flatlog`
+    // A crash between this and the new log's naming brings us here twice.
+    if (fileSystem.status(kept)?.identity === original.identity) return
+    await keepAs(fileSystem, path, freePath(fileSystem, kept), this.#slices)
+    await fileSystem.syncDirectory(directory)
+  }
+}
+
+function logMissing(paths: StorePaths): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_CORRUPT',
+    `${paths.log} is gone or empty, and recovery: 'strict' takes nothing else in its place. Nothing was touched. ` +
+      "What to do: put the log back, or open with recovery: 'repair' to go on from the best of its backups.",
+    { path: paths.log },
+  )
+}
+
+function refused(recovery: Recovery, paths: StorePaths): FlatlogError {
+  const { file, line, offset } = recovery.damage[0] as Recovery['damage'][number]
+  return new FlatlogError(
+    'FLATLOG_CORRUPT',
+    `${file} is damaged at line ${line}, byte ${offset} (${recovery.damage.length} places in all), and recovery: 'strict' ` +
+      "refuses to go on. Nothing was touched. What to do: look at the place, or open with recovery: 'repair'.",
+    { path: `${paths.logDirectory}/${file}`, offset },
+  )
+}

@@ -1,0 +1,82 @@
+import { dirname, join } from 'node:path'
+import { FlatlogError, ioError } from '../base/errors.js'
+import { acquireLock, type Lock } from '../fs/lock.js'
+import { checkName, type StorePaths, storePaths } from '../log/names.js'
+import { Engine, type MaintenanceFactory } from './engine.js'
+import { engineBackend } from './engine-backend.js'
+import { LogOpener } from './open-log.js'
+import { type ResolvedOptions, resolveOptions, type StoreOptions } from './options.js'
+import { openReadOnly } from './read-only.js'
+import { shareEngine } from './registry.js'
+import { Store } from './store.js'
+import type { System } from './system.js'
+
+/** The recipe: directory → lock → log (choose, read, classify, set aside, repair, replay) → ready. */
+export async function openStoreOn(
+  system: System,
+  createMaintenance: MaintenanceFactory,
+  options: StoreOptions | undefined,
+): Promise<Store> {
+  const resolved = resolveOptions(options)
+  const paths = resolved.readOnly ? existingPaths(system, resolved) : await makeDirectories(system, resolved)
+  if (resolved.readOnly) return new Store(await openReadOnly(system, paths, resolved))
+
+  const openLog = (isSuspect: boolean) =>
+    describing(paths, () => new LogOpener(system, paths, resolved, isSuspect).open())
+  const { engine, release } = await shareEngine(paths.log, resolved, async () => {
+    const { fileSystem, lockEnvironment, clock } = system
+    const { lockWaitMs, takeOver } = resolved
+    const lock = await acquireLock(fileSystem, lockEnvironment, clock, paths.lock, { waitMs: lockWaitMs, takeOver })
+    return await openUnderLock(lock, async () => {
+      const opened = await openLog(lock.inheritedFailure !== undefined)
+      lock.clearFailure()
+      return new Engine(system, paths, resolved, lock, opened, createMaintenance)
+    })
+  })
+  return new Store(engineBackend(engine, () => engine.reopen(openLog), release))
+}
+
+async function openUnderLock(lock: Lock, open: () => Promise<Engine>): Promise<Engine> {
+  try {
+    return await open()
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+async function describing<T>(paths: StorePaths, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    const { path } = error as { path?: unknown }
+    throw ioError('open', typeof path === 'string' ? path : paths.log, error)
+  }
+}
+
+/** New directories are made durable in their parents: a log in a directory that a power cut takes away is no log. */
+async function makeDirectories(system: System, options: ResolvedOptions): Promise<StorePaths> {
+  const { fileSystem } = system
+  try {
+    const made = fileSystem.makeDirectory(join(options.dir, 'logs'))
+    const directory = fileSystem.realPath(options.dir)
+    if (made !== undefined) {
+      const topmost = dirname(fileSystem.realPath(made))
+      for (let each = join(directory, 'logs'); each !== topmost && each !== dirname(each); each = dirname(each)) {
+        await fileSystem.syncDirectory(dirname(each))
+      }
+    }
+    return storePaths(directory, checkName(options.name))
+  } catch (error) {
+    throw ioError('make the directory', options.dir, error)
+  }
+}
+
+function existingPaths(system: System, options: ResolvedOptions): StorePaths {
+  try {
+    return storePaths(system.fileSystem.realPath(options.dir), checkName(options.name))
+  } catch (error) {
+    if (error instanceof FlatlogError) throw error
+    throw ioError('read', options.dir, error)
+  }
+}

@@ -1,0 +1,142 @@
+import { FlatlogError } from '../base/errors.js'
+import type { Slices } from '../base/slices.js'
+import type { FileSystem, OpenFile } from '../fs/file-system.js'
+import { readWholeFile } from '../fs/whole-file.js'
+import { MapIndex } from '../index/map-index.js'
+import { readLines } from '../log/line-reader.js'
+import type { StorePaths } from '../log/names.js'
+import { guessKey } from '../log/tail-reader.js'
+import { validChecksum } from '../record/checksum.js'
+import { decodeOlderLine, type OlderLine, objectPairs } from '../record/decode-older.js'
+import type { ValueText } from '../record/value.js'
+import { ANY_KEY, addDamage, addInDoubt, type Recovery } from './recovery.js'
+
+/**
+ * Installations of the original system: a main file that was written whole, and later a log of changes beside it.
+ * Both are read as they are, and what they hold becomes a version 1 generation.
+ */
+export interface OriginalState {
+  readonly index: MapIndex
+  /** The number of the last line; line n of an older log counts as record n. */
+  readonly lastSeq: number
+}
+
+/** The main file is read whole: the original system could not hold more than fits a string either. */
+const MAX_MAIN_FILE_BYTES = 512 * 1024 * 1024
+
+/** True for a log whose first line has no format and in which no line bears a checksum that fits. */
+export function isOlderLog(file: OpenFile): boolean {
+  for (const line of readLines(file)) {
+    if (validChecksum(line.bytes) !== undefined) return false
+    if (line.number === 1 && /"format":|"crc":"[0-9a-f]{8}"\}$/.test(line.bytes.toString('utf8'))) return false
+  }
+  return true
+}
+
+/** The state that an older log stands for, over the main file where it holds only the changes since that. */
+export async function readOlderLog(
+  fileSystem: FileSystem,
+  paths: StorePaths,
+  file: OpenFile,
+  recovery: Recovery,
+  slices: Slices,
+): Promise<OriginalState> {
+  const index = new MapIndex()
+  const holdsState = await hasWholeState(file, slices)
+  const hasMainFile = !holdsState && importMainFile(fileSystem, paths, index, recovery, true)
+  let lastSeq = 0
+  let readable = 0
+  const fileName = file.path.slice(paths.logDirectory.length + 1)
+  const { sizeBytes } = file.status()
+  for (const raw of readLines(file)) {
+    lastSeq = raw.number
+    const line = decodeOlderLine(raw.bytes)
+    if (raw.bytes.length === 0 && raw.ended) continue
+    if (line.kind !== 'bad') {
+      replay(index, line, raw.number)
+      readable++
+    } else if (raw.offset + raw.length === sizeBytes) {
+      recovery.clean = false
+      recovery.cutBytes = raw.length
+      recovery.notes.push(`The last line of ${fileName} is torn and was left out; the file is kept as it was.`)
+    } else {
+      const key = guessKey(raw.bytes)
+      const { number, offset, length } = raw
+      addDamage(recovery, { file: fileName, line: number, offset, bytes: length, ...(key !== undefined && { key }) })
+      addInDoubt(recovery, [key, ANY_KEY])
+      recovery.notes.push(`Line ${number} of ${fileName} cannot be read and was left out; the file is kept as it was.`)
+    }
+    if (slices.isDue()) await slices.pause()
+  }
+  if (sizeBytes > 0 && readable === 0 && !hasMainFile) {
+    throw new FlatlogError(
+      'FLATLOG_CORRUPT',
+      `Nothing in ${file.path} can be read: it is no log. Nothing was touched. What to do: put a good copy in its ` +
+        'place, or move it away.',
+      { path: file.path, offset: 0 },
+    )
+  }
+  return { index, lastSeq }
+}
+
+function replay(index: MapIndex, line: Exclude<OlderLine, { kind: 'bad' }>, seq: number): void {
+  const timeMs = Date.parse(line.timestamp) || undefined
+  if (line.kind === 'older') index.apply(line.operation, seq, timeMs)
+  else index.apply({ kind: 'replace', data: line.state }, seq, timeMs)
+}
+
+async function hasWholeState(file: OpenFile, slices: Slices): Promise<boolean> {
+  for (const raw of readLines(file)) {
+    const line = decodeOlderLine(raw.bytes)
+    if (line.kind === 'older-checkpoint') return true
+    if (line.kind === 'older' && line.operation.kind === 'replace') return true
+    if (slices.isDue()) await slices.pause()
+  }
+  return false
+}
+
+/** Takes the state over from the main file; returns false if there is none. */
+export function importMainFile(
+  fileSystem: FileSystem,
+  paths: StorePaths,
+  index: MapIndex,
+  recovery: Recovery,
+  hasLog: boolean,
+): boolean {
+  if (!fileSystem.status(paths.main)) return false
+  const pairs = readMainFile(fileSystem, paths)
+  if (pairs) {
+    for (const [key, value] of pairs)
+      index.addCheckpointed(key, { ...value, expires: undefined, seq: 0, time: undefined })
+    return true
+  }
+  const fileName = paths.main.slice(paths.directory.length + 1)
+  // Alone, the main file is all the data that there is: an empty store in its place would be written over it.
+  if (!hasLog) {
+    throw new FlatlogError(
+      'FLATLOG_CORRUPT',
+      `${paths.main} is no JSON object, and there is no log of it. Nothing was touched. What to do: mend the file or put ` +
+        'a backup of it in its place; or move it away to begin with an empty store.',
+      { path: paths.main, offset: 0 },
+    )
+  }
+  addDamage(recovery, { file: fileName, line: 1, offset: 0, bytes: fileSystem.status(paths.main)?.sizeBytes ?? 0 })
+  addInDoubt(recovery, [ANY_KEY])
+  recovery.notes.push(
+    `${fileName} is no JSON object. Its log holds only changes, so what was not changed since the log began is missing. ` +
+      `The file is kept as ${fileName}.before-flatlog.`,
+  )
+  return true
+}
+
+function readMainFile(fileSystem: FileSystem, paths: StorePaths): [string, ValueText][] | undefined {
+  const json = readWholeFile(fileSystem, paths.main, MAX_MAIN_FILE_BYTES)
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
+  try {
+    JSON.parse(json)
+  } catch {
+    return undefined
+  }
+  return objectPairs(json)
+}

@@ -1,0 +1,87 @@
+import { FlatlogError, ioError } from '../base/errors.js'
+import { Slices } from '../base/slices.js'
+import type { KeyIndex } from '../index/key-index.js'
+import { chooseGeneration, hasRemains } from '../log/choose.js'
+import { readMark } from '../log/mark.js'
+import { backupsAmong, type StorePaths } from '../log/names.js'
+import type { StoreBackend } from './backend.js'
+import { Loader } from './load.js'
+import type { ResolvedOptions } from './options.js'
+import { isOlderLog, readOlderLog } from './original.js'
+import { newRecovery, type Recovery } from './recovery.js'
+import type { System } from './system.js'
+
+interface ReadState {
+  readonly index: KeyIndex
+  readonly lastSeq: number
+  readonly recovery: Recovery
+}
+
+/** The state as it is on disk now, while perhaps another process writes: no lock, no repair, nothing is written. */
+export async function openReadOnly(system: System, paths: StorePaths, options: ResolvedOptions): Promise<StoreBackend> {
+  let state: ReadState
+  try {
+    state = await read(system, paths, options)
+  } catch (error) {
+    throw ioError('read', paths.log, error)
+  }
+  const refuse = (): never => {
+    throw new FlatlogError(
+      'FLATLOG_READ_ONLY',
+      `The store ${JSON.stringify(paths.name)} was opened with readOnly: true. What to do: open it without, to write.`,
+      { path: paths.log },
+    )
+  }
+  return {
+    name: paths.name,
+    recovery: state.recovery,
+    now: () => system.clock.now(),
+    lookUp: (key) => state.index.get(key, system.clock.now()),
+    page: (query, limit) => state.index.page(query, limit, system.clock.now()),
+    checkWritable: refuse,
+    write: async () => refuse(),
+    watch: refuse,
+    changes: refuse,
+    onProblem: () => () => {},
+    flush: async () => {},
+    compact: async () => refuse(),
+    verify: async () => refuse(),
+    stats: () => ({ readOnly: true, lastSeq: state.lastSeq }),
+    health: () => ({ ok: true, problems: [] }),
+    reopen: async () => {
+      state = await read(system, paths, options)
+    },
+    release: async () => {},
+  }
+}
+
+async function read(system: System, paths: StorePaths, options: ResolvedOptions): Promise<ReadState> {
+  const { fileSystem, clock } = system
+  const slices = new Slices(clock)
+  const fileNames = fileSystem.list(paths.logDirectory)
+  const choice = await chooseGeneration(fileSystem, paths, fileNames, slices)
+  const recovery = newRecovery(choice.from === 'backup' ? 'backup' : 'log')
+  const path = choice.from === 'backup' || choice.from === 'unfinished' ? choice.path : paths.log
+  const file = fileSystem.open(path, 'read')
+  try {
+    if (!hasRemains(paths, fileNames) && isOlderLog(file)) {
+      return { ...(await readOlderLog(fileSystem, paths, file, recovery, slices)), recovery }
+    }
+    const loaded = await new Loader(
+      {
+        fileSystem,
+        clock,
+        paths,
+        backups: backupsAmong(paths, fileNames),
+        mark: readMark(fileSystem, paths),
+        times: options.times,
+        recovery,
+        onProgress: (phase, done, total) => options.onProgress({ phase, done, total }),
+      },
+      file,
+    ).load()
+    return { index: loaded.index, lastSeq: loaded.lastSeq, recovery }
+  } finally {
+    file.close()
+  }
+}

@@ -1,0 +1,49 @@
+/** A place in a file that is not what was written there. */
+export interface Damage {
+  /** The file's name. */
+  file: string
+  /** 1 is the first line. */
+  line: number
+  /** Bytes from the start of the file. */
+  offset: number
+  /** How many bytes are bad; 0 where lines are missing. */
+  bytes: number
+  /** The key that the line was about, as far as its bytes can still be read: a guess. */
+  key?: string
+  /** The file that the content was restored from. Without it, and if content was lost, `inDoubt` says what is. */
+  healedFrom?: string
+}
+
+/** What opening found. */
+export interface Recovery {
+  /** True when the files were as a clean close or an ordinary crash between two writes leaves them. */
+  clean: boolean
+  /** Where the state was taken from. */
+  source: RecoverySource
+  /** The torn tail: bytes of writes that were under way at a crash, set aside and cut off. */
+  cutBytes: number
+  damage: Damage[]
+  /** Keys whose value may be older than their last acknowledged one; `any` stands for keys that nobody can name. */
+  inDoubt: string[]
+  /** The same in sentences, and what else there is to say. */
+  notes: string[]
+}
+
+export type RecoverySource = 'new' | 'log' | 'older-log' | 'main-file' | 'backup' | 'unfinished-generation'
+
+export const ANY_KEY = 'any'
+
+export function newRecovery(source: RecoverySource): Recovery {
+  return { clean: true, source, cutBytes: 0, damage: [], inDoubt: [], notes: [] }
+}
+
+export function addInDoubt(recovery: Recovery, keys: Iterable<string | undefined>): void {
+  for (const key of keys) {
+    if (key !== undefined && !recovery.inDoubt.includes(key)) recovery.inDoubt.push(key)
+  }
+}
+
+export function addDamage(recovery: Recovery, damage: Damage): void {
+  recovery.clean = false
+  recovery.damage.push(damage)
+}

@@ -1,0 +1,93 @@
+import { FlatlogError } from '../base/errors.js'
+import type { Engine } from './engine.js'
+import type { ResolvedOptions } from './options.js'
+
+/**
+ * The engines of this process, by the real path of their log: whoever opens a store that is open here shares it. Hot
+ * reload, two adapters on one file and the two builds of this package (ES module and CommonJS) all meet in one place.
+ */
+interface Shared {
+  readonly engine: Promise<Engine>
+  readonly options: ResolvedOptions
+  handles: number
+  /** Set while the engine is on its way out; a new one begins when it is gone. */
+  closing?: Promise<void>
+}
+
+/** One table per version, as engines of two versions cannot be exchanged; the lock file keeps those apart. */
+const TABLE = Symbol.for('flatlog.engines.1')
+
+function table(): Map<string, Shared> {
+  const holder = globalThis as { [TABLE]?: Map<string, Shared> }
+  holder[TABLE] ??= new Map()
+  return holder[TABLE]
+}
+
+/** Options that say how the one engine works, so that two handles cannot differ in them. */
+const SHARED_OPTIONS = ['durability', 'recovery', 'times', 'compaction'] as const
+
+export async function shareEngine(
+  path: string,
+  options: ResolvedOptions,
+  open: () => Promise<Engine>,
+): Promise<{ engine: Engine; release: () => Promise<void> }> {
+  const engines = table()
+  while (engines.get(path)?.closing) await engines.get(path)?.closing?.catch(() => {})
+  let shared = engines.get(path)
+  if (shared) {
+    checkConflict(path, shared.options, options)
+  } else {
+    const opened: Shared = { engine: open(), options, handles: 0 }
+    engines.set(path, opened)
+    // A failed open is not remembered: the next one tries again.
+    opened.engine.catch(() => forget(path, opened))
+    shared = opened
+  }
+  const mine = shared
+  mine.handles++
+  const engine = await mine.engine
+  let released: Promise<void> | undefined
+  const release = () => {
+    mine.handles--
+    if (mine.handles > 0) return engine.flush()
+    mine.closing = engine.close().finally(() => forget(path, mine))
+    return mine.closing
+  }
+  return {
+    engine,
+    release() {
+      released ??= release()
+      return released
+    },
+  }
+}
+
+function forget(path: string, shared: Shared): void {
+  const engines = table()
+  if (engines.get(path) === shared) engines.delete(path)
+}
+
+function checkConflict(path: string, there: ResolvedOptions, wanted: ResolvedOptions): void {
+  const differing = SHARED_OPTIONS.filter((name) => JSON.stringify(there[name]) !== JSON.stringify(wanted[name]))
+  if (differing.length === 0) return
+  const spelled = differing.map(
+    (name) => `${name} (${JSON.stringify(there[name])} there, ${JSON.stringify(wanted[name])} here)`,
+  )
+  throw new FlatlogError(
+    'FLATLOG_OPTIONS_CONFLICT',
+    `${path} is open in this process with other options: ${spelled.join(', ')}. What to do: open it with the same options ` +
+      'everywhere, or close it first.',
+    { path },
+  )
+}
+
+/** The engine of this process on that log, if there is one. */
+export async function engineOpenAt(path: string): Promise<Engine | undefined> {
+  while (table().get(path)?.closing)
+    await table()
+      .get(path)
+      ?.closing?.catch(() => {})
+  return table()
+    .get(path)
+    ?.engine.catch(() => undefined)
+}

@@ -1,0 +1,401 @@
+import { FlatlogError } from '../base/errors.js'
+import type { IndexedValue } from '../index/key-index.js'
+import { checksum } from '../record/checksum.js'
+import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
+import {
+  type Encoding,
+  fromBytes,
+  fromText,
+  fromValue,
+  toBytes,
+  toText,
+  toValue,
+  type ValueText,
+} from '../record/value.js'
+import { checkBytes, checkKey, checkPrefix, checkText, expiryOf, type WriteOptions } from './arguments.js'
+import type { StoreBackend } from './backend.js'
+import type { Change, Unsubscribe } from './events.js'
+import type { Recovery } from './recovery.js'
+import { type UpdateOptions, Updates } from './updates.js'
+
+export interface Meta {
+  /** Bytes of the value's text in UTF-8. */
+  size: number
+  /** Checksum and length of the value's text: another value has another etag. */
+  etag: string
+  /** Unix time in ms at which the key is gone. */
+  expires?: number
+  /** Unix ms when the value was written; only with the store option `times`. */
+  mtime?: number
+}
+
+export interface TextOptions extends WriteOptions {
+  /** Store the text as a string even where it is JSON. @default false */
+  asText?: boolean
+}
+
+/** One step of a batch. Give one of `value`, `text` and `bytes`. */
+export type BatchOperation =
+  | ({ op: 'SET'; key: string; expires?: number; ttlMs?: number } & (
+      | { value: unknown }
+      | { text: string; asText?: boolean }
+      | { bytes: Uint8Array }
+    ))
+  | { op: 'DELETE'; key: string }
+
+export interface ListOptions {
+  /** Only keys that start with it. @default '' */
+  prefix?: string
+  /** Only keys behind this one, in key order. */
+  after?: string
+}
+
+const PAGE_KEYS = 256
+
+/**
+ * A store. Reading is synchronous and sees every write of this process at once; writing resolves when the record is as
+ * durable as the store's `durability` says. Keys are listed by UTF-16 code unit, as `<` compares strings.
+ */
+export class Store {
+  readonly #backend: StoreBackend
+  readonly #updates: Updates
+  #closed: Promise<void> | undefined
+
+  /** Stores are opened by `openStore`. */
+  constructor(backend: StoreBackend) {
+    this.#backend = backend
+    this.#updates = new Updates(this)
+  }
+
+  get name(): string {
+    return this.#backend.name
+  }
+
+  /** What opening found. */
+  get recovery(): Recovery {
+    return structuredClone(this.#open.recovery)
+  }
+
+  get #open(): StoreBackend {
+    if (this.#closed) throw closedError(this.#backend.name)
+    return this.#backend
+  }
+
+  // Reading
+
+  /** A fresh value at every call; undefined where the key is missing or expired. Bytes come as a Uint8Array. */
+  get<T = unknown>(key: string): T | undefined {
+    const value = this.#lookUp(key)
+    return value && (toValue(value) as T)
+  }
+
+  getMany<T = unknown>(keys: readonly string[]): (T | undefined)[] {
+    return keys.map((key) => this.get<T>(key))
+  }
+
+  /** The very text that `setText` was given; for another value its JSON, for bytes what they say in UTF-8. */
+  getText(key: string): string | undefined {
+    const value = this.#lookUp(key)
+    return value && toText(value)
+  }
+
+  /** The bytes that `setBytes` was given; for another value the UTF-8 bytes of its text. */
+  getBytes(key: string): Uint8Array | undefined {
+    const value = this.#lookUp(key)
+    return value && toBytes(value)
+  }
+
+  /** How the value stands in the log. */
+  getEncoding(key: string): 'json' | Encoding | undefined {
+    const value = this.#lookUp(key)
+    return value && (value.encoding ?? 'json')
+  }
+
+  has(key: string): boolean {
+    return this.#lookUp(key) !== undefined
+  }
+
+  getMeta(key: string): Meta | undefined {
+    const value = this.#lookUp(key)
+    if (!value) return undefined
+    const { expires, time } = value
+    const { size, etag } = describe(value)
+    return { size, etag, ...(expires !== undefined && { expires }), ...(time !== undefined && { mtime: time }) }
+  }
+
+  /** How many keys there are. Counted when asked: costs a walk over all of them. */
+  get size(): number {
+    let count = 0
+    for (const _ of this.#walk({})) count++
+    return count
+  }
+
+  /** Keys in order. A cursor: keys may be written meanwhile, and one that is there throughout comes exactly once. */
+  *keys(options: ListOptions = {}): IterableIterator<string> {
+    for (const [key] of this.#walk(options)) yield key
+  }
+
+  /** As `keys`, with values. */
+  *entries<T = unknown>(options: ListOptions = {}): IterableIterator<[string, T]> {
+    for (const [key, value] of this.#walk(options)) yield [key, toValue(value) as T]
+  }
+
+  #lookUp(key: string): IndexedValue | undefined {
+    checkKey(key)
+    return this.#open.lookUp(key)
+  }
+
+  *#walk({ prefix = '', after }: ListOptions): Generator<[string, IndexedValue]> {
+    checkPrefix(prefix)
+    if (after !== undefined) checkKey(after)
+    let behind = after
+    for (;;) {
+      const page = this.#open.page({ prefix, after: behind }, PAGE_KEYS)
+      yield* page
+      if (page.length < PAGE_KEYS) return
+      behind = page.at(-1)?.[0]
+    }
+  }
+
+  // Writing
+
+  set(key: string, value: unknown, options?: WriteOptions): Promise<void> {
+    return this.#write(() => this.#setOperation(key, () => fromValue(key, value), options))
+  }
+
+  setText(key: string, text: string, options?: TextOptions): Promise<void> {
+    return this.#write(() => {
+      checkText(text)
+      return this.#setOperation(key, () => fromText(key, text, options?.asText), options)
+    })
+  }
+
+  setBytes(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void> {
+    return this.#write(() => {
+      checkBytes(bytes)
+      return this.#setOperation(key, () => fromBytes(key, bytes), options)
+    })
+  }
+
+  /** True if the key was there; a key that is not there costs no record. */
+  delete(key: string, options?: { ifMatch?: string }): Promise<boolean> {
+    let wasThere = false
+    const done = this.#write(() => {
+      wasThere = this.#lookUp(key) !== undefined
+      this.#checkMatch(key, options)
+      return wasThere ? { kind: 'delete', key } : undefined
+    })
+    return quiet(done.then(() => wasThere))
+  }
+
+  /**
+   * Atomic read-modify-write: writes what `change` makes of the present value, and keeps the key's expiry unless told
+   * otherwise. Updates of one key run one after the other. An asynchronous `change` is called again if the key was
+   * written by other means meanwhile. If it throws, nothing is written.
+   */
+  update<T = unknown>(
+    key: string,
+    change: (old: T | undefined) => T | Promise<T>,
+    options?: UpdateOptions,
+  ): Promise<T> {
+    return quiet(this.#updates.run(key, change, options))
+  }
+
+  /** All or nothing, as one record. */
+  batch(operations: readonly BatchOperation[]): Promise<void> {
+    return this.#write(() => {
+      const steps = operations.map((each) => this.#batchStep(each))
+      return steps.length ? { kind: 'batch', operations: steps } : undefined
+    })
+  }
+
+  /** Removes all keys, or those that start with `prefix`, as one record. */
+  clear(options: { prefix?: string } = {}): Promise<void> {
+    return this.#write(() => {
+      const { prefix = '' } = options
+      checkPrefix(prefix)
+      return this.#open.page({ prefix, after: undefined }, 1).length ? { kind: 'clear', prefix } : undefined
+    })
+  }
+
+  /** Puts this state in the place of the whole present one, as one record. */
+  replace(data: Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>): Promise<void> {
+    return this.#write(() => {
+      const pairs = data instanceof Map ? [...data] : Object.entries(data)
+      return {
+        kind: 'replace',
+        data: pairs.map(([key, value]) => {
+          checkKey(key)
+          return [key, fromValue(key, value)] as const
+        }),
+      }
+    })
+  }
+
+  #setOperation(key: string, value: () => ValueText, options: WriteOptions | undefined): SetOperation {
+    checkKey(key)
+    const expires = expiryOf(options, this.#open.now())
+    this.#checkMatch(key, options)
+    return { kind: 'set', key, value: value(), expires }
+  }
+
+  #batchStep(step: BatchOperation): SetOperation | DeleteOperation {
+    checkKey(step?.key)
+    const { key } = step
+    if (step.op === 'DELETE') return { kind: 'delete', key }
+    if (step.op !== 'SET') throw unknownStep(step)
+    if ('text' in step) checkText(step.text)
+    if ('bytes' in step) checkBytes(step.bytes)
+    const value =
+      'text' in step
+        ? fromText(key, step.text, step.asText)
+        : 'bytes' in step
+          ? fromBytes(key, step.bytes)
+          : fromValue(key, step.value)
+    return { kind: 'set', key, value, expires: expiryOf(step, this.#open.now()) }
+  }
+
+  #checkMatch(key: string, options: WriteOptions | undefined): void {
+    if (options?.ifMatch === undefined && options?.ifNoneMatch === undefined) return
+    const value = this.#lookUp(key)
+    const etag = value && describe(value).etag
+    const { ifMatch, ifNoneMatch } = options
+    const fits =
+      (ifMatch === undefined || (ifMatch === '*' ? etag !== undefined : etag === ifMatch)) &&
+      (ifNoneMatch === undefined || (ifNoneMatch === '*' ? etag === undefined : etag !== ifNoneMatch))
+    if (!fits) throw mismatch(key, etag)
+  }
+
+  /** Whatever is wrong with the arguments rejects, as what goes wrong later does: there is one place to catch it. */
+  #write(operation: () => Operation | undefined): Promise<void> {
+    try {
+      const backend = this.#open
+      backend.checkWritable()
+      const made = operation()
+      return made ? backend.write(made, 'key' in made ? made.key : '') : Promise.resolve()
+    } catch (error) {
+      return quiet(Promise.reject(error))
+    }
+  }
+
+  // Following
+
+  /** Calls back for each acknowledged change, in the order of the log. */
+  watch(listener: (change: Change) => void): Unsubscribe {
+    return this.#open.watch(listener)
+  }
+
+  /** Acknowledged changes behind `since` (a change's `position`; default: from now on), until `signal` or `close`. */
+  changes(options: { since?: string; signal?: AbortSignal } = {}): AsyncGenerator<Change, void, undefined> {
+    return this.#open.changes(options.since, options.signal, () => this.#closed !== undefined)
+  }
+
+  /** Background failures, each once. Returns a function that ends the subscription. */
+  on(event: 'problem', listener: (error: FlatlogError) => void): Unsubscribe {
+    if (event !== 'problem') throw new FlatlogError('FLATLOG_INVALID_OPTION', `There is no event ${String(event)}.`)
+    return this.#open.onProblem(listener)
+  }
+
+  // Keeping
+
+  /** Resolves when everything written so far is on disk, whatever the durability. */
+  flush(): Promise<void> {
+    return this.#do((backend) => backend.flush())
+  }
+
+  /** Rewrites the log as a checkpoint of the present state. The former log stays as a backup. */
+  compact(): Promise<void> {
+    return this.#do((backend) => backend.compact())
+  }
+
+  /** Reads the log and its backups whole and says whether every byte is what was written. */
+  verify(): Promise<Verification> {
+    return this.#do((backend) => backend.verify())
+  }
+
+  stats(): Stats {
+    return this.#open.stats()
+  }
+
+  health(): Health {
+    return this.#open.health()
+  }
+
+  /** After FLATLOG_FAILED: reads the log again, copies what is whole to a new file and goes on. */
+  reopen(): Promise<void> {
+    return this.#do((backend) => backend.reopen())
+  }
+
+  /** Makes everything durable and lets go of the store. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= quiet(this.#backend.release())
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #do<T>(action: (backend: StoreBackend) => Promise<T>): Promise<T> {
+    try {
+      return quiet(action(this.#open))
+    } catch (error) {
+      return quiet(Promise.reject(error))
+    }
+  }
+}
+
+export interface Verification {
+  ok: boolean
+  damage: Recovery['damage']
+  records: number
+  parts: number
+  bytes: number
+}
+
+/** Figures since the store was opened, unless they say otherwise. */
+export interface Stats {
+  [figure: string]: unknown
+}
+
+export interface Health {
+  /** False after a failure, until `reopen`. */
+  ok: boolean
+  failure?: FlatlogError
+  /** The last background failures, the oldest first. */
+  problems: { at: string; error: FlatlogError }[]
+}
+
+/** A promise that may be left alone: whoever does wait hears of its rejection all the same. */
+function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
+}
+
+function describe({ text, encoding }: ValueText): { size: number; etag: string } {
+  const plain = encoding === undefined ? text : toText({ text, encoding })
+  const bytes = encoding === 'base64' ? toBytes({ text, encoding }) : Buffer.from(plain)
+  return { size: bytes.length, etag: `${checksum(bytes)}-${bytes.length}` }
+}
+
+function closedError(name: string): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_CLOSED',
+    `The store ${JSON.stringify(name)} is closed here. What to do: open it again with openStore.`,
+  )
+}
+
+function mismatch(key: string, etag: string | undefined): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_MISMATCH',
+    `Key ${JSON.stringify(key)} ${etag === undefined ? 'is not there' : `has the etag ${etag}`}, which is not what the write ` +
+      'asked for; nothing was written. What to do: read the key again and decide anew.',
+  )
+}
+
+function unknownStep(step: unknown): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_INVALID_OPTION',
+    `A batch has a step with the op ${JSON.stringify((step as { op?: unknown })?.op)}; it can be "SET" or "DELETE".`,
+  )
+}

@@ -1,0 +1,23 @@
+import { type Clock, systemClock } from '../base/clock.js'
+import type { FileSystem } from '../fs/file-system.js'
+import { type LockEnvironment, systemLockEnvironment } from '../fs/lock-environment.js'
+import { nodeFileSystem } from '../fs/node-file-system.js'
+
+/** Everything outside the engine that it depends on. Tests pass other ones in. */
+export interface System {
+  readonly fileSystem: FileSystem
+  readonly clock: Clock
+  readonly lockEnvironment: LockEnvironment
+}
+
+let machine: System | undefined
+
+/** The machine that this process runs on. */
+export function thisMachine(): System {
+  machine ??= {
+    fileSystem: nodeFileSystem,
+    clock: systemClock,
+    lockEnvironment: systemLockEnvironment(nodeFileSystem),
+  }
+  return machine
+}

@@ -1,0 +1,59 @@
+import { checkKey } from './arguments.js'
+import type { Store } from './store.js'
+
+export interface UpdateOptions {
+  /** Unix time in ms at which the key is gone. Default: as it was. */
+  expires?: number
+  /** The same as milliseconds from now. */
+  ttlMs?: number
+}
+
+/** Read-modify-write, one after the other for each key. */
+export class Updates {
+  /** The last update of each key that has one under way. */
+  readonly #last = new Map<string, Promise<unknown>>()
+
+  constructor(private readonly store: Store) {}
+
+  async run<T>(key: string, change: Change<T>, options: UpdateOptions | undefined): Promise<T> {
+    checkKey(key)
+    const next = () => this.#once(key, change, options)
+    // The next one need not wait for the disk: what is written is seen at once, and is taken back together.
+    const mine = this.#last.get(key)?.then(next, next) ?? next()
+    this.#last.set(key, mine)
+    try {
+      const { value, done } = await mine
+      await done
+      return value
+    } finally {
+      if (this.#last.get(key) === mine) this.#last.delete(key)
+    }
+  }
+
+  async #once<T>(
+    key: string,
+    change: Change<T>,
+    options: UpdateOptions | undefined,
+  ): Promise<{ value: T; done: Promise<void> }> {
+    for (;;) {
+      const before = this.store.getMeta(key)
+      const result = change(this.store.get<T>(key))
+      const value = isPromise(result) ? await result : result
+      if (isPromise(result)) {
+        const now = this.store.getMeta(key)
+        // Somebody wrote the key while the change was being worked out: what it was worked out from is gone.
+        if (now?.etag !== before?.etag || now?.expires !== before?.expires) continue
+      }
+      const isTimed = options?.expires !== undefined || options?.ttlMs !== undefined
+      const kept = before?.expires === undefined ? undefined : { expires: before.expires }
+      const done = this.store.set(key, value, isTimed ? options : kept)
+      return { value, done }
+    }
+  }
+}
+
+type Change<T> = (old: T | undefined) => T | Promise<T>
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as { then?: unknown } | null)?.then === 'function'
+}
