@@ -25,14 +25,6 @@ export type { WriteOptions } from './store/arguments.js'
 export type { Change, ChangeOperation, Unsubscribe } from './store/events.js'
 export type { Progress, StoreOptions } from './store/options.js'
 export type { Damage, Recovery, RecoverySource } from './store/recovery.js'
-export type {
-  BatchOperation,
-  Health,
-  ListOptions,
-  Meta,
-  Stats,
-  Store,
-  TextOptions,
-  Verification,
-} from './store/store.js'
+export type { Store } from './store/store.js'
+export type { BatchOperation, Health, ListOptions, Meta, Stats, TextOptions, Verification } from './store/types.js'
 export type { UpdateOptions } from './store/updates.js'

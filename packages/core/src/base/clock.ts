@@ -22,6 +22,26 @@ export interface Timer {
 /** Longer delays make `setTimeout` fire at once. */
 const MAX_TIMEOUT_MS = 2_147_483_647
 
+/**
+ * A chain of writes each of which awaits the last one would never leave its turn, and timers, sockets and signals would
+ * wait for it for ever. After this long the next step waits for the event loop to come round.
+ */
+const MAX_TURN_MS = 4
+let turnStartMs = 0
+
+function afterTurn(callback: () => void): void {
+  if (performance.now() - turnStartMs < MAX_TURN_MS) {
+    // A tick queued from inside a promise reaction runs after all reactions that are ready, so writers that were
+    // waiting for the same acknowledgement meet again in the next write.
+    process.nextTick(callback)
+    return
+  }
+  setImmediate(() => {
+    turnStartMs = performance.now()
+    callback()
+  })
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
@@ -30,9 +50,7 @@ export const systemClock: Clock = {
     timeout.unref()
     return { cancel: () => clearTimeout(timeout) }
   },
-  // A tick queued from inside a promise reaction runs after all reactions that are ready, so writers that were
-  // waiting for the same acknowledgement meet again in the next write.
-  afterTurn: (callback) => process.nextTick(callback),
+  afterTurn,
   yieldToOthers: () => new Promise((resolve) => setImmediate(resolve)),
 }
 

@@ -92,11 +92,15 @@ class NodeFile implements OpenFile {
 }
 
 function retryingOnWindows(action: () => void): void {
-  if (process.platform !== 'win32') return action()
+  if (process.platform !== 'win32') {
+    action()
+    return
+  }
   const deadline = performance.now() + WINDOWS_RETRY_MS
   for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 100)) {
     try {
-      return action()
+      action()
+      return
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? ''
       if (!WINDOWS_BUSY.has(code) || performance.now() > deadline) throw error

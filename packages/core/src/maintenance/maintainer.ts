@@ -6,7 +6,7 @@ import {
   COMPACTION_RETRY_MS,
 } from '../base/limits.js'
 import type { Engine, Maintenance } from '../store/engine.js'
-import type { Verification } from '../store/store.js'
+import type { Verification } from '../store/types.js'
 import { compact } from './compaction.js'
 import { verify } from './verify.js'
 

@@ -5,7 +5,7 @@ import { backupsAmong } from '../log/names.js'
 import { surveyTail } from '../log/tail-reader.js'
 import type { Engine } from '../store/engine.js'
 import type { Damage } from '../store/recovery.js'
-import type { Verification } from '../store/store.js'
+import type { Verification } from '../store/types.js'
 
 /** Reads the log and its backups whole, in slices, and names every place that is not what was written. */
 export async function verify(engine: Engine): Promise<Verification> {

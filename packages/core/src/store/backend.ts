@@ -3,7 +3,7 @@ import type { IndexedValue, KeyRangeQuery } from '../index/key-index.js'
 import type { Operation } from '../record/record.js'
 import type { Change, Unsubscribe } from './events.js'
 import type { Recovery } from './recovery.js'
-import type { Health, Stats, Verification } from './store.js'
+import type { Health, Stats, Verification } from './types.js'
 
 /** What a store handle stands on: an engine that it shares with others, or a state that is only read. */
 export interface StoreBackend {

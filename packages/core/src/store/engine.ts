@@ -16,8 +16,8 @@ import { MainFile } from './main-file.js'
 import type { OpenedLog } from './open-log.js'
 import type { ResolvedOptions } from './options.js'
 import type { Recovery } from './recovery.js'
-import type { Verification } from './store.js'
 import type { System } from './system.js'
+import type { Verification } from './types.js'
 
 /** What stands in a line beside the operation, at most. */
 const LINE_OVERHEAD_BYTES = 128

@@ -1,17 +1,18 @@
-import { FlatlogError, ioError } from '../base/errors.js'
+import { FlatlogError } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
-import { createWholeFile, freePath, removeIfThere } from '../fs/whole-file.js'
+import { freePath, removeIfThere } from '../fs/whole-file.js'
 import { MapIndex } from '../index/map-index.js'
 import { chooseGeneration, hasRemains } from '../log/choose.js'
 import { readMark } from '../log/mark.js'
-import { backupsAmong, checkNeighbours, damagedPath, quarantinePath, type StorePaths } from '../log/names.js'
-import { copyBytes, copyFile, keepAs, publishFirst, removeUnfinished, replaceLog } from '../log/publish.js'
-import { type StateSource, writeCheckpoint } from './checkpoint.js'
+import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/names.js'
+import { copyFile, publishFirst, removeUnfinished, replaceLog } from '../log/publish.js'
 import { type Loaded, Loader } from './load.js'
+import { writeNewGeneration } from './new-generation.js'
 import type { ResolvedOptions } from './options.js'
 import { importMainFile, isOlderLog, readOlderLog } from './original.js'
 import { addDamage, newRecovery, type Recovery } from './recovery.js'
+import { keepOriginal, setAside } from './set-aside.js'
 import type { System } from './system.js'
 
 /** A log that is ready for the next record. */
@@ -107,7 +108,7 @@ export class LogOpener {
       return { ...(await this.#renew(file, loaded, recovery)), ...known }
     }
     if (loaded.cut) {
-      await this.#setAside(file, loaded.cut.offset)
+      await setAside(this.system, paths, file, loaded.cut.offset, this.#slices)
       file.truncate(loaded.cut.offset)
     }
     // Whoever wrote last may have left bytes in the page cache only; from here on they are known to be on disk.
@@ -122,14 +123,14 @@ export class LogOpener {
     recovery: Recovery,
   ): Promise<Omit<OpenedLog, 'mainFileSeq' | 'markSeq'>> {
     const { paths } = this
-    const store = loaded.store ?? this.#newStoreId()
-    const renewed = await this.#writeGeneration(
-      paths.unfinished,
-      loaded.index,
-      loaded.lastSeq,
-      store,
-      loaded.lastTimestamp,
-    )
+        const renewed = await writeNewGeneration(this.system, paths, {
+      path: paths.unfinished,
+      source: loaded.index,
+      seq: loaded.lastSeq,
+      store: loaded.store,
+      notBefore: loaded.lastTimestamp,
+      times: this.options.times,
+    })
     const keptAs = freePath(this.#fileSystem, damagedPath(paths, loaded.lastSeq))
     try {
       if (!this.#fileSystem.renamesOpenFiles) {
@@ -158,7 +159,7 @@ export class LogOpener {
     if (importMainFile(this.#fileSystem, paths, index, recovery, false)) {
       recovery.source = 'main-file'
       recovery.notes.push(`The state was taken over from ${paths.main}, which is kept as it was beside it.`)
-      await this.#keepOriginal(paths.main, paths.directory)
+      await keepOriginal(this.#fileSystem, paths.main, paths.directory, this.#slices)
     }
     return this.#publishAsFirst(index, 0, 0, recovery)
   }
@@ -170,8 +171,8 @@ export class LogOpener {
     recovery.source = 'older-log'
     recovery.notes.push(`${paths.log} is of the original system; it was taken over and is kept as it was beside it.`)
     file.close()
-    await this.#keepOriginal(paths.log, paths.logDirectory)
-    await this.#keepOriginal(paths.main, paths.directory)
+    await keepOriginal(this.#fileSystem, paths.log, paths.logDirectory, this.#slices)
+    await keepOriginal(this.#fileSystem, paths.main, paths.directory, this.#slices)
     return this.#publishAsFirst(index, lastSeq, null, recovery)
   }
 
@@ -183,52 +184,17 @@ export class LogOpener {
   ): Promise<OpenedLog> {
     const { paths } = this
     removeIfThere(this.#fileSystem, paths.first)
-    const written = await this.#writeGeneration(paths.first, index, seq, this.#newStoreId(), '')
+    const written = await writeNewGeneration(this.system, paths, {
+      path: paths.first,
+      source: index,
+      seq,
+      store: undefined,
+      notBefore: '',
+      times: this.options.times,
+    })
     if (!this.#fileSystem.renamesOpenFiles) written.file.close()
     await publishFirst(this.#fileSystem, paths)
     return { ...this.#reopened(written), recovery, mainFileSeq, markSeq: undefined }
-  }
-
-  /** A whole generation on disk under a name of its own, open for writing. */
-  async #writeGeneration(
-    path: string,
-    source: StateSource & { tailKeys: number },
-    seq: number,
-    store: string,
-    notBefore: string,
-  ) {
-    const fileSystem = this.#fileSystem
-    const { clock } = this.system
-    removeIfThere(fileSystem, path)
-    const file = fileSystem.open(path, 'create')
-    try {
-      const now = new Date(clock.now()).toISOString()
-      const timestamp = now > notBefore ? now : notBefore
-      const { sizeBytes } = fileSystem.status(this.paths.log) ?? fileSystem.status(this.paths.main) ?? { sizeBytes: 0 }
-      const start = { seq, store, timestamp, stateBytes: sizeBytes }
-      const checkpointBytes = await writeCheckpoint(file, source, start, clock.now(), this.#slices)
-      await file.sync()
-      const loaded = await new Loader(this.#plainContext(), file).load()
-      if (loaded.isDamaged || loaded.lastSeq !== seq) {
-        throw ioError('write', path, new Error('it does not read back as it was written'))
-      }
-      return { ...loaded, store, file, checkpointBytes, lastTimestamp: timestamp }
-    } catch (error) {
-      file.close()
-      removeIfThere(fileSystem, path)
-      throw error
-    }
-  }
-
-  #plainContext() {
-    const { fileSystem, clock } = this.system
-    const { paths, options } = this
-    const recovery = newRecovery('log')
-    return { fileSystem, clock, paths, backups: [], mark: undefined, times: options.times, recovery, onProgress() {} }
-  }
-
-  #newStoreId(): string {
-    return this.system.lockEnvironment.newToken().slice(0, 16)
   }
 
   async #publishUnfinished(recovery: Recovery): Promise<void> {
@@ -253,34 +219,6 @@ export class LogOpener {
   #noteMissingLog(recovery: Recovery, healedFrom: string): void {
     addDamage(recovery, { file: `${this.paths.name}.log`, line: 1, offset: 0, bytes: 0, healedFrom })
     recovery.notes.push(`${this.paths.log} was gone or empty; ${healedFrom} took its place.`)
-  }
-
-  /** The bytes that will be cut off are on disk elsewhere before they are cut. */
-  async #setAside(file: OpenFile, offset: number): Promise<void> {
-    const fileSystem = this.#fileSystem
-    const { paths } = this
-    const path = freePath(fileSystem, quarantinePath(paths, this.system.clock.now(), offset))
-    createWholeFile(fileSystem, path, new Uint8Array())
-    const aside = fileSystem.open(path, 'write')
-    try {
-      await copyBytes(file, aside, offset, file.status().sizeBytes, 0, this.#slices)
-      await aside.sync()
-    } finally {
-      aside.close()
-    }
-    await fileSystem.syncDirectory(paths.logDirectory)
-  }
-
-  /** A second name for a file of the original system, before anything takes its first one. */
-  async #keepOriginal(path: string, directory: string): Promise<void> {
-    const fileSystem = this.#fileSystem
-    const original = fileSystem.status(path)
-    if (!original) return
-    const kept = `${path}.before-flatlog`
-    // A crash between this and the new log's naming brings us here twice.
-    if (fileSystem.status(kept)?.identity === original.identity) return
-    await keepAs(fileSystem, path, freePath(fileSystem, kept), this.#slices)
-    await fileSystem.syncDirectory(directory)
   }
 }
 

@@ -1,7 +1,6 @@
 import { FlatlogError } from '../base/errors.js'
 import type { IndexedValue } from '../index/key-index.js'
-import { checksum } from '../record/checksum.js'
-import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
+import type { Operation } from '../record/record.js'
 import {
   type Encoding,
   fromBytes,
@@ -15,40 +14,10 @@ import {
 import { checkBytes, checkKey, checkPrefix, checkText, expiryOf, type WriteOptions } from './arguments.js'
 import type { StoreBackend } from './backend.js'
 import type { Change, Unsubscribe } from './events.js'
+import { batchStep, checkMatch, describeValue, replaceOperation } from './operations.js'
 import type { Recovery } from './recovery.js'
+import type { BatchOperation, Health, ListOptions, Meta, Stats, TextOptions, Verification } from './types.js'
 import { type UpdateOptions, Updates } from './updates.js'
-
-export interface Meta {
-  /** Bytes of the value's text in UTF-8. */
-  size: number
-  /** Checksum and length of the value's text: another value has another etag. */
-  etag: string
-  /** Unix time in ms at which the key is gone. */
-  expires?: number
-  /** Unix ms when the value was written; only with the store option `times`. */
-  mtime?: number
-}
-
-export interface TextOptions extends WriteOptions {
-  /** Store the text as a string even where it is JSON. @default false */
-  asText?: boolean
-}
-
-/** One step of a batch. Give one of `value`, `text` and `bytes`. */
-export type BatchOperation =
-  | ({ op: 'SET'; key: string; expires?: number; ttlMs?: number } & (
-      | { value: unknown }
-      | { text: string; asText?: boolean }
-      | { bytes: Uint8Array }
-    ))
-  | { op: 'DELETE'; key: string }
-
-export interface ListOptions {
-  /** Only keys that start with it. @default '' */
-  prefix?: string
-  /** Only keys behind this one, in key order. */
-  after?: string
-}
 
 const PAGE_KEYS = 256
 
@@ -119,7 +88,7 @@ export class Store {
     const value = this.#lookUp(key)
     if (!value) return undefined
     const { expires, time } = value
-    const { size, etag } = describe(value)
+    const { size, etag } = describeValue(value)
     return { size, etag, ...(expires !== undefined && { expires }), ...(time !== undefined && { mtime: time }) }
   }
 
@@ -160,20 +129,20 @@ export class Store {
   // Writing
 
   set(key: string, value: unknown, options?: WriteOptions): Promise<void> {
-    return this.#write(() => this.#setOperation(key, () => fromValue(key, value), options))
+    return this.#set(key, options, () => fromValue(key, value))
   }
 
   setText(key: string, text: string, options?: TextOptions): Promise<void> {
-    return this.#write(() => {
+    return this.#set(key, options, () => {
       checkText(text)
-      return this.#setOperation(key, () => fromText(key, text, options?.asText), options)
+      return fromText(key, text, options?.asText)
     })
   }
 
   setBytes(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void> {
-    return this.#write(() => {
+    return this.#set(key, options, () => {
       checkBytes(bytes)
-      return this.#setOperation(key, () => fromBytes(key, bytes), options)
+      return fromBytes(key, bytes)
     })
   }
 
@@ -181,8 +150,9 @@ export class Store {
   delete(key: string, options?: { ifMatch?: string }): Promise<boolean> {
     let wasThere = false
     const done = this.#write(() => {
-      wasThere = this.#lookUp(key) !== undefined
-      this.#checkMatch(key, options)
+      const value = this.#lookUp(key)
+      if (options) checkMatch(key, () => value, options)
+      wasThere = value !== undefined
       return wasThere ? { kind: 'delete', key } : undefined
     })
     return quiet(done.then(() => wasThere))
@@ -204,7 +174,7 @@ export class Store {
   /** All or nothing, as one record. */
   batch(operations: readonly BatchOperation[]): Promise<void> {
     return this.#write(() => {
-      const steps = operations.map((each) => this.#batchStep(each))
+      const steps = operations.map((each) => batchStep(each, this.#open.now()))
       return steps.length ? { kind: 'batch', operations: steps } : undefined
     })
   }
@@ -222,48 +192,16 @@ export class Store {
   replace(data: Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>): Promise<void> {
     return this.#write(() => {
       const pairs = data instanceof Map ? [...data] : Object.entries(data)
-      return {
-        kind: 'replace',
-        data: pairs.map(([key, value]) => {
-          checkKey(key)
-          return [key, fromValue(key, value)] as const
-        }),
-      }
+      return replaceOperation(pairs)
     })
   }
 
-  #setOperation(key: string, value: () => ValueText, options: WriteOptions | undefined): SetOperation {
-    checkKey(key)
-    const expires = expiryOf(options, this.#open.now())
-    this.#checkMatch(key, options)
-    return { kind: 'set', key, value: value(), expires }
-  }
-
-  #batchStep(step: BatchOperation): SetOperation | DeleteOperation {
-    checkKey(step?.key)
-    const { key } = step
-    if (step.op === 'DELETE') return { kind: 'delete', key }
-    if (step.op !== 'SET') throw unknownStep(step)
-    if ('text' in step) checkText(step.text)
-    if ('bytes' in step) checkBytes(step.bytes)
-    const value =
-      'text' in step
-        ? fromText(key, step.text, step.asText)
-        : 'bytes' in step
-          ? fromBytes(key, step.bytes)
-          : fromValue(key, step.value)
-    return { kind: 'set', key, value, expires: expiryOf(step, this.#open.now()) }
-  }
-
-  #checkMatch(key: string, options: WriteOptions | undefined): void {
-    if (options?.ifMatch === undefined && options?.ifNoneMatch === undefined) return
-    const value = this.#lookUp(key)
-    const etag = value && describe(value).etag
-    const { ifMatch, ifNoneMatch } = options
-    const fits =
-      (ifMatch === undefined || (ifMatch === '*' ? etag !== undefined : etag === ifMatch)) &&
-      (ifNoneMatch === undefined || (ifNoneMatch === '*' ? etag === undefined : etag !== ifNoneMatch))
-    if (!fits) throw mismatch(key, etag)
+  #set(key: string, options: WriteOptions | undefined, value: () => ValueText): Promise<void> {
+    return this.#write(() => {
+      checkKey(key)
+      if (options) checkMatch(key, () => this.#lookUp(key), options)
+      return { kind: 'set', key, value: value(), expires: expiryOf(options, this.#open.now()) }
+    })
   }
 
   /** Whatever is wrong with the arguments rejects, as what goes wrong later does: there is one place to catch it. */
@@ -345,57 +283,15 @@ export class Store {
   }
 }
 
-export interface Verification {
-  ok: boolean
-  damage: Recovery['damage']
-  records: number
-  parts: number
-  bytes: number
-}
-
-/** Figures since the store was opened, unless they say otherwise. */
-export interface Stats {
-  [figure: string]: unknown
-}
-
-export interface Health {
-  /** False after a failure, until `reopen`. */
-  ok: boolean
-  failure?: FlatlogError
-  /** The last background failures, the oldest first. */
-  problems: { at: string; error: FlatlogError }[]
-}
-
 /** A promise that may be left alone: whoever does wait hears of its rejection all the same. */
 function quiet<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {})
   return promise
 }
 
-function describe({ text, encoding }: ValueText): { size: number; etag: string } {
-  const plain = encoding === undefined ? text : toText({ text, encoding })
-  const bytes = encoding === 'base64' ? toBytes({ text, encoding }) : Buffer.from(plain)
-  return { size: bytes.length, etag: `${checksum(bytes)}-${bytes.length}` }
-}
-
 function closedError(name: string): FlatlogError {
   return new FlatlogError(
     'FLATLOG_CLOSED',
     `The store ${JSON.stringify(name)} is closed here. What to do: open it again with openStore.`,
-  )
-}
-
-function mismatch(key: string, etag: string | undefined): FlatlogError {
-  return new FlatlogError(
-    'FLATLOG_MISMATCH',
-    `Key ${JSON.stringify(key)} ${etag === undefined ? 'is not there' : `has the etag ${etag}`}, which is not what the write ` +
-      'asked for; nothing was written. What to do: read the key again and decide anew.',
-  )
-}
-
-function unknownStep(step: unknown): FlatlogError {
-  return new FlatlogError(
-    'FLATLOG_INVALID_OPTION',
-    `A batch has a step with the op ${JSON.stringify((step as { op?: unknown })?.op)}; it can be "SET" or "DELETE".`,
   )
 }

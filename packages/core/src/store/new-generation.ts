@@ -1,0 +1,58 @@
+import { ioError } from '../base/errors.js'
+import { Slices } from '../base/slices.js'
+import type { OpenFile } from '../fs/file-system.js'
+import { removeIfThere } from '../fs/whole-file.js'
+import type { StorePaths } from '../log/names.js'
+import { type StateSource, writeCheckpoint } from './checkpoint.js'
+import { type Loaded, Loader } from './load.js'
+import { newRecovery } from './recovery.js'
+import type { System } from './system.js'
+
+export interface NewGeneration {
+  readonly path: string
+  readonly source: StateSource
+  /** The record that the state is of. */
+  readonly seq: number
+  /** Undefined: of a store that has no name of its own yet. */
+  readonly store: string | undefined
+  /** The last time in the log so far; empty where there is none. */
+  readonly notBefore: string
+  readonly times: boolean
+}
+
+export type WrittenGeneration = Loaded & { readonly file: OpenFile; readonly store: string }
+
+/** Writes a state as a generation of its own, makes it durable, and reads it back: what is returned is what was read. */
+export async function writeNewGeneration(
+  system: System,
+  paths: StorePaths,
+  { path, source, seq, store = newStoreId(system), notBefore, times }: NewGeneration,
+): Promise<WrittenGeneration> {
+  const { fileSystem, clock } = system
+  removeIfThere(fileSystem, path)
+  const file = fileSystem.open(path, 'create')
+  try {
+    const now = new Date(clock.now()).toISOString()
+    const timestamp = now > notBefore ? now : notBefore
+    const { sizeBytes: stateBytes } = fileSystem.status(paths.log) ?? fileSystem.status(paths.main) ?? { sizeBytes: 0 }
+    const start = { seq, store, timestamp, stateBytes }
+    await writeCheckpoint(file, source, start, clock.now(), new Slices(clock))
+    await file.sync()
+    const recovery = newRecovery('log')
+    const context = { fileSystem, clock, paths, backups: [], mark: undefined, times, recovery, onProgress() {} }
+    const loaded = await new Loader(context, file).load()
+    if (loaded.isDamaged || loaded.cut || loaded.lastSeq !== seq) {
+      throw ioError('write', path, new Error('it does not read back as it was written'))
+    }
+    return { ...loaded, store, file }
+  } catch (error) {
+    file.close()
+    removeIfThere(fileSystem, path)
+    throw error
+  }
+}
+
+/** What tells the files of one store from those of another that bears its name. */
+function newStoreId(system: System): string {
+  return system.lockEnvironment.newToken().slice(0, 16)
+}

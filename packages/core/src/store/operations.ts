@@ -1,0 +1,71 @@
+import { FlatlogError } from '../base/errors.js'
+import { checksum } from '../record/checksum.js'
+import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
+import { fromBytes, fromText, fromValue, toBytes, toText, type ValueText } from '../record/value.js'
+import { checkBytes, checkKey, checkText, expiryOf, type WriteOptions } from './arguments.js'
+import type { BatchOperation } from './types.js'
+
+/** From what callers hand over to operations of the log. */
+
+export function batchStep(step: BatchOperation, nowMs: number): SetOperation | DeleteOperation {
+  checkKey(step?.key)
+  const { key } = step
+  if (step.op === 'DELETE') return { kind: 'delete', key }
+  if (step.op !== 'SET') throw unknownStep(step)
+  return { kind: 'set', key, value: valueOfStep(step), expires: expiryOf(step, nowMs) }
+}
+
+function valueOfStep(step: Extract<BatchOperation, { op: 'SET' }>): ValueText {
+  const { key } = step
+  if ('text' in step) {
+    checkText(step.text)
+    return fromText(key, step.text, step.asText)
+  }
+  if ('bytes' in step) {
+    checkBytes(step.bytes)
+    return fromBytes(key, step.bytes)
+  }
+  return fromValue(key, step.value)
+}
+
+export function replaceOperation(pairs: Iterable<[string, unknown]>): Operation {
+  const data: [string, ValueText][] = []
+  for (const [key, value] of pairs) {
+    checkKey(key)
+    data.push([key, fromValue(key, value)])
+  }
+  return { kind: 'replace', data }
+}
+
+/** Size and etag of a value, by the bytes that a reader of it gets. */
+export function describeValue(value: ValueText): { size: number; etag: string } {
+  const bytes = value.encoding === 'base64' ? toBytes(value) : Buffer.from(toText(value))
+  return { size: bytes.length, etag: `${checksum(bytes)}-${bytes.length}` }
+}
+
+/** Throws where a conditional write does not meet what it expects. */
+export function checkMatch(key: string, lookUp: () => ValueText | undefined, options: WriteOptions): void {
+  const { ifMatch, ifNoneMatch } = options
+  if (ifMatch === undefined && ifNoneMatch === undefined) return
+  const present = lookUp()
+  const etag = present && describeValue(present).etag
+  const fits =
+    (ifMatch === undefined || (ifMatch === '*' ? etag !== undefined : etag === ifMatch)) &&
+    (ifNoneMatch === undefined || (ifNoneMatch === '*' ? etag === undefined : etag !== ifNoneMatch))
+  if (!fits) throw mismatch(key, etag)
+}
+
+function mismatch(key: string, etag: string | undefined): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_MISMATCH',
+    `Key ${JSON.stringify(key)} ${etag === undefined ? 'is not there' : `has the etag ${etag}`}, which is not what the write ` +
+      'asked for; nothing was written. What to do: read the key again and decide anew.',
+  )
+}
+
+function unknownStep(step: unknown): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_INVALID_OPTION',
+    `A batch has a step with the op ${JSON.stringify((step as { op?: unknown })?.op)}; it can be "SET" or "DELETE".`,
+  )
+}

@@ -1,0 +1,58 @@
+import type { FlatlogError } from '../base/errors.js'
+import type { WriteOptions } from './arguments.js'
+import type { Recovery } from './recovery.js'
+
+/** Shapes of the public API. */
+
+export interface Meta {
+  /** Bytes of the value's text in UTF-8. */
+  size: number
+  /** Checksum and length of the value's text: another value has another etag. */
+  etag: string
+  /** Unix time in ms at which the key is gone. */
+  expires?: number
+  /** Unix ms when the value was written; only with the store option `times`. */
+  mtime?: number
+}
+
+export interface TextOptions extends WriteOptions {
+  /** Store the text as a string even where it is JSON. @default false */
+  asText?: boolean
+}
+
+/** One step of a batch. Give one of `value`, `text` and `bytes`. */
+export type BatchOperation =
+  | ({ op: 'SET'; key: string; expires?: number; ttlMs?: number } & (
+      | { value: unknown }
+      | { text: string; asText?: boolean }
+      | { bytes: Uint8Array }
+    ))
+  | { op: 'DELETE'; key: string }
+
+export interface ListOptions {
+  /** Only keys that start with it. @default '' */
+  prefix?: string
+  /** Only keys behind this one, in key order. */
+  after?: string
+}
+
+export interface Verification {
+  ok: boolean
+  damage: Recovery['damage']
+  records: number
+  parts: number
+  bytes: number
+}
+
+/** Figures since the store was opened, unless they say otherwise. */
+export interface Stats {
+  [figure: string]: unknown
+}
+
+export interface Health {
+  /** False after a failure, until `reopen`. */
+  ok: boolean
+  failure?: FlatlogError
+  /** The last background failures, the oldest first. */
+  problems: { at: string; error: FlatlogError }[]
+}
