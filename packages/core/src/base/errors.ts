@@ -67,6 +67,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EMFILE: 'too many files are open in this process: close some, or raise the limit (ulimit -n)',
   ENFILE: 'too many files are open on this machine: close some, or raise the limit',
   EISDIR: 'a directory stands where a file is expected: move it away',
+  EEXIST: 'something of that name is there already: move it away, or choose another dir',
   ENOTDIR: 'a file stands where a directory is expected: move it away, or choose another dir',
   ELOOP: 'the symbolic links there lead in a circle: mend them',
   ENOSPC: 'free some disk space',

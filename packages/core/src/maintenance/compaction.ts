@@ -67,8 +67,7 @@ class Compaction {
     try {
       const checkpointBytes = await this.#writeCheckpoint(file)
       const verified = await this.#verifyCheckpoint(file)
-      await this.#publishHeld(file, verified)
-      engine.checkpointed({ seq: this.frozenSeq, bytes: checkpointBytes })
+      await this.#publishHeld(file, verified, checkpointBytes)
     } catch (error) {
       // After a rename that may have happened the file is the log; the engine has failed then, and the next open looks.
       if (engine.writer.file !== file) file.close()
@@ -129,7 +128,7 @@ class Compaction {
     return ioError('write', file.path, new Error('the new generation does not read back as it was written'))
   }
 
-  async #publishHeld(file: OpenFile, verified: TailRun & { nextLine: number }): Promise<void> {
+  async #publishHeld(file: OpenFile, verified: TailRun & { nextLine: number }, checkpointBytes: number): Promise<void> {
     const { engine } = this
     const { queue, writer } = engine
     await queue.hold()
@@ -143,6 +142,7 @@ class Compaction {
       const published = await this.#publish(file)
       writer.switchTo(published, this.#length)
       this.frozen.settle()
+      engine.checkpointed({ seq: this.frozenSeq, bytes: checkpointBytes })
     } finally {
       queue.release()
     }

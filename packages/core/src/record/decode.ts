@@ -179,7 +179,8 @@ class LineScanner {
 interface PartMeta {
   expires?: Record<string, number>
   encoding?: Record<string, Encoding>
-  ages?: number[]
+  /** Null where it is not known when the key was written. */
+  ages?: (number | null)[]
 }
 
 function withMeta(pairs: [string, ValueText][], meta: PartMeta, timestampMs: number): PartValue[] {
@@ -188,8 +189,12 @@ function withMeta(pairs: [string, ValueText][], meta: PartMeta, timestampMs: num
     key,
     value: { text, encoding: Object.hasOwn(encoding, key) ? encoding[key] : undefined },
     expires: Object.hasOwn(expires, key) ? expires[key] : undefined,
-    time: ages?.[position] === undefined ? undefined : timestampMs - ages[position],
+    time: timeOf(ages?.[position], timestampMs),
   }))
+}
+
+function timeOf(age: number | null | undefined, timestampMs: number): number | undefined {
+  return age === undefined || age === null ? undefined : timestampMs - age
 }
 
 function toRow(row: unknown): IndexRow {

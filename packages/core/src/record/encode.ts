@@ -70,16 +70,18 @@ export function encodePart(timestamp: string, timestampMs: number, seq: number, 
 function encodeMeta(state: readonly PartValue[], timestampMs: number): string {
   const expires: string[] = []
   const encoding: string[] = []
-  const ages: number[] = []
+  const ages: (number | null)[] = []
+  let isTimed = false
   for (const pair of state) {
     if (pair.expires !== undefined) expires.push(`${quote(pair.key)}:${pair.expires}`)
     if (pair.value.encoding !== undefined) encoding.push(`${quote(pair.key)}:"${pair.value.encoding}"`)
-    if (pair.time !== undefined) ages.push(timestampMs - pair.time)
+    ages.push(pair.time === undefined ? null : timestampMs - pair.time)
+    isTimed ||= pair.time !== undefined
   }
   const fields: string[] = []
   if (expires.length) fields.push(`"expires":{${expires.join(',')}}`)
   if (encoding.length) fields.push(`"encoding":{${encoding.join(',')}}`)
-  if (ages.length && ages.length === state.length) fields.push(`"ages":[${ages.join(',')}]`)
+  if (isTimed) fields.push(`"ages":${JSON.stringify(ages)}`)
   return fields.join(',')
 }
 

@@ -42,6 +42,10 @@ export function engineBackend(engine: Engine, reopen: () => Promise<void>, relea
       return { ok: failure === undefined, ...(failure && { failure }), problems: [...events.problems] }
     },
     reopen,
-    release,
+    release() {
+      // Followers of this handle wait for the next change; it is over for them.
+      events.wakeWaiting()
+      return release()
+    },
   }
 }

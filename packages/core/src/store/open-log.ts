@@ -123,7 +123,7 @@ export class LogOpener {
     recovery: Recovery,
   ): Promise<Omit<OpenedLog, 'mainFileSeq' | 'markSeq'>> {
     const { paths } = this
-        const renewed = await writeNewGeneration(this.system, paths, {
+    const renewed = await writeNewGeneration(this.system, paths, {
       path: paths.unfinished,
       source: loaded.index,
       seq: loaded.lastSeq,

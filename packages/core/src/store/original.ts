@@ -28,9 +28,15 @@ const MAX_MAIN_FILE_BYTES = 512 * 1024 * 1024
 export function isOlderLog(file: OpenFile): boolean {
   for (const line of readLines(file)) {
     if (validChecksum(line.bytes) !== undefined) return false
-    if (line.number === 1 && /"format":|"crc":"[0-9a-f]{8}"\}$/.test(line.bytes.toString('utf8'))) return false
+    if (line.number === 1 && looksChecked(line.bytes)) return false
   }
   return true
+}
+
+/** A first line with a seq, or with a checksum that does not fit: a damaged line of ours and none of an older log. */
+function looksChecked(line: Buffer): boolean {
+  const text = line.toString('utf8')
+  return /^\{"timestamp":"[^"]*","seq":/.test(text) || /,"crc":"[0-9a-f]{8}"\}$/.test(text)
 }
 
 /** The state that an older log stands for, over the main file where it holds only the changes since that. */

@@ -1,5 +1,5 @@
-import { checkKey } from './arguments.js'
-import type { Store } from './store.js'
+import { checkKey, type WriteOptions } from './arguments.js'
+import type { Meta } from './types.js'
 
 export interface UpdateOptions {
   /** Unix time in ms at which the key is gone. Default: as it was. */
@@ -8,12 +8,19 @@ export interface UpdateOptions {
   ttlMs?: number
 }
 
+/** What an update needs of a store. */
+interface ReadAndWrite {
+  get<T>(key: string): T | undefined
+  getMeta(key: string): Meta | undefined
+  set(key: string, value: unknown, options?: WriteOptions): Promise<void>
+}
+
 /** Read-modify-write, one after the other for each key. */
 export class Updates {
   /** The last update of each key that has one under way. */
   readonly #last = new Map<string, Promise<unknown>>()
 
-  constructor(private readonly store: Store) {}
+  constructor(private readonly store: ReadAndWrite) {}
 
   async run<T>(key: string, change: Change<T>, options: UpdateOptions | undefined): Promise<T> {
     checkKey(key)

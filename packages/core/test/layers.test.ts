@@ -1,0 +1,104 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+/** The lowest first. A file imports only from its own layer or a lower one; `index.ts` puts them together. */
+const LAYERS = ['base', 'fs', 'record', 'log', 'index', 'store', 'maintenance']
+/** The only files that touch the machine; everything else gets it passed in. */
+const MACHINE: Record<string, string[]> = {
+  'node:fs': ['fs/node-file-system.ts'],
+  'node:net': ['fs/lock-environment.ts'],
+  'node:child_process': ['fs/lock-environment.ts'],
+  'node:os': ['fs/lock-environment.ts'],
+  'node:worker_threads': ['fs/lock-environment.ts'],
+  'node:crypto': ['fs/lock-environment.ts'],
+  'node:zlib': ['record/checksum.ts'],
+}
+const CLOCK = ['base/clock.ts', 'fs/node-file-system.ts', 'fs/lock-environment.ts']
+const MAX_LINES = 300
+
+const source = join(dirname(fileURLToPath(import.meta.url)), '..', 'src')
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(source, file), 'utf8')
+  return [...text.matchAll(/(?:from|import) '([^']+)'|import\('([^']+)'\)/g)].map(
+    (match) => (match[1] ?? match[2]) as string,
+  )
+}
+
+function layerOf(file: string): number {
+  return LAYERS.indexOf(file.split(/[\\/]/)[0] as string)
+}
+
+function importedFile(file: string, specifier: string): string {
+  return relative(source, resolve(source, dirname(file), specifier)).replace(/\.js$/, '.ts')
+}
+
+describe('the structure of the engine', () => {
+  it('has every file in a layer, beside the one that puts them together', () => {
+    expect(files.filter((file) => layerOf(file) === -1)).toEqual(['index.ts'])
+  })
+
+  it('imports only downward', () => {
+    const upward = files
+      .filter((file) => file !== 'index.ts')
+      .flatMap((file) =>
+        importsOf(file)
+          .filter((specifier) => specifier.startsWith('.'))
+          .map((specifier) => importedFile(file, specifier))
+          .filter((imported) => layerOf(imported) === -1 || layerOf(imported) > layerOf(file))
+          .map((imported) => `${file} imports ${imported}`),
+      )
+    expect(upward).toEqual([])
+  })
+
+  it('has no circles', () => {
+    const imports = new Map(
+      files.map((file) => [
+        file,
+        importsOf(file)
+          .filter((each) => each.startsWith('.'))
+          .map((each) => importedFile(file, each)),
+      ]),
+    )
+    const circles: string[] = []
+    const visit = (file: string, path: string[]) => {
+      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' → '))
+      else if (!done.has(file)) {
+        for (const next of imports.get(file) ?? []) visit(next, [...path, file])
+        done.add(file)
+      }
+    }
+    const done = new Set<string>()
+    for (const file of files) visit(file, [])
+    expect(circles).toEqual([])
+  })
+
+  it('touches the machine in a few named files, and depends on no package', () => {
+    const found = files.flatMap((file) =>
+      importsOf(file)
+        .filter((specifier) => !specifier.startsWith('.') && specifier !== 'node:path')
+        .filter((specifier) => !MACHINE[specifier]?.includes(file))
+        .map((specifier) => `${file} imports ${specifier}`),
+    )
+    expect(found).toEqual([])
+  })
+
+  it('asks only the clock that is passed in for the time and for timers', () => {
+    const found = files
+      .filter((file) => !CLOCK.includes(file))
+      .filter((file) =>
+        /Date\.now\(|new Date\(\)|performance\.now|\bset(Timeout|Interval|Immediate)\(|nextTick/.test(
+          readFileSync(join(source, file), 'utf8'),
+        ),
+      )
+    expect(found).toEqual([])
+  })
+
+  it('keeps its files small', () => {
+    const long = files.filter((file) => readFileSync(join(source, file), 'utf8').split('\n').length > MAX_LINES)
+    expect(long).toEqual([])
+  })
+})
