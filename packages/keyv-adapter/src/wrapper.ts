@@ -1,0 +1,62 @@
+import type { Expiry } from './protocol.js'
+
+/**
+ * Keyv hands over `{"value":X}` or `{"value":X,"expires":N}`; both majors spell it so. The log reads better with X
+ * alone and N as the expiry of the record. X is cut out of the text, never parsed and spelled anew.
+ */
+export interface Unwrapped {
+  readonly value: string
+  readonly expiresMs?: number
+}
+
+const HEAD = '{"value":'
+const EXPIRES_TAIL = /,"expires":(\d{1,16})\}$/
+/** Longer than any tail that the pattern can match, so that a long text is not searched from its start. */
+const TAIL_LENGTH = 32
+
+/** What a value starts with that Keyv handed over as an object and not as text. */
+export const OBJECT_KEY = '@flatlog/keyv'
+export const OBJECT_HEAD = `{${JSON.stringify(OBJECT_KEY)}:`
+
+export function wrap(value: string, expiresMs: number | undefined): string {
+  return expiresMs === undefined ? `${HEAD}${value}}` : `${HEAD}${value},"expires":${expiresMs}}`
+}
+
+/**
+ * The parts of a wrapper, or undefined where putting them together again would not give back this very text: other
+ * fields, another order, white space, a time other than the one the record will have, an X that is no JSON. Such a
+ * text is stored as it is.
+ */
+export function unwrap(text: string, expiry: Expiry | undefined): Unwrapped | undefined {
+  if (!text.startsWith(HEAD)) return undefined
+  const tail = EXPIRES_TAIL.exec(text.slice(-TAIL_LENGTH))
+  const expiresMs = tail ? Number(tail[1]) : undefined
+  if (!sameMoment(expiresMs, expiry)) return undefined
+  const value = text.slice(HEAD.length, text.length - (tail ? tail[0].length : 1))
+  if (wrap(value, expiresMs) !== text) return undefined
+  // A value that begins like a marked object would be taken for one when it is read.
+  if (value.startsWith(OBJECT_HEAD) || !standsAsJson(value)) return undefined
+  return expiresMs === undefined ? { value } : { value, expiresMs }
+}
+
+/** Whether the moment inside the value is the one that the call gave, so that the record's expiry says it all. */
+export function sameMoment(insideMs: number | undefined, given: Expiry | undefined): boolean {
+  if (insideMs === undefined || given === undefined) return insideMs === undefined && given === undefined
+  return Number.isSafeInteger(insideMs) && insideMs <= given.atMs && given.atMs - insideMs <= given.slackMs
+}
+
+const NOT_ON_ONE_LINE = /^\s|\s$|[\n\r\u2028\u2029\ufeff]/
+
+/**
+ * Whether the log takes this text as a JSON value, just as it is. What it would store as a string of text must not
+ * pass: on reading, a string of text is a whole wrapper, and JSON is the value inside one.
+ */
+function standsAsJson(text: string): boolean {
+  if (NOT_ON_ONE_LINE.test(text) || !text.isWellFormed()) return false
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}

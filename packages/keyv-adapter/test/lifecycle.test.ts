@@ -1,0 +1,190 @@
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { openStore } from '@flatlog/core'
+import { describe, expect, it, vi } from 'vitest'
+import { KeyvFlatlog } from '../src/index.js'
+import { keyv5, majors, makeStore, records, tempDir } from './helpers.js'
+
+describe('opening', () => {
+  it('waits for the first use', async () => {
+    const dir = tempDir()
+    const store = makeStore(join(dir, 'data'))
+    keyv5.make(store)
+    expect(existsSync(join(dir, 'data'))).toBe(false)
+    await store.disconnect()
+    expect(existsSync(join(dir, 'data'))).toBe(false)
+  })
+
+  it('takes a directory, options, or nothing', async () => {
+    expect(new KeyvFlatlog().opts).toEqual({ name: 'keyv' })
+    expect(new KeyvFlatlog('data').opts).toEqual({ dir: 'data', name: 'keyv' })
+    expect(() => new KeyvFlatlog(7 as never)).toThrow(/takes a directory/)
+    const dir = tempDir()
+    await makeStore({ dir, name: 'players', durability: 'os' }).set('k', '{"value":1}')
+    expect(records(dir, 'players')).toHaveLength(1)
+  })
+
+  it('is tried again after it failed', async () => {
+    const dir = join(tempDir(), 'data')
+    writeFileSync(dir, 'a file where the directory should be')
+    const store = makeStore(dir)
+    await expect(store.set('k', '{"value":1}')).rejects.toMatchObject({ name: 'FlatlogError' })
+    await expect(store.get('k')).rejects.toMatchObject({ name: 'FlatlogError' })
+    rmSync(dir)
+    expect(await store.set('k', '{"value":1}')).toBe(true)
+    expect(await store.get('k')).toBe('{"value":1}')
+  })
+
+  it('gives out the log behind it', async () => {
+    const dir = tempDir()
+    const store = makeStore(dir)
+    const log = await store.open()
+    await store.set('k', '{"value":1}')
+    expect(log.get('k')).toBe(1)
+    expect(log.recovery.damage).toEqual([])
+  })
+})
+
+describe('the order of calls', () => {
+  it('is the order in which they were made, also while the log opens', async () => {
+    const dir = tempDir()
+    const store = makeStore(dir)
+    const answers = Promise.all([
+      store.set('k', '{"value":1}'),
+      store.get('k'),
+      store.setMany([{ key: 'k', value: '{"value":2}' }]),
+      store.getMany(['k']),
+      store.deleteMany(['k', 'k']),
+      store.has('k'),
+      store.set('k', '{"value":3}'),
+      store.clear(),
+      store.hasMany(['k']),
+      store.set('k', '{"value":4}'),
+      store.delete('k'),
+      store.delete('k'),
+      store.set('k', '{"value":5}'),
+    ])
+    expect(await answers).toEqual([
+      true,
+      '{"value":1}',
+      [true],
+      ['{"value":2}'],
+      [true, false],
+      false,
+      true,
+      undefined,
+      [false],
+      true,
+      true,
+      false,
+      true,
+    ])
+    expect(await store.get('k')).toBe('{"value":5}')
+    await store.disconnect()
+    expect(await makeStore(dir).get('k')).toBe('{"value":5}')
+  })
+})
+
+describe.each(majors)('disconnecting with Keyv $major', ({ make }) => {
+  it('can be repeated', async () => {
+    const dir = tempDir()
+    const keyv = make(makeStore(dir), { namespace: 'n' })
+    await keyv.set('k', 1)
+    await Promise.all([keyv.disconnect(), keyv.disconnect()])
+    await keyv.disconnect()
+    expect(await make(makeStore(dir), { namespace: 'n' }).get('k')).toBe(1)
+  })
+
+  it('makes later calls fail with a clear error', async () => {
+    const store = makeStore(tempDir())
+    const keyv = make(store)
+    await keyv.set('k', 1)
+    await keyv.disconnect()
+    const errors: unknown[] = []
+    keyv.on('error', (error) => errors.push(error))
+    expect(await keyv.set('k', 2)).toBe(false)
+    expect(await keyv.get('k')).toBeUndefined()
+    expect(errors).toHaveLength(2)
+    for (const error of errors) expect(error).toMatchObject({ code: 'FLATLOG_CLOSED' })
+    await expect(store.getMany(['k'])).rejects.toThrow(/was disconnected/)
+  })
+})
+
+describe('un-awaited calls before a disconnect', () => {
+  it('are written', async () => {
+    const dir = tempDir()
+    const store = makeStore({ dir, durability: 'os' })
+    const calls = [store.set('a', '{"value":1}'), store.set('b', '{"value":2}'), store.disconnect()]
+    await Promise.all(calls)
+    expect(await makeStore(dir).getMany(['a', 'b'])).toEqual(['{"value":1}', '{"value":2}'])
+  })
+
+  it('end with the failure of the open, which is none of the disconnect', async () => {
+    const dir = join(tempDir(), 'data')
+    writeFileSync(dir, '')
+    const store = makeStore(dir)
+    const write = store.set('a', '{"value":1}')
+    const end = store.disconnect()
+    await expect(write).rejects.toMatchObject({ name: 'FlatlogError' })
+    await expect(end).resolves.toBeUndefined()
+  })
+})
+
+describe.each(majors)('failures with Keyv $major', ({ make }) => {
+  it('are told once, by an event or by the call', async () => {
+    const dir = join(tempDir(), 'data')
+    writeFileSync(dir, '')
+    const keyv = make(makeStore(dir))
+    const errors: unknown[] = []
+    keyv.on('error', (error) => errors.push(error))
+    expect(await keyv.get('k')).toBeUndefined()
+    expect(errors).toHaveLength(1)
+    expect(await keyv.set('k', 1)).toBe(false)
+    expect(errors).toHaveLength(2)
+    await keyv.clear()
+    expect(errors).toHaveLength(3)
+  })
+
+  it('of the background reach who listens, and end nothing where nobody does', async () => {
+    const dir = tempDir()
+    const log = await openStore({ dir, name: 'keyv' })
+    const report: { listener?: (error: unknown) => void } = {}
+    vi.spyOn(Object.getPrototypeOf(log), 'on').mockImplementation((...call: unknown[]) => {
+      report.listener = call[1] as (error: unknown) => void
+      return () => {}
+    })
+    const keyv = make(makeStore(dir))
+    await keyv.set('k', 1)
+    vi.restoreAllMocks()
+    const problem = new Error('compaction failed')
+    expect(() => report.listener?.(problem)).not.toThrow()
+    const errors: unknown[] = []
+    keyv.on('error', (error) => errors.push(error))
+    report.listener?.(problem)
+    expect(errors).toEqual([problem])
+    await log.close()
+  })
+})
+
+describe.each(majors)('a thousand Keyv $major on one file', ({ make }) => {
+  it('work without a warning', async () => {
+    const dir = tempDir()
+    const warnings: unknown[] = []
+    const onWarning = (warning: Error) => warnings.push(warning)
+    process.on('warning', onWarning)
+    const consoleWarn = vi.spyOn(console, 'warn').mockImplementation((...said) => void warnings.push(said))
+    const many = Array.from({ length: 1000 }, (_, i) =>
+      make(makeStore({ dir, durability: 'os' }), { namespace: `n${i}` }),
+    )
+    await Promise.all(many.map((keyv, i) => keyv.set('k', i)))
+    expect(await many[777]?.get('k')).toBe(777)
+    const shared = makeStore({ dir, durability: 'os' })
+    for (let i = 0; i < 50; i++) make(shared, { namespace: 'n777' })
+    await new Promise(setImmediate)
+    process.off('warning', onWarning)
+    consoleWarn.mockRestore()
+    expect(warnings).toEqual([])
+    await Promise.all(many.map((keyv) => keyv.disconnect()))
+    expect(await make(shared, { namespace: 'n777' }).get('k')).toBe(777)
+  })
+})

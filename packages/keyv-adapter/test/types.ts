@@ -1,0 +1,28 @@
+/** Compiled by `npm run typecheck` and never run: the class is a store to both majors, by their own types. */
+import { Keyv as Keyv5, type KeyvStoreAdapter } from 'keyv'
+import { Keyv as Keyv6, type KeyvStorageAdapter } from 'keyv6'
+import KeyvFlatlog, { createKeyvFlatlog, type KeyvFlatlogOptions, KeyvFlatlog as Named } from '../src/index.js'
+
+const options: KeyvFlatlogOptions = { dir: 'data', name: 'keyv', durability: 'interval', bareNamespace: 'players' }
+const store = new KeyvFlatlog(options)
+
+export const adapter5: KeyvStoreAdapter = store
+export const adapter6: KeyvStorageAdapter = store
+export const made = [
+  new Keyv5({ store }),
+  new Keyv5(store),
+  new Keyv5(store, { namespace: 'n' }),
+  new Keyv6({ store }),
+  new Keyv6(store),
+  new Keyv6(store, { namespace: 'n' }),
+  new Keyv5<number>({ store: new Named('data') }),
+  new Keyv6<number>({ store: new Named() }),
+  createKeyvFlatlog(),
+  createKeyvFlatlog('data'),
+  createKeyvFlatlog(options),
+]
+
+// @ts-expect-error A directory is not a number.
+new KeyvFlatlog(1)
+// @ts-expect-error There is no third protocol.
+new KeyvFlatlog({ protocol: 7 })

@@ -1,0 +1,27 @@
+export const DRIVER_NAME = 'flatlog'
+
+/** What the driver throws: the code, path and offset of the log's own error, which is the cause. */
+export interface FlatlogDriverError extends Error {
+  code?: string
+  path?: string
+  offset?: number
+}
+
+export function driverError(message: string, cause?: unknown): FlatlogDriverError {
+  const options = cause === undefined ? undefined : { cause }
+  const error: FlatlogDriverError = new Error(`[unstorage] [${DRIVER_NAME}] ${message}`, options)
+  const { code, path, offset } = (cause ?? {}) as Partial<FlatlogDriverError>
+  if (code !== undefined) error.code = code
+  if (path !== undefined) error.path = path
+  if (offset !== undefined) error.offset = offset
+  return error
+}
+
+/** Runs one call of the driver, at once up to its first `await`, and names the driver in what goes wrong. */
+export async function attempt<Result>(call: () => Promise<Result>): Promise<Result> {
+  try {
+    return await call()
+  } catch (error) {
+    throw driverError(error instanceof Error ? error.message : String(error), error)
+  }
+}

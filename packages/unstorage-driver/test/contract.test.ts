@@ -1,0 +1,233 @@
+import type { StorageValue } from 'unstorage'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { last, majors, makeDriver, records, tempDir } from './helpers.js'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** Moves the clock without waiting. Timers stay real: only expiry is looked at. */
+function passTime(ms: number): void {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms })
+}
+
+describe.each(majors)('the driver with unstorage $major', ({ make }) => {
+  it('sets, has, gets and removes items', async () => {
+    const dir = tempDir()
+    const storage = make(makeDriver({ base: dir }))
+    expect(await storage.hasItem('s1:a')).toBe(false)
+    expect(await storage.getItem('s1:a')).toBeNull()
+    expect(await storage.getItemRaw('s1:a')).toBeNull()
+    await storage.setItem('s1:a', 'test_data')
+    await storage.setItem('s2/a', { score: 1 })
+    await storage.setItem('n', 42)
+    expect(await storage.hasItem('s1:a')).toBe(true)
+    expect(await storage.getItem('s1:a')).toBe('test_data')
+    expect(await storage.getItem('s2:a')).toEqual({ score: 1 })
+    expect(await storage.getItem('n')).toBe(42)
+    expect(records(dir)).toMatchObject([
+      { key: 's1:a', encoding: 'text', value: 'test_data' },
+      { key: 's2:a', value: { score: 1 } },
+      { key: 'n', value: 42 },
+    ])
+    await storage.removeItem('s1:a')
+    await storage.setItem('n', undefined as never)
+    expect(await storage.getKeys()).toEqual(['s2:a'])
+  })
+
+  it.each([
+    ['no text', ''],
+    ['white space', ' {"a": 1}\n'],
+    ['JSON as it was spelled', '{"10":1, "9": 1e2}'],
+    ['separators', '"\u2028\ufeff"'],
+    ['a lone surrogate', 'a\ud800'],
+    ['what looks like bytes', 'base64:AAAA'],
+  ])('gives back %s', async (_what, text) => {
+    const dir = tempDir()
+    const driver = makeDriver({ base: dir })
+    await driver.setItem('k', text)
+    expect(await driver.getItem('k')).toBe(text)
+    await driver.dispose()
+    expect(await makeDriver({ base: dir }).getItem('k')).toBe(text)
+  })
+
+  it('keeps keys apart that a file system would not', async () => {
+    const storage = make(makeDriver({ base: tempDir() }))
+    const keys = ['a', 'a:b', 'a:b:c', 'A', 'CON', 'x'.repeat(10_000), 'ключ', '😀', '__proto__', 'constructor']
+    for (const key of keys) await storage.setItem(key, `of ${key}`)
+    for (const key of keys) expect(await storage.getItem(key)).toBe(`of ${key}`)
+    expect((await storage.getKeys()).sort()).toEqual([...keys].sort())
+    expect(await storage.hasItem('toString')).toBe(false)
+    expect(await storage.getItem('toString')).toBeNull()
+  })
+
+  it('keeps raw bytes and raw text, as copies', async () => {
+    const dir = tempDir()
+    const driver = makeDriver({ base: dir })
+    const storage = make(driver)
+    const bytes = new Uint8Array([1, 200, 255])
+    const written = driver.setItemRaw('view', bytes)
+    bytes[0] = 9
+    await written
+    expect(last(dir)).toMatchObject({ encoding: 'base64', value: 'Acj/' })
+    await storage.setItemRaw('buffer', Buffer.from([1, 2]))
+    await storage.setItemRaw('arrayBuffer', new Uint8Array([3, 4]).buffer)
+    await storage.setItemRaw('part', new Uint8Array([0, 5, 6, 0]).subarray(1, 3))
+    await storage.setItemRaw('text', 'plain')
+    await storage.setItemRaw('none', new Uint8Array())
+    await storage.dispose()
+    expect([...(await storage.getItemRaw('view'))]).toEqual([1, 200, 255])
+    const got = (await storage.getItemRaw('view')) as Buffer
+    got[0] = 7
+    expect([...(await storage.getItemRaw('view'))]).toEqual([1, 200, 255])
+    expect(await storage.getItemRaw('buffer')).toEqual(Buffer.from([1, 2]))
+    expect(await storage.getItemRaw('arrayBuffer')).toEqual(Buffer.from([3, 4]))
+    expect(await storage.getItemRaw('part')).toEqual(Buffer.from([5, 6]))
+    expect(await storage.getItemRaw('text')).toBe('plain')
+    expect(await storage.getItemRaw('none')).toHaveLength(0)
+    await storage.setItemRaw('utf8', Buffer.from('grüße'))
+    expect(await storage.getItem('utf8')).toBe('grüße')
+    await expect(storage.setItemRaw('k', { not: 'bytes' })).rejects.toMatchObject({
+      message: expect.stringMatching(/^\[unstorage\] \[flatlog\] The raw value for key "k"/),
+      code: 'FLATLOG_INVALID_VALUE',
+    })
+  })
+
+  it('ends an item after ttl seconds', async () => {
+    const driver = makeDriver({ base: tempDir() })
+    const storage = make(driver)
+    expect(driver.flags).toEqual({ ttl: true, maxDepth: true })
+    await storage.setItem('short', 1, { ttl: 10 })
+    await storage.setItemRaw('raw', Buffer.from('x'), { ttl: 10 })
+    await storage.setItems([{ key: 'many', value: 1, options: { ttl: 10 } }])
+    await storage.setItems([{ key: 'common', value: 1 }], { ttl: 10 })
+    await driver.setItems([{ key: 'direct', value: '1' }], { ttl: 10 })
+    for (const ttl of [0, -1, 1e300, Number.NaN, Number.POSITIVE_INFINITY, undefined, '10']) {
+      await storage.setItem(`ever${ttl}`, 1, { ttl })
+    }
+    await storage.setItem('long', 1, { ttl: 30 })
+    expect((await storage.getMeta('short')).ttl).toBeGreaterThan(8)
+    expect((await storage.getMeta('short')).ttl).toBeLessThanOrEqual(10)
+    passTime(10_001)
+    for (const key of ['short', 'raw', 'many', 'common', 'direct']) {
+      expect(await storage.hasItem(key)).toBe(false)
+      expect(await storage.getItem(key)).toBeNull()
+      expect(await storage.getItemRaw(key)).toBeNull()
+      expect(await driver.getMeta(key)).toBeNull()
+    }
+    expect(await storage.getItems(['short', 'long'])).toEqual([
+      { key: 'short', value: null },
+      { key: 'long', value: 1 },
+    ])
+    expect(await storage.getKeys()).toEqual([
+      'ever-1',
+      'ever0',
+      'ever10',
+      'ever1e+300',
+      'everInfinity',
+      'everNaN',
+      'everundefined',
+      'long',
+    ])
+    await storage.setItem('long', 2)
+    passTime(100_000)
+    expect(await storage.getItem('long')).toBe(2)
+  })
+
+  it('gets and sets many, in order, in one record', async () => {
+    const dir = tempDir()
+    const storage = make(makeDriver({ base: dir }))
+    const items: { key: string; value: StorageValue }[] = [
+      { key: 'a', value: 'one' },
+      { key: 'b', value: { two: 2 } },
+    ]
+    await storage.setItems(items)
+    expect(records(dir)).toHaveLength(1)
+    expect(records(dir)[0]?.op).toBe('BATCH')
+    const got: unknown = await storage.getItems(['b', 'missing', { key: 'a' }, 'b'])
+    expect(got).toEqual([
+      { key: 'b', value: { two: 2 } },
+      { key: 'missing', value: null },
+      { key: 'a', value: 'one' },
+      { key: 'b', value: { two: 2 } },
+    ])
+    await storage.setItems([])
+    expect(records(dir)).toHaveLength(1)
+  })
+
+  it('knows what it can tell about an item, and null about none', async () => {
+    const driver = makeDriver({ base: tempDir() })
+    const storage = make(driver)
+    expect(await driver.getMeta('k')).toBeNull()
+    expect({ ...(await storage.getMeta('k')) }).toEqual({})
+    await storage.setItem('k', 'value')
+    const meta = await storage.getMeta('k')
+    expect(meta.size).toBeGreaterThan(0)
+    expect(meta.etag).toEqual(expect.any(String))
+    expect(meta).not.toHaveProperty('ttl')
+    await storage.setMeta('k', { mtime: new Date(5), owner: 'me' })
+    expect((await storage.getMeta('k')).owner).toBe('me')
+    expect(await storage.getKeys()).toEqual(['k'])
+  })
+
+  it('knows the time of writing where the log keeps it', async () => {
+    const before = Date.now()
+    const storage = make(makeDriver({ base: tempDir(), times: true }))
+    await storage.setItem('k', 'value')
+    const { mtime } = await storage.getMeta('k')
+    expect(mtime).toBeInstanceOf(Date)
+    expect(mtime?.getTime()).toBeGreaterThanOrEqual(before)
+    expect(mtime?.getTime()).toBeLessThanOrEqual(Date.now())
+  })
+
+  it('lists keys by base and by depth', async () => {
+    const driver = makeDriver({ base: tempDir() })
+    const storage = make(driver)
+    for (const key of ['s1:a', 's1:b', 's1:b:c', 's10:a', 's2:a', 'top']) await storage.setItem(key, 1)
+    expect(await storage.getKeys('s1')).toEqual(['s1:a', 's1:b', 's1:b:c'])
+    expect(await storage.getKeys('s1:b')).toEqual(['s1:b:c'])
+    expect(await storage.getKeys(undefined, { maxDepth: 0 })).toEqual(['top'])
+    expect(await storage.getKeys('', { maxDepth: 1 })).toEqual(['s10:a', 's1:a', 's1:b', 's2:a', 'top'])
+    for (const base of ['s1', 's1:', '/s1/', 's1//']) {
+      expect(await driver.getKeys(base)).toEqual(['s1:a', 's1:b', 's1:b:c'])
+    }
+    expect(await driver.getKeys()).toHaveLength(6)
+    const mounted = make(makeDriver({ base: tempDir() })).mount('m', driver)
+    expect((await mounted.getKeys('m:s2')).concat(await mounted.getKeys('m', { maxDepth: 0 }))).toEqual([
+      'm:s2:a',
+      'm:top',
+    ])
+  })
+
+  it('clears all, or what is below a base, in one record', async () => {
+    const dir = tempDir()
+    const driver = makeDriver({ base: dir })
+    const storage = make(driver)
+    for (const key of ['s1:a', 's1:b', 's10:a', 's1']) await storage.setItem(key, 1)
+    await driver.clear('s1')
+    expect(last(dir)).toMatchObject({ op: 'DELETE', prefix: 's1:' })
+    expect(await storage.getKeys()).toEqual(['s1', 's10:a'])
+    await storage.clear()
+    expect(await storage.getKeys()).toEqual([])
+    expect(records(dir)).toHaveLength(6)
+  })
+
+  it('ignores clear, or all writes, where told so', async () => {
+    const dir = tempDir()
+    const writer = makeDriver({ base: dir, noClear: true })
+    await make(writer).setItem('k', 1)
+    await make(writer).clear()
+    expect(await make(writer).getKeys()).toEqual(['k'])
+    await writer.dispose()
+    const storage = make(makeDriver({ base: dir, readOnly: true }))
+    await storage.setItem('k', 2)
+    await storage.setItem('l', 2)
+    await storage.setItems([{ key: 'l', value: 2 }])
+    await storage.setItemRaw('l', Buffer.from('x'))
+    await storage.removeItem('k')
+    await storage.clear()
+    expect(await storage.getItem('k')).toBe(1)
+    expect(await storage.getKeys()).toEqual(['k'])
+    expect(records(dir)).toHaveLength(1)
+  })
+})

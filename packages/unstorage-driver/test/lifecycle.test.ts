@@ -1,0 +1,135 @@
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { DRIVER_NAME, flatlogDriver } from '../src/index.js'
+import { majors, makeDriver, records, tempDir } from './helpers.js'
+
+describe('the factory', () => {
+  it('makes, opens and locks nothing', async () => {
+    const base = join(tempDir(), 'data')
+    const driver = makeDriver({ base })
+    for (const { make } of majors) make(driver)
+    expect(existsSync(base)).toBe(false)
+    await driver.dispose()
+    expect(existsSync(base)).toBe(false)
+  })
+
+  it('takes what a framework writes as JSON, its own name for the driver included', async () => {
+    const base = tempDir()
+    const options = JSON.parse(JSON.stringify({ driver: '@flatlog/unstorage', base, name: 'cache', durability: 'os' }))
+    const driver = makeDriver(options)
+    expect(driver.name).toBe(DRIVER_NAME)
+    expect(driver.options).toBe(options)
+    await driver.setItem('k', 'v')
+    expect(records(base, 'cache')).toHaveLength(1)
+    expect(flatlogDriver().options).toEqual({})
+  })
+
+  it('gives methods that need no this', async () => {
+    const { setItem, getItem, getKeys, hasItem, removeItem, getMeta, clear } = makeDriver({ base: tempDir() })
+    await setItem('k', 'v')
+    expect(await getItem('k')).toBe('v')
+    expect(await getKeys()).toEqual(['k'])
+    expect(await hasItem('k')).toBe(true)
+    expect(await getMeta('k')).toMatchObject({ size: expect.any(Number) })
+    await removeItem('k')
+    await clear()
+  })
+})
+
+describe('opening', () => {
+  it('is tried again after it failed, and says whose failure it is', async () => {
+    const base = join(tempDir(), 'data')
+    writeFileSync(base, 'a file where the directory should be')
+    const driver = makeDriver({ base })
+    const error = await driver.getItem('k').then(
+      () => undefined,
+      (reason: unknown) => reason,
+    )
+    expect(error).toMatchObject({
+      message: expect.stringMatching(/^\[unstorage\] \[flatlog\] /),
+      code: expect.stringMatching(/^FLATLOG_/),
+      cause: { name: 'FlatlogError', code: (error as { code: string }).code },
+    })
+    rmSync(base)
+    await driver.setItem('k', 'v')
+    expect(await driver.getItem('k')).toBe('v')
+  })
+
+  it('happens once for two drivers on one file', async () => {
+    const base = tempDir()
+    const one = makeDriver({ base })
+    const two = makeDriver({ base })
+    await Promise.all([one.setItem('a', '1'), two.setItem('b', '2')])
+    expect(await one.getItem('b')).toBe('2')
+    await one.dispose()
+    await two.setItem('c', '3')
+    expect(await two.getKeys()).toEqual(['a', 'b', 'c'])
+  })
+
+  it('gives out the log behind it', async () => {
+    const driver = makeDriver({ base: tempDir() })
+    const log = await driver.getInstance()
+    await driver.setItem('k', '{"score":1}')
+    expect(log.get('k')).toEqual({ score: 1 })
+  })
+})
+
+describe('the order of calls', () => {
+  it('is the order in which they were made, also while the log opens', async () => {
+    const driver = makeDriver({ base: tempDir() })
+    const answers = await Promise.all([
+      driver.setItem('k', '1'),
+      driver.getItem('k'),
+      driver.setItemRaw('k', Buffer.from('2')),
+      driver.getItemRaw('k'),
+      driver.setItems([{ key: 'k', value: '3' }]),
+      driver.getItems([{ key: 'k' }]),
+      driver.removeItem('k'),
+      driver.hasItem('k'),
+      driver.setItem('k', '4'),
+      driver.clear(),
+      driver.getKeys(),
+      driver.setItem('k', '5'),
+      driver.dispose(),
+      driver.getItem('k'),
+    ])
+    expect(answers).toEqual([
+      undefined,
+      '1',
+      undefined,
+      Buffer.from('2'),
+      undefined,
+      [{ key: 'k', value: '3' }],
+      undefined,
+      false,
+      undefined,
+      undefined,
+      [],
+      undefined,
+      undefined,
+      '5',
+    ])
+  })
+})
+
+describe('dispose', () => {
+  it('can be repeated, and the driver used again', async () => {
+    const driver = makeDriver({ base: tempDir() })
+    await driver.setItem('k', 'v')
+    await Promise.all([driver.dispose(), driver.dispose()])
+    await driver.dispose()
+    expect(await driver.getItem('k')).toBe('v')
+    await driver.dispose()
+  })
+
+  it('is not held up by an open that failed', async () => {
+    const base = join(tempDir(), 'data')
+    writeFileSync(base, '')
+    const driver = makeDriver({ base })
+    const write = driver.setItem('k', 'v')
+    const end = driver.dispose()
+    await expect(write).rejects.toThrow('[unstorage] [flatlog]')
+    await expect(end).resolves.toBeUndefined()
+  })
+})
