@@ -53,7 +53,7 @@ function find(engine: Engine, reader: RecordReader, since: unknown): { seq: numb
   if (digits === undefined || !Number.isSafeInteger(seq)) {
     throw new FlatlogError(
       'FLATLOG_INVALID_OPTION',
-      `The option since is ${JSON.stringify(since)}; what is expected is the position of a change, such as "42:9f3a1c22".`,
+      `The option since is ${JSON.stringify(since)}; what is expected is the position of a change, such as "42:20fe2fc0".`,
     )
   }
   const { acknowledged } = engine

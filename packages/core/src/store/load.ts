@@ -51,6 +51,9 @@ function nothingReadable(path: string): FlatlogError {
   )
 }
 
+/** Progress is told after so many records. */
+const PROGRESS_RECORDS = 4096
+
 /** Reads a version 1 file: checkpoint, records, and where something is wrong what it is and what heals it. */
 export class Loader {
   readonly #index = new MapIndex()
@@ -82,7 +85,7 @@ export class Loader {
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq }
     const run = await readTailRun(file, start, this.#slices, ({ record, offset }) => {
       this.#replay(record)
-      context.onProgress('replay', offset, this.#sizeBytes)
+      if (record.seq % PROGRESS_RECORDS === 0) context.onProgress('replay', offset, this.#sizeBytes)
     })
     const isFaultless = run.complete && markSeq <= run.lastSeq
     const verdict = isFaultless ? undefined : await this.#judge(start, run.lastSeq, markSeq, store)

@@ -62,7 +62,14 @@ const RECORDS: [what: string, operation: Operation, synced: number | undefined, 
   ['DELETE of everything', { kind: 'clear', prefix: '' }, undefined, `${AT},"seq":42,"op":"DELETE","prefix":""`],
   [
     'SET of the whole state',
-    { kind: 'replace', data: [['b', fromValue('', 1)], ['10', fromValue('', 'x')], ['__proto__', fromValue('', {})]] },
+    {
+      kind: 'replace',
+      data: [
+        ['b', fromValue('', 1)],
+        ['10', fromValue('', 'x')],
+        ['__proto__', fromValue('', {})],
+      ],
+    },
     undefined,
     `${AT},"seq":42,"op":"SET","data":{"b":1,"10":"x","__proto__":{}}`,
   ],
@@ -100,7 +107,14 @@ describe('records', () => {
     const written = encodeRecord(TIME, 42, synced, encodeOperation(operation))
     expect(written).toBe(line(body))
     const decoded = decodeLine(Buffer.from(written))
-    expect(decoded).toEqual({ kind: 'record', timestamp: TIME, seq: 42, synced, operation, crc: written.slice(-10, -2) })
+    expect(decoded).toEqual({
+      kind: 'record',
+      timestamp: TIME,
+      seq: 42,
+      synced,
+      operation,
+      crc: written.slice(-10, -2),
+    })
   })
 
   it('has the very bytes of the example in the format description', () => {
@@ -209,7 +223,13 @@ describe('the checkpoint', () => {
           '["\\u2028\\"",8400,1,5,5,"00000000"],["z",9000,2,5,null,"ffffffff"]]',
       ),
     )
-    expect(decodeLine(Buffer.from(written))).toEqual({ kind: 'index', timestamp: TIME, seq: 42, rows, crc: written.slice(-10, -2) })
+    expect(decodeLine(Buffer.from(written))).toEqual({
+      kind: 'index',
+      timestamp: TIME,
+      seq: 42,
+      rows,
+      crc: written.slice(-10, -2),
+    })
   })
 })
 

@@ -54,7 +54,9 @@ export const anyString = fc.oneof(
   { weight: 2, arbitrary: fc.string({ unit: 'binary' }) },
   {
     weight: 2,
-    arbitrary: fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 30 }).map((units) => String.fromCharCode(...units)),
+    arbitrary: fc
+      .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 30 })
+      .map((units) => String.fromCharCode(...units)),
   },
 )
 
@@ -66,13 +68,19 @@ export const anyText = fc.oneof(
   { weight: 2, arbitrary: fc.json() },
   {
     weight: 2,
-    arbitrary: fc.tuple(fc.jsonValue(), fc.constantFrom(' ', '  ', '\t', '\n')).map(([value, space]) => JSON.stringify(value, null, space)),
+    arbitrary: fc
+      .tuple(fc.jsonValue(), fc.constantFrom(' ', '  ', '\t', '\n'))
+      .map(([value, space]) => JSON.stringify(value, null, space)),
   },
   { weight: 1, arbitrary: fc.json().map((json) => json.slice(0, -1)) },
   {
     weight: 1,
     arbitrary: fc
-      .tuple(fc.constantFrom('', ' ', '\t', '\n', '\r', '\ufeff', '\u2028'), fc.json(), fc.constantFrom('', ' ', '\t', '\n', '\r', '\ufeff', '\u2029'))
+      .tuple(
+        fc.constantFrom('', ' ', '\t', '\n', '\r', '\ufeff', '\u2028'),
+        fc.json(),
+        fc.constantFrom('', ' ', '\t', '\n', '\r', '\ufeff', '\u2029'),
+      )
       .map((pieces) => pieces.join('')),
   },
 )
@@ -98,7 +106,13 @@ export const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
   anyDelete,
   anyString.map((prefix) => ({ kind: 'clear' as const, prefix })),
   fc
-    .array(fc.tuple(anyString, anyJson.map((value) => fromValue('k', value))), { maxLength: 6 })
+    .array(
+      fc.tuple(
+        anyString,
+        anyJson.map((value) => fromValue('k', value)),
+      ),
+      { maxLength: 6 },
+    )
     .map((data) => ({ kind: 'replace' as const, data })),
   fc.array(fc.oneof(anySet, anyDelete), { maxLength: 6 }).map((operations) => ({ kind: 'batch' as const, operations })),
 )

@@ -1,0 +1,93 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { decodeLine } from '../src/record/decode.js'
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
+const pages = [
+  'README.md',
+  'CHANGELOG.md',
+  ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
+  ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}/README.md`),
+  ...readdirSync(join(root, 'examples')).map((name) => `examples/${name}/README.md`),
+].filter((page) => page.endsWith('.md'))
+
+const read = (path: string) => readFileSync(join(root, path), 'utf8')
+const core = read('packages/core/README.md')
+
+function allSource(): string {
+  const source = join(root, 'packages/core/src')
+  return readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(join(source, file), 'utf8'))
+    .join('\n')
+}
+
+/** The first column of the table under a heading. */
+function tableUnder(markdown: string, heading: string): string[] {
+  const section = markdown.slice(markdown.indexOf(`## ${heading}`)).split('\n## ')[0] as string
+  return section
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => (line.split('|')[1] as string).trim())
+}
+
+describe('the documentation', () => {
+  it.each(pages)('%s links only to what is there', (page) => {
+    const links = [...read(page).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map((match) => match[1] as string)
+    expect(links.filter((link) => !existsSync(resolve(root, dirname(page), link)))).toEqual([])
+  })
+
+  it.each(pages)('%s names npm scripts that exist', (page) => {
+    const scripts = Object.keys((JSON.parse(read('package.json')) as { scripts: object }).scripts)
+    const own = existsSync(join(root, dirname(page), 'package.json'))
+      ? Object.keys((JSON.parse(read(`${dirname(page)}/package.json`)) as { scripts?: object }).scripts ?? {})
+      : []
+    const named = [...read(page).matchAll(/npm run ([\w:-]+)/g)].map((match) => match[1] as string)
+    expect(named.filter((name) => ![...scripts, ...own].includes(name))).toEqual([])
+  })
+
+  it.each(pages)('%s has no line numbers of the code', (page) => {
+    expect(read(page)).not.toMatch(/\.ts:\d+/)
+  })
+
+  it('lists the options that there are', () => {
+    const source = read('packages/core/src/store/options.ts')
+    const body = source.slice(
+      source.indexOf('export interface StoreOptions'),
+      source.indexOf('export interface CompactionLimits'),
+    )
+    const options = [...body.matchAll(/^ {2}(\w+)\?:/gm)].map((match) => match[1] as string)
+    const listed = tableUnder(core, 'Options').map((cell) => cell.replaceAll('`', ''))
+    expect(listed.sort()).toEqual(options.sort())
+  })
+
+  it('lists the error codes that there are', () => {
+    const codes = [...read('packages/core/src/base/errors.ts').matchAll(/\| '(FLATLOG_\w+)'/g)].map(
+      (match) => match[1] as string,
+    )
+    const listed = tableUnder(core, 'Errors').flatMap((cell) =>
+      [...cell.matchAll(/`(FLATLOG)?(_\w+)`/g)].map((match) => `FLATLOG${match[2]}`),
+    )
+    // `_VALUE` stands for FLATLOG_INVALID_VALUE, behind the first of its family.
+    const whole = listed.map((code) => (codes.includes(code) ? code : code.replace('FLATLOG_', 'FLATLOG_INVALID_')))
+    expect(whole.sort()).toEqual(codes.sort())
+  })
+
+  it('shows records whose checksums fit', () => {
+    const lines = [...(read('README.md') + read('docs/format.md')).matchAll(/^\{"timestamp":"2025.*$/gm)].map(
+      ([line]) => line,
+    )
+    expect(lines.length).toBeGreaterThan(2)
+    expect(lines.filter((line) => decodeLine(Buffer.from(line)).kind !== 'record')).toEqual([])
+  })
+
+  it('names functions and classes that exist', () => {
+    const source = allSource()
+    const text = read('docs/durability.md') + read('docs/format.md')
+    const names = [...text.matchAll(/\(`([A-Za-z]+)`\)/g)].map((match) => match[1] as string)
+    expect(names.length).toBeGreaterThan(0)
+    expect(names.filter((name) => !new RegExp(`(class|function) ${name}\\b`).test(source))).toEqual([])
+  })
+})

@@ -1,0 +1,181 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { decodeLine } from '../../src/record/decode.js'
+import { encodeHeader, encodeIndex, encodeOperation, encodePart, encodeRecord } from '../../src/record/encode.js'
+import { fromBytes, fromText, fromValue, toBytes, toText, toValue } from '../../src/record/value.js'
+import { anyExpiry, anyJson, anyOperation, anySeq, anyString, anyText, anyValueText, TIME } from './support.js'
+
+const NOW = Date.parse(TIME)
+const anySynced = fc.option(fc.nat(), { nil: undefined })
+
+describe('what is encoded comes back', () => {
+  it('records', () => {
+    fc.assert(
+      fc.property(anyOperation, anySeq, anySynced, (operation, seq, synced) => {
+        const text = encodeRecord(TIME, seq, synced, encodeOperation(operation))
+        const bytes = Buffer.from(text)
+        const crc = text.slice(-10, -2)
+        expect(decodeLine(bytes)).toEqual({ kind: 'record', timestamp: TIME, seq, synced, operation, crc })
+        // One line, without what some tools take for the end of one, and JSON for those that read it.
+        expect(text).not.toMatch(/[\n\r\u2028\u2029]/)
+        expect(bytes.toString()).toBe(text)
+        expect(JSON.parse(text)).toMatchObject({ timestamp: TIME, seq })
+      }),
+      { numRuns: 1500 },
+    )
+  })
+
+  it('parts, whatever the keys are called', () => {
+    const anyPart = fc.uniqueArray(
+      fc.record({
+        key: anyString,
+        value: anyValueText,
+        expires: anyExpiry,
+        time: fc.integer({ min: 0, max: NOW }),
+      }),
+      { selector: (pair) => pair.key, maxLength: 8 },
+    )
+    fc.assert(
+      fc.property(anyPart, anySeq, fc.boolean(), (pairs, seq, times) => {
+        const state = times ? pairs : pairs.map(({ key, value, expires }) => ({ key, value, expires }))
+        const text = encodePart(TIME, NOW, seq, state)
+        expect(decodeLine(Buffer.from(text))).toEqual({
+          kind: 'part',
+          timestamp: TIME,
+          seq,
+          state,
+          crc: text.slice(-10, -2),
+        })
+        expect(text).not.toMatch(/[\n\r\u2028\u2029]/)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('headers and index lines', () => {
+    const anyState = fc.array(fc.record({ key: anyString, value: anyJson.map((value) => fromValue('', value)) }), {
+      maxLength: 5,
+    })
+    fc.assert(
+      fc.property(anyState, fc.nat(), fc.nat({ max: 999_999_999 }), (state, seq, indexAt) => {
+        const header = { timestamp: TIME, seq, store: '0123456789abcdef', indexAt, state, compactedAt: TIME }
+        const text = encodeHeader(header)
+        expect(decodeLine(Buffer.from(text))).toEqual({ kind: 'header', ...header, crc: text.slice(-10, -2) })
+      }),
+      { numRuns: 200 },
+    )
+    const anyRow = fc.record({
+      firstKey: anyString,
+      offset: fc.nat(),
+      keys: fc.nat(),
+      minExpires: fc.option(fc.nat()),
+      maxExpires: fc.option(fc.nat()),
+      crc: fc.constant('0a1b2c3d'),
+    })
+    fc.assert(
+      fc.property(fc.array(anyRow, { maxLength: 8 }), fc.nat(), (rows, seq) => {
+        const text = encodeIndex(TIME, seq, rows)
+        expect(decodeLine(Buffer.from(text))).toEqual({
+          kind: 'index',
+          timestamp: TIME,
+          seq,
+          rows,
+          crc: text.slice(-10, -2),
+        })
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
+/** Through the line of a record and through the part of a checkpoint, as a value goes in its life. */
+function throughFiles(value: ReturnType<typeof fromText>) {
+  const record = decodeLine(
+    Buffer.from(encodeRecord(TIME, 1, undefined, encodeOperation({ kind: 'set', key: 'k', value }))),
+  )
+  if (record.kind !== 'record' || record.operation.kind !== 'set') throw new Error(`read as ${record.kind}`)
+  const neighbour = { key: 'z', value: { text: '{"k":1}' } }
+  const part = decodeLine(
+    Buffer.from(encodePart(TIME, NOW, 1, [{ key: 'k', value: record.operation.value }, neighbour])),
+  )
+  if (part.kind !== 'part') throw new Error(`read as ${part.kind}`)
+  expect(part.state).toHaveLength(2)
+  return part.state[0]!.value
+}
+
+describe('values', () => {
+  it('any text comes back as the very same text', () => {
+    fc.assert(
+      fc.property(anyText, fc.boolean(), (text, asText) => {
+        expect(toText(throughFiles(fromText('k', text, asText)))).toBe(text)
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it.each([
+    ['spaces between the tokens', '{"a": [1, 2 , {"b" :null}]}', undefined],
+    ['doubled keys', '{"a":1,"a":2}', undefined],
+    ['numbers in their own spelling', '[1e400,1.0,-0,0.10,1E5,12345678901234567890]', undefined],
+    ['keys that look like numbers', '{"10":1,"9":2}', undefined],
+    ['__proto__', '{"__proto__":{"x":1}}', undefined],
+    ['escapes that need not be', '"\\u0041\\/"', undefined],
+    ['an escaped half of a character', '"\\ud800"', undefined],
+    ['a tab between tokens', '[1,\t2]', undefined],
+    ['next line, which is no line end here', '"\u0085"', undefined],
+    ['white space before it', ' {"a":1}', 'text'],
+    ['white space behind it', '{"a":1}\t', 'text'],
+    ['a newline inside', '{\n"a":1}', 'text'],
+    ['a newline behind it', '1\n', 'text'],
+    ['a carriage return', '{\r"a":1}', 'text'],
+    ['a byte order mark ahead', '\ufeff{"a":1}', 'text'],
+    ['a byte order mark inside', '"\ufeff"', 'text'],
+    ['a line separator', '"\u2028"', 'text'],
+    ['a paragraph separator', '"\u2029"', 'text'],
+    ['half of a character', '"\ud800"', 'text'],
+    ['no JSON', 'hello', 'text'],
+    ['nothing', '', 'text'],
+    ['nearly JSON', "{'a':1}", 'text'],
+    ['two values', '1 2', 'text'],
+    ['NaN', 'NaN', 'text'],
+    ['a very deep nest', '['.repeat(5000) + ']'.repeat(5000), undefined],
+  ])('%s: the same text, and the right encoding', (_what, text, encoding) => {
+    const value = fromText('k', text)
+    expect(value.encoding).toBe(encoding)
+    if (encoding === undefined) expect(value.text).toBe(text)
+    expect(toText(throughFiles(value))).toBe(text)
+  })
+
+  it('any JSON value comes back equal and fresh', () => {
+    fc.assert(
+      fc.property(anyJson, (value) => {
+        const text = throughFiles(fromValue('k', value))
+        expect(toValue(text)).toEqual(JSON.parse(JSON.stringify(value)))
+        if (typeof value === 'object' && value !== null) expect(toValue(text)).not.toBe(toValue(text))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('bytes come back as they were, in an array of their own', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        const value = throughFiles(fromBytes('k', bytes))
+        expect(toBytes(value)).toEqual(bytes)
+        expect(toBytes(value).buffer.byteLength).toBe(bytes.length)
+        expect(toValue(value)).toEqual(bytes)
+        expect(toText(value)).toBe(Buffer.from(bytes).toString('utf8'))
+      }),
+    )
+  })
+
+  it('takes only the given window of a larger buffer', () => {
+    const window = new Uint8Array([1, 2, 3, 4, 5]).subarray(1, 3)
+    expect([...toBytes(fromBytes('k', window))]).toEqual([2, 3])
+  })
+
+  it('a text or a value read as bytes is its UTF-8', () => {
+    expect(Buffer.from(toBytes(fromText('k', 'é'))).toString('hex')).toBe('c3a9')
+    expect(Buffer.from(toBytes(fromValue('k', ['é']))).toString()).toBe('["é"]')
+  })
+})

@@ -1,0 +1,244 @@
+import type { FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/fs/file-system.js'
+import { nodeFileSystem } from '../../src/fs/node-file-system.js'
+
+/** The calls that can be made to fail, with those of an open file beside those of the file system. */
+export type CallKind =
+  | 'realPath'
+  | 'makeDirectory'
+  | 'list'
+  | 'status'
+  | 'open'
+  | 'rename'
+  | 'link'
+  | 'remove'
+  | 'syncDirectory'
+  | 'read'
+  | 'write'
+  | 'truncate'
+  | 'sync'
+  | 'close'
+
+export interface Call {
+  readonly kind: CallKind
+  readonly path: string
+}
+
+interface Where {
+  /** Only calls on paths that fit. */
+  on?: RegExp
+  /** The first call that is hit; 1 is the next one. */
+  nth?: number
+  /** How many calls are hit from there on. */
+  times?: number
+}
+
+interface Rule {
+  readonly kind: CallKind | 'any'
+  readonly on: RegExp | undefined
+  toSkip: number
+  left: number
+  readonly effect: Error | { keepBytes: number } | HeldCall
+}
+
+/** A call that waits until the test lets it go on. */
+export class HeldCall {
+  readonly reached: Promise<void>
+  #arrive!: () => void
+  #goOn!: (error: Error | undefined) => void
+  readonly #gate: Promise<Error | undefined>
+
+  constructor() {
+    this.reached = new Promise((resolve) => {
+      this.#arrive = resolve
+    })
+    this.#gate = new Promise((resolve) => {
+      this.#goOn = resolve
+    })
+  }
+
+  release(): void {
+    this.#goOn(undefined)
+  }
+
+  fail(error: Error): void {
+    this.#goOn(error)
+  }
+
+  async wait(): Promise<void> {
+    this.#arrive()
+    const error = await this.#gate
+    if (error) throw error
+  }
+}
+
+/** An error as `node:fs` throws it. */
+export function systemError(code: string, errno = -1): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${code}: injected`), { code, errno })
+}
+
+/** Quota exceeded, in the form in which Node 20 hands it over. */
+export const quotaExceeded = () => systemError('UNKNOWN', -122)
+
+/** The machine's own file system, whose calls fail, fall short or wait as the test says. */
+export class FaultyFileSystem implements FileSystem {
+  readonly calls: Call[] = []
+  readonly openFiles = new Set<OpenFile>()
+  /** What `freeBytes` says instead of the truth. */
+  free: number | undefined
+  readonly renamesOpenFiles = nodeFileSystem.renamesOpenFiles
+  #rules: Rule[] = []
+
+  /** The calls that fit throw the error: by default the next one, once. */
+  fail(kind: CallKind | 'any', error: Error, where: Where = {}): void {
+    this.#add(kind, error, where)
+  }
+
+  /** The writes that fit take only so many bytes, and say so without an error. */
+  shorten(keepBytes: number, where: Where = {}): void {
+    this.#add('write', { keepBytes }, where)
+  }
+
+  /** The next such call waits; only what is asynchronous can. */
+  hold(kind: 'sync' | 'syncDirectory', where: Where = {}): HeldCall {
+    const held = new HeldCall()
+    this.#add(kind, held, where)
+    return held
+  }
+
+  /** Everything works again. */
+  heal(): void {
+    this.#rules = []
+  }
+
+  /** How many calls of that kind there were on paths that fit. */
+  count(kind: CallKind, on?: RegExp): number {
+    return this.calls.filter((call) => call.kind === kind && (!on || on.test(call.path))).length
+  }
+
+  #add(kind: CallKind | 'any', effect: Rule['effect'], { on, nth = 1, times = 1 }: Where): void {
+    this.#rules.push({ kind, on, toSkip: nth - 1, left: times, effect })
+  }
+
+  /** What is to happen to this call, if anything. Only the first rule that fits counts the call. */
+  #meet(kind: CallKind, path: string): Rule['effect'] | undefined {
+    this.calls.push({ kind, path })
+    for (const rule of this.#rules) {
+      if (rule.left === 0 || (rule.kind !== 'any' && rule.kind !== kind) || (rule.on && !rule.on.test(path))) continue
+      if (rule.toSkip > 0) {
+        rule.toSkip--
+        continue
+      }
+      rule.left--
+      return rule.effect
+    }
+    return undefined
+  }
+
+  /** For calls that can only fail or succeed. */
+  before(kind: CallKind, path: string): void {
+    const effect = this.#meet(kind, path)
+    if (effect instanceof Error) throw effect
+  }
+
+  async beforeWaiting(kind: 'sync' | 'syncDirectory', path: string): Promise<void> {
+    const effect = this.#meet(kind, path)
+    if (effect instanceof Error) throw effect
+    if (effect instanceof HeldCall) await effect.wait()
+  }
+
+  /** How many of the bytes a write may take. */
+  beforeWrite(path: string, length: number): number {
+    const effect = this.#meet('write', path)
+    if (effect instanceof Error) throw effect
+    return effect && 'keepBytes' in effect ? Math.min(effect.keepBytes, length) : length
+  }
+
+  realPath(path: string): string {
+    this.before('realPath', path)
+    return nodeFileSystem.realPath(path)
+  }
+  makeDirectory(path: string): string | undefined {
+    this.before('makeDirectory', path)
+    return nodeFileSystem.makeDirectory(path)
+  }
+  list(path: string): string[] {
+    this.before('list', path)
+    return nodeFileSystem.list(path)
+  }
+  status(path: string): FileStatus | undefined {
+    this.before('status', path)
+    return nodeFileSystem.status(path)
+  }
+  open(path: string, mode: OpenMode): OpenFile {
+    this.before('open', path)
+    const file = new FaultyFile(this, nodeFileSystem.open(path, mode))
+    this.openFiles.add(file)
+    return file
+  }
+  rename(from: string, to: string): void {
+    this.before('rename', to)
+    nodeFileSystem.rename(from, to)
+  }
+  link(from: string, to: string): void {
+    this.before('link', to)
+    nodeFileSystem.link(from, to)
+  }
+  remove(path: string): void {
+    this.before('remove', path)
+    nodeFileSystem.remove(path)
+  }
+  async syncDirectory(path: string): Promise<void> {
+    await this.beforeWaiting('syncDirectory', path)
+    await nodeFileSystem.syncDirectory(path)
+  }
+  freeBytes(path: string): number | undefined {
+    return this.free ?? nodeFileSystem.freeBytes(path)
+  }
+  isLocal(path: string): boolean {
+    return nodeFileSystem.isLocal(path)
+  }
+}
+
+class FaultyFile implements OpenFile {
+  readonly path: string
+
+  constructor(
+    private readonly system: FaultyFileSystem,
+    private readonly file: OpenFile,
+  ) {
+    this.path = file.path
+  }
+
+  read(into: Uint8Array, position: number): number {
+    this.system.before('read', this.path)
+    return this.file.read(into, position)
+  }
+
+  write(bytes: Uint8Array | string, position: number): number {
+    const whole = Buffer.from(bytes as string)
+    const taken = this.system.beforeWrite(this.path, whole.length)
+    return taken === whole.length ? this.file.write(bytes, position) : this.file.write(whole.subarray(0, taken), position)
+  }
+
+  truncate(sizeBytes: number): void {
+    this.system.before('truncate', this.path)
+    this.file.truncate(sizeBytes)
+  }
+
+  async sync(): Promise<void> {
+    await this.system.beforeWaiting('sync', this.path)
+    await this.file.sync()
+  }
+
+  status(): FileStatus {
+    this.system.before('status', this.path)
+    return this.file.status()
+  }
+
+  /** A close that reports an error has closed the file all the same: that is how systems do it. */
+  close(): void {
+    this.file.close()
+    const wasOpen = this.system.openFiles.delete(this)
+    if (wasOpen) this.system.before('close', this.path)
+  }
+}

@@ -1,0 +1,72 @@
+import { type Clock, systemClock, type Timer } from '../../src/base/clock.js'
+
+interface Waiting {
+  readonly dueMs: number
+  readonly callback: () => void
+}
+
+/** A clock that stands until the test moves it. Turns of the event loop stay real, as input and output need them. */
+export class ManualClock implements Clock {
+  #wallMs: number
+  #monotonicMs = 0
+  #waiting: Waiting[] = []
+
+  /** With `stepMs` every look at the monotonic clock moves it, so that long work pauses after every few steps. */
+  constructor(
+    start: string | number = '2025-01-15T12:00:00.000Z',
+    private readonly stepMs = 0,
+  ) {
+    this.#wallMs = new Date(start).getTime()
+  }
+
+  now(): number {
+    return this.#wallMs
+  }
+
+  monotonicMs(): number {
+    this.#monotonicMs += this.stepMs
+    return this.#monotonicMs
+  }
+
+  setTimer(callback: () => void, delayMs: number): Timer {
+    const timer = { dueMs: this.#monotonicMs + Math.max(0, delayMs), callback }
+    this.#waiting.push(timer)
+    return {
+      cancel: () => {
+        this.#waiting = this.#waiting.filter((each) => each !== timer)
+      },
+    }
+  }
+
+  afterTurn(callback: () => void): void {
+    systemClock.afterTurn(callback)
+  }
+
+  yieldToOthers(): Promise<void> {
+    return systemClock.yieldToOthers()
+  }
+
+  /** Timers that have been set and are neither due nor cancelled yet. */
+  get timers(): number {
+    return this.#waiting.length
+  }
+
+  /** Time goes by: both clocks move, and what falls due is called in its order. */
+  advance(ms: number): void {
+    this.#wallMs += ms
+    this.#monotonicMs += ms
+    for (;;) {
+      const next = this.#waiting
+        .filter((each) => each.dueMs <= this.#monotonicMs)
+        .reduce<Waiting | undefined>((first, each) => (!first || each.dueMs < first.dueMs ? each : first), undefined)
+      if (!next) return
+      this.#waiting = this.#waiting.filter((each) => each !== next)
+      next.callback()
+    }
+  }
+
+  /** The wall clock is set, forwards or backwards, without time going by. */
+  setWall(time: string | number): void {
+    this.#wallMs = new Date(time).getTime()
+  }
+}
