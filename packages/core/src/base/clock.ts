@@ -7,8 +7,8 @@ export interface Clock {
   now(): number
   /** Milliseconds that only grow: for measuring how long something took. */
   monotonicMs(): number
-  /** Calls back once after `delayMs`. The timer never keeps the process alive. */
-  setTimer(callback: () => void, delayMs: number): Timer
+  /** Calls back once after `delayMs`. Unless asked to, the timer does not keep the process alive. */
+  setTimer(callback: () => void, delayMs: number, keepAlive?: boolean): Timer
   /** Calls back when the current turn has run dry, promise reactions included: what a turn gathered is then complete. */
   afterTurn(callback: () => void): void
   /** Resolves after pending input and output had their chance: what long work does between its slices. */
@@ -45,18 +45,18 @@ function afterTurn(callback: () => void): void {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
-  setTimer(callback, delayMs) {
+  setTimer(callback, delayMs, keepAlive = false) {
     const timeout = setTimeout(callback, Math.min(Math.max(0, delayMs), MAX_TIMEOUT_MS))
-    timeout.unref()
+    if (!keepAlive) timeout.unref()
     return { cancel: () => clearTimeout(timeout) }
   },
   afterTurn,
   yieldToOthers: () => new Promise((resolve) => setImmediate(resolve)),
 }
 
-/** Waits without keeping a reference to anything but the timer. */
+/** Waits. Somebody waits for the waiting, so the process stays for it: it would end in silence otherwise. */
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => {
-    clock.setTimer(resolve, delayMs)
+    clock.setTimer(resolve, delayMs, true)
   })
 }

@@ -1,0 +1,33 @@
+// The bot behind every front end: storage opened, game ready, compaction scheduled.
+import collection from './data/artworks.json'
+import { Game } from './game/game.js'
+import { CompactionScheduler } from './services/append-log.js'
+import { compactionSettings, STORE_NAMES } from './services/config.js'
+import { recoverySentences } from './services/recovery.js'
+import * as storage from './services/storage.js'
+
+export interface Bot {
+  game: Game
+  /** What was found in the data directory, in sentences. */
+  found: string[]
+  /** Ends what is under way and closes everything. Nothing that was answered is lost without it, either. */
+  close(): Promise<void>
+}
+
+export async function startBot(onProblem: storage.ProblemListener): Promise<Bot> {
+  const reports = await storage.openStorage(onProblem)
+  try {
+    const game = await Game.open(storage, { collection })
+    const { enabled, intervalMs, minBytes } = compactionSettings()
+    const scheduler = new CompactionScheduler(intervalMs, { minBytes, onProblem })
+    if (enabled) scheduler.start(STORE_NAMES)
+    const close = async () => {
+      scheduler.stop()
+      await storage.closeStorage()
+    }
+    return { game, found: reports.flatMap(recoverySentences), close }
+  } catch (error) {
+    await storage.closeStorage()
+    throw error
+  }
+}

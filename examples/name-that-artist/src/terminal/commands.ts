@@ -1,0 +1,50 @@
+// What a typed line means.
+
+export type Command =
+  | { name: 'guess'; text: string; as?: string }
+  | { name: 'as' | 'channel'; argument: string }
+  | { name: 'leaderboard' | 'skip' | 'hint' | 'log' | 'compact' | 'quit' | 'help' | 'nothing' }
+  | { name: 'unknown'; text: string }
+
+const ALONE = ['leaderboard', 'skip', 'hint', 'log', 'compact', 'quit', 'help'] as const
+
+export const HELP = [
+  'Type the name of the artist; the last name is enough.',
+  '  name: guess      guess as somebody else, once',
+  '  /as NAME         somebody else plays from now on',
+  '  /hint            a hint, at a price',
+  '  /skip            give up this picture and show the next',
+  '  /leaderboard     the best players',
+  '  /channel NAME    go to the game of another channel',
+  '  /log             the last lines of the logs',
+  '  /compact         compact all logs now',
+  '  /quit            leave; the game goes on next time',
+]
+
+export function parseLine(line: string): Command {
+  const text = line.trim()
+  if (text === '') return { name: 'nothing' }
+  if (text.startsWith('/')) {
+    const [word = '', ...rest] = text.slice(1).split(/\s+/)
+    const argument = rest.join(' ')
+    const alone = ALONE.find((name) => name === word.toLowerCase())
+    if (alone) return { name: alone }
+    if (word.toLowerCase() === 'as' || word.toLowerCase() === 'channel') {
+      return { name: word.toLowerCase() as 'as' | 'channel', argument }
+    }
+    return { name: 'unknown', text: word }
+  }
+  const [, as, guess] = /^([^:]{1,40}):\s*(.+)$/.exec(text) ?? []
+  return as !== undefined && guess !== undefined
+    ? { name: 'guess', text: guess, as: as.trim() }
+    : { name: 'guess', text }
+}
+
+/** A name that can be told from others: it has a letter or a digit, and fits a line. */
+export function isName(name: string): boolean {
+  return name.length <= 40 && /[\p{L}\p{N}]/u.test(name)
+}
+
+export function isChannel(name: string): boolean {
+  return /^[\p{L}\p{N}][\p{L}\p{N}_-]{0,63}$/u.test(name)
+}

@@ -1,0 +1,69 @@
+// The game's results as lines of text.
+import type { Artwork } from '../game/artwork.js'
+import type { Player } from '../game/player.js'
+import type { GuessResult, HintResult, RoundView, SkipResult } from '../game/views.js'
+import { box, cut, type Look, padEnd, padStart, plain, styled, wrap } from './look.js'
+
+export function roundCard(look: Look, round: RoundView): string[] {
+  const details = [round.year, round.style].filter((detail) => detail !== '').join(' · ')
+  return box(look, [
+    { text: `Round ${round.round}`, style: 'dim' },
+    { text: round.title, style: 'bold' },
+    ...(details === '' ? [] : [{ text: details }]),
+    ...(round.hint === undefined ? [] : [{ text: `Hint: ${round.hint}`, style: 'yellow' as const }]),
+    { text: 'Who made it?', style: 'cyan' },
+  ])
+}
+
+function aboutArtwork({ title, artist, year }: Artwork): string {
+  return `"${title}"${year === '' ? '' : ` (${year})`} is by ${artist}.`
+}
+
+export function guessLines(look: Look, username: string, result: GuessResult): string[] {
+  const name = plain(username)
+  if (result.kind === 'no-round') return ['No round is open just now.']
+  if (result.kind === 'right') {
+    const { points, player, artwork } = result
+    const streak = player.streak > 1 ? `, ${player.streak} in a row` : ''
+    return [
+      styled(look, 'green', `Yes! ${name} gets ${points} points${streak} and has ${player.score} now.`),
+      ...wrap(aboutArtwork(artwork), look.width),
+    ]
+  }
+  const close = result.kind === 'close'
+  return [styled(look, close ? 'yellow' : 'red', close ? `Very close, ${name}, but no.` : `No, ${name}.`)]
+}
+
+export function hintLines(look: Look, result: HintResult): string[] {
+  if (result.kind === 'no-round') return ['No round is open just now.']
+  const lines = wrap(`Hint ${result.round.hints}: ${result.round.hint ?? ''}`, look.width)
+  if (result.kind === 'no-more') lines.unshift('That is all that can be told:')
+  return lines.map((line) => styled(look, 'yellow', line))
+}
+
+export function skipLines(look: Look, result: SkipResult): string[] {
+  if (result.kind === 'no-round') return ['No round is open just now.']
+  return wrap(`Nobody knew: ${aboutArtwork(result.artwork)}`, look.width)
+}
+
+export function leaderboardLines(look: Look, players: readonly Player[]): string[] {
+  if (players.length === 0) return ['Leaderboard: nobody has played yet.']
+  const nameWidth = Math.max(8, Math.min(30, look.width - 48))
+  const row = (place: string, name: string, numbers: readonly string[]) =>
+    `${padStart(place, 4)}  ${padEnd(name, nameWidth)}${numbers.map((text) => padStart(text, 8)).join('')}`
+  const head = row('', 'player', ['points', 'wins', 'games', 'streak', 'best'])
+  const rows = players.map(({ username, score, wins, games, streak, bestStreak }, index) =>
+    row(`${index + 1}.`, username, [score, wins, games, streak, bestStreak].map(String)),
+  )
+  return [styled(look, 'bold', 'Leaderboard'), styled(look, 'dim', head), ...rows].map((line) => line.trimEnd())
+}
+
+export function tailLines(look: Look, title: string, lines: readonly string[]): string[] {
+  if (lines.length === 0) return [`${title}: there is no log yet.`]
+  return [styled(look, 'bold', title), ...lines.map((line) => cut(line, look.width))]
+}
+
+export function compactionLines(done: readonly { name: string; bytesBefore: number; bytesAfter: number }[]): string[] {
+  if (done.length === 0) return ['There is no log to compact.']
+  return done.map(({ name, bytesBefore, bytesAfter }) => `${name}: ${bytesBefore} bytes before, ${bytesAfter} after.`)
+}

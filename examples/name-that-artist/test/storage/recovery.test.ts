@@ -1,0 +1,123 @@
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { recoverySentences } from '../../src/services/recovery.js'
+import {
+  closeStorage,
+  getGameState,
+  loadPlayers,
+  openStorage,
+  saveGameState,
+  updatePlayerStats,
+} from '../../src/services/storage.js'
+import { useDataDir } from '../helpers/data-dir.js'
+
+const data = useDataDir()
+
+async function playAndClose() {
+  await updatePlayerStats('user123', 'Ada', 100, true)
+  await updatePlayerStats('user456', 'Ben', 0, false)
+  await saveGameState('channel1', { round: 4 })
+  const players = await loadPlayers()
+  await closeStorage()
+  expect(existsSync(data.path('players.json'))).toBe(true)
+  return players
+}
+
+describe('a main file', () => {
+  it('may be missing: the players come from the log', async () => {
+    const players = await playAndClose()
+    rmSync(data.path('players.json'))
+    expect(await loadPlayers()).toEqual(players)
+    await updatePlayerStats('user123', 'Ada', 50, true)
+    await closeStorage()
+    expect(JSON.parse(data.text('players.json'))).toMatchObject({ user123: { score: 150 }, user456: { score: 0 } })
+  })
+
+  it.each([
+    ['cut off in the middle', (text: string) => text.slice(0, text.length / 2)],
+    ['empty', () => ''],
+    ['full of zeros', (text: string) => '\0'.repeat(text.length)],
+    ['of another, valid content', () => '{"user123":{"username":"Mallory","score":1}}'],
+  ])('may be %s: the players come from the log', async (_, damage) => {
+    const players = await playAndClose()
+    writeFileSync(data.path('players.json'), damage(data.text('players.json')))
+    expect(await loadPlayers()).toEqual(players)
+  })
+
+  it('that cannot be read and has no log beside it is never taken for an empty one', async () => {
+    const text = '{"user123":{"username":"Ada","score":4'
+    writeFileSync(data.path('players.json'), text)
+    await expect(openStorage()).rejects.toThrow('players.json')
+    await expect(updatePlayerStats('user123', 'Ada', 1, true)).rejects.toThrow('players.json')
+    expect(data.text('players.json')).toBe(text)
+  })
+})
+
+describe('a log', () => {
+  /** What a kill leaves behind: the files as they are while the bot runs. */
+  async function crash(): Promise<void> {
+    mkdirSync(data.path('after-crash', 'logs'), { recursive: true })
+    for (const name of readdirSync(data.path('logs')).filter((each) => /\.(log|mark)$/.test(each))) {
+      copyFileSync(data.path('logs', name), data.path('after-crash', 'logs', name))
+    }
+    await closeStorage()
+    process.env.NTA_DATA_DIR = data.path('after-crash')
+  }
+
+  it('holds everything that was acknowledged, though nothing was closed', async () => {
+    await updatePlayerStats('user123', 'Ada', 100, true)
+    await saveGameState('channel1', { round: 4 })
+    await crash()
+    const reports = await openStorage()
+    expect(reports.map(({ name, size }) => [name, size])).toEqual([
+      ['players', 1],
+      ['tokens', 0],
+      ['game_state', 1],
+    ])
+    expect(await getGameState('channel1')).toEqual({ round: 4 })
+  })
+
+  it('whose last line was not finished loses that line only, and says so', async () => {
+    await updatePlayerStats('user123', 'Ada', 100, true)
+    const players = await loadPlayers()
+    await crash()
+    const half = '{"timestamp":"2025-01-15T12:34:56.789Z","seq":99,"op":"SET","key":"user'
+    appendFileSync(data.path('after-crash', 'logs', 'players.log'), half)
+    const reports = await openStorage()
+    const report = reports.find(({ name }) => name === 'players')
+    expect(report?.recovery.cutBytes).toBe(half.length)
+    expect(reports.flatMap(recoverySentences).join('\n')).toContain(`The last ${half.length} bytes of players.log`)
+    expect(await loadPlayers()).toEqual(players)
+    await updatePlayerStats('user123', 'Ada', 1, true)
+    await closeStorage()
+    expect((await loadPlayers()).user123?.score).toBe(101)
+  })
+
+  it('that is damaged in the middle keeps what follows, and the damage is reported', async () => {
+    for (const user of ['a', 'b', 'c']) await updatePlayerStats(user, user.toUpperCase(), 10, true)
+    await closeStorage()
+    const file = data.path('logs', 'players.log')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"username":"B"', '"username":"X"'))
+    const sentences = (await openStorage()).flatMap(recoverySentences).join('\n')
+    expect(sentences).toMatch(/Damage was found in players\.log line \d/)
+    const players = await loadPlayers()
+    expect(players.a?.score).toBe(10)
+    expect(players.c?.score).toBe(10)
+    expect(players.b?.username).not.toBe('X')
+  })
+
+  it('that cannot be read is an error, and nothing is begun in its place', async () => {
+    mkdirSync(data.path('logs', 'players.log'), { recursive: true })
+    await expect(openStorage()).rejects.toThrow()
+    expect(existsSync(data.path('players.json'))).toBe(false)
+  })
+})
