@@ -80,8 +80,13 @@ export function replaceLockFile(fileSystem: FileSystem, path: string, record: Lo
 function writeOwnFile(fileSystem: FileSystem, path: string, record: LockRecord): string {
   const own = `${path}.${record.token}`
   removeIfThere(fileSystem, own)
-  createWholeFile(fileSystem, own, lockBytes(record))
-  return own
+  try {
+    createWholeFile(fileSystem, own, lockBytes(record))
+    return own
+  } catch (error) {
+    removeIfThere(fileSystem, own)
+    throw error
+  }
 }
 
 function createExclusively(fileSystem: FileSystem, path: string, record: LockRecord): boolean {

@@ -39,6 +39,8 @@ export interface KeyIndex {
   readonly tailKeys: number
   /** True when the tail has cleared everything, so that nothing of the checkpoint is seen any more. */
   readonly hidesCheckpoint: boolean
+  /** Whether there is a key whose time is over and which a compaction would remove. Walks over all of them. */
+  holdsExpired(nowMs: number): boolean
   /** From here on changes go to a new tail; what was there is what a compaction works on. */
   freeze(): FrozenIndex
 }

@@ -69,6 +69,13 @@ export class Layer {
     return this.#sorted.from(from)
   }
 
+  holdsExpired(nowMs: number): boolean {
+    for (const value of this.#values.values()) {
+      if (value !== TOMBSTONE && value.expires !== undefined && value.expires <= nowMs) return true
+    }
+    return false
+  }
+
   /** Takes over what a newer layer says. */
   absorb(newer: Layer): void {
     for (const prefix of newer.cleared) this.clear(prefix)

@@ -19,6 +19,10 @@ export class MapIndex implements KeyIndex {
     return this.#layers.slice(0, -1).some((layer) => layer.cleared.covers(''))
   }
 
+  holdsExpired(nowMs: number): boolean {
+    return this.#layers.some((layer) => layer.holdsExpired(nowMs))
+  }
+
   /** Fills the lowest layer: what stands in the checkpoint. */
   addCheckpointed(key: string, value: IndexedValue): void {
     this.#layers.at(-1)?.put(key, value)

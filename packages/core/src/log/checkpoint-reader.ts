@@ -1,6 +1,6 @@
 import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
-import { decodeLine, type Line } from '../record/decode.js'
+import { decodeLine } from '../record/decode.js'
 import type { HeaderLine, IndexLine, PartLine, PartValue } from '../record/record.js'
 import { type RawLine, readLines } from './line-reader.js'
 
@@ -30,6 +30,7 @@ export interface CheckpointFound {
   readonly timestamp: string
   readonly parts: number
   readonly keys: number
+  /** Lines that cannot be read, are there twice, in another place than their own, or not of this checkpoint. */
   readonly bad: readonly BadLine[]
   /** Keys whose values stood in lines that could not be read. */
   readonly lost: readonly KeyRange[]
@@ -43,143 +44,137 @@ export async function readCheckpoint(
   slices: Slices,
   onState: (state: readonly PartValue[]) => void,
 ): Promise<CheckpointFound> {
-  const lines = readLines(file)
-  const first = lines.next().value as RawLine | undefined
-  const header = first?.ended ? decodeLine(first.bytes) : undefined
-  if (header?.kind === 'newer') return nothingRead({ what: header.what, offset: 0 })
-  if (header?.kind === 'header') {
-    onState(header.state)
-    if (header.indexAt === 0) return inlineCheckpoint(header, first as RawLine)
-    return new PartsReader(file, header, header.indexAt, onState).read(lines, slices)
+  const lines = new CheckpointLines()
+  for (const raw of readLines(file)) {
+    if (lines.isOver(raw)) break
+    if (slices.isDue()) await slices.pause()
   }
-  // Without its header a checkpoint is found by its lines: everything up to the last one that is a part or the index.
-  const bad = first ? [{ number: 1, offset: 0, length: first.length }] : []
-  const end = endOfPartLines(file)
-  if (end === undefined) {
-    const next = first ? { end: first.length, nextLine: 2 } : { end: 0, nextLine: 1 }
-    return { ...nothingRead(undefined), ...next, bad, lost: [{ from: undefined, to: undefined }] }
-  }
-  return new PartsReader(file, undefined, end.indexAt, onState, bad).read(lines, slices)
+  return lines.judge(file.status().sizeBytes, onState)
 }
 
-function inlineCheckpoint(header: HeaderLine, line: RawLine): CheckpointFound {
-  return {
-    header,
-    seq: header.seq,
-    end: line.length,
-    nextLine: 2,
-    timestamp: header.timestamp,
-    parts: 0,
-    keys: header.state.length,
-    bad: [],
-    lost: [],
-    newer: undefined,
-  }
-}
+type FoundPart = { readonly part: PartLine; readonly place: BadLine }
+/** What stands where in the checkpoint: a part, or something that cannot be read and may have been one. */
+type Found = FoundPart | 'gap'
 
-function nothingRead(newer: CheckpointFound['newer']): CheckpointFound {
-  return {
-    header: undefined,
-    seq: undefined,
-    end: 0,
-    nextLine: 1,
-    timestamp: '',
-    parts: 0,
-    keys: 0,
-    bad: [],
-    lost: [],
-    newer,
-  }
-}
-
-/** Where the last part or index line of a file starts, if it has any. */
-function endOfPartLines(file: OpenFile): { indexAt: number } | undefined {
-  let indexAt: number | undefined
-  for (const line of readLines(file)) {
-    const { kind } = decodeLine(line.bytes)
-    if (kind === 'part' || kind === 'index') indexAt = line.offset
-  }
-  return indexAt === undefined ? undefined : { indexAt }
-}
-
-class PartsReader {
-  #seq: number | undefined
-  #timestamp: string
-  #keys = 0
+/** Gathers the lines that belong to the checkpoint, and then judges them together. */
+class CheckpointLines {
+  #header: HeaderLine | undefined
+  #index: IndexLine | undefined
   #newer: CheckpointFound['newer']
-  readonly #bad: BadLine[]
-  /** The parts that were read, and where bad lines stood between them. */
-  readonly #found: ({ part: PartLine; offset: number } | 'gap')[] = []
+  #found: Found[] = []
+  readonly #bad: BadLine[] = []
+  /** Lines that cannot be read and of which it is not known yet whether a line of the checkpoint follows. */
+  #pending: BadLine[] = []
+  /** The line behind the last one that was looked at, or the first record. */
+  #next: { number: number; offset: number } | undefined
 
-  constructor(
-    private readonly file: OpenFile,
-    private readonly header: HeaderLine | undefined,
-    private readonly indexAt: number,
-    private readonly onState: (state: readonly PartValue[]) => void,
-    bad: readonly BadLine[] = [],
-  ) {
-    this.#bad = [...bad]
-    this.#seq = header?.seq
-    this.#timestamp = header?.timestamp ?? ''
+  /** Takes a line; true once the checkpoint has ended before it: at the first record, wherever that stands. */
+  isOver(raw: RawLine): boolean {
+    const line = raw.ended ? decodeLine(raw.bytes) : { kind: 'bad' as const }
+    const place = { number: raw.number, offset: raw.offset, length: raw.length }
+    this.#next = { number: raw.number, offset: raw.offset }
+    if (line.kind === 'record') return true
+    if (line.kind === 'newer') {
+      this.#newer = { what: line.what, offset: raw.offset }
+      return true
+    }
+    this.#next = { number: raw.number + 1, offset: raw.offset + raw.length }
+    if (line.kind === 'bad') {
+      this.#pending.push(place)
+      return false
+    }
+    // A line of the checkpoint: what could not be read before it stood in the checkpoint too.
+    for (const bad of this.#pending.splice(0)) this.#miss(bad)
+    if (line.kind === 'header' && !this.#header && this.#parts().length === 0) {
+      this.#header = line
+      // What stood before the header held no keys.
+      this.#found = []
+    } else if (line.kind === 'part' && this.#header?.indexAt !== 0) this.#found.push({ part: line, place })
+    else if (line.kind === 'index' && !this.#index) this.#index = line
+    else this.#bad.push(place)
+    return false
   }
 
-  async read(lines: Iterator<RawLine>, slices: Slices): Promise<CheckpointFound> {
-    let index: IndexLine | undefined
-    let end = this.file.status().sizeBytes
-    let nextLine = 0
-    let reached = false
-    for (let next = lines.next(); !next.done; next = lines.next()) {
-      const raw = next.value
-      const line: Line = raw.ended ? decodeLine(raw.bytes) : { kind: 'bad' }
-      nextLine = raw.number
-      if (slices.isDue()) await slices.pause()
-      // The checkpoint ends before the first record, wherever that stands (lines of it may be gone or doubled), and
-      // before a bad line that is no longer its own.
-      const isBad = line.kind === 'bad' || line.kind === 'header'
-      if (line.kind === 'record' || (isBad && (index || raw.offset > this.indexAt))) {
-        end = raw.offset
-        reached = true
-        break
-      }
-      if (line.kind === 'part') this.#take(line, raw.offset)
-      else if (line.kind === 'index') index ??= line
-      else if (line.kind === 'newer') this.#newer ??= { what: line.what, offset: raw.offset }
-      else this.#miss(raw)
-    }
-    if (!reached) nextLine++
-    if (!index && !this.#bad.some((line) => line.offset >= this.indexAt)) this.#found.push('gap')
-    if (index) this.#seq = index.seq
+  #miss(place: BadLine): void {
+    this.#bad.push(place)
+    // The index line held no keys; its place is known from the header.
+    if (this.#index === undefined && place.offset !== this.#header?.indexAt) this.#found.push('gap')
+  }
+
+  #parts(): FoundPart[] {
+    return this.#found.filter((each) => each !== 'gap')
+  }
+
+  judge(sizeBytes: number, onState: (state: readonly PartValue[]) => void): CheckpointFound {
+    this.#claimPending()
+    const header = this.#header
+    if (header) onState(header.state)
+    const parts = this.#ownParts()
+    for (const { part } of parts) onState(part.state)
+    const end = this.#pending[0] ?? this.#next ?? { number: 1, offset: sizeBytes }
     return {
-      header: this.header,
-      seq: this.#seq,
-      end,
-      nextLine,
-      timestamp: this.#timestamp,
-      parts: this.#found.filter((each) => each !== 'gap').length,
-      keys: this.#keys,
-      bad: this.#bad,
-      lost: index ? this.#lostByIndex(index) : this.#lostByGaps(),
+      header,
+      seq: header?.seq ?? this.#index?.seq,
+      end: end.offset,
+      nextLine: end.number,
+      timestamp: [header, this.#index, ...parts.map(({ part }) => part)].reduce(
+        (latest, line) => (line && line.timestamp > latest ? line.timestamp : latest),
+        '',
+      ),
+      parts: parts.length,
+      keys: parts.reduce((keys, { part }) => keys + part.state.length, header?.state.length ?? 0),
+      bad: this.#bad.sort((a, b) => a.offset - b.offset),
+      lost: this.#lost(parts),
       newer: this.#newer,
     }
   }
 
-  #take(part: PartLine, offset: number): void {
-    this.#found.push({ part, offset })
-    this.#keys += part.state.length
-    if (part.timestamp > this.#timestamp) this.#timestamp = part.timestamp
-    this.onState(part.state)
+  /** Bad lines behind which no line of the checkpoint came: its own up to where the header says that the index is. */
+  #claimPending(): void {
+    const { indexAt } = this.#header ?? {}
+    const isNothingRead = !this.#header && !this.#index && this.#found.length === 0
+    while (this.#pending.length) {
+      const [first] = this.#pending as [BadLine]
+      const isHeader = isNothingRead && first.offset === 0
+      const isBeforeIndex = indexAt !== undefined && indexAt > 0 && !this.#index && first.offset <= indexAt
+      if (!isHeader && !isBeforeIndex) return
+      this.#pending.shift()
+      this.#miss(first)
+    }
   }
 
-  #miss(raw: RawLine): void {
-    this.#bad.push({ number: raw.number, offset: raw.offset, length: raw.length })
-    // The bad line in the index line's own place held no keys.
-    if (raw.offset < this.indexAt) this.#found.push('gap')
+  /** The parts that count, each once; the others are set down as bad. */
+  #ownParts(): FoundPart[] {
+    const rows = this.#index && new Map(this.#index.rows.map((row, position) => [row.crc, position]))
+    const seen = new Set<string>()
+    let furthest = -1
+    const own: FoundPart[] = []
+    for (const each of this.#parts()) {
+      const { part, place } = each
+      const position = rows?.get(part.crc) ?? (rows ? undefined : own.length)
+      const isForeign = position === undefined || part.seq > (this.#header?.seq ?? part.seq)
+      if (isForeign || seen.has(part.crc)) {
+        this.#bad.push(place)
+        this.#found = this.#found.filter((found) => found !== each)
+        continue
+      }
+      // Not lost, but not where it was written either.
+      const last = own.at(-1)?.part.state.at(-1)?.key
+      const isBehind = last === undefined || (part.state[0]?.key ?? '') > last
+      if (position < furthest || !isBehind) this.#bad.push(place)
+      furthest = Math.max(furthest, position)
+      seen.add(part.crc)
+      own.push(each)
+    }
+    return own
   }
 
-  /** The index names every part, so what it names and was not found is exactly what is missing. */
-  #lostByIndex(index: IndexLine): KeyRange[] {
-    const found = new Set(this.#found.map((each) => (each === 'gap' ? '' : each.part.crc)))
-    const { rows } = index
+  #lost(parts: readonly FoundPart[]): KeyRange[] {
+    if (this.#header?.indexAt === 0) return []
+    if (!this.#index) return this.#lostByGaps()
+    // The index names every part, so what it names and was not found is exactly what is missing.
+    const found = new Set(parts.map(({ part }) => part.crc))
+    const { rows } = this.#index
     return rows.flatMap((row, position) =>
       found.has(row.crc) ? [] : [{ from: row.firstKey, to: rows[position + 1]?.firstKey }],
     )
@@ -187,15 +182,18 @@ class PartsReader {
 
   /** Without the index: whatever lies between the readable neighbours of each bad stretch. */
   #lostByGaps(): KeyRange[] {
+    const indexAt = this.#header?.indexAt
+    // Where not even the index line's place is left, parts may be missing behind the last one that was found.
+    const hasIndexPlace = indexAt !== undefined && this.#bad.some((line) => line.offset === indexAt)
+    const found: Found[] = hasIndexPlace ? this.#found : [...this.#found, 'gap']
     const lost: KeyRange[] = []
-    this.#found.forEach((each, position) => {
-      const before = this.#found[position - 1]
+    found.forEach((each, position) => {
+      const before = found[position - 1]
       if (each !== 'gap' || before === 'gap') return
-      const after = this.#found.slice(position).find((later) => later !== 'gap')
+      const after = found.slice(position).find((later) => later !== 'gap')
       const last = before?.part.state.at(-1)?.key
       // The smallest string behind the last key of the part ahead.
-      const from = last === undefined ? undefined : `${last}\0`
-      lost.push({ from, to: after?.part.state[0]?.key })
+      lost.push({ from: last === undefined ? undefined : `${last}\0`, to: after?.part.state[0]?.key })
     })
     return lost
   }

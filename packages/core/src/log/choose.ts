@@ -22,6 +22,8 @@ export async function chooseGeneration(
 ): Promise<Choice> {
   const log = fileSystem.status(paths.log)
   if (log && log.kind !== 'file') throw notAFile(paths.log)
+  // A name that leads nowhere (a link to a disk that is not mounted) is no log that is missing.
+  if (!log && fileNames.includes(`${paths.name}.log`)) throw leadsNowhere(paths.log)
   const backups = backupsAmong(paths, fileNames)
   const remains = remainsOf(paths, fileNames)
   // A first log is made whole and then named, so an empty one beside other files of the store has lost its bytes.
@@ -78,6 +80,14 @@ function notAFile(path: string): FlatlogError {
   return new FlatlogError(
     'FLATLOG_IO',
     `${path} is no file. What to do: move it away, or open the store under another name or directory.`,
+    { path },
+  )
+}
+
+function leadsNowhere(path: string): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_IO',
+    `${path} is a link to something that is not there. What to do: mount what it leads to, or mend the link.`,
     { path },
   )
 }

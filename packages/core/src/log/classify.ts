@@ -101,8 +101,28 @@ function classifyAbove({ survey, afterSeq, markSeq, sizeBytes }: ClassifyInput, 
   }
 }
 
-/** The first line that is bad above W, that stands behind a gap above W, or that lacks its newline above W. */
+/**
+ * The first line that is bad above W, that stands behind a gap above W, or that lacks its newline above W. What is cut
+ * there can leave a gap behind a record ahead of it, where lines were moved: then the log ends before that one.
+ */
 function endOfLog(
+  survey: readonly SurveyLine[],
+  places: ReadonlyMap<SurveyLine, number>,
+  present: readonly SurveyRecord[],
+  afterSeq: number,
+  synced: number,
+): SurveyLine | undefined {
+  let cut: SurveyLine | undefined
+  for (;;) {
+    const end = cut?.offset ?? Number.POSITIVE_INFINITY
+    const left = present.filter((line) => line.offset < end || line.seq <= synced)
+    const next = firstBeyond(survey, places, left, afterSeq, synced)
+    if (!next || next.offset >= end) return cut
+    cut = next
+  }
+}
+
+function firstBeyond(
   survey: readonly SurveyLine[],
   places: ReadonlyMap<SurveyLine, number>,
   present: readonly SurveyRecord[],

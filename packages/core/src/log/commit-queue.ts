@@ -88,16 +88,24 @@ export class CommitQueue {
    * it ends; records that come later stand behind that place.
    */
   async seal(): Promise<number> {
-    const last = this.#waiting.findLast((each) => each.records.length > 0) ?? this.#inFlight
+    const last = this.#last()
     if (last && last !== this.#inFlight) this.#waiting.push(newBatch())
     await last?.done
     return last?.endOffset ?? this.writer.offset
   }
 
+  /** Resolves when everything that was added before is acknowledged; rejects if it is taken back. */
+  async settled(): Promise<void> {
+    await this.#last()?.done
+  }
+
+  #last(): Batch | undefined {
+    return this.#waiting.findLast((each) => each.records.length > 0) ?? this.#inFlight
+  }
+
   /** Everything that was added before is on disk when this resolves, whatever the durability. */
   async flush(): Promise<void> {
-    const batch = this.#waiting.findLast((each) => each.records.length > 0) ?? this.#inFlight
-    await batch?.done
+    await this.settled()
     if (this.#failure) throw this.#failure
     await this.#sync()
   }

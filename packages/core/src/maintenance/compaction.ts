@@ -40,6 +40,9 @@ export async function compact(engine: Engine): Promise<void> {
   await engine.writeViews()
 }
 
+/** How far the new generation was read back. */
+type Verified = TailRun & { readonly nextLine: number; readonly headerCrc: string }
+
 class Compaction {
   readonly #slices: Slices
   /** How far the old log has been copied. */
@@ -114,21 +117,21 @@ class Compaction {
   }
 
   /** Reads back what was written, as the next open would. */
-  async #verifyCheckpoint(file: OpenFile): Promise<TailRun & { nextLine: number }> {
+  async #verifyCheckpoint(file: OpenFile): Promise<Verified> {
     const checkpoint = await readCheckpoint(file, this.#slices, () => {})
     if (!checkpoint.header || checkpoint.bad.length || checkpoint.lost.length) throw this.#unreadable(file)
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: this.frozenSeq }
     let nextLine = checkpoint.nextLine
     const run = await readTailRun(file, start, this.#slices, () => nextLine++)
     if (!run.complete) throw this.#unreadable(file)
-    return { ...run, nextLine }
+    return { ...run, nextLine, headerCrc: checkpoint.header.crc }
   }
 
   #unreadable(file: OpenFile): FlatlogError {
     return ioError('write', file.path, new Error('the new generation does not read back as it was written'))
   }
 
-  async #publishHeld(file: OpenFile, verified: TailRun & { nextLine: number }, checkpointBytes: number): Promise<void> {
+  async #publishHeld(file: OpenFile, verified: Verified, checkpointBytes: number): Promise<void> {
     const { engine } = this
     const { queue, writer } = engine
     await queue.hold()
@@ -142,7 +145,7 @@ class Compaction {
       const published = await this.#publish(file)
       writer.switchTo(published, this.#length)
       this.frozen.settle()
-      engine.checkpointed({ seq: this.frozenSeq, bytes: checkpointBytes })
+      engine.checkpointed({ seq: this.frozenSeq, bytes: checkpointBytes, crc: verified.headerCrc })
     } finally {
       queue.release()
     }

@@ -50,9 +50,9 @@ export class Maintainer implements Maintenance {
   /** On demand. One that is under way began before this call, so another follows it if there is anything left to do. */
   async compact(): Promise<void> {
     await this.idle()
-    const { queue, lastSeq, checkpoint, writer } = this.engine
+    const { queue, lastSeq, checkpoint, index, system } = this.engine
     if (queue.failure) throw queue.failure
-    if (lastSeq === checkpoint.seq && writer.offset === checkpoint.bytes) return
+    if (lastSeq === checkpoint.seq && !index.holdsExpired(system.clock.now())) return
     await (this.#running ?? this.#start())
   }
 

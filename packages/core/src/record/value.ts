@@ -20,15 +20,32 @@ interface Fault {
 /** Deeper than this, the ancestors are kept and a circle is found at its second round. */
 const CIRCLE_CHECK_DEPTH = 100
 
-function faultOf(value: unknown, depth: number, ancestors: Set<object> | undefined): Fault | undefined {
+/** What the walk over a value keeps in mind. */
+interface Walk {
+  /** Only those below `CIRCLE_CHECK_DEPTH`. */
+  readonly ancestors: Set<object>
+  /** Characters of the strings so far: a lower bound for the length of the text, known before it is made. */
+  characters: number
+}
+
+class TooLong extends Error {}
+
+function count(walk: Walk, text: string): void {
+  walk.characters += text.length
+  if (walk.characters > MAX_RECORD_BYTES) throw new TooLong()
+}
+
+function faultOf(value: unknown, depth: number, walk: Walk): Fault | undefined {
   switch (typeof value) {
     case 'string':
+      count(walk, value)
+      return undefined
     case 'boolean':
       return undefined
     case 'number':
       return Number.isFinite(value) ? undefined : { reason: `${value} has no JSON form`, path: [] }
     case 'object':
-      return value === null ? undefined : faultOfObject(value, depth, ancestors)
+      return value === null ? undefined : faultOfObject(value, depth, walk)
     case 'undefined':
       return { reason: 'undefined has no JSON form', path: [] }
     default:
@@ -36,31 +53,37 @@ function faultOf(value: unknown, depth: number, ancestors: Set<object> | undefin
   }
 }
 
-function faultOfObject(value: object, depth: number, ancestors: Set<object> | undefined): Fault | undefined {
-  let above = ancestors
-  if (depth >= CIRCLE_CHECK_DEPTH) {
-    if (above?.has(value)) return { reason: 'it contains itself', path: [] }
-    above = new Set(above).add(value)
-  }
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) {
-      const fault = faultOf(value[index], depth + 1, above)
-      if (fault) return { reason: fault.reason, path: [index, ...fault.path] }
-    }
-    return undefined
-  }
-  if (Object.getPrototypeOf(value) !== Object.prototype) {
+function faultOfObject(value: object, depth: number, walk: Walk): Fault | undefined {
+  if (depth < CIRCLE_CHECK_DEPTH) return faultInside(value, depth, walk)
+  if (walk.ancestors.has(value)) return { reason: 'it contains itself', path: [] }
+  walk.ancestors.add(value)
+  const fault = faultInside(value, depth, walk)
+  walk.ancestors.delete(value)
+  return fault
+}
+
+function faultInside(value: object, depth: number, walk: Walk): Fault | undefined {
+  const isArray = Array.isArray(value)
+  if (!isArray && Object.getPrototypeOf(value) !== Object.prototype) {
     const tag = Object.prototype.toString.call(value).slice(8, -1)
     if (tag !== 'Object') return { reason: `a ${tag} would come back as something else`, path: [] }
   }
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function') {
     return { reason: 'it has a toJSON method and would come back as something else', path: [] }
   }
+  if (isArray) {
+    for (let index = 0; index < value.length; index++) {
+      const fault = faultOf(value[index], depth + 1, walk)
+      if (fault) return { reason: fault.reason, path: [index, ...fault.path] }
+    }
+    return undefined
+  }
   for (const key of Object.keys(value)) {
     const child = (value as Record<string, unknown>)[key]
     // An undefined property is left out, as JSON.stringify does.
     if (child === undefined) continue
-    const fault = faultOf(child, depth + 1, above)
+    count(walk, key)
+    const fault = faultOf(child, depth + 1, walk)
     if (fault) return { reason: fault.reason, path: [key, ...fault.path] }
   }
   return undefined
@@ -80,11 +103,11 @@ function invalid(key: string, what: string, cause?: unknown): FlatlogError {
 }
 
 export function tooLarge(key: string, bytes: number | undefined): FlatlogError {
-  const size = bytes === undefined ? 'more bytes than a string can hold' : `about ${bytes} bytes`
+  const size = bytes === undefined ? 'more bytes than that' : `about ${bytes} bytes`
   return new FlatlogError(
     'FLATLOG_TOO_LARGE',
-    `The record for key ${JSON.stringify(key.slice(0, 100))} would have ${size}; a record has at most ` +
-      `${MAX_RECORD_BYTES}. What to do: split the value over several keys, or keep it in a file of its own.`,
+    `A record has at most ${MAX_RECORD_BYTES} bytes; that for key ${JSON.stringify(key.slice(0, 100))} would have ` +
+      `${size}. What to do: split the value over several keys, or keep it in a file of its own.`,
   )
 }
 
@@ -95,11 +118,12 @@ export function fromValue(key: string, value: unknown): ValueText {
     return { text: quote(value) }
   }
   try {
-    const fault = faultOf(value, 0, undefined)
+    const fault = faultOf(value, 0, { ancestors: new Set(), characters: 0 })
     if (fault) throw invalid(key, fault.path.length ? `at ${spellPath(fault.path)}: ${fault.reason}` : fault.reason)
     return { text: escapeSeparators(JSON.stringify(value)) }
   } catch (error) {
     if (error instanceof FlatlogError) throw error
+    if (error instanceof TooLong) throw tooLarge(key, undefined)
     // The longest string that there can be is shorter than what this value would need.
     if (error instanceof RangeError && /string length/i.test(error.message)) throw tooLarge(key, undefined)
     if (error instanceof RangeError) throw invalid(key, 'it is nested too deeply', error)

@@ -42,6 +42,26 @@ export function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
   )
 }
 
+export function checkSteps(steps: unknown): asserts steps is readonly unknown[] {
+  if (Array.isArray(steps)) return
+  throw new FlatlogError(
+    'FLATLOG_INVALID_OPTION',
+    'What batch takes is a list of steps. What to do: pass [{ op: "SET", key, value }, { op: "DELETE", key }].',
+  )
+}
+
+/** A state is given as a plain object or a Map; anything else would replace everything by next to nothing. */
+export function checkData(data: unknown): void {
+  if (data instanceof Map) return
+  const prototype = typeof data === 'object' && data !== null ? Object.getPrototypeOf(data) : undefined
+  if (prototype === Object.prototype || prototype === null) return
+  throw new FlatlogError(
+    'FLATLOG_INVALID_VALUE',
+    'What replace takes is a plain object or a Map with the whole new state. What to do: pass one; to remove all keys ' +
+      'there is clear.',
+  )
+}
+
 /** The furthest time that a Date can be. */
 const MAX_TIME_MS = 8.64e15
 

@@ -15,6 +15,8 @@ export interface StoreBackend {
   /** Throws where nothing can be written, before anything is made of the arguments. */
   checkWritable(): void
   write(operation: Operation, key: string): Promise<void>
+  /** Resolves when everything written before is acknowledged: what a write that changes nothing waits for. */
+  settled(): Promise<void>
   watch(listener: (change: Change) => void): Unsubscribe
   changes(
     since: string | undefined,

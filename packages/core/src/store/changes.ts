@@ -1,5 +1,5 @@
 import { FlatlogError } from '../base/errors.js'
-import type { FileSystem } from '../fs/file-system.js'
+import type { OpenFile } from '../fs/file-system.js'
 import { readLines } from '../log/line-reader.js'
 import { backupsAmong } from '../log/names.js'
 import { decodeLine } from '../record/decode.js'
@@ -11,14 +11,29 @@ import { type Change, changesOf } from './events.js'
  * Acknowledged changes behind a position, first from the files, then as they come. Nothing is held in memory for a
  * follower that is slow: it reads from the log at its own pace, and across a compaction from the backups.
  */
-export async function* followChanges(
+export function followChanges(
   engine: Engine,
   since: string | undefined,
   signal: AbortSignal | undefined,
   isClosed: () => boolean,
 ): AsyncGenerator<Change, void, undefined> {
+  // "From now on" means from this call on, not from the first time that somebody waits for a change.
+  return follow(engine, since ?? engine.acknowledged, signal, isClosed)
+}
+
+interface Position {
+  readonly seq: number
+  readonly crc: string
+}
+
+async function* follow(
+  engine: Engine,
+  start: string | Position,
+  signal: AbortSignal | undefined,
+  isClosed: () => boolean,
+): AsyncGenerator<Change, void, undefined> {
   const reader = new RecordReader(engine)
-  let position = since === undefined ? engine.acknowledged : find(engine, reader, since)
+  let position = typeof start === 'object' ? start : find(engine, reader, start)
   const isOver = () => signal?.aborted === true || isClosed()
   const wake = () => engine.events.wakeWaiting()
   signal?.addEventListener('abort', wake, { once: true })
@@ -44,10 +59,10 @@ export async function* followChanges(
   }
 }
 
-const POSITION = /^(\d+):([0-9a-f]{8}|)$/
+const POSITION = /^(\d+):([0-9a-f]{8})$/
 
 /** The record that the position names; a seq alone would not do, as one that was cut from a torn tail is given again. */
-function find(engine: Engine, reader: RecordReader, since: unknown): { seq: number; crc: string } {
+function find(engine: Engine, reader: RecordReader, since: unknown): Position {
   const [, digits, crc = ''] = (typeof since === 'string' && POSITION.exec(since)) || []
   const seq = Number(digits)
   if (digits === undefined || !Number.isSafeInteger(seq)) {
@@ -58,13 +73,13 @@ function find(engine: Engine, reader: RecordReader, since: unknown): { seq: numb
   }
   const { acknowledged } = engine
   if (acknowledged.seq === seq && acknowledged.crc === crc) return acknowledged
-  // Before the first record there is nothing whose checksum could be asked for.
-  if (seq === 0 && crc === '' && (engine.checkpoint.seq === 0 || reader.read(0, 1).length === 1)) return { seq, crc }
+  // Where the log had nothing but its checkpoint, the position bears the header's checksum.
+  if (seq === engine.checkpoint.seq && crc === engine.checkpoint.crc) return { seq, crc }
   if (seq > 0 && seq <= acknowledged.seq && reader.read(seq - 1, seq)[0]?.crc === crc) return { seq, crc }
   throw gone(engine, String(since))
 }
 
-/** As many records as are read at once; no file stays open while a follower takes its time. */
+/** As many records as are read at once; no file is kept open while a follower takes its time. */
 const BATCH_RECORDS = 256
 
 class RecordReader {
@@ -75,54 +90,52 @@ class RecordReader {
 
   /** Records after `seq`, at most up to `until`, without a gap; none where they are gone. */
   read(seq: number, until: number): LogRecord[] {
-    const { system, paths, checkpoint, storeId } = this.engine
-    const { fileSystem } = system
-    const records: LogRecord[] = []
-    const last = Math.min(until, seq + BATCH_RECORDS)
-    const known = this.#next?.checkpoint === checkpoint && this.#next.seq === seq + 1 ? this.#next.offset : undefined
-    const files = known === undefined ? this.#generations(seq) : [{ path: paths.log, offset: known }]
-    for (const { path, offset } of files) {
-      const end = readRecords(fileSystem, path, offset, storeId, seq + 1 + records.length, last, records)
-      if (path === paths.log) this.#next = { checkpoint, seq: seq + 1 + records.length, offset: end }
-      if (seq + records.length >= last) break
+    const { checkpoint, storeId, writer } = this.engine
+    const wanted: Wanted = { store: storeId, next: seq + 1, last: Math.min(until, seq + BATCH_RECORDS), records: [] }
+    if (seq < checkpoint.seq) this.#readBackups(seq, wanted)
+    if (wanted.next <= wanted.last) {
+      const isKnown = this.#next?.checkpoint === checkpoint && this.#next.seq === wanted.next
+      // The writer's own descriptor: the name may stand for another file in the midst of a compaction.
+      const end = readRecords(writer.file, isKnown ? (this.#next?.offset as number) : checkpoint.bytes, wanted)
+      this.#next = { checkpoint, seq: wanted.next, offset: end }
     }
-    return records
+    return wanted.records
   }
 
-  /** The backups that hold what the log's checkpoint has swallowed, the oldest first, and the log. */
-  #generations(seq: number): { path: string; offset: number }[] {
-    const { system, paths, checkpoint } = this.engine
-    const log = { path: paths.log, offset: 0 }
-    if (seq >= checkpoint.seq) return [{ ...log, offset: checkpoint.bytes }]
-    const backups = backupsAmong(paths, system.fileSystem.list(paths.logDirectory)).filter((each) => each.lastSeq > seq)
-    return [...backups.reverse().map(({ path }) => ({ path, offset: 0 })), log]
+  /** What the log's checkpoint has swallowed, from the oldest backup that has it on. */
+  #readBackups(seq: number, wanted: Wanted): void {
+    const { system, paths } = this.engine
+    const { fileSystem } = system
+    const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory)).filter((backup) => backup.lastSeq > seq)
+    for (const { path } of backups.reverse()) {
+      if (wanted.next > wanted.last) return
+      const file = fileSystem.open(path, 'read')
+      try {
+        readRecords(file, 0, wanted)
+      } finally {
+        file.close()
+      }
+    }
   }
 }
 
-/** Appends the records from `first` to `last` as far as the file has them in a row; returns where the last one ends. */
-function readRecords(
-  fileSystem: FileSystem,
-  path: string,
-  offset: number,
-  store: string,
-  first: number,
-  last: number,
-  records: LogRecord[],
-): number {
-  const file = fileSystem.open(path, 'read')
-  let next = first
+interface Wanted {
+  readonly store: string
+  readonly last: number
+  readonly records: LogRecord[]
+  next: number
+}
+
+/** Takes the records that are wanted as far as the file has them in a row; returns where the last one ends. */
+function readRecords(file: OpenFile, offset: number, wanted: Wanted): number {
   let end = offset
-  try {
-    for (const raw of readLines(file, offset)) {
-      const line = decodeLine(raw.bytes)
-      if (line.kind === 'header' && line.store !== store) break
-      if (line.kind !== 'record' || line.seq !== next || !raw.ended) continue
-      records.push(line)
-      end = raw.offset + raw.length
-      if (next++ === last) break
-    }
-  } finally {
-    file.close()
+  for (const raw of readLines(file, offset)) {
+    const line = decodeLine(raw.bytes)
+    if (line.kind === 'header' && line.store !== wanted.store) break
+    if (line.kind !== 'record' || line.seq !== wanted.next || !raw.ended) continue
+    wanted.records.push(line)
+    end = raw.offset + raw.length
+    if (wanted.next++ === wanted.last) break
   }
   return end
 }

@@ -17,6 +17,7 @@ export function engineBackend(engine: Engine, reopen: () => Promise<void>, relea
       if (engine.queue.failure) throw engine.queue.failure
     },
     write: (operation, key) => engine.write(operation, key),
+    settled: () => engine.queue.settled(),
     watch: (listener) => events.watch(listener),
     changes: (since, signal, isClosed) => followChanges(engine, since, signal, isClosed),
     onProblem: (listener) => events.onProblem(listener),

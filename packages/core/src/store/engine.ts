@@ -42,6 +42,8 @@ export type MaintenanceFactory = (engine: Engine) => Maintenance
 export interface CheckpointPlace {
   readonly seq: number
   readonly bytes: number
+  /** The header's checksum. */
+  readonly crc: string
 }
 
 /** One log that is open for writing: all handles of one process on it share one engine. */
@@ -87,7 +89,8 @@ export class Engine {
     this.#index = opened.index
     this.#recovery = opened.recovery
     this.#store = opened.store
-    this.#checkpoint = { seq: opened.checkpointSeq, bytes: opened.checkpointBytes }
+    const { checkpointSeq: seq, checkpointBytes: bytes, checkpointCrc: crc } = opened
+    this.#checkpoint = { seq, bytes, crc }
     this.#lastSeq = opened.lastSeq
     this.#acknowledged = { seq: opened.lastSeq, crc: opened.lastCrc }
     this.#lastTimestampMs = Date.parse(opened.lastTimestamp) || 0

@@ -21,7 +21,9 @@ export interface Loaded {
   readonly checkpointSeq: number
   readonly checkpointBytes: number
   readonly lastSeq: number
-  /** The checksum of the last record; empty where there is none behind the checkpoint. */
+  /** The header's checksum: what stands for the last record in a position where none follows the checkpoint. */
+  readonly checkpointCrc: string
+  /** The checksum of the last record, or of the header. */
   readonly lastCrc: string
   readonly lastTimestamp: string
   /** Where the next record goes, once the torn tail is cut. */
@@ -98,7 +100,8 @@ export class Loader {
       checkpointSeq: afterSeq,
       checkpointBytes: checkpoint.end,
       lastSeq: verdict?.lastSeq ?? run.lastSeq,
-      lastCrc: this.#lastCrc,
+      lastCrc: this.#lastCrc || (checkpoint.header?.crc ?? ''),
+      checkpointCrc: checkpoint.header?.crc ?? '',
       lastTimestamp: this.#lastTimestamp,
       endOffset,
       cut: verdict?.cut,

@@ -4,6 +4,7 @@ import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { freePath, removeIfThere } from '../fs/whole-file.js'
 import { MapIndex } from '../index/map-index.js'
 import { chooseGeneration, hasRemains } from '../log/choose.js'
+import { failedError } from '../log/log-writer.js'
 import { readMark } from '../log/mark.js'
 import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/names.js'
 import { copyFile, publishFirst, removeUnfinished, replaceLog } from '../log/publish.js'
@@ -22,6 +23,7 @@ export interface OpenedLog {
   readonly store: string
   readonly checkpointSeq: number
   readonly checkpointBytes: number
+  readonly checkpointCrc: string
   readonly lastSeq: number
   readonly lastCrc: string
   readonly lastTimestamp: string
@@ -67,15 +69,17 @@ export class LogOpener {
     else if (choice.from === 'backup') await this.#restore(choice.path, choice.fileName, recovery)
 
     const file = fileSystem.open(paths.log, 'write')
+    let opened: OpenedLog | undefined
     try {
       // Files of ours beside it show that the log is no older one, whatever is left of its lines.
-      const opened =
+      opened =
         !hasRemains(paths, fileNames) && isOlderLog(file)
           ? await this.#fromOlderLog(file, recovery)
           : await this.#fromLog(file, recovery)
       removeUnfinished(fileSystem, paths)
       return opened
     } catch (error) {
+      opened?.file.close()
       file.close()
       throw error
     }
@@ -112,7 +116,9 @@ export class LogOpener {
       file.truncate(loaded.cut.offset)
     }
     // Whoever wrote last may have left bytes in the page cache only; from here on they are known to be on disk.
-    await file.sync()
+    await file.sync().catch((cause: unknown) => {
+      throw failedError(paths.log, cause)
+    })
     return { ...loaded, store: loaded.store as string, file, recovery, ...known }
   }
 
@@ -131,20 +137,20 @@ export class LogOpener {
       notBefore: loaded.lastTimestamp,
       times: this.options.times,
     })
-    const keptAs = freePath(this.#fileSystem, damagedPath(paths, loaded.lastSeq))
     try {
+      const keptAs = freePath(this.#fileSystem, damagedPath(paths, loaded.lastSeq))
       if (!this.#fileSystem.renamesOpenFiles) {
         renewed.file.close()
         file.close()
       }
       await replaceLog(this.#fileSystem, paths, keptAs, this.#slices)
+      recovery.notes.push(`The former log is kept as ${keptAs.slice(paths.logDirectory.length + 1)}.`)
+      file.close()
+      return { ...this.#reopened(renewed), recovery }
     } catch (error) {
       renewed.file.close()
       throw error
     }
-    file.close()
-    recovery.notes.push(`The former log is kept as ${keptAs.slice(paths.logDirectory.length + 1)}.`)
-    return { ...this.#reopened(renewed), recovery }
   }
 
   #reopened<T extends { file: OpenFile }>(written: T): T {
@@ -192,9 +198,14 @@ export class LogOpener {
       notBefore: '',
       times: this.options.times,
     })
-    if (!this.#fileSystem.renamesOpenFiles) written.file.close()
-    await publishFirst(this.#fileSystem, paths)
-    return { ...this.#reopened(written), recovery, mainFileSeq, markSeq: undefined }
+    try {
+      if (!this.#fileSystem.renamesOpenFiles) written.file.close()
+      await publishFirst(this.#fileSystem, paths)
+      return { ...this.#reopened(written), recovery, mainFileSeq, markSeq: undefined }
+    } catch (error) {
+      written.file.close()
+      throw error
+    }
   }
 
   async #publishUnfinished(recovery: Recovery): Promise<void> {

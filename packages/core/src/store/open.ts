@@ -29,8 +29,13 @@ export async function openStoreOn(
     const lock = await acquireLock(fileSystem, lockEnvironment, clock, paths.lock, { waitMs: lockWaitMs, takeOver })
     return await openUnderLock(lock, async () => {
       const opened = await openLog(lock.inheritedFailure !== undefined)
-      lock.clearFailure()
-      return new Engine(system, paths, resolved, lock, opened, createMaintenance)
+      try {
+        lock.clearFailure()
+        return new Engine(system, paths, resolved, lock, opened, createMaintenance)
+      } catch (error) {
+        opened.file.close()
+        throw ioError('open', paths.log, error)
+      }
     })
   })
   return new Store(engineBackend(engine, () => engine.reopen(openLog), release))
@@ -40,6 +45,8 @@ async function openUnderLock(lock: Lock, open: () => Promise<Engine>): Promise<E
   try {
     return await open()
   } catch (error) {
+    // What could not be synced may be in the page cache only, where the next open would find it and trust it.
+    if (error instanceof FlatlogError && error.code === 'FLATLOG_FAILED') lock.noteFailure(error.message)
     lock.release()
     throw error
   }

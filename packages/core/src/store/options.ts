@@ -98,7 +98,7 @@ export function resolveOptions(options: StoreOptions = {}): ResolvedOptions {
   if (typeof onProgress !== 'function') throw invalid('onProgress', onProgress, 'a function')
   return {
     dir,
-    name: checkName(options.name ?? 'store'),
+    name: checkName(options.name === undefined ? 'store' : options.name),
     durability: oneOf('durability', options.durability, ['always', 'interval', 'os']),
     syncIntervalMs: whole('syncIntervalMs', options.syncIntervalMs, DEFAULT_SYNC_INTERVAL_MS, 1, HOUR_MS),
     cacheBytes: whole('cacheBytes', options.cacheBytes, DEFAULT_CACHE_BYTES, 0, Number.MAX_SAFE_INTEGER),
@@ -143,6 +143,9 @@ function compactionLimits(given: StoreOptions['compaction']): CompactionLimits |
   const { minBytes, growth } = given ?? {}
   if (given !== undefined && typeof given !== 'object') {
     throw invalid('compaction', given, 'false, or an object with minBytes and growth')
+  }
+  for (const key of Object.keys(given ?? {})) {
+    if (key !== 'minBytes' && key !== 'growth') throw invalid(`compaction.${key}`, 'there', 'minBytes or growth')
   }
   return {
     minBytes: limit('compaction.minBytes', minBytes, COMPACTION_MIN_BYTES),

@@ -40,6 +40,7 @@ export async function openReadOnly(system: System, paths: StorePaths, options: R
     page: (query, limit) => state.index.page(query, limit, system.clock.now()),
     checkWritable: refuse,
     write: async () => refuse(),
+    settled: async () => {},
     watch: refuse,
     changes: refuse,
     onProblem: () => () => {},

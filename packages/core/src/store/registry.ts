@@ -49,7 +49,8 @@ export async function shareEngine(
   let released: Promise<void> | undefined
   const release = () => {
     mine.handles--
-    if (mine.handles > 0) return engine.flush()
+    // A store that has failed has nothing more to flush, whichever of its handles is closed.
+    if (mine.handles > 0) return engine.queue.failure ? Promise.resolve() : engine.flush()
     mine.closing = engine.close().finally(() => forget(path, mine))
     return mine.closing
   }

@@ -11,7 +11,16 @@ import {
   toValue,
   type ValueText,
 } from '../record/value.js'
-import { checkBytes, checkKey, checkPrefix, checkText, expiryOf, type WriteOptions } from './arguments.js'
+import {
+  checkBytes,
+  checkData,
+  checkKey,
+  checkPrefix,
+  checkSteps,
+  checkText,
+  expiryOf,
+  type WriteOptions,
+} from './arguments.js'
 import type { StoreBackend } from './backend.js'
 import type { Change, Unsubscribe } from './events.js'
 import { batchStep, checkMatch, describeValue, replaceOperation } from './operations.js'
@@ -28,6 +37,7 @@ const PAGE_KEYS = 256
 export class Store {
   readonly #backend: StoreBackend
   readonly #updates: Updates
+  readonly #subscriptions = new Set<Unsubscribe>()
   #closed: Promise<void> | undefined
 
   /** Stores are opened by `openStore`. */
@@ -174,6 +184,7 @@ export class Store {
   /** All or nothing, as one record. */
   batch(operations: readonly BatchOperation[]): Promise<void> {
     return this.#write(() => {
+      checkSteps(operations)
       const steps = operations.map((each) => batchStep(each, this.#open.now()))
       return steps.length ? { kind: 'batch', operations: steps } : undefined
     })
@@ -191,8 +202,8 @@ export class Store {
   /** Puts this state in the place of the whole present one, as one record. */
   replace(data: Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>): Promise<void> {
     return this.#write(() => {
-      const pairs = data instanceof Map ? [...data] : Object.entries(data)
-      return replaceOperation(pairs)
+      checkData(data)
+      return replaceOperation(data instanceof Map ? data : Object.entries(data))
     })
   }
 
@@ -210,7 +221,8 @@ export class Store {
       const backend = this.#open
       backend.checkWritable()
       const made = operation()
-      return made ? backend.write(made, 'key' in made ? made.key : '') : Promise.resolve()
+      // What is found missing may be so by a record that is still under way: then this is no more certain than that.
+      return made ? backend.write(made, 'key' in made ? made.key : '') : quiet(backend.settled())
     } catch (error) {
       return quiet(Promise.reject(error))
     }
@@ -220,7 +232,7 @@ export class Store {
 
   /** Calls back for each acknowledged change, in the order of the log. */
   watch(listener: (change: Change) => void): Unsubscribe {
-    return this.#open.watch(listener)
+    return this.#subscribe(this.#open.watch(listener))
   }
 
   /** Acknowledged changes behind `since` (a change's `position`; default: from now on), until `signal` or `close`. */
@@ -231,7 +243,16 @@ export class Store {
   /** Background failures, each once. Returns a function that ends the subscription. */
   on(event: 'problem', listener: (error: FlatlogError) => void): Unsubscribe {
     if (event !== 'problem') throw new FlatlogError('FLATLOG_INVALID_OPTION', `There is no event ${String(event)}.`)
-    return this.#open.onProblem(listener)
+    return this.#subscribe(this.#open.onProblem(listener))
+  }
+
+  /** What this handle listens to ends with it, also where others go on with the same store. */
+  #subscribe(unsubscribe: Unsubscribe): Unsubscribe {
+    this.#subscriptions.add(unsubscribe)
+    return () => {
+      this.#subscriptions.delete(unsubscribe)
+      unsubscribe()
+    }
   }
 
   // Keeping
@@ -266,7 +287,14 @@ export class Store {
 
   /** Makes everything durable and lets go of the store. Idempotent. */
   close(): Promise<void> {
-    this.#closed ??= quiet(this.#backend.release())
+    if (!this.#closed) {
+      this.#closed = quiet(this.#backend.release())
+      // Records that are acknowledged while closing are still heard of.
+      const end = () => {
+        for (const unsubscribe of this.#subscriptions) unsubscribe()
+      }
+      this.#closed.then(end, end)
+    }
     return this.#closed
   }
 
