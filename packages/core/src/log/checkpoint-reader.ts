@@ -111,6 +111,7 @@ class CheckpointLines {
     if (header) onState(header.state)
     const parts = this.#ownParts()
     for (const { part } of parts) onState(part.state)
+    if (!header && this.#bad.length === 0) this.#bad.push({ number: 1, offset: 0, length: 0 })
     const end = this.#pending[0] ?? this.#next ?? { number: 1, offset: sizeBytes }
     return {
       header,
@@ -132,12 +133,12 @@ class CheckpointLines {
   /** Bad lines behind which no line of the checkpoint came: its own up to where the header says that the index is. */
   #claimPending(): void {
     const { indexAt } = this.#header ?? {}
-    const isNothingRead = !this.#header && !this.#index && this.#found.length === 0
+    // Where nothing says how far the checkpoint goes, one line is its own: the header, or the index behind the parts.
+    let unplaced = !this.#header && !this.#index ? 1 : 0
     while (this.#pending.length) {
       const [first] = this.#pending as [BadLine]
-      const isHeader = isNothingRead && first.offset === 0
       const isBeforeIndex = indexAt !== undefined && indexAt > 0 && !this.#index && first.offset <= indexAt
-      if (!isHeader && !isBeforeIndex) return
+      if (!isBeforeIndex && unplaced-- === 0) return
       this.#pending.shift()
       this.#miss(first)
     }

@@ -3,7 +3,7 @@ import type { Slices } from '../base/slices.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { readCheckpoint } from './checkpoint-reader.js'
 import { type Backup, backupsAmong, type StorePaths } from './names.js'
-import { readTailRun } from './tail-reader.js'
+import { newerVersion, readTailRun } from './tail-reader.js'
 
 /** Which file the store goes on from. */
 export type Choice =
@@ -54,6 +54,7 @@ async function lastSeqOfWhole(fileSystem: FileSystem, path: string, slices: Slic
   const file = fileSystem.open(path, 'read')
   try {
     const checkpoint = await readCheckpoint(file, slices, () => {})
+    if (checkpoint.newer) throw newerVersion(path, checkpoint.newer.offset, checkpoint.newer.what)
     if (!checkpoint.header || checkpoint.bad.length || checkpoint.lost.length) return undefined
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: checkpoint.seq }
     const tail = await readTailRun(file, start, slices, () => {})
@@ -63,17 +64,21 @@ async function lastSeqOfWhole(fileSystem: FileSystem, path: string, slices: Slic
   }
 }
 
-/** Whether there are files that only this version, or a later one, makes. */
-export function hasRemains(paths: StorePaths, fileNames: readonly string[]): boolean {
-  return remainsOf(paths, fileNames).length > 0
+/** The files of a log that is in version 1, beside the log itself. */
+export function filesBeside(paths: StorePaths, fileNames: readonly string[]): string[] {
+  const { name } = paths
+  const isOurs = (fileName: string) =>
+    fileName === `${name}.log.new` ||
+    fileName === `${name}.mark` ||
+    fileName.startsWith(`${name}.log.damaged.`) ||
+    fileName.startsWith(`${name}.log.quarantine.`)
+  return [...backupsAmong(paths, fileNames).map((backup) => backup.fileName), ...fileNames.filter(isOurs)]
 }
 
-/** Files that show that there was a log. */
+/** Files that show that there was a log: those, and an older log that was taken over. */
 function remainsOf(paths: StorePaths, fileNames: readonly string[]): string[] {
-  const { name } = paths
-  const isRemain = (fileName: string) =>
-    fileName === `${name}.log.new` || fileName === `${name}.mark` || fileName.startsWith(`${name}.log.damaged.`)
-  return [...backupsAmong(paths, fileNames).map((backup) => backup.fileName), ...fileNames.filter(isRemain)]
+  const original = `${paths.name}.log.before-flatlog`
+  return [...filesBeside(paths, fileNames), ...fileNames.filter((fileName) => fileName.startsWith(original))]
 }
 
 function notAFile(path: string): FlatlogError {

@@ -14,7 +14,7 @@ export interface Verdict {
   readonly kept: readonly SurveyRecord[]
   /** Where the torn tail starts; undefined if there is none. */
   readonly cut: { readonly offset: number; readonly line: number } | undefined
-  /** Lines that are set aside: bad ones, second ones of a seq. */
+  /** Lines that are not what or where they should be: bad ones and second ones of a seq do not count, the others do. */
   readonly damaged: readonly DamagedLine[]
   /** Runs of records that were on disk and are not there any more. */
   readonly missing: readonly MissingRun[]
@@ -22,11 +22,13 @@ export interface Verdict {
   readonly lastSeq: number
   /** A line moved or doubled, or anything else by which the file is no longer what was written. */
   readonly isDamaged: boolean
+  /** The tail is longer than one that a crash leaves: nobody can say what it held. */
+  readonly isBeyondRepair: boolean
 }
 
 export interface DamagedLine {
   readonly line: SurveyLine
-  readonly why: 'bad' | 'doubled' | 'conflict'
+  readonly why: 'bad' | 'doubled' | 'conflict' | 'moved' | 'unended'
 }
 
 export interface MissingRun {
@@ -46,6 +48,8 @@ export interface ClassifyInput {
   /** W, as far as the mark knows it; the lines add what they know. */
   readonly markSeq: number
   readonly sizeBytes: number
+  /** The number of the tail's first line; what is missing from an empty tail is reported there. @default 1 */
+  readonly firstLine?: number
   readonly maxTailRepairBytes?: number
 }
 
@@ -56,17 +60,19 @@ export function classify(input: ClassifyInput): Verdict {
   const limit = input.maxTailRepairBytes ?? MAX_TAIL_REPAIR_BYTES
   // So much is not lost in one crash: then it is damage, and what can be read behind it is kept.
   if (verdict.cut && input.sizeBytes - verdict.cut.offset > limit) {
-    return classifyAbove(input, Number.POSITIVE_INFINITY)
+    return { ...classifyAbove(input, Number.POSITIVE_INFINITY), isBeyondRepair: true }
   }
   return verdict
 }
 
-function classifyAbove({ survey, afterSeq, markSeq, sizeBytes }: ClassifyInput, synced: number): Verdict {
+function classifyAbove(
+  { survey, afterSeq, markSeq, sizeBytes, firstLine = 1 }: ClassifyInput,
+  synced: number,
+): Verdict {
   const damaged: DamagedLine[] = []
   const places = new Map<SurveyLine, number>()
   const records = new Map<number, SurveyRecord>()
   let highest = afterSeq
-  let moved = false
   for (const line of survey) {
     if (line.kind === 'bad') {
       places.set(line, highest + 1)
@@ -76,7 +82,7 @@ function classifyAbove({ survey, afterSeq, markSeq, sizeBytes }: ClassifyInput, 
     if (first) damaged.push({ line, why: first.crc === line.crc ? 'doubled' : 'conflict' })
     else if (line.seq <= afterSeq) damaged.push({ line, why: 'doubled' })
     else records.set(line.seq, line)
-    if (line.seq < highest) moved = true
+    if (!first && line.seq > afterSeq && line.seq < highest) damaged.push({ line, why: 'moved' })
     highest = Math.max(highest, line.seq)
   }
 
@@ -87,17 +93,19 @@ function classifyAbove({ survey, afterSeq, markSeq, sizeBytes }: ClassifyInput, 
   const lastKept = kept.at(-1)?.seq ?? afterSeq
   const lastSeq = Math.max(lastKept, Number.isFinite(synced) ? synced : markSeq)
   // A record that is whole but for its newline would have the next one glued to it.
-  const unended = kept.some((line) => !line.ended)
+  for (const line of kept) if (!line.ended) damaged.push({ line, why: 'unended' })
   for (const line of survey) if (line.kind === 'bad' && isKept(line)) damaged.push({ line, why: 'bad' })
-  const setAside = damaged.filter(({ line }) => isKept(line))
-  const missing = missingRuns(kept, afterSeq, lastSeq, places, isKept, survey, sizeBytes)
+  const counts = new Set<SurveyLine>(kept)
+  const setAside = damaged.filter(({ line }) => isKept(line) || counts.has(line))
+  const missing = missingRuns(kept, afterSeq, lastSeq, places, isKept, survey, sizeBytes, firstLine)
   return {
     kept,
     cut: cut && { offset: cut.offset, line: cut.number },
     damaged: setAside,
     missing,
     lastSeq,
-    isDamaged: setAside.length > 0 || missing.length > 0 || moved || unended,
+    isDamaged: setAside.length > 0 || missing.length > 0,
+    isBeyondRepair: false,
   }
 }
 
@@ -149,6 +157,7 @@ function missingRuns(
   isKept: (line: SurveyLine) => boolean,
   survey: readonly SurveyLine[],
   sizeBytes: number,
+  firstLine: number,
 ): MissingRun[] {
   const runs: MissingRun[] = []
   const lastLine = survey.at(-1)
@@ -162,7 +171,7 @@ function missingRuns(
       to,
       lines,
       offset: at?.offset ?? sizeBytes,
-      number: at?.number ?? (lastLine ? lastLine.number + 1 : 1),
+      number: at?.number ?? (lastLine ? lastLine.number + 1 : firstLine),
     })
   }
   let expected = afterSeq + 1

@@ -164,7 +164,7 @@ export class CommitQueue {
     }
     this.#waiting.unshift(batch)
     if (fault.kind === 'failed') this.fail(fault.cause)
-    else this.#giveBack(noSpaceError(writer.file.path, writer.offset, fault.cause))
+    else this.#giveBack(noSpaceError(writer.path, writer.offset, fault.cause))
     return false
   }
 
@@ -215,7 +215,7 @@ export class CommitQueue {
   /** It is not known what the disk holds: nothing is tried again, as a retried sync may answer for pages that are lost. */
   fail(cause: unknown): void {
     if (this.#failure) return
-    const error = failedError(this.writer.file.path, cause)
+    const error = failedError(this.writer.path, cause)
     this.#failure = error
     this.stop()
     const batches = this.#inFlight ? [this.#inFlight, ...this.#waiting] : this.#waiting

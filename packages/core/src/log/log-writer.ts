@@ -22,7 +22,13 @@ export class LogWriter {
   bytesWritten = 0
   syncs = 0
 
-  constructor(file: OpenFile, offset: number, seq: number) {
+  constructor(
+    /** The log's name; the file may have been opened under another one. */
+    readonly path: string,
+    file: OpenFile,
+    offset: number,
+    seq: number,
+  ) {
     this.#file = file
     this.#offset = offset
     this.#writtenSeq = seq

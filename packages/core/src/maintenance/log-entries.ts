@@ -44,7 +44,7 @@ export async function* iterateEntries(system: System, paths: StorePaths): AsyncG
     throw ioError('read', paths.log, error)
   }
   try {
-    if (isOlderLog(file)) yield* olderEntries(file)
+    if (isOlderLog(file, false)) yield* olderEntries(file)
     else yield* entries(system, fileSystem, paths, file)
   } finally {
     file.close()

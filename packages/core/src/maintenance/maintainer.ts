@@ -1,4 +1,5 @@
 import type { Timer } from '../base/clock.js'
+import { ioError } from '../base/errors.js'
 import {
   COMPACTION_MAX_TAIL_KEYS,
   COMPACTION_MIN_BYTES,
@@ -69,8 +70,9 @@ export class Maintainer implements Maintenance {
         },
         (error: unknown) => {
           this.#failuresInRow++
-          this.#lastError = String((error as Error)?.message ?? error)
-          throw error
+          const known = ioError('compact', this.engine.paths.log, error)
+          this.#lastError = known.message
+          throw known
         },
       )
       .finally(() => {

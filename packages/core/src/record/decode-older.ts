@@ -27,7 +27,9 @@ export function decodeOlderLine(line: Buffer): OlderLine {
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return { kind: 'bad' }
   sliceObject(text, text.indexOf('{'), (key, value) => fields.set(key, value))
-  const { timestamp, op, key, compactedAt } = parsed as Record<string, unknown>
+  const { timestamp, op, key, compactedAt, seq } = parsed as Record<string, unknown>
+  // A line of version 1 whose checksum cannot be found is a damaged one; it must not pass for one that never had any.
+  if (seq !== undefined) return { kind: 'bad' }
   const time = typeof timestamp === 'string' ? timestamp : ''
 
   if (op === 'CHECKPOINT') {

@@ -73,8 +73,9 @@ function find(engine: Engine, reader: RecordReader, since: unknown): Position {
   }
   const { acknowledged } = engine
   if (acknowledged.seq === seq && acknowledged.crc === crc) return acknowledged
-  // Where the log had nothing but its checkpoint, the position bears the header's checksum.
+  // Where the log had nothing but its checkpoint, the position bears the checksum of the header.
   if (seq === engine.checkpoint.seq && crc === engine.checkpoint.crc) return { seq, crc }
+  if (reader.hasCheckpoint(seq, crc)) return { seq, crc }
   if (seq > 0 && seq <= acknowledged.seq && reader.read(seq - 1, seq)[0]?.crc === crc) return { seq, crc }
   throw gone(engine, String(since))
 }
@@ -100,6 +101,22 @@ class RecordReader {
       this.#next = { checkpoint, seq: wanted.next, offset: end }
     }
     return wanted.records
+  }
+
+  /** Whether a former generation began with that checkpoint. */
+  hasCheckpoint(seq: number, crc: string): boolean {
+    const { system, paths } = this.engine
+    const { fileSystem } = system
+    return backupsAmong(paths, fileSystem.list(paths.logDirectory)).some(({ path }) => {
+      const file = fileSystem.open(path, 'read')
+      try {
+        const first = readLines(file).next()
+        const line = first.done ? undefined : decodeLine(first.value.bytes)
+        return line?.kind === 'header' && line.seq === seq && line.crc === crc
+      } finally {
+        file.close()
+      }
+    })
   }
 
   /** What the log's checkpoint has swallowed, from the oldest backup that has it on. */

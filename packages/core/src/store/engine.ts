@@ -68,6 +68,7 @@ export class Engine {
   #mainFileSeq: number | null = null
   #markSeq: number | undefined
   #closing: Promise<void> | undefined
+  #reopening: Promise<void> | undefined
 
   constructor(
     readonly system: System,
@@ -98,7 +99,7 @@ export class Engine {
     // A main file that somebody removed is written again.
     this.#mainFileSeq = this.mainFile.isMissing() ? null : opened.mainFileSeq
     this.#markSeq = opened.markSeq
-    this.#writer = new LogWriter(opened.file, opened.endOffset, opened.lastSeq)
+    this.#writer = new LogWriter(this.paths.log, opened.file, opened.endOffset, opened.lastSeq)
     this.#queue = new CommitQueue(this.#writer, this.#clock, durability, syncIntervalMs, {
       acknowledged: (records) => this.#onAcknowledged(records),
       failed: (error) => this.#onFailed(error),
@@ -220,14 +221,22 @@ export class Engine {
   }
 
   /** After a failure: reads the log again, copies what is whole to a new file, and goes on there. */
-  async reopen(open: (isSuspect: boolean) => Promise<OpenedLog>): Promise<void> {
-    const isSuspect = this.#queue.failure !== undefined
-    if (!isSuspect) return
+  reopen(open: (isSuspect: boolean) => Promise<OpenedLog>): Promise<void> {
+    if (!this.#queue.failure) return Promise.resolve()
+    this.#reopening ??= this.#reopen(open).finally(() => {
+      this.#reopening = undefined
+    })
+    return this.#reopening
+  }
+
+  async #reopen(open: (isSuspect: boolean) => Promise<OpenedLog>): Promise<void> {
     // A compaction of the failed log gives up at its next step; it must not meet the new one.
     await this.maintenance.idle()
     this.#queue.stop()
-    this.#writer.close()
+    const former = this.#writer
+    if (!this.#fileSystem.renamesOpenFiles) former.close()
     this.#adopt(await open(true))
+    former.close()
     this.lock.clearFailure()
     this.events.wakeWaiting()
   }
@@ -238,6 +247,7 @@ export class Engine {
   }
 
   async #close(): Promise<void> {
+    await this.#reopening?.catch(() => {})
     try {
       await this.maintenance.stop()
       if (!this.#queue.failure) {

@@ -31,6 +31,8 @@ export interface Loaded {
   readonly cut: { readonly offset: number; readonly line: number } | undefined
   /** The file is damaged: the state goes into a clean generation. */
   readonly isDamaged: boolean
+  /** The mark says nothing about this log, or is not there: it is to be written. */
+  readonly needsMark: boolean
 }
 
 export interface LoadContext {
@@ -62,6 +64,7 @@ export class Loader {
   readonly #slices: Slices
   readonly #fileName: string
   readonly #sizeBytes: number
+  #isMarkUseless = false
   #lastCrc = ''
   #lastTimestamp = ''
 
@@ -105,6 +108,7 @@ export class Loader {
       lastTimestamp: this.#lastTimestamp,
       endOffset,
       cut: verdict?.cut,
+      needsMark: this.#isMarkUseless,
       isDamaged: verdict?.isDamaged === true || checkpoint.bad.length > 0 || checkpoint.lost.length > 0,
     }
   }
@@ -124,6 +128,8 @@ export class Loader {
   /** What the mark proves; 0 where there is none to go by. */
   #markSeq(store: string | undefined): number {
     const { mark, paths, recovery } = this.context
+    if (mark && (store === undefined || mark.store === store)) return mark.seq
+    this.#isMarkUseless = true
     if (mark === undefined) return 0
     const file = paths.mark.slice(paths.logDirectory.length + 1)
     if (mark === null) {
@@ -138,7 +144,6 @@ export class Loader {
       )
       return 0
     }
-    if (store === undefined || mark.store === store) return mark.seq
     addDamage(recovery, { file, line: 1, offset: 0, bytes: 0 })
     recovery.notes.push(`${file} belongs to another store than the log: one of them was replaced. The log is used.`)
     return 0
@@ -185,7 +190,13 @@ export class Loader {
   /** Something is wrong behind the last record that was read: tells a torn tail from damage, and replays what counts. */
   async #judge(start: TailStart, appliedSeq: number, markSeq: number, store: string | undefined): Promise<Verdict> {
     const survey = await surveyTail(this.file, start, this.#slices)
-    const verdict = classify({ survey, afterSeq: start.afterSeq ?? 0, markSeq, sizeBytes: this.#sizeBytes })
+    const verdict = classify({
+      survey,
+      afterSeq: start.afterSeq ?? 0,
+      markSeq,
+      sizeBytes: this.#sizeBytes,
+      firstLine: start.line,
+    })
     const { fileSystem, backups } = this.context
     const isMissing = (seq: number) => verdict.missing.some((run) => seq >= run.from && seq <= run.to)
     const found = verdict.missing.length
@@ -252,6 +263,12 @@ export class Loader {
       recovery.notes.push(`Line ${line.number} of ${file} has the number of another record; the first of them counts.`)
     }
     if (verdict.isDamaged) recovery.clean = false
+    if (verdict.isBeyondRepair) {
+      addInDoubt(recovery, [ANY_KEY])
+      recovery.notes.push(
+        `What cannot be read in ${file} is longer than the tail that a crash leaves, so it is taken for damage.`,
+      )
+    }
     recovery.damage.sort((a, b) => (a.file === b.file ? a.offset - b.offset : 0))
     if (!verdict.cut) return
     recovery.clean = false

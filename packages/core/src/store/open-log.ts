@@ -1,11 +1,10 @@
-import { FlatlogError } from '../base/errors.js'
+import { FlatlogError, systemCode } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { freePath, removeIfThere } from '../fs/whole-file.js'
 import { MapIndex } from '../index/map-index.js'
-import { chooseGeneration, hasRemains } from '../log/choose.js'
-import { failedError } from '../log/log-writer.js'
-import { readMark } from '../log/mark.js'
+import { chooseGeneration, filesBeside } from '../log/choose.js'
+import { readMark, writeMark } from '../log/mark.js'
 import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/names.js'
 import { copyFile, publishFirst, removeUnfinished, replaceLog } from '../log/publish.js'
 import { type Loaded, Loader } from './load.js'
@@ -62,7 +61,7 @@ export class LogOpener {
     const fileNames = fileSystem.list(paths.logDirectory)
     checkNeighbours(paths, fileNames)
     const choice = await chooseGeneration(fileSystem, paths, fileNames, this.#slices)
-    if (choice.from === 'nothing') return this.#firstLog()
+    if (choice.from === 'nothing') return await this.#firstLog()
     const recovery = newRecovery('log')
     if (choice.from !== 'log' && options.recovery === 'strict') throw logMissing(paths)
     if (choice.from === 'unfinished') await this.#publishUnfinished(recovery)
@@ -71,12 +70,12 @@ export class LogOpener {
     const file = fileSystem.open(paths.log, 'write')
     let opened: OpenedLog | undefined
     try {
-      // Files of ours beside it show that the log is no older one, whatever is left of its lines.
-      opened =
-        !hasRemains(paths, fileNames) && isOlderLog(file)
-          ? await this.#fromOlderLog(file, recovery)
-          : await this.#fromLog(file, recovery)
+      opened = isOlderLog(file, filesBeside(paths, fileNames).length > 0)
+        ? await this.#fromOlderLog(file, recovery)
+        : await this.#fromLog(file, recovery)
       removeUnfinished(fileSystem, paths)
+      // From its first moment on a log can be told from one that has lost its end, or is gone.
+      if (opened.markSeq === undefined) await this.#mark(opened)
       return opened
     } catch (error) {
       opened?.file.close()
@@ -105,8 +104,9 @@ export class LogOpener {
     ).load()
     if (options.recovery === 'strict' && recovery.damage.length) throw refused(recovery, paths)
 
-    const { mainFileSeq = null } = mark ?? {}
-    const known = { mainFileSeq, markSeq: mark?.seq }
+    const known = loaded.needsMark
+      ? { mainFileSeq: null, markSeq: undefined }
+      : { mainFileSeq: mark?.mainFileSeq ?? null, markSeq: mark?.seq }
     if (loaded.isDamaged || this.isSuspect) {
       if (this.isSuspect) recovery.notes.push('The last writer met a failure; its records were copied to a new file.')
       return { ...(await this.#renew(file, loaded, recovery)), ...known }
@@ -117,7 +117,7 @@ export class LogOpener {
     }
     // Whoever wrote last may have left bytes in the page cache only; from here on they are known to be on disk.
     await file.sync().catch((cause: unknown) => {
-      throw failedError(paths.log, cause)
+      throw syncFailed(paths.log, cause)
     })
     return { ...loaded, store: loaded.store as string, file, recovery, ...known }
   }
@@ -172,9 +172,20 @@ export class LogOpener {
 
   async #fromOlderLog(file: OpenFile, recovery: Recovery): Promise<OpenedLog> {
     const { paths } = this
-    const { index, lastSeq } = await readOlderLog(this.#fileSystem, paths, file, recovery, this.#slices)
+    const { index, lastSeq } = await readOlderLog(
+      this.#fileSystem,
+      paths,
+      file,
+      recovery,
+      this.#slices,
+      this.options.times,
+    )
     if (this.options.recovery === 'strict' && recovery.damage.length) throw refused(recovery, paths)
     recovery.source = 'older-log'
+    if (this.#fileSystem.status(paths.mark)) {
+      addDamage(recovery, { file: `${paths.name}.mark`, line: 1, offset: 0, bytes: 0 })
+      recovery.notes.push(`${paths.log} was replaced by one of the original system, which has no such mark.`)
+    }
     recovery.notes.push(`${paths.log} is of the original system; it was taken over and is kept as it was beside it.`)
     file.close()
     await keepOriginal(this.#fileSystem, paths.log, paths.logDirectory, this.#slices)
@@ -201,11 +212,18 @@ export class LogOpener {
     try {
       if (!this.#fileSystem.renamesOpenFiles) written.file.close()
       await publishFirst(this.#fileSystem, paths)
-      return { ...this.#reopened(written), recovery, mainFileSeq, markSeq: undefined }
+      const opened = { ...this.#reopened(written), recovery, mainFileSeq, markSeq: undefined }
+      await this.#mark(opened)
+      return opened
     } catch (error) {
       written.file.close()
       throw error
     }
+  }
+
+  /** Says what is on disk now; the log has been synced. */
+  async #mark({ store, lastSeq: seq, mainFileSeq, lastTimestamp }: OpenedLog): Promise<void> {
+    await writeMark(this.#fileSystem, this.paths, lastTimestamp, { store, seq, mainFileSeq })
   }
 
   async #publishUnfinished(recovery: Recovery): Promise<void> {
@@ -231,6 +249,15 @@ export class LogOpener {
     addDamage(recovery, { file: `${this.paths.name}.log`, line: 1, offset: 0, bytes: 0, healedFrom })
     recovery.notes.push(`${this.paths.log} was gone or empty; ${healedFrom} took its place.`)
   }
+}
+
+function syncFailed(path: string, cause: unknown): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_FAILED',
+    `${path} could not be synced (${systemCode(cause) ?? String(cause)}), so what it shows may not be on disk. What to do: check ` +
+      'the disk, then open the store again: what can be read is copied to a new file then.',
+    { path, cause },
+  )
 }
 
 function logMissing(paths: StorePaths): FlatlogError {

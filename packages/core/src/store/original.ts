@@ -24,13 +24,18 @@ export interface OriginalState {
 /** The main file is read whole: the original system could not hold more than fits a string either. */
 const MAX_MAIN_FILE_BYTES = 512 * 1024 * 1024
 
-/** True for a log whose first line has no format and in which no line bears a checksum that fits. */
-export function isOlderLog(file: OpenFile): boolean {
+/**
+ * True for a log whose first line has no seq and in which no line bears a checksum that fits. Beside files of version
+ * 1 it must have a line that can be read, too: zeros there are a damaged log of version 1, which a backup may heal.
+ */
+export function isOlderLog(file: OpenFile, isBesideOurs: boolean): boolean {
+  let isReadable = !isBesideOurs
   for (const line of readLines(file)) {
     if (validChecksum(line.bytes) !== undefined) return false
     if (line.number === 1 && looksChecked(line.bytes)) return false
+    isReadable ||= decodeOlderLine(line.bytes).kind !== 'bad'
   }
-  return true
+  return isReadable
 }
 
 /** A first line with a seq, or with a checksum that does not fit: a damaged line of ours and none of an older log. */
@@ -46,22 +51,21 @@ export async function readOlderLog(
   file: OpenFile,
   recovery: Recovery,
   slices: Slices,
+  times: boolean,
 ): Promise<OriginalState> {
   const index = new MapIndex()
-  const holdsState = await hasWholeState(file, slices)
-  const hasMainFile = !holdsState && importMainFile(fileSystem, paths, index, recovery, true)
-  let lastSeq = 0
-  let readable = 0
-  const fileName = file.path.slice(paths.logDirectory.length + 1)
+  const { readable, holdsState } = await survey(file, slices)
   const { sizeBytes } = file.status()
+  const hasMainFile = !holdsState && importMainFile(fileSystem, paths, index, recovery, readable > 0)
+  if (sizeBytes > 0 && readable === 0 && !hasMainFile) throw nothingReadable(file.path)
+  let lastSeq = 0
+  const fileName = file.path.slice(paths.logDirectory.length + 1)
   for (const raw of readLines(file)) {
     lastSeq = raw.number
     const line = decodeOlderLine(raw.bytes)
-    if (raw.bytes.length === 0 && raw.ended) continue
-    if (line.kind !== 'bad') {
-      replay(index, line, raw.number)
-      readable++
-    } else if (raw.offset + raw.length === sizeBytes) {
+    if (isBlank(raw.bytes) && raw.ended) continue
+    if (line.kind !== 'bad') replay(index, line, raw.number, times)
+    else if (raw.offset + raw.length === sizeBytes) {
       recovery.clean = false
       recovery.cutBytes = raw.length
       recovery.notes.push(`The last line of ${fileName} is torn and was left out; the file is kept as it was.`)
@@ -74,31 +78,39 @@ export async function readOlderLog(
     }
     if (slices.isDue()) await slices.pause()
   }
-  if (sizeBytes > 0 && readable === 0 && !hasMainFile) {
-    throw new FlatlogError(
-      'FLATLOG_CORRUPT',
-      `Nothing in ${file.path} can be read: it is no log. Nothing was touched. What to do: put a good copy in its ` +
-        'place, or move it away.',
-      { path: file.path, offset: 0 },
-    )
-  }
   return { index, lastSeq }
 }
 
-function replay(index: MapIndex, line: Exclude<OlderLine, { kind: 'bad' }>, seq: number): void {
-  const timeMs = Date.parse(line.timestamp) || undefined
+function isBlank(bytes: Buffer): boolean {
+  return bytes.length === 0 || (bytes.length === 1 && bytes[0] === 0x0d)
+}
+
+function nothingReadable(path: string): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_CORRUPT',
+    `Nothing in ${path} can be read: it is no log. Nothing was touched. What to do: put a good copy in its place, or ` +
+      'move it away.',
+    { path, offset: 0 },
+  )
+}
+
+function replay(index: MapIndex, line: Exclude<OlderLine, { kind: 'bad' }>, seq: number, times: boolean): void {
+  const timeMs = times ? Date.parse(line.timestamp) || undefined : undefined
   if (line.kind === 'older') index.apply(line.operation, seq, timeMs)
   else index.apply({ kind: 'replace', data: line.state }, seq, timeMs)
 }
 
-async function hasWholeState(file: OpenFile, slices: Slices): Promise<boolean> {
+/** How many lines can be read, and whether one of them holds a whole state. */
+async function survey(file: OpenFile, slices: Slices): Promise<{ readable: number; holdsState: boolean }> {
+  let readable = 0
+  let holdsState = false
   for (const raw of readLines(file)) {
     const line = decodeOlderLine(raw.bytes)
-    if (line.kind === 'older-checkpoint') return true
-    if (line.kind === 'older' && line.operation.kind === 'replace') return true
+    if (line.kind !== 'bad') readable++
+    holdsState ||= line.kind === 'older-checkpoint' || (line.kind === 'older' && line.operation.kind === 'replace')
     if (slices.isDue()) await slices.pause()
   }
-  return false
+  return { readable, holdsState }
 }
 
 /** Takes the state over from the main file; returns false if there is none. */

@@ -1,13 +1,14 @@
 import { FlatlogError, ioError } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
 import type { KeyIndex } from '../index/key-index.js'
-import { chooseGeneration, hasRemains } from '../log/choose.js'
+import { MapIndex } from '../index/map-index.js'
+import { chooseGeneration, filesBeside } from '../log/choose.js'
 import { readMark } from '../log/mark.js'
 import { backupsAmong, type StorePaths } from '../log/names.js'
 import type { StoreBackend } from './backend.js'
 import { Loader } from './load.js'
 import type { ResolvedOptions } from './options.js'
-import { isOlderLog, readOlderLog } from './original.js'
+import { importMainFile, isOlderLog, readOlderLog } from './original.js'
 import { newRecovery, type Recovery } from './recovery.js'
 import type { System } from './system.js'
 
@@ -61,12 +62,13 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions)
   const slices = new Slices(clock)
   const fileNames = fileSystem.list(paths.logDirectory)
   const choice = await chooseGeneration(fileSystem, paths, fileNames, slices)
+  if (choice.from === 'nothing') return readMainFileOnly(system, paths)
   const recovery = newRecovery(choice.from === 'backup' ? 'backup' : 'log')
   const path = choice.from === 'backup' || choice.from === 'unfinished' ? choice.path : paths.log
   const file = fileSystem.open(path, 'read')
   try {
-    if (!hasRemains(paths, fileNames) && isOlderLog(file)) {
-      return { ...(await readOlderLog(fileSystem, paths, file, recovery, slices)), recovery }
+    if (isOlderLog(file, filesBeside(paths, fileNames).length > 0)) {
+      return { ...(await readOlderLog(fileSystem, paths, file, recovery, slices, options.times)), recovery }
     }
     const loaded = await new Loader(
       {
@@ -85,4 +87,17 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions)
   } finally {
     file.close()
   }
+}
+
+/** An installation of the original system that has no log. */
+function readMainFileOnly({ fileSystem }: System, paths: StorePaths): ReadState {
+  const index = new MapIndex()
+  const recovery = newRecovery('main-file')
+  if (importMainFile(fileSystem, paths, index, recovery, false)) return { index, lastSeq: 0, recovery }
+  throw new FlatlogError(
+    'FLATLOG_IO',
+    `There is no store of the name ${JSON.stringify(paths.name)} in ${paths.directory}. What to do: check dir and name; a store is ` +
+      'made by opening it without readOnly.',
+    { path: paths.log },
+  )
 }

@@ -48,7 +48,8 @@ describe('getMeta', () => {
     clock.advance(999)
     times.b = clock.now()
     await store.set('b', 2)
-    const mtimes = (from: typeof store) => Object.fromEntries(['a', 'b', 'c'].map((key) => [key, from.getMeta(key)?.mtime]))
+    const mtimes = (from: typeof store) =>
+      Object.fromEntries(['a', 'b', 'c'].map((key) => [key, from.getMeta(key)?.mtime]))
     expect(mtimes(store)).toEqual(times)
     await store.close()
     const again = await openOn(system, { dir, times: true })
@@ -84,9 +85,7 @@ describe('ifMatch and ifNoneMatch', () => {
     expect(recordsOf(dir).map((record) => record.value)).toEqual([1, 2])
 
     await store.set('a', 4, { ifNoneMatch: etag })
-    await expect(
-      store.set('a', 5, { ifNoneMatch: store.getMeta('a')?.etag as string }),
-    ).rejects.toMatchObject(mismatch)
+    await expect(store.set('a', 5, { ifNoneMatch: store.getMeta('a')?.etag as string })).rejects.toMatchObject(mismatch)
     expect(await store.delete('a', { ifMatch: store.getMeta('a')?.etag as string })).toBe(true)
   })
 

@@ -30,7 +30,9 @@ describe('key order', () => {
     await Promise.all(numbers.slice(400).map((number) => store.set(`k${number}`, 1)))
     const keys = [...store.keys()]
     expect(keys).toEqual(numbers.map((number) => `k${number}`).sort())
-    expect([...store.entries({ prefix: 'k11' })].map(([key]) => key)).toEqual(keys.filter((key) => key.startsWith('k11')))
+    expect([...store.entries({ prefix: 'k11' })].map(([key]) => key)).toEqual(
+      keys.filter((key) => key.startsWith('k11')),
+    )
   })
 })
 

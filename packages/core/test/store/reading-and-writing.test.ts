@@ -82,7 +82,19 @@ describe('get, set, has, getMany and size', () => {
 })
 
 describe('text and bytes', () => {
-  const texts = ['', ' ', '{"b":1,"a":2}', ' {"a":1}', '{"a":1}\n', 'plain', '"quoted"', '1e3', '-0', '\ufeff1', '[1, 2]']
+  const texts = [
+    '',
+    ' ',
+    '{"b":1,"a":2}',
+    ' {"a":1}',
+    '{"a":1}\n',
+    'plain',
+    '"quoted"',
+    '1e3',
+    '-0',
+    '\ufeff1',
+    '[1, 2]',
+  ]
 
   test('the very same text comes back, also through compaction and reopen', async () => {
     const dir = directory()

@@ -217,7 +217,9 @@ class FaultyFile implements OpenFile {
   write(bytes: Uint8Array | string, position: number): number {
     const whole = Buffer.from(bytes as string)
     const taken = this.system.beforeWrite(this.path, whole.length)
-    return taken === whole.length ? this.file.write(bytes, position) : this.file.write(whole.subarray(0, taken), position)
+    return taken === whole.length
+      ? this.file.write(bytes, position)
+      : this.file.write(whole.subarray(0, taken), position)
   }
 
   truncate(sizeBytes: number): void {

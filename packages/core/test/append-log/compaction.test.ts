@@ -1,0 +1,290 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { type Clock, systemClock } from '../../src/base/clock.js'
+import { openLogs } from '../../src/index.js'
+import { openLogsOn } from '../../src/maintenance/logs.js'
+import { machine, openOn } from '../support/machine.js'
+import { useTempDirectory } from '../support/temp-directory.js'
+import { lines, openPlayers, parsedRecords, playersLog, run } from './store-in.js'
+
+/** Compaction: the log is rewritten as a checkpoint of its state, beside reading and writing, and the old one is kept. */
+
+const makeDir = useTempDirectory()
+const backupsOf = (dir: string) =>
+  readdirSync(join(dir, 'logs'))
+    .filter((name) => name.startsWith('players.log.backup.'))
+    .sort()
+
+/** Many versions of few keys: a log that is worth compacting. */
+async function fill(dir: string, versions = 50): Promise<void> {
+  await run(dir, (store) =>
+    Promise.all(
+      Array.from({ length: versions * 4 }, (_, number) =>
+        store.set(`k${number % 4}`, { number, text: 'x'.repeat(100) }),
+      ),
+    ),
+  )
+}
+const filled = { k0: 196, k1: 197, k2: 198, k3: 199 }
+const numbersOf = (dir: string) =>
+  run(dir, (store) =>
+    Object.fromEntries([...store.entries<{ number: number }>()].map(([key, { number }]) => [key, number])),
+  )
+
+describe('compactLog', () => {
+  it('makes the log as long as its state, and the state stays', async () => {
+    const dir = makeDir()
+    await fill(dir)
+    const logs = openLogs({ dir })
+    const size = await logs.getLogSize('players')
+    const { bytesBefore, bytesAfter } = await logs.compactLog('players')
+    expect(bytesBefore).toBe(size)
+    expect(bytesAfter).toBe(statSync(playersLog(dir)).size)
+    expect(bytesAfter).toBeLessThan(size / 20)
+    expect(parsedRecords(dir)).toEqual([])
+    expect(await numbersOf(dir)).toEqual(filled)
+  })
+
+  it('keeps the former log as a backup, byte for byte, named by its last record', async () => {
+    const dir = makeDir()
+    await fill(dir)
+    const before = readFileSync(playersLog(dir))
+    await openLogs({ dir }).compactLog('players')
+    expect(backupsOf(dir)).toHaveLength(1)
+    expect(backupsOf(dir)[0]).toMatch(/^players\.log\.backup\.\d{8}T\d{6}Z-0000000000000200$/)
+    expect(readFileSync(join(dir, 'logs', backupsOf(dir)[0]!)).equals(before)).toBe(true)
+  })
+
+  it('keeps the last three, and deletes nothing that only looks like one', async () => {
+    const dir = makeDir()
+    await run(dir, async (store) => {
+      for (const name of ['players.log.backup.mine', 'players.log.backup.20200101T000000Z-1', 'notes']) {
+        writeFileSync(join(dir, 'logs', name), 'mine')
+      }
+      for (let number = 1; number <= 5; number++) {
+        await store.set('a', number)
+        await store.compact()
+      }
+    })
+    const names = readdirSync(join(dir, 'logs'))
+    expect(names.filter((name) => /-\d{16}$/.test(name)).map((name) => Number(name.slice(-16)))).toEqual([3, 4, 5])
+    expect(names).toEqual(
+      expect.arrayContaining(['players.log.backup.mine', 'players.log.backup.20200101T000000Z-1', 'notes']),
+    )
+  })
+
+  it('goes through the store that is open here, and its writes go on in the new log', async () => {
+    const dir = makeDir()
+    await fill(dir)
+    const store = await openPlayers(dir)
+    const logs = openLogs({ dir })
+    await logs.compactLog('players')
+    await store.set('later', 1)
+    expect(parsedRecords(dir)).toMatchObject([{ seq: 201, key: 'later' }])
+    await store.close()
+    expect(await run(dir, (again) => again.get('later'))).toBe(1)
+  })
+
+  it('of a log that is open in another process is refused', async () => {
+    const dir = makeDir()
+    await fill(dir)
+    // What another process leaves that runs on a machine which cannot be asked.
+    const lock = { pid: 1, thread: 0, start: null, bootId: null, pidNamespace: null, host: 'elsewhere', socket: null }
+    writeFileSync(
+      join(dir, 'logs', 'players.lock'),
+      JSON.stringify({ ...lock, token: '0'.repeat(32), since: '2025-01-01T00:00:00.000Z' }),
+    )
+    const size = statSync(playersLog(dir)).size
+    // A clock on which the time that a lock is waited for goes by at once.
+    let waitedMs = 0
+    const clock: Clock = {
+      ...systemClock,
+      monotonicMs: () => waitedMs,
+      setTimer(callback, delayMs) {
+        waitedMs += delayMs
+        return systemClock.setTimer(callback, 0)
+      },
+    }
+    const system = machine({ clock })
+    const logs = openLogsOn(system, (options) => openOn(system, options), { dir })
+    await expect(logs.compactLog('players')).rejects.toMatchObject({ code: 'FLATLOG_LOCKED' })
+    expect(waitedMs).toBeGreaterThan(0)
+    expect(statSync(playersLog(dir)).size).toBe(size)
+  })
+
+  it('of a log that is not there does nothing and makes nothing', async () => {
+    const dir = makeDir()
+    expect(await openLogs({ dir }).compactLog('players')).toEqual({ bytesBefore: 0, bytesAfter: 0 })
+    expect(readdirSync(dir)).toEqual([])
+  })
+
+  it('of a log without records behind its checkpoint changes nothing', async () => {
+    const dir = makeDir()
+    await fill(dir)
+    const logs = openLogs({ dir })
+    await logs.compactLog('players')
+    const before = readFileSync(playersLog(dir))
+    const { bytesBefore, bytesAfter } = await logs.compactLog('players')
+    expect(bytesAfter).toBe(bytesBefore)
+    expect(readFileSync(playersLog(dir)).equals(before)).toBe(true)
+    expect(backupsOf(dir)).toHaveLength(1)
+  })
+
+  it('of a log of the original system makes one of version 1', async () => {
+    const dir = makeDir()
+    mkdirSync(join(dir, 'logs'))
+    const older = [1, 2, 3].map((value) =>
+      JSON.stringify({ timestamp: '2024-06-01T10:00:00.000Z', op: 'SET', key: 'a', value }),
+    )
+    writeFileSync(playersLog(dir), `${older.join('\n')}\n`)
+    await openLogs({ dir }).compactLog('players')
+    expect(JSON.parse(lines(dir)[0]!)).toMatchObject({ op: 'CHECKPOINT', format: 1, seq: 3 })
+    expect(await run(dir, (store) => store.get('a'))).toBe(3)
+  })
+})
+
+describe('compactAllLogs', () => {
+  it('compacts every log of the directory', async () => {
+    const dir = makeDir()
+    for (const name of ['players', 'tokens']) {
+      await run(dir, (store) => Promise.all([1, 2, 3].map((number) => store.set('a', number))), { name })
+    }
+    const results = await openLogs({ dir }).compactAllLogs()
+    expect(results.map(({ name }) => name)).toEqual(['players', 'tokens'])
+    for (const { bytesBefore, bytesAfter } of results) expect(bytesAfter).toBeLessThan(bytesBefore)
+  })
+
+  it('leaves files alone that are no logs of a store', async () => {
+    const dir = makeDir()
+    await fill(dir)
+    writeFileSync(join(dir, 'logs', 'My notes.log'), 'not a store')
+    expect(await openLogs({ dir }).compactAllLogs()).toMatchObject([{ name: 'players' }])
+    expect(readFileSync(join(dir, 'logs', 'My notes.log'), 'utf8')).toBe('not a store')
+  })
+
+  it('in a directory without logs has nothing to do', async () => {
+    expect(await openLogs({ dir: makeDir() }).compactAllLogs()).toEqual([])
+  })
+})
+
+describe('needsCompaction', () => {
+  it('is true for a log that is larger than that and has records behind its checkpoint', async () => {
+    const dir = makeDir()
+    await fill(dir)
+    const logs = openLogs({ dir })
+    const size = await logs.getLogSize('players')
+    expect(await logs.needsCompaction('players', size - 1)).toBe(true)
+    expect(await logs.needsCompaction('players', size)).toBe(false)
+    expect(await logs.needsCompaction('players')).toBe(false)
+  })
+
+  it('is false for a checkpoint alone, however large: there would be nothing to gain', async () => {
+    const dir = makeDir()
+    await fill(dir)
+    const logs = openLogs({ dir })
+    await logs.compactLog('players')
+    expect(await logs.needsCompaction('players', 1)).toBe(false)
+    await run(dir, (store) => store.set('one more', 1))
+    expect(await logs.needsCompaction('players', 1)).toBe(true)
+  })
+
+  it('is false where there is no log', async () => {
+    expect(await openLogs({ dir: makeDir() }).needsCompaction('players', 0)).toBe(false)
+  })
+
+  it('takes 1 MiB for the limit where none is given', async () => {
+    const dir = makeDir()
+    await run(dir, (store) => store.set('large', 'x'.repeat(1_048_576 - 1000)), { compaction: false })
+    const logs = openLogs({ dir })
+    expect(await logs.needsCompaction('players')).toBe(false)
+    await run(dir, (store) => store.set('more', 'x'.repeat(1000)), { compaction: false })
+    expect(await logs.needsCompaction('players')).toBe(true)
+  })
+
+  it('is true for a log of the original system with records', async () => {
+    const dir = makeDir()
+    mkdirSync(join(dir, 'logs'))
+    writeFileSync(
+      playersLog(dir),
+      `${JSON.stringify({ timestamp: '2024-06-01T10:00:00.000Z', op: 'SET', key: 'a', value: 1 })}\n`,
+    )
+    expect(await openLogs({ dir }).needsCompaction('players', 10)).toBe(true)
+  })
+})
+
+describe('compacting while the store is used', () => {
+  it('never refuses a write, and loses none that came meanwhile', async () => {
+    const dir = makeDir()
+    const store = await openPlayers(dir)
+    const state = new Map<string, string>()
+    for (let number = 0; number < 2000; number++) state.set(`k${number}`, 'x'.repeat(200))
+    await store.replace(state)
+    let compacted = false
+    const compaction = store.compact().then(() => {
+      compacted = true
+    })
+    const written: Promise<void>[] = []
+    for (let number = 0; !compacted; number++) {
+      const key = `k${(number * 7) % 3000}`
+      if (number % 5 === 0) {
+        state.delete(key)
+        written.push(store.delete(key).then(() => {}))
+      } else {
+        state.set(key, `${number}`)
+        written.push(store.set(key, `${number}`))
+      }
+      if (number % 50 === 0) await written.at(-1)
+      // Reading sees every write at once, from whichever of the two logs it will be read later.
+      expect(store.get(key)).toBe(state.get(key))
+    }
+    await Promise.all(written)
+    await compaction
+    expect(written.length).toBeGreaterThan(0)
+    const expected = [...state].sort(([a], [b]) => (a < b ? -1 : 1))
+    expect([...store.entries()]).toEqual(expected)
+    expect((await store.verify()).ok).toBe(true)
+    await store.close()
+    await run(dir, (again) => {
+      expect([...again.entries()]).toEqual(expected)
+      expect(again.recovery.clean).toBe(true)
+    })
+  })
+
+  it('asked for twice at once is done once', async () => {
+    const dir = makeDir()
+    await fill(dir)
+    await run(dir, async (store) => {
+      await Promise.all([store.compact(), store.compact(), openLogs({ dir }).compactLog('players')])
+    })
+    expect(backupsOf(dir)).toHaveLength(1)
+  })
+
+  it('happens by itself when the log has outgrown its state', async () => {
+    const dir = makeDir()
+    const text = 'x'.repeat(10_000)
+    const store = await openPlayers(dir, { durability: 'os', mainFile: false })
+    for (let round = 0; round < 6; round++) {
+      for (let number = 0; number < 50; number++) await store.set(`k${number % 10}`, `${round}:${number}${text}`)
+      await store.flush()
+    }
+    await store.close()
+    expect(backupsOf(dir).length).toBeGreaterThan(0)
+    expect(statSync(playersLog(dir)).size).toBeLessThan(2.5 * 1_048_576)
+    expect(await run(dir, (again) => again.size)).toBe(10)
+  })
+
+  it('is left to the application with compaction: false', async () => {
+    const dir = makeDir()
+    const text = 'x'.repeat(100_000)
+    await run(
+      dir,
+      async (store) => {
+        for (let number = 0; number < 30; number++) await store.set('k', `${number}${text}`)
+      },
+      { compaction: false, durability: 'os', mainFile: false },
+    )
+    expect(backupsOf(dir)).toEqual([])
+    expect(statSync(playersLog(dir)).size).toBeGreaterThan(30 * 100_000)
+  })
+})

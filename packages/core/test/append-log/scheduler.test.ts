@@ -1,0 +1,239 @@
+import { describe, expect, it } from 'vitest'
+import { CompactionScheduler, FlatlogError, type Logs, openLogs } from '../../src/index.js'
+import { ManualClock } from '../support/manual-clock.js'
+import { useTempDirectory } from '../support/temp-directory.js'
+import { turns } from '../support/turns.js'
+import { parsedRecords, run } from './store-in.js'
+
+/** The scheduler: once an interval it compacts whatever needs it, never twice at once, and stops when told. */
+
+const makeDir = useTempDirectory()
+const HOUR_MS = 3_600_000
+
+/** Logs that note what is asked of them; compacting waits until it is let go on. */
+class NotingLogs {
+  readonly compacted: string[] = []
+  readonly asked: [name: string, minBytes: number | undefined][] = []
+  running = 0
+  mostAtOnce = 0
+  #waiting: ((error?: Error) => void)[] = []
+
+  constructor(
+    private readonly holds = false,
+    private readonly needy: readonly string[] = ['players', 'tokens'],
+  ) {}
+
+  async needsCompaction(name: string, minBytes?: number): Promise<boolean> {
+    this.asked.push([name, minBytes])
+    return this.needy.includes(name)
+  }
+
+  async compactLog(name: string): Promise<{ bytesBefore: number; bytesAfter: number }> {
+    this.compacted.push(name)
+    this.running++
+    this.mostAtOnce = Math.max(this.mostAtOnce, this.running)
+    try {
+      if (this.holds) {
+        await new Promise<void>((resolve, reject) => this.#waiting.push((error) => (error ? reject(error) : resolve())))
+      }
+      return { bytesBefore: 2, bytesAfter: 1 }
+    } finally {
+      this.running--
+    }
+  }
+
+  async letGo(error?: Error): Promise<void> {
+    this.#waiting.shift()?.(error)
+    await turns()
+  }
+}
+
+function scheduled(logs: NotingLogs, options: { intervalMs?: number; minBytes?: number } = {}) {
+  const clock = new ManualClock()
+  const problems: [code: string, name: string][] = []
+  const scheduler = new CompactionScheduler(logs as unknown as Logs, options.intervalMs ?? HOUR_MS, {
+    clock,
+    ...(options.minBytes !== undefined && { minBytes: options.minBytes }),
+    onProblem: (error, name) => problems.push([error.code, name]),
+  })
+  const pass = async (ms: number) => {
+    clock.advance(ms)
+    await turns()
+  }
+  return { scheduler, clock, problems, pass }
+}
+
+describe('CompactionScheduler', () => {
+  it('looks once an interval, the first time one interval from the start', async () => {
+    const logs = new NotingLogs()
+    const { scheduler, pass } = scheduled(logs)
+    scheduler.start(['players', 'tokens'])
+    await pass(HOUR_MS - 1)
+    expect(logs.compacted).toEqual([])
+    await pass(1)
+    expect(logs.compacted).toEqual(['players', 'tokens'])
+    await pass(HOUR_MS - 1)
+    expect(logs.compacted).toHaveLength(2)
+    await pass(1)
+    expect(logs.compacted).toHaveLength(4)
+    await scheduler.stop()
+  })
+
+  it('compacts only what needs it, by the limit that it was given or by 1 MiB', async () => {
+    for (const [minBytes, expected] of [
+      [undefined, 1_048_576],
+      [500, 500],
+    ] as const) {
+      const logs = new NotingLogs(false, ['tokens'])
+      const { scheduler, pass } = scheduled(logs, minBytes === undefined ? {} : { minBytes })
+      scheduler.start(['players', 'tokens'])
+      await pass(HOUR_MS)
+      expect(logs.asked).toEqual([
+        ['players', expected],
+        ['tokens', expected],
+      ])
+      expect(logs.compacted).toEqual(['tokens'])
+      await scheduler.stop()
+    }
+  })
+
+  it('is never at work twice at once, however long it takes', async () => {
+    const logs = new NotingLogs(true)
+    const { scheduler, pass } = scheduled(logs)
+    scheduler.start(['players', 'tokens'])
+    await pass(HOUR_MS)
+    const more = [scheduler.run(), scheduler.run()]
+    await pass(HOUR_MS * 3)
+    expect(logs.compacted).toEqual(['players'])
+    await logs.letGo()
+    expect(logs.compacted).toEqual(['players', 'tokens'])
+    await logs.letGo()
+    await Promise.all(more)
+    expect(logs.mostAtOnce).toBe(1)
+    expect(logs.compacted).toHaveLength(2)
+    // The next interval begins when the work has ended.
+    await pass(HOUR_MS)
+    expect(logs.compacted).toHaveLength(3)
+    const stopped = scheduler.stop()
+    await logs.letGo()
+    await logs.letGo()
+    await stopped
+  })
+
+  it('stops: nothing more is begun, and stop resolves when what was under way has ended', async () => {
+    const logs = new NotingLogs(true)
+    const { scheduler, clock, pass } = scheduled(logs)
+    scheduler.start(['players', 'tokens'])
+    await pass(HOUR_MS)
+    let isStopped = false
+    const stopped = scheduler.stop().then(() => {
+      isStopped = true
+    })
+    await turns()
+    expect(isStopped).toBe(false)
+    await logs.letGo()
+    expect({ isStopped, compacted: logs.compacted }).toEqual({ isStopped: true, compacted: ['players'] })
+    await stopped
+    expect(clock.timers).toBe(0)
+    await pass(HOUR_MS * 5)
+    expect(logs.compacted).toEqual(['players'])
+  })
+
+  it('stopped before its first look has done nothing, and may be stopped again', async () => {
+    const logs = new NotingLogs()
+    const { scheduler, clock, pass } = scheduled(logs)
+    scheduler.start(['players'])
+    await scheduler.stop()
+    await scheduler.stop()
+    await pass(HOUR_MS * 2)
+    expect({ compacted: logs.compacted, timers: clock.timers }).toEqual({ compacted: [], timers: 0 })
+  })
+
+  it('stopped and started again goes on, with one timer', async () => {
+    const logs = new NotingLogs(true)
+    const { scheduler, clock, pass } = scheduled(logs)
+    scheduler.start(['players'])
+    await pass(HOUR_MS)
+    const stopped = scheduler.stop()
+    scheduler.start(['tokens'])
+    await logs.letGo()
+    await stopped
+    expect(clock.timers).toBe(1)
+    await pass(HOUR_MS)
+    await logs.letGo()
+    expect(logs.compacted).toEqual(['players', 'tokens'])
+    expect(clock.timers).toBe(1)
+    await scheduler.stop()
+  })
+
+  it('started twice takes the names of the second time, and keeps its one timer', async () => {
+    const logs = new NotingLogs()
+    const { scheduler, clock, pass } = scheduled(logs)
+    scheduler.start(['players'])
+    scheduler.start(['tokens'])
+    expect(clock.timers).toBe(1)
+    await pass(HOUR_MS)
+    expect(logs.compacted).toEqual(['tokens'])
+    await scheduler.stop()
+  })
+
+  it('a compaction that fails is told of, and keeps neither the others nor the next interval back', async () => {
+    const logs = new NotingLogs(true)
+    const { scheduler, problems, pass } = scheduled(logs)
+    scheduler.start(['players', 'tokens'])
+    await pass(HOUR_MS)
+    await logs.letGo(new FlatlogError('FLATLOG_LOCKED', 'in use'))
+    expect(logs.compacted).toEqual(['players', 'tokens'])
+    await logs.letGo(Object.assign(new Error('broken'), { code: 'EIO' }))
+    expect(problems).toEqual([
+      ['FLATLOG_LOCKED', 'players'],
+      ['FLATLOG_IO', 'tokens'],
+    ])
+    await pass(HOUR_MS)
+    expect(logs.compacted).toHaveLength(3)
+    const stopped = scheduler.stop()
+    await logs.letGo()
+    await logs.letGo()
+    await stopped
+  })
+
+  it('a listener that throws does not end the schedule', async () => {
+    const logs = new NotingLogs(true)
+    const clock = new ManualClock()
+    const scheduler = new CompactionScheduler(logs as unknown as Logs, 10, {
+      clock,
+      onProblem: () => {
+        throw new Error('the listener is broken')
+      },
+    })
+    scheduler.start(['players'])
+    clock.advance(10)
+    await turns()
+    await logs.letGo(new Error('x'))
+    clock.advance(10)
+    await turns()
+    expect(logs.compacted).toHaveLength(2)
+    const stopped = scheduler.stop()
+    await logs.letGo()
+    await stopped
+  })
+
+  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('an interval of %s is refused', (intervalMs) => {
+    expect(() => new CompactionScheduler(new NotingLogs() as unknown as Logs, intervalMs)).toThrow(
+      expect.objectContaining({ code: 'FLATLOG_INVALID_OPTION' }),
+    )
+  })
+
+  it('compacts real logs', async () => {
+    const dir = makeDir()
+    await run(dir, (store) => Promise.all(Array.from({ length: 100 }, (_, number) => store.set('a', number))))
+    const clock = new ManualClock()
+    const scheduler = new CompactionScheduler(openLogs({ dir }), HOUR_MS, { clock, minBytes: 1000 })
+    scheduler.start(['players', 'nowhere'])
+    clock.advance(HOUR_MS)
+    await scheduler.run()
+    await scheduler.stop()
+    expect(parsedRecords(dir)).toEqual([])
+    expect(await run(dir, (store) => store.get('a'))).toBe(99)
+  })
+})

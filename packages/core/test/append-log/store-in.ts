@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { openStore } from '../../src/index.js'
+import type { StoreOptions } from '../../src/store/options.js'
+import type { Store } from '../../src/store/store.js'
+
+/** The store that these tests write to, as an application would open it. */
+export function openPlayers(dir: string, options: StoreOptions = {}): Promise<Store> {
+  return openStore({ dir, name: 'players', ...options })
+}
+
+/** Opens the store, does something and closes it: one run of an application. */
+export async function run<T>(
+  dir: string,
+  work: (store: Store) => T | Promise<T>,
+  options: StoreOptions = {},
+): Promise<T> {
+  const store = await openPlayers(dir, options)
+  try {
+    return await work(store)
+  } finally {
+    await store.close()
+  }
+}
+
+export const playersLog = (dir: string) => join(dir, 'logs', 'players.log')
+
+export function lines(dir: string): string[] {
+  return readFileSync(playersLog(dir), 'utf8').split('\n').slice(0, -1)
+}
+
+/** What a reader with nothing but JSON.parse sees of the records behind the checkpoint. */
+export function parsedRecords(dir: string): Record<string, unknown>[] {
+  return lines(dir)
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter((record) => record.op !== 'CHECKPOINT')
+}

@@ -1,0 +1,303 @@
+import { describe, expect, it } from 'vitest'
+import { isInRange } from '../../src/log/checkpoint-reader.js'
+import type { IndexLine, PartLine } from '../../src/record/record.js'
+import { fromValue } from '../../src/record/value.js'
+import { line as withCrc } from '../record/support.js'
+import { decoded, read, recordLine, spoil, state, TIME, writeGeneration } from './generations.js'
+import { MemoryFile } from './memory-file.js'
+
+const VALUES = state(40)
+const whole = writeGeneration(VALUES)
+const LINES = whole.file.lines
+const PARTS = LINES.length - 2
+const RECORDS = [recordLine(43, 42), recordLine(44)]
+
+/** The keys of the part in that line; line 0 is the header. */
+function keysOf(place: number): string[] {
+  return (decoded(LINES[place]!) as PartLine).state.map((pair) => pair.key)
+}
+
+function allBut(...places: number[]): string[] {
+  const gone = new Set(places.flatMap(keysOf))
+  return VALUES.map((pair) => pair.key).filter((key) => !gone.has(key))
+}
+
+function changed(places: Record<number, string[]>): string[] {
+  return [...LINES, ...RECORDS].flatMap((line, place) => places[place] ?? [line])
+}
+
+/** Whether a lost range covers exactly the keys of the part: all of them and no key that another part holds. */
+function expectLost(lost: readonly { from: string | undefined; to: string | undefined }[], ...places: number[]): void {
+  const inRanges = VALUES.map((pair) => pair.key).filter((key) => lost.some((range) => isInRange(key, range)))
+  expect(inRanges).toEqual(places.flatMap(keysOf))
+}
+
+describe('a whole checkpoint', () => {
+  it('in parts ends where the records begin', async () => {
+    const found = await read([...LINES, ...RECORDS])
+    expect([...found.found.keys()]).toEqual(VALUES.map((pair) => pair.key))
+    expect(found).toMatchObject({
+      seq: 42,
+      end: whole.length,
+      nextLine: LINES.length + 1,
+      timestamp: TIME,
+      bad: [],
+      lost: [],
+    })
+    expect(found).toMatchObject({
+      parts: PARTS,
+      keys: 40,
+      header: { indexAt: whole.length - LINES.at(-1)!.length - 1 },
+    })
+  })
+
+  it('in parts without records ends with the file', async () => {
+    expect(await read(LINES)).toMatchObject({
+      seq: 42,
+      end: whole.length,
+      nextLine: LINES.length + 1,
+      bad: [],
+      lost: [],
+    })
+  })
+
+  it('in the header is the first line alone', async () => {
+    const { file, length } = writeGeneration(state(2, 10))
+    const found = await read([...file.lines, ...RECORDS])
+    expect(found).toMatchObject({ seq: 42, end: length, nextLine: 2, parts: 0, keys: 2, bad: [], lost: [] })
+    expect([...found.found.keys()]).toEqual(['k000', 'k001'])
+  })
+
+  it('has its torn tail behind it, not in it', async () => {
+    for (const tail of ['garbage', '', '\0'.repeat(100), spoil(RECORDS[0]!)]) {
+      const found = await read([...LINES, tail])
+      expect(found).toMatchObject({ seq: 42, end: whole.length, bad: [], lost: [] })
+    }
+  })
+})
+
+describe('a bad part', () => {
+  it.each([1, 2, PARTS - 1, PARTS])('in line %i: its keys are lost, and no others', async (place) => {
+    const bytes = LINES[place]!.length + 1
+    const offset = LINES.slice(0, place).reduce((sum, line) => sum + line.length + 1, 0)
+    const { found, bad, lost, end, seq } = await read(changed({ [place]: [spoil(LINES[place]!)] }))
+    expect([...found.keys()]).toEqual(allBut(place))
+    expect(bad).toEqual([{ number: place + 1, offset, length: bytes }])
+    expectLost(lost, place)
+    expect({ end, seq }).toEqual({ end: whole.length, seq: 42 })
+  })
+
+  it('and another', async () => {
+    const { found, bad, lost } = await read(changed({ 2: [spoil(LINES[2]!)], 4: [spoil(LINES[4]!)] }))
+    expect([...found.keys()]).toEqual(allBut(2, 4))
+    expect(bad.map((line) => line.number)).toEqual([3, 5])
+    expectLost(lost, 2, 4)
+  })
+
+  it('that is gone, line and all: the index misses it', async () => {
+    const { found, lost, end, nextLine } = await read(changed({ 2: [] }))
+    expect([...found.keys()]).toEqual(allBut(2))
+    expectLost(lost, 2)
+    expect({ end, nextLine }).toEqual({ end: whole.length - LINES[2]!.length - 1, nextLine: LINES.length })
+  })
+
+  it('that swallowed its neighbour, its newline gone', async () => {
+    const { found, lost } = await read(changed({ 2: [LINES[2]! + LINES[3]!], 3: [] }))
+    expect([...found.keys()]).toEqual(allBut(2, 3))
+    expectLost(lost, 2, 3)
+  })
+
+  it('all of them: everything is lost', async () => {
+    const spoilt = Object.fromEntries(LINES.slice(1, -1).map((line, index) => [index + 1, [spoil(line)]]))
+    const { found, lost, bad, seq } = await read(changed(spoilt))
+    expect(found.size).toBe(0)
+    expect(bad).toHaveLength(PARTS)
+    expect(seq).toBe(42)
+    expectLost(lost, ...LINES.slice(1, -1).map((_, index) => index + 1))
+  })
+
+  it('that was never of this checkpoint, put in the place of one: its keys are lost, and what it says does not count', async () => {
+    const foreign = writeGeneration([{ key: 'k005', value: fromValue('', 'old') }, ...state(10, 1000, 'zz')], {
+      seq: 7,
+    })
+    const { found, lost } = await read(changed({ 1: [foreign.file.lines[1]!] }))
+    expect([...found.keys()]).toEqual(allBut(1))
+    expectLost(lost, 1)
+  })
+
+  it('that was never of this checkpoint, beside the others: it is bad, and what it says does not count', async () => {
+    const foreign = writeGeneration([{ key: 'k005', value: fromValue('', 'old') }, ...state(10, 1000, 'zz')], {
+      seq: 7,
+    })
+    const { found, lost, bad } = await read(changed({ 3: [LINES[3]!, foreign.file.lines[1]!] }))
+    expect([...found.keys()]).toEqual(allBut())
+    expect(found.get('k005')?.value.text).not.toBe('"old"')
+    expect({ lost, bad: bad.map((line) => line.number) }).toEqual({ lost: [], bad: [5] })
+  })
+
+  it('doubled: it counts once, and the second is reported', async () => {
+    const { found, lost, bad, keys } = await read(changed({ 2: [LINES[2]!, LINES[2]!] }))
+    expect([...found.keys()]).toEqual(allBut())
+    expect({ lost, keys }).toEqual({ lost: [], keys: 40 })
+    expect(bad.map((line) => line.number)).toEqual([4])
+  })
+
+  it('swapped with another: nothing is lost, and the disorder is reported', async () => {
+    const { found, lost, bad } = await read(changed({ 2: [LINES[3]!], 3: [LINES[2]!] }))
+    expect([...found.keys()].sort()).toEqual(allBut())
+    expect(lost).toEqual([])
+    expect(bad.length).toBeGreaterThan(0)
+  })
+})
+
+describe('garbage', () => {
+  it('between the parts costs nothing but is reported', async () => {
+    const { found, lost, bad, end } = await read(changed({ 2: [LINES[2]!, 'garbage'] }))
+    expect([...found.keys()]).toEqual(allBut())
+    expect({ lost, numbers: bad.map((line) => line.number) }).toEqual({ lost: [], numbers: [4] })
+    expect(end).toBe(whole.length + 'garbage\n'.length)
+  })
+
+  it('ahead of a header with the state in it costs nothing but is reported', async () => {
+    const { file } = writeGeneration(state(2, 10))
+    const { found, lost, bad, seq } = await read(['garbage', ...file.lines, ...RECORDS])
+    expect([...found.keys()]).toEqual(['k000', 'k001'])
+    expect({ lost, seq, numbers: bad.map((line) => line.number) }).toEqual({ lost: [], seq: 42, numbers: [1] })
+  })
+
+  it('ahead of everything costs nothing but is reported', async () => {
+    const { found, lost, bad, seq } = await read(changed({ 0: ['garbage', LINES[0]!] }))
+    expect([...found.keys()]).toEqual(allBut())
+    expect({ lost, seq }).toEqual({ lost: [], seq: 42 })
+    expect(bad.map((line) => line.number)).toContain(1)
+  })
+})
+
+describe('a bad index line', () => {
+  const index = LINES.length - 1
+
+  it('is done without: the parts are all there', async () => {
+    const { found, lost, bad, seq, end } = await read(changed({ [index]: [spoil(LINES[index]!)] }))
+    expect([...found.keys()]).toEqual(allBut())
+    expect({ lost, seq, end }).toEqual({ lost: [], seq: 42, end: whole.length })
+    expect(bad.map((line) => line.number)).toEqual([index + 1])
+  })
+
+  it('and a bad part: what stands between its neighbours is lost', async () => {
+    const { found, lost } = await read(changed({ 2: [spoil(LINES[2]!)], [index]: [spoil(LINES[index]!)] }))
+    expect([...found.keys()]).toEqual(allBut(2))
+    expectLost(lost, 2)
+    expect(lost).toHaveLength(1)
+    // Keys that nobody can name any more may have stood on either side of those that were lost.
+    expect(isInRange(`${keysOf(1).at(-1)}\0`, lost[0]!)).toBe(true)
+    expect(isInRange(keysOf(1).at(-1)!, lost[0]!)).toBe(false)
+    expect(isInRange(keysOf(3)[0]!, lost[0]!)).toBe(false)
+  })
+
+  it('and a bad first or last part', async () => {
+    for (const place of [1, PARTS]) {
+      const { lost } = await read(changed({ [place]: [spoil(LINES[place]!)], [index]: [spoil(LINES[index]!)] }))
+      expectLost(lost, place)
+      expect(lost[0]![place === 1 ? 'from' : 'to']).toBeUndefined()
+    }
+  })
+
+  it('and two bad parts next to each other are one range', async () => {
+    const lines = changed({ 2: [spoil(LINES[2]!)], 3: [spoil(LINES[3]!)], [index]: [spoil(LINES[index]!)] })
+    const { lost } = await read(lines)
+    expectLost(lost, 2, 3)
+    expect(lost).toHaveLength(1)
+  })
+
+  it('that is gone: whatever stood behind the last part is in doubt', async () => {
+    const { found, lost, end } = await read(changed({ [index]: [] }))
+    expect([...found.keys()]).toEqual(allBut())
+    expect(lost).toEqual([{ from: `${keysOf(PARTS).at(-1)}\0`, to: undefined }])
+    expect(end).toBe(whole.length - LINES[index]!.length - 1)
+  })
+
+  it('that is gone together with the last part', async () => {
+    const { found, lost } = await read(changed({ [PARTS]: [], [index]: [] }))
+    expect([...found.keys()]).toEqual(allBut(PARTS))
+    expectLost(lost, PARTS)
+  })
+
+  it('doubled: the records behind it are found', async () => {
+    const { found, lost, end } = await read(changed({ [index]: [LINES[index]!, LINES[index]!] }))
+    expect([...found.keys()]).toEqual(allBut())
+    expect({ lost, end }).toEqual({ lost: [], end: whole.length + LINES[index]!.length + 1 })
+  })
+})
+
+describe('a bad header', () => {
+  it('of a checkpoint in parts: the index says what it covered', async () => {
+    const { found, header, lost, bad, seq, end } = await read(changed({ 0: [spoil(LINES[0]!)] }))
+    expect([...found.keys()]).toEqual(allBut())
+    expect({ header, lost, seq, end }).toEqual({ header: undefined, lost: [], seq: 42, end: whole.length })
+    expect(bad).toEqual([{ number: 1, offset: 0, length: LINES[0]!.length + 1 }])
+  })
+
+  it('that is gone', async () => {
+    const { found, header, lost, seq, end } = await read(changed({ 0: [] }))
+    expect([...found.keys()]).toEqual(allBut())
+    expect({ header, lost, seq }).toEqual({ header: undefined, lost: [], seq: 42 })
+    expect(end).toBe(whole.length - LINES[0]!.length - 1)
+  })
+
+  it('and a bad part', async () => {
+    const { found, lost } = await read(changed({ 0: [spoil(LINES[0]!)], 3: [spoil(LINES[3]!)] }))
+    expect([...found.keys()]).toEqual(allBut(3))
+    expectLost(lost, 3)
+  })
+
+  it('and a bad index line: the parts are read, and nothing says what they cover', async () => {
+    const index = LINES.length - 1
+    const { found, header, seq } = await read(changed({ 0: [spoil(LINES[0]!)], [index]: [spoil(LINES[index]!)] }))
+    expect([...found.keys()]).toEqual(allBut())
+    expect({ header, seq }).toEqual({ header: undefined, seq: undefined })
+  })
+
+  it('with the state in it: everything is lost, and the records behind it are found', async () => {
+    const { file } = writeGeneration(state(2, 10))
+    const { found, header, lost, bad, end, nextLine } = await read([spoil(file.lines[0]!), ...RECORDS])
+    expect(found.size).toBe(0)
+    expect(header).toBeUndefined()
+    expect(lost).toEqual([{ from: undefined, to: undefined }])
+    expect(bad).toHaveLength(1)
+    expect({ end, nextLine }).toEqual({ end: file.lines[0]!.length + 1, nextLine: 2 })
+  })
+
+  it('with the state in it, that is gone: the record that now comes first is still one', async () => {
+    const { lost, end, nextLine } = await read(RECORDS)
+    expect(lost).toEqual([{ from: undefined, to: undefined }])
+    expect({ end, nextLine }).toEqual({ end: 0, nextLine: 1 })
+  })
+
+  it('of an empty file, of zeros, of a cut line: nothing is found and everything is lost', async () => {
+    for (const bytes of ['', '\0'.repeat(5000), LINES[0]!.slice(0, 50), LINES[0]!]) {
+      const found = await read(new MemoryFile(bytes))
+      expect(found).toMatchObject({
+        header: undefined,
+        seq: undefined,
+        parts: 0,
+        lost: [{ from: undefined, to: undefined }],
+      })
+    }
+  })
+})
+
+describe('the file of a newer version', () => {
+  it.each([
+    ['header', 0, `{"timestamp":"${TIME}","seq":1,"op":"CHECKPOINT","format":2`],
+    ['part', 2, `{"timestamp":"${TIME}","seq":1,"op":"CHECKPOINT","bloom":"x"`],
+  ])('is seen by its %s', async (_what, place, body) => {
+    const { newer } = await read(changed({ [place]: [withCrc(body)] }))
+    expect(newer).toMatchObject({ what: expect.any(String) })
+  })
+
+  it('is seen by its index rows', async () => {
+    const rows = (decoded(LINES.at(-1)!) as IndexLine).rows.map((row) => [row.firstKey])
+    const body = `{"timestamp":"${TIME}","seq":42,"op":"CHECKPOINT","index":${JSON.stringify(rows)}`
+    expect((await read(changed({ [LINES.length - 1]: [withCrc(body)] }))).newer).toBeDefined()
+  })
+})

@@ -1,0 +1,357 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type ClassifyInput, classify, type Verdict } from '../../src/log/classify.js'
+import type { SurveyLine } from '../../src/log/tail-reader.js'
+
+/**
+ * The table of what is a torn tail and what is damage. Lines are 100 bytes long and stand behind a checkpoint of 1000
+ * bytes, so the line at place n (0 is the first) has the offset 1000 + 100 n and the number n + 2.
+ */
+const LENGTH = 100
+const START = 1000
+
+type Made = (place: number) => SurveyLine
+
+const at = (place: number) => ({ number: place + 2, offset: START + LENGTH * place, length: LENGTH })
+
+/** A whole record. */
+function rec(seq: number, more: { synced?: number; crc?: string; ended?: boolean } = {}): Made {
+  const { synced = 0, crc = `crc ${seq}`, ended = true } = more
+  return (place) => ({ kind: 'record', ...at(place), ended, seq, synced, crc, key: `key ${seq}` })
+}
+
+function bad(key?: string, ended = true): Made {
+  return (place) => ({ kind: 'bad', ...at(place), ended, key })
+}
+
+function judge(lines: Made[], more: Partial<ClassifyInput> = {}): Verdict {
+  const survey = lines.map((make, place) => make(place))
+  return classify({ survey, afterSeq: 0, markSeq: 0, sizeBytes: START + LENGTH * lines.length, ...more })
+}
+
+/** The verdict in short; places instead of offsets. */
+function short(verdict: Verdict) {
+  const placeOf = (offset: number) => (offset - START) / LENGTH
+  return {
+    kept: verdict.kept.map((line) => line.seq),
+    cut: verdict.cut && placeOf(verdict.cut.offset),
+    damaged: verdict.damaged.map(({ line, why }) => `${why} ${placeOf(line.offset)}`).sort(),
+    missing: verdict.missing.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)),
+    lastSeq: verdict.lastSeq,
+    isDamaged: verdict.isDamaged,
+  }
+}
+
+type Short = ReturnType<typeof short>
+
+const WHOLE: Short = { kept: [1, 2, 3], cut: undefined, damaged: [], missing: [], lastSeq: 3, isDamaged: false }
+const whole = [rec(1), rec(2), rec(3)]
+
+const TABLE: [what: string, lines: Made[], expected: Short, more?: Partial<ClassifyInput>][] = [
+  ['nothing wrong', whole, WHOLE],
+  ['nothing wrong, all known to be on disk', whole, WHOLE, { markSeq: 3 }],
+  ['no records', [], { ...WHOLE, kept: [], lastSeq: 0 }],
+  ['no records behind a checkpoint', [], { ...WHOLE, kept: [], lastSeq: 7 }, { afterSeq: 7, markSeq: 7 }],
+
+  // Above W: the torn tail.
+  ['last line bad above W', [...whole, bad()], { ...WHOLE, cut: 3 }],
+  ['last line bad, W is the one ahead of it', [...whole, bad()], { ...WHOLE, cut: 3 }, { markSeq: 3 }],
+  ['first line bad above W', [bad()], { ...WHOLE, kept: [], cut: 0, lastSeq: 0 }],
+  ['several bad lines above W', [...whole, bad(), bad(), bad()], { ...WHOLE, cut: 3 }],
+  [
+    'bad above W with whole records behind it: all of it is the tail',
+    [rec(1), bad(), rec(3), rec(4)],
+    { ...WHOLE, kept: [1], cut: 1, lastSeq: 1 },
+  ],
+  ['a gap above W ends the log', [rec(1), rec(3), rec(4)], { ...WHOLE, kept: [1], cut: 1, lastSeq: 1 }],
+  [
+    'a gap above W behind what a mark names',
+    [rec(1), rec(2), rec(4)],
+    { ...WHOLE, kept: [1, 2], cut: 2, lastSeq: 2 },
+    { markSeq: 2 },
+  ],
+  [
+    'last line without its newline above W',
+    [rec(1), rec(2), rec(3, { ended: false })],
+    { ...WHOLE, kept: [1, 2], cut: 2, lastSeq: 2 },
+  ],
+  ['bad last line without a newline', [...whole, bad(undefined, false)], { ...WHOLE, cut: 3 }],
+  [
+    'the first record behind the checkpoint is missing, above W',
+    [rec(9), rec(10)],
+    { ...WHOLE, kept: [], cut: 0, lastSeq: 7 },
+    { afterSeq: 7, markSeq: 7 },
+  ],
+
+  // Up to W: damage, and what follows is kept.
+  [
+    'bad below W as the mark knows it',
+    [rec(1), bad('key 2'), rec(3)],
+    { ...WHOLE, kept: [1, 3], damaged: ['bad 1'], missing: ['2'], isDamaged: true },
+    { markSeq: 3 },
+  ],
+  [
+    'bad below W as a later line knows it',
+    [rec(1), bad(), rec(3, { synced: 2 })],
+    { ...WHOLE, kept: [1, 3], damaged: ['bad 1'], missing: ['2'], isDamaged: true },
+  ],
+  [
+    'bad exactly at W, last of all',
+    [rec(1), rec(2), bad()],
+    { ...WHOLE, kept: [1, 2], damaged: ['bad 2'], missing: ['3'], isDamaged: true },
+    { markSeq: 3 },
+  ],
+  [
+    'first line bad below W',
+    [bad(), rec(2, { synced: 1 })],
+    { ...WHOLE, kept: [2], damaged: ['bad 0'], missing: ['1'], lastSeq: 2, isDamaged: true },
+  ],
+  [
+    'a gap below W',
+    [rec(1), rec(4)],
+    { ...WHOLE, kept: [1, 4], missing: ['2-3'], lastSeq: 4, isDamaged: true },
+    { markSeq: 4 },
+  ],
+  [
+    'a gap that ends exactly at W',
+    [rec(1), rec(3)],
+    { ...WHOLE, kept: [1, 3], missing: ['2'], isDamaged: true },
+    { markSeq: 2 },
+  ],
+  [
+    'several places below W',
+    [rec(1), bad(), rec(3), rec(5), bad(), rec(7, { synced: 6 })],
+    {
+      ...WHOLE,
+      kept: [1, 3, 5, 7],
+      damaged: ['bad 1', 'bad 4'],
+      missing: ['2', '4', '6'],
+      lastSeq: 7,
+      isDamaged: true,
+    },
+  ],
+  [
+    'the end is missing below the mark',
+    [rec(1), rec(2)],
+    { ...WHOLE, kept: [1, 2], missing: ['3-5'], lastSeq: 5, isDamaged: true },
+    { markSeq: 5 },
+  ],
+  [
+    'everything is missing below the mark',
+    [],
+    { ...WHOLE, kept: [], missing: ['8-9'], lastSeq: 9, isDamaged: true },
+    { afterSeq: 7, markSeq: 9 },
+  ],
+  [
+    'last line without its newline at W: whole but not to be appended to',
+    [rec(1), rec(2), rec(3, { ended: false })],
+    { ...WHOLE, damaged: ['unended 2'], isDamaged: true },
+    { markSeq: 3 },
+  ],
+
+  // Both.
+  [
+    'damage below W and a torn tail above it',
+    [rec(1), bad(), rec(3, { synced: 2 }), bad()],
+    { ...WHOLE, kept: [1, 3], cut: 3, damaged: ['bad 1'], missing: ['2'], isDamaged: true },
+  ],
+  [
+    'a gap below W and one above it',
+    [rec(1), rec(3, { synced: 2 }), rec(5)],
+    { ...WHOLE, kept: [1, 3], cut: 2, missing: ['2'], isDamaged: true },
+  ],
+
+  // Lines that were doubled, moved, put in.
+  [
+    'a doubled line counts once',
+    [rec(1), rec(2), rec(2), rec(3)],
+    { ...WHOLE, damaged: ['doubled 2'], isDamaged: true },
+    { markSeq: 3 },
+  ],
+  ['a doubled line above W', [rec(1), rec(2), rec(2), rec(3)], { ...WHOLE, damaged: ['doubled 2'], isDamaged: true }],
+  [
+    'a line of before the checkpoint',
+    [rec(7), rec(8)],
+    { ...WHOLE, kept: [8], damaged: ['doubled 0'], lastSeq: 8, isDamaged: true },
+    { afterSeq: 7 },
+  ],
+  [
+    'a stretch doubled',
+    [...whole, ...whole],
+    { ...WHOLE, damaged: ['doubled 3', 'doubled 4', 'doubled 5'], isDamaged: true },
+    { markSeq: 3 },
+  ],
+  [
+    'swapped lines are put in order',
+    [rec(2), rec(1), rec(3)],
+    { ...WHOLE, damaged: ['moved 1'], isDamaged: true },
+    { markSeq: 3 },
+  ],
+  [
+    'swapped lines above W, nothing missing',
+    [rec(1), rec(3), rec(2)],
+    { ...WHOLE, damaged: ['moved 2'], isDamaged: true },
+  ],
+  [
+    'the whole tail in reverse',
+    [rec(3, { synced: 2 }), rec(2), rec(1)],
+    { ...WHOLE, damaged: ['moved 1', 'moved 2'], isDamaged: true },
+  ],
+  [
+    'a conflict: the first of the two counts',
+    [rec(1), rec(2, { crc: 'first' }), rec(2, { crc: 'second' }), rec(3)],
+    { ...WHOLE, damaged: ['conflict 2'], isDamaged: true },
+    { markSeq: 3 },
+  ],
+  [
+    'garbage put in between below W: nothing is missing',
+    [rec(1), rec(2), bad(), rec(3)],
+    { ...WHOLE, damaged: ['bad 2'], isDamaged: true },
+    { markSeq: 3 },
+  ],
+  [
+    'garbage put in ahead of everything below W',
+    [bad(), ...whole],
+    { ...WHOLE, damaged: ['bad 0'], isDamaged: true },
+    { markSeq: 3 },
+  ],
+  [
+    'a swap below W around a bad line: the records behind it are on disk and are kept',
+    [rec(1), rec(4), bad(), rec(2), rec(3)],
+    { ...WHOLE, kept: [1, 2, 3, 4], cut: 2, damaged: ['moved 3', 'moved 4'], lastSeq: 4, isDamaged: true },
+    { markSeq: 4 },
+  ],
+
+  // More than a crash can tear is damage wherever it stands.
+  [
+    'a tail as long as is repaired',
+    [rec(1), bad(), rec(3)],
+    { ...WHOLE, kept: [1], cut: 1, lastSeq: 1 },
+    { maxTailRepairBytes: 200 },
+  ],
+  [
+    'a tail longer than is repaired: what can be read behind it is kept',
+    [rec(1), bad(), rec(3)],
+    { ...WHOLE, kept: [1, 3], damaged: ['bad 1'], missing: ['2'], isDamaged: true },
+    { maxTailRepairBytes: 199 },
+  ],
+  [
+    'garbage alone, longer than is repaired',
+    [...whole, bad(), bad()],
+    { ...WHOLE, damaged: ['bad 3', 'bad 4'], isDamaged: true },
+    { maxTailRepairBytes: 199 },
+  ],
+  [
+    'a gap with more behind it than is repaired',
+    [rec(1), rec(3), rec(4)],
+    { ...WHOLE, kept: [1, 3, 4], missing: ['2'], lastSeq: 4, isDamaged: true },
+    { maxTailRepairBytes: 150 },
+  ],
+]
+
+describe('torn tail or damage', () => {
+  it.each(TABLE)('%s', (_what, lines, expected, more) => {
+    expect(short(judge(lines, more))).toEqual(expected)
+  })
+
+  it('the limit is 16 MiB where nothing else is said', () => {
+    const limit = 16 * 1024 * 1024
+    expect(judge([rec(1), bad()], { sizeBytes: START + LENGTH + limit }).cut).toBeDefined()
+    expect(judge([rec(1), bad()], { sizeBytes: START + LENGTH + limit + 1 }).cut).toBeUndefined()
+  })
+
+  it('a gap above W ends the log also where a later record stands before it in the file', () => {
+    // The file has 1 2 4 and behind a bad line 3: nothing above W may be kept behind a record that is not.
+    const { kept, cut, missing } = short(judge([rec(1), rec(2), rec(4), bad(), rec(3)]))
+    expect(kept).toEqual([1, 2])
+    expect(cut).toBe(2)
+    expect(missing).toEqual([])
+  })
+})
+
+describe('whatever became of the lines', () => {
+  const anyLine = fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.tuple(fc.integer({ min: 1, max: 9 }), fc.nat({ max: 8 }), fc.constantFrom('a', 'a', 'b')),
+    },
+    { weight: 1, arbitrary: fc.constant('bad' as const) },
+  )
+
+  it('nothing that was on disk is dropped, nothing above it stands behind a gap, and everything is accounted for', () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyLine, { maxLength: 12 }),
+        fc.nat({ max: 9 }),
+        fc.nat({ max: 3 }),
+        (chosen, markSeq, afterSeq) => {
+          const lines = chosen.map((line) => {
+            if (line === 'bad') return bad()
+            const [seq, synced, crc] = line
+            // A record tells of others as synced, never of itself.
+            return rec(seq, { synced: Math.min(synced, seq - 1), crc })
+          })
+          const survey = lines.map((make, place) => make(place))
+          const verdict = judge(lines, { markSeq, afterSeq })
+          const kept = verdict.kept.map((line) => line.seq)
+          const records = survey.filter((line) => line.kind === 'record')
+          const synced = Math.max(markSeq, ...records.map((line) => line.synced))
+
+          expect(kept).toEqual([...new Set(kept)].sort((a, b) => a - b))
+          const wasOnDisk = records.filter((line) => line.seq > afterSeq && line.seq <= synced)
+          expect(kept).toEqual(expect.arrayContaining(wasOnDisk.map((line) => line.seq)))
+          for (const seq of kept) if (seq - 1 > Math.max(synced, afterSeq)) expect(kept).toContain(seq - 1)
+          for (const line of verdict.kept) {
+            expect(line).toEqual(records.find((each) => each.seq === line.seq))
+          }
+
+          const missing = new Set(verdict.missing.flatMap(({ from, to }) => range(from, to)))
+          expect(verdict.lastSeq).toBe(Math.max(afterSeq, synced, kept.at(-1) ?? 0))
+          for (const seq of range(afterSeq + 1, verdict.lastSeq)) expect(missing.has(seq)).toBe(!kept.includes(seq))
+
+          const { cut } = verdict
+          for (const { line } of verdict.damaged)
+            expect(cut === undefined || line.offset < cut.offset || (verdict.kept as unknown[]).includes(line)).toBe(
+              true,
+            )
+          const inOrder = records.every((line, place) => line.seq === afterSeq + 1 + place)
+          const isWhole = records.length === survey.length && inOrder && synced <= verdict.lastSeq
+          if (!verdict.isDamaged && !cut) expect(isWhole).toBe(true)
+          if (isWhole && markSeq <= afterSeq + records.length)
+            expect(verdict).toMatchObject({ isDamaged: false, cut: undefined })
+        },
+      ),
+      { numRuns: 3000 },
+    )
+  })
+})
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index)
+}
+
+describe('the place that is reported', () => {
+  it('of a bad line is the line', () => {
+    const { missing } = judge([rec(1), bad('key 2'), rec(3)], { markSeq: 3 })
+    expect(missing).toMatchObject([{ from: 2, to: 2, offset: 1100, number: 3, lines: [{ key: 'key 2' }] }])
+  })
+
+  it('of a missing line is where it would be', () => {
+    const { missing } = judge([rec(1), rec(3)], { markSeq: 3 })
+    expect(missing).toMatchObject([{ from: 2, to: 2, offset: 1100, number: 3, lines: [] }])
+  })
+
+  it('of a missing end is the end', () => {
+    const { missing } = judge([rec(1), rec(2)], { markSeq: 4 })
+    expect(missing).toMatchObject([{ from: 3, to: 4, offset: 1200, number: 4, lines: [] }])
+  })
+
+  it('of a torn tail is its first byte', () => {
+    expect(judge([rec(1), bad()]).cut).toEqual({ offset: 1100, line: 3 })
+  })
+
+  it('several bad lines in one gap belong to it together', () => {
+    const { missing } = judge([rec(1), bad('a'), bad('b'), rec(4)], { markSeq: 4 })
+    expect(missing).toMatchObject([{ from: 2, to: 3, lines: [{ key: 'a' }, { key: 'b' }] }])
+  })
+})

@@ -1,0 +1,196 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { MAX_PARTS, PART_BYTES } from '../../src/base/limits.js'
+import { GenerationWriter } from '../../src/log/generation-writer.js'
+import type { HeaderLine, IndexLine, PartLine, PartValue } from '../../src/record/record.js'
+import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
+import { decoded, read, STORE, state, TIME, writeGeneration } from './generations.js'
+import { MemoryFile } from './memory-file.js'
+
+/** Header, parts and index line of a generation in parts. */
+function partsOf(file: MemoryFile) {
+  const lines = file.lines.map(decoded)
+  expect(lines[0]?.kind).toBe('header')
+  expect(lines.at(-1)?.kind).toBe('index')
+  const parts = lines.slice(1, -1) as PartLine[]
+  expect(parts.every((part) => part.kind === 'part')).toBe(true)
+  return { header: lines[0] as HeaderLine, parts, index: lines.at(-1) as IndexLine }
+}
+
+describe('where the state stands', () => {
+  it('in the header, when it fits one part', () => {
+    const { file, length } = writeGeneration(state(3, 10))
+    expect(file.lines).toHaveLength(1)
+    expect(length).toBe(file.bytes.length)
+    expect(decoded(file.lines[0]!)).toMatchObject({
+      kind: 'header',
+      seq: 42,
+      store: STORE,
+      indexAt: 0,
+      compactedAt: TIME,
+    })
+    expect((decoded(file.lines[0]!) as HeaderLine).state.map((pair) => pair.key)).toEqual(['k000', 'k001', 'k002'])
+  })
+
+  it('in the header, when there is nothing of it', () => {
+    const { file } = writeGeneration([], { seq: 0 })
+    expect(file.lines).toHaveLength(1)
+    expect(decoded(file.lines[0]!)).toMatchObject({ kind: 'header', seq: 0, indexAt: 0, state: [] })
+  })
+
+  it.each<[what: string, more: Partial<PartValue>]>([
+    ['expires', { expires: 5 }],
+    ['is a text', { value: fromText('', 'x y') }],
+    ['is bytes', { value: fromBytes('', new Uint8Array(1)) }],
+    ['has a time', { time: 0 }],
+  ])('in a part, when a value of it %s, since a header has no place for that', async (_what, more) => {
+    const values = [...state(2, 10), { ...state(3, 10)[2]!, ...more }]
+    const { file } = writeGeneration(values)
+    const { header, parts } = partsOf(file)
+    expect(header.state).toEqual([])
+    expect(parts).toHaveLength(1)
+    expect((await read(file)).found.get('k002')).toMatchObject(more)
+  })
+
+  it('in parts, when it is longer than one', () => {
+    const { file, length } = writeGeneration(state(100))
+    const { header, parts, index } = partsOf(file)
+    expect(header).toMatchObject({ seq: 42, state: [] })
+    expect(index.seq).toBe(42)
+    expect(length).toBe(file.bytes.length)
+    expect(file.bytes.toString('utf8', header.indexAt)).toBe(`${file.lines.at(-1)}\n`)
+    expect(parts.length).toBeGreaterThan(10)
+    for (const part of parts.slice(0, -1)) {
+      const stateBytes = part.state.reduce((sum, pair) => sum + pair.key.length + 4 + pair.value.text.length, 0)
+      expect(stateBytes).toBeLessThanOrEqual(PART_BYTES)
+      expect(stateBytes).toBeGreaterThan(PART_BYTES - 1100)
+    }
+    expect(parts.flatMap((part) => part.state.map((pair) => pair.key))).toEqual(state(100).map((pair) => pair.key))
+  })
+
+  it('a large value stands in a part alone, and its neighbours do not grow with it', () => {
+    const large = { key: 'k001x', value: fromValue('', 'x'.repeat(PART_BYTES * 5)) }
+    const { file } = writeGeneration([...state(2, 10), large, ...state(4, 10).slice(2)])
+    expect(partsOf(file).parts.map((part) => part.state.map((pair) => pair.key))).toEqual([
+      ['k000', 'k001'],
+      ['k001x'],
+      ['k002', 'k003'],
+    ])
+  })
+
+  it('in larger parts, when the state is so large that there would be too many', () => {
+    const { file } = writeGeneration(state(100), { stateBytes: MAX_PARTS * PART_BYTES * 4 })
+    const { parts } = partsOf(file)
+    expect(parts).toHaveLength(Math.ceil((100 * 1010) / (PART_BYTES * 4)))
+  })
+})
+
+describe('the index', () => {
+  it('names each part by its first key, its place, its number of keys and its checksum', () => {
+    const { file } = writeGeneration([...state(60), ...state(60, 300, 'é')])
+    const { parts, index } = partsOf(file)
+    expect(index.rows).toHaveLength(parts.length)
+    index.rows.forEach((row, position) => {
+      const part = parts[position]!
+      const start = file.bytes.subarray(row.offset)
+      const there = decoded(start.subarray(0, start.indexOf('\n')))
+      expect(there).toEqual(part)
+      expect(row).toMatchObject({ firstKey: part.state[0]!.key, keys: part.state.length, crc: part.crc })
+    })
+  })
+
+  it('says when the first key of a part expires, and when the last one has', () => {
+    // One key a part.
+    const expiring = (key: string, ...times: (number | undefined)[]): PartValue[] =>
+      times.map((expires, number) => ({
+        key: `${key}${number}`,
+        value: fromValue('', 'x'.repeat(number === 0 ? PART_BYTES - 200 : 10)),
+        ...(expires !== undefined && { expires }),
+      }))
+    const { file } = writeGeneration([
+      ...expiring('a', 7, 3, 9),
+      ...expiring('b', undefined, undefined),
+      ...expiring('c', undefined, 5),
+      ...expiring('d', 5, undefined),
+      ...expiring('e', 0),
+    ])
+    const { index } = partsOf(file)
+    expect(index.rows.map(({ firstKey, minExpires, maxExpires }) => [firstKey, minExpires, maxExpires])).toEqual([
+      ['a0', 3, 9],
+      ['b0', null, null],
+      ['c0', 5, null],
+      ['d0', 5, null],
+      ['e0', 0, 0],
+    ])
+  })
+})
+
+describe('what is written', () => {
+  it('is read back, whatever the keys and however large the values', async () => {
+    const anyValue = fc.record({
+      key: fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constantFrom('', '__proto__', '10', '9', '\ud800')),
+      size: fc.constantFrom(0, 10, 500, 3000, 9000),
+      expires: fc.option(fc.nat(), { nil: undefined }),
+      asText: fc.boolean(),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(anyValue, { selector: (each) => each.key, maxLength: 25 }), async (chosen) => {
+        const values = chosen
+          .sort((a, b) => (a.key < b.key ? -1 : 1))
+          .map(({ key, size, expires, asText }) => ({
+            key,
+            value: asText ? fromText('', 'é'.repeat(size)) : fromValue('', 'x'.repeat(size)),
+            ...(expires !== undefined && { expires }),
+          }))
+        const { file, length } = writeGeneration(values)
+        const { found, bad, lost, end, keys } = await read(file)
+        expect([...found.values()]).toEqual(values)
+        expect({ bad, lost, end, keys }).toEqual({ bad: [], lost: [], end: length, keys: values.length })
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  it('has a header only at the very end: an unfinished file is never taken for a whole one', async () => {
+    const whole = writeGeneration(state(40)).file
+    const file = new MemoryFile()
+    const states: Buffer[] = []
+    const watched = new Proxy(file, {
+      get(target, name) {
+        if (name !== 'write') return Reflect.get(target, name)
+        return (bytes: Uint8Array, position: number) => {
+          states.push(Buffer.from(target.bytes))
+          return target.write(bytes, position)
+        }
+      },
+    })
+    const writer = new GenerationWriter(watched, { seq: 42, store: STORE, timestamp: TIME, stateBytes: 0 })
+    for (const value of state(40)) writer.add(value)
+    writer.finish()
+    expect(file.bytes.equals(whole.bytes)).toBe(true)
+    expect(states.length).toBeGreaterThan(1)
+    for (const unfinished of states) expect((await read(new MemoryFile(unfinished))).header).toBeUndefined()
+  })
+
+  it('refuses keys out of order, which no lookup would find', () => {
+    for (const keys of [
+      ['b', 'a'],
+      ['a', 'a'],
+      ['9', '10'],
+    ]) {
+      const write = () => writeGeneration(keys.map((key) => ({ key, value: fromValue('', 1) })))
+      expect(write).toThrow('out of order')
+    }
+  })
+
+  it('says so when the disk takes fewer bytes than it was given', () => {
+    class FullFile extends MemoryFile {
+      override write(bytes: Uint8Array | string, position: number): number {
+        return super.write(Buffer.from(bytes as string).subarray(0, 100), position)
+      }
+    }
+    const writer = new GenerationWriter(new FullFile(), { seq: 1, store: STORE, timestamp: TIME, stateBytes: 0 })
+    for (const value of state(40)) writer.add(value)
+    expect(() => writer.finish()).toThrow(expect.objectContaining({ code: 'FLATLOG_NO_SPACE' }))
+  })
+})

@@ -1,0 +1,53 @@
+import { systemClock } from '../../src/base/clock.js'
+import { Slices } from '../../src/base/slices.js'
+import { type CheckpointFound, readCheckpoint } from '../../src/log/checkpoint-reader.js'
+import { type GenerationStart, GenerationWriter } from '../../src/log/generation-writer.js'
+import { decodeLine, type Line } from '../../src/record/decode.js'
+import { encodeOperation, encodeRecord } from '../../src/record/encode.js'
+import type { PartValue } from '../../src/record/record.js'
+import { fromValue } from '../../src/record/value.js'
+import { MemoryFile } from './memory-file.js'
+
+export const TIME = '2025-01-15T12:34:56.789Z'
+export const STORE = '0123456789abcdef'
+
+/** Keys k000, k001, … with values of so many bytes. */
+export function state(count: number, valueBytes = 1000, prefix = 'k'): PartValue[] {
+  return Array.from({ length: count }, (_, number) => ({
+    key: `${prefix}${String(number).padStart(3, '0')}`,
+    value: fromValue('', `${number} `.padEnd(valueBytes, '.')),
+  }))
+}
+
+export function writeGeneration(values: readonly PartValue[], more: Partial<GenerationStart> = {}) {
+  const file = new MemoryFile()
+  const writer = new GenerationWriter(file, { seq: 42, store: STORE, timestamp: TIME, stateBytes: 0, ...more })
+  for (const value of values) writer.add(value)
+  const length = writer.finish()
+  return { file, length }
+}
+
+export const decoded = (line: string | Buffer): Line => decodeLine(Buffer.from(line as string))
+
+/** A record of a DELETE, as a line. */
+export function recordLine(seq: number, synced?: number): string {
+  return encodeRecord(TIME, seq, synced, encodeOperation({ kind: 'delete', key: 'x' }))
+}
+
+/** One bit of the middle of a line is flipped. */
+export function spoil(line: string): string {
+  const middle = line.length >> 1
+  return line.slice(0, middle) + String.fromCharCode(line.charCodeAt(middle) ^ 1) + line.slice(middle + 1)
+}
+
+/** What is found in a file of these lines, and the keys that are handed over. */
+export async function read(
+  lines: readonly string[] | MemoryFile,
+): Promise<CheckpointFound & { found: Map<string, PartValue> }> {
+  const file = lines instanceof MemoryFile ? lines : new MemoryFile(lines.map((line) => `${line}\n`).join(''))
+  const found = new Map<string, PartValue>()
+  const checkpoint = await readCheckpoint(file, new Slices(systemClock), (values) => {
+    for (const value of values) found.set(value.key, value)
+  })
+  return { ...checkpoint, found }
+}

@@ -1,0 +1,138 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { fileNames, linesOf, logPath, stateOf } from '../support/files.js'
+import { machine, openOn } from '../support/machine.js'
+import { ManualClock } from '../support/manual-clock.js'
+import { useTempDirectory } from '../support/temp-directory.js'
+
+const directory = useTempDirectory()
+
+const backupsIn = (dir: string) => fileNames(dir).filter((fileName) => fileName.startsWith('store.log.backup.'))
+
+/** Compacts so many times, with one record before each. */
+async function generations(dir: string, count: number, options: { backups?: number } = {}): Promise<void> {
+  const clock = new ManualClock('2025-01-15T13:00:00.000Z')
+  const store = await openOn(machine({ clock }), { dir, ...options })
+  for (let round = 1; round <= count; round++) {
+    await store.set('round', round)
+    await store.compact()
+    clock.advance(1000)
+  }
+  await store.close()
+}
+
+describe('backups', () => {
+  test('are the last three generations, named by their time and last record', async () => {
+    const dir = directory()
+    await generations(dir, 5)
+    expect(backupsIn(dir)).toEqual([
+      'store.log.backup.20250115T130002Z-0000000000000003',
+      'store.log.backup.20250115T130003Z-0000000000000004',
+      'store.log.backup.20250115T130004Z-0000000000000005',
+    ])
+  })
+
+  test('are plain logs: what the log was before', async () => {
+    const dir = directory()
+    await using store = await openOn(machine(), { dir })
+    await store.set('a', 1)
+    await store.compact()
+    await store.set('a', 2)
+    const log = readFileSync(logPath(dir))
+    await store.compact()
+    const newest = backupsIn(dir).at(-1) as string
+    expect(readFileSync(join(dir, 'logs', newest)).equals(log)).toBe(true)
+    expect(linesOf(join(dir, 'logs', newest)).map(({ seq }) => seq)).toEqual([1, 2])
+  })
+
+  test.each([
+    [0, 0],
+    [1, 1],
+    [5, 4],
+  ])('%i are kept where that is asked for', async (backups, kept) => {
+    const dir = directory()
+    await generations(dir, 4, { backups })
+    expect(backupsIn(dir)).toHaveLength(kept)
+  })
+
+  test('have names of their own when there is more than one in a second', async () => {
+    const dir = directory()
+    await using store = await openOn(machine({ clock: new ManualClock() }), { dir })
+    for (let round = 0; round < 3; round++) {
+      await store.set('a', round)
+      await store.compact()
+    }
+    expect(new Set(backupsIn(dir)).size).toBe(3)
+  })
+
+  test('a file of another name is never removed, whatever it looks like', async () => {
+    const dir = directory()
+    await generations(dir, 1)
+    const foreign = [
+      'store.log.backup.20250115T130000Z-1',
+      'store.log.backup.20200101T000000Z-0000000000000001.gz',
+      'store.log.backup.20200101T000000Z-000000000000001x',
+      'store.log.backup.20200101T000000-0000000000000001',
+      'store.log.backup.mine',
+      'store.log.backup.',
+      'store.log.backup',
+      'store2.log.backup.20200101T000000Z-0000000000000001',
+      'xstore.log.backup.20200101T000000Z-0000000000000001',
+      'store.log.quarantine.20200101T000000Z-5',
+      'store.log.damaged.1',
+      'notes.txt',
+    ]
+    for (const fileName of foreign) writeFileSync(join(dir, 'logs', fileName), 'mine')
+    await generations(dir, 6)
+    expect(foreign.filter((fileName) => !fileNames(dir).includes(fileName))).toEqual([])
+    for (const fileName of foreign) expect(readFileSync(join(dir, 'logs', fileName), 'utf8')).toBe('mine')
+    expect(backupsIn(dir).filter((fileName) => !foreign.includes(fileName))).toHaveLength(3)
+  })
+
+  test('the newest whole one takes the place of a log that is gone', async () => {
+    const dir = directory()
+    const store = await openOn(machine(), { dir, mainFile: false })
+    await store.set('a', 1)
+    await store.compact()
+    await store.set('a', 2)
+    await store.compact()
+    await store.close()
+    rmSync(logPath(dir))
+    await using again = await openOn(machine(), { dir, mainFile: false })
+    expect(stateOf(again)).toEqual({ a: 2 })
+    expect(again.recovery).toMatchObject({ clean: false, source: 'backup' })
+    expect(backupsIn(dir)).toHaveLength(2)
+  })
+
+  test('one that is damaged is passed over for one that is whole', async () => {
+    const dir = directory()
+    const store = await openOn(machine(), { dir, mainFile: false })
+    await store.set('a', 1)
+    await store.compact()
+    await store.set('a', 2)
+    await store.compact()
+    await store.close()
+    rmSync(logPath(dir))
+    const newest = join(dir, 'logs', backupsIn(dir).at(-1) as string)
+    const bytes = readFileSync(newest)
+    bytes[20] = (bytes[20] as number) ^ 1
+    writeFileSync(newest, bytes)
+    await using again = await openOn(machine(), { dir, mainFile: false })
+    expect(again.recovery.clean).toBe(false)
+    expect(again.get('a')).toBe(1)
+    expect(readFileSync(newest).equals(bytes)).toBe(true)
+  })
+
+  test('one that stands under a foreign name is not used', async () => {
+    const dir = directory()
+    await generations(dir, 2)
+    for (const fileName of backupsIn(dir)) {
+      renameSync(join(dir, 'logs', fileName), join(dir, 'logs', `${fileName}.kept`))
+    }
+    rmSync(logPath(dir))
+    // The mark shows that there was a log; without a backup there is nothing to go on from.
+    await expect(openOn(machine(), { dir })).rejects.toMatchObject({ code: 'FLATLOG_CORRUPT' })
+    expect(fileNames(dir)).not.toContain('store.log')
+  })
+})

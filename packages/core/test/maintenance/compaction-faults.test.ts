@@ -1,0 +1,268 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { FlatlogError } from '../../src/base/errors.js'
+import type { Store } from '../../src/store/store.js'
+import { type CallKind, FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
+import { copyAsOfNow, fileNames, logPath, stateOf } from '../support/files.js'
+import { machine, openOn } from '../support/machine.js'
+import { ManualClock } from '../support/manual-clock.js'
+import { useRejectionWatch } from '../support/rejections.js'
+import { useTempDirectory } from '../support/temp-directory.js'
+import { turns } from '../support/turns.js'
+
+const directory = useTempDirectory()
+useRejectionWatch()
+
+/** A store that has been compacted before and has records behind its checkpoint. */
+async function prepared(fileSystem: FaultyFileSystem, dir: string, options: object = {}): Promise<Store> {
+  const clock = new ManualClock()
+  const store = await openOn(machine({ fileSystem, clock }), { dir, backups: 1, ...options })
+  await store.batch(
+    Array.from({ length: 30 }, (_, number) => ({ op: 'SET', key: `k${number}`, value: 'x'.repeat(900) })),
+  )
+  await store.compact()
+  await store.delete('k3')
+  await store.set('k4', 'new')
+  return store
+}
+
+interface Outcome {
+  call: string
+  /** The code of the error with which the compaction rejected. */
+  error: string
+  /** What is wrong. */
+  readonly faults: string[]
+}
+
+/** Compacts with that one call failing, and sees what became of the store. */
+async function compactWithFault(nth: number, errorCode: string, outcome: Outcome): Promise<void> {
+  const dir = directory()
+  const fileSystem = new FaultyFileSystem()
+  const store = await prepared(fileSystem, dir)
+  const problems: FlatlogError[] = []
+  store.on('problem', (error) => problems.push(error))
+  const expected = stateOf(store)
+  const check = (isRight: boolean, what: string) => {
+    if (!isRight) outcome.faults.push(what)
+  }
+
+  const before = fileSystem.calls.length
+  fileSystem.fail('any', systemError(errorCode), { nth })
+  const compacting = store.compact()
+  const during = store.set('during', 1)
+  check(isDeepStrictEqual(stateOf(store), { ...expected, during: 1 }), 'another state during it')
+  const [compacted, written] = await Promise.allSettled([compacting, during])
+  fileSystem.heal()
+  const { kind, path } = fileSystem.calls[before + nth - 1] ?? { kind: 'none', path: '' }
+  outcome.call = `${kind} ${path.slice(dir.length)}`
+  if (written?.status === 'fulfilled') expected.during = 1
+  const error = compacted?.status === 'rejected' ? compacted.reason : undefined
+  check(error === undefined || error instanceof FlatlogError, `it rejected with ${error}`)
+  if (error) outcome.error = error.code
+
+  const hasFailed = !store.health().ok
+  check(problems.length === (hasFailed ? 1 : 0), `${problems.length} problems were told`)
+  if (hasFailed) await store.reopen()
+  // Refused as failed, it may be there all the same.
+  if (hasFailed && written?.status === 'rejected' && store.has('during')) expected.during = 1
+  check(isDeepStrictEqual(stateOf(store), expected), 'another state after it')
+  check(fileSystem.openFiles.size === 1, `${fileSystem.openFiles.size} files are open`)
+
+  await store.set('after', 1)
+  await store.compact()
+  expected.after = 1
+  check(isDeepStrictEqual(stateOf(store), expected), 'another state after the next one')
+  check(fileSystem.openFiles.size === 1, `${fileSystem.openFiles.size} files are open after the next one`)
+  check((await store.verify()).ok, 'damage')
+  check(!fileNames(dir).some((name) => /\.new|\.first/.test(name)), `left over: ${fileNames(dir)}`)
+  await using copy = await openOn(machine(), { dir: copyAsOfNow(dir, join(directory(), 'copy')) })
+  check(isDeepStrictEqual(stateOf(copy), expected), 'another state in the files')
+  check(copy.recovery.damage.length === 0, 'damage in the files')
+  await store.close()
+}
+
+async function callsOfCompaction(): Promise<number> {
+  const dir = directory()
+  const fileSystem = new FaultyFileSystem()
+  await using store = await prepared(fileSystem, dir)
+  const before = fileSystem.calls.length
+  await Promise.all([store.compact(), store.set('during', 1)])
+  return fileSystem.calls.length - before
+}
+
+describe('a compaction in which any one call fails', () => {
+  test.each(['ENOSPC', 'EIO'])('with %s loses nothing, leaks nothing, and the next one works', async (errorCode) => {
+    const calls = await callsOfCompaction()
+    expect(calls).toBeGreaterThan(30)
+    const wrong: string[] = []
+    const errors = new Set<string>()
+    for (let nth = 1; nth <= calls; nth++) {
+      const outcome: Outcome = { call: 'not reached', error: 'none', faults: [] }
+      await compactWithFault(nth, errorCode, outcome).catch((error: unknown) => outcome.faults.push(`${error}`))
+      for (const fault of outcome.faults) wrong.push(`call ${nth} (${outcome.call}): ${fault}`)
+      errors.add(outcome.error)
+    }
+    expect(wrong).toEqual([])
+    expect(errors.has(errorCode === 'ENOSPC' ? 'FLATLOG_NO_SPACE' : 'FLATLOG_IO')).toBe(true)
+  })
+})
+
+describe('a compaction on demand that fails', () => {
+  const cases: [CallKind, RegExp, string][] = [
+    ['write', /store\.log\.new$/, 'ENOSPC'],
+    ['sync', /store\.log\.new$/, 'EIO'],
+    ['open', /store\.log\.new$/, 'EMFILE'],
+    ['link', /\.backup\./, 'ENOSPC'],
+    ['rename', /store\.log$/, 'EACCES'],
+    ['syncDirectory', /logs$/, 'EIO'],
+  ]
+
+  test.each(cases)(
+    'at %s (%s, %s) rejects, drops the unfinished file, and the old log goes on',
+    async (kind, on, code) => {
+      const dir = directory()
+      const fileSystem = new FaultyFileSystem()
+      await using store = await prepared(fileSystem, dir)
+      const before = fileNames(dir)
+      const log = readFileSync(logPath(dir))
+      fileSystem.fail(kind, systemError(code), { on })
+      await expect(store.compact()).rejects.toMatchObject({
+        name: 'FlatlogError',
+        code: code === 'ENOSPC' ? 'FLATLOG_NO_SPACE' : 'FLATLOG_IO',
+      })
+      expect(store.health()).toMatchObject({ ok: true, problems: [] })
+      expect(fileNames(dir)).toEqual(before)
+      expect(readFileSync(logPath(dir)).equals(log)).toBe(true)
+      await store.set('goes on', 1)
+      expect(readFileSync(logPath(dir), 'utf8')).toContain('"goes on"')
+      await store.compact()
+      expect(store.stats()).toMatchObject({ compactions: 2, lastCompactionError: undefined })
+    },
+  )
+
+  test('on a file system without hard links drops its half copy too', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    await using store = await prepared(fileSystem, dir)
+    const before = fileNames(dir)
+    fileSystem.fail('link', systemError('EPERM'), { on: /\.backup\./ })
+    fileSystem.shorten(10, { on: /\.backup\./ })
+    await expect(store.compact()).rejects.toMatchObject({ code: 'FLATLOG_NO_SPACE' })
+    // Nothing has happened to the log, so there is no reason to stop writing.
+    expect(store.health()).toMatchObject({ ok: true })
+    expect(fileNames(dir)).toEqual(before)
+    await store.set('goes on', 1)
+  })
+
+  test('works without hard links', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    await using store = await prepared(fileSystem, dir)
+    const state = stateOf(store)
+    const log = readFileSync(logPath(dir))
+    fileSystem.fail('link', systemError('ENOTSUP'), { on: /\.backup\./ })
+    await store.compact()
+    const backup = fileNames(dir).find((name) => name.includes('.backup.')) as string
+    expect(readFileSync(join(dir, 'logs', backup)).equals(log)).toBe(true)
+    expect(stateOf(store)).toEqual(state)
+  })
+
+  test('after the rename has failed the store: reading goes on, and reopen finds everything', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    const store = await prepared(fileSystem, dir)
+    const state = stateOf(store)
+    // The sync behind the rename: nobody knows which of the two files a power cut would leave.
+    fileSystem.fail('syncDirectory', systemError('EIO'), { nth: 2 })
+    await expect(store.compact()).rejects.toMatchObject({ name: 'FlatlogError' })
+    expect(store.health().ok).toBe(false)
+    await expect(store.set('a', 1)).rejects.toMatchObject({ code: 'FLATLOG_FAILED' })
+    expect(stateOf(store)).toEqual(state)
+    await store.reopen()
+    expect(stateOf(store)).toEqual(state)
+    await store.set('a', 1)
+    await store.compact()
+    await store.close()
+    expect(fileSystem.openFiles.size).toBe(0)
+    await using again = await openOn(machine(), { dir })
+    expect(stateOf(again)).toEqual({ ...state, a: 1 })
+  })
+
+  test('for want of space says how much it needs, and touches nothing', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    await using store = await prepared(fileSystem, dir)
+    const before = fileNames(dir)
+    fileSystem.free = 1000
+    await expect(store.compact()).rejects.toMatchObject({ code: 'FLATLOG_NO_SPACE' })
+    await expect(store.compact()).rejects.toThrow(/and 1000 are free.*What to do/)
+    expect(fileNames(dir)).toEqual(before)
+    expect(fileSystem.count('open', /store\.log\.new$/)).toBe(1)
+    fileSystem.free = undefined
+    await store.compact()
+  })
+})
+
+describe('a compaction in the background that fails', () => {
+  test('is told once, waits longer each time, and succeeds when it can', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    const clock = new ManualClock()
+    const options = { dir, compaction: { minBytes: 1000 }, mainFile: false } as const
+    await using store = await openOn(machine({ fileSystem, clock }), options)
+    const problems: FlatlogError[] = []
+    store.on('problem', (error) => problems.push(error))
+    const starts = () => fileSystem.count('open', /store\.log\.new$/)
+    fileSystem.fail('write', systemError('ENOSPC'), { on: /store\.log\.new$/, times: Number.POSITIVE_INFINITY })
+
+    await store.set('a', 'x'.repeat(2000))
+    const settle = async () => {
+      while ((store.stats() as { compacting: boolean }).compacting) await turns(1)
+    }
+    for (const [tries, waitMs] of [
+      [1, 0],
+      [2, 1000],
+      [3, 2000],
+      [4, 4000],
+    ] as const) {
+      // A record makes it look again; before the time has come, as many as there may be start nothing.
+      for (let number = 0; number < 3; number++) await store.set('b', number)
+      clock.advance(Math.max(0, waitMs - 1))
+      await settle()
+      expect(starts()).toBe(tries === 1 ? 1 : tries - 1)
+      clock.advance(1)
+      await settle()
+      await turns()
+      expect(starts()).toBe(tries)
+      expect(problems).toHaveLength(tries)
+    }
+    expect(problems[0]).toMatchObject({ name: 'FlatlogError', code: 'FLATLOG_NO_SPACE' })
+    expect(store.health()).toMatchObject({ ok: true })
+    expect(store.stats()).toMatchObject({ compactions: 0, lastCompactionError: expect.stringContaining('ENOSPC') })
+
+    fileSystem.heal()
+    await store.set('b', 'again')
+    clock.advance(8000)
+    await settle()
+    expect(store.stats()).toMatchObject({ compactions: 1, lastCompactionError: undefined })
+    expect(problems).toHaveLength(4)
+    expect(stateOf(store)).toEqual({ a: 'x'.repeat(2000), b: 'again' })
+  })
+
+  test('without a listener brings nothing down', async () => {
+    const fileSystem = new FaultyFileSystem()
+    const clock = new ManualClock()
+    await using store = await openOn(machine({ fileSystem, clock }), {
+      dir: directory(),
+      compaction: { minBytes: 1000 },
+    })
+    fileSystem.fail('open', systemError('EACCES'), { on: /store\.log\.new$/ })
+    await store.set('a', 'x'.repeat(2000))
+    clock.advance(0)
+    await turns(10)
+    expect(store.health()).toMatchObject({ ok: true, problems: [{ error: { code: 'FLATLOG_IO' } }] })
+    expect(store.get('a')).toHaveLength(2000)
+  })
+})

@@ -1,0 +1,166 @@
+import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { openStore } from '../../src/index.js'
+import type { StoreOptions } from '../../src/store/options.js'
+import type { Recovery } from '../../src/store/recovery.js'
+import type { Store } from '../../src/store/store.js'
+
+/** Makes stores, damages their files, and looks at what opening makes of that. */
+
+export const logsOf = (dir: string) => join(dir, 'logs')
+export const logOf = (dir: string) => join(dir, 'logs', 'store.log')
+export const markOf = (dir: string) => join(dir, 'logs', 'store.mark')
+
+export function open(dir: string, options: StoreOptions = {}): Promise<Store> {
+  return openStore({ dir, mainFile: false, compaction: false, ...options })
+}
+
+export function stateOf(store: Store): Record<string, unknown> {
+  return Object.fromEntries(store.entries())
+}
+
+/** A store that was closed in order: its mark names its last record. */
+export async function closed(dir: string, write: (store: Store) => Promise<unknown>): Promise<string> {
+  const store = await open(dir)
+  await write(store)
+  await store.close()
+  return dir
+}
+
+/** The files that a process leaves that is killed now: no mark, but for what an earlier close has left. */
+export async function crashed(dir: string, write: (store: Store) => Promise<unknown>): Promise<string> {
+  const store = await open(dir)
+  await write(store)
+  const image = copyOf(dir)
+  await store.close()
+  return image
+}
+
+let copies = 0
+
+/** A copy inside the directory's parent's place: it goes when the directory of the test goes. */
+export function copyOf(dir: string): string {
+  const image = join(dir, `copy-${++copies}`)
+  cpSync(join(dir, 'logs'), join(image, 'logs'), { recursive: true, filter: (source) => !isOfLock(source) })
+  for (const name of readdirSync(dir))
+    if (statSync(join(dir, name)).isFile()) cpSync(join(dir, name), join(image, name))
+  return image
+}
+
+function isOfLock(path: string): boolean {
+  return path.endsWith('.sock') || /\.lock($|\.)/.test(path)
+}
+
+/** Every file with its bytes, but for the lock: to show that nothing was touched. */
+export function filesOf(dir: string): Record<string, string> {
+  const files: Record<string, string> = {}
+  for (const name of readdirSync(dir, { recursive: true }) as string[]) {
+    if (isOfLock(name) || name.startsWith('copy-')) continue
+    const path = join(dir, name)
+    files[name] = existsSync(path) && statSync(path).isFile() ? readFileSync(path, 'base64') : 'no file'
+  }
+  return files
+}
+
+/** The names in the log directory that begin so. */
+export function named(dir: string, start: string): string[] {
+  return readdirSync(logsOf(dir))
+    .filter((name) => name.startsWith(start))
+    .sort()
+}
+
+export const backupsOf = (dir: string) => named(dir, 'store.log.backup.')
+export const quarantinesOf = (dir: string) => named(dir, 'store.log.quarantine.')
+export const damagedOf = (dir: string) => named(dir, 'store.log.damaged.')
+
+export function bytesOf(dir: string, name: string): Buffer {
+  return readFileSync(join(logsOf(dir), name))
+}
+
+export function linesOf(dir: string, name = 'store.log'): string[] {
+  return bytesOf(dir, name).toString('utf8').split('\n').slice(0, -1)
+}
+
+export function writeLines(dir: string, lines: readonly string[], name = 'store.log'): void {
+  writeFileSync(join(logsOf(dir), name), lines.map((line) => `${line}\n`).join(''))
+}
+
+/** Puts other lines in the place of one; the first line is 1. */
+export function replaceLine(dir: string, number: number, ...instead: string[]): void {
+  const lines = linesOf(dir)
+  lines.splice(number - 1, 1, ...instead)
+  writeLines(dir, lines)
+}
+
+/** Flips one bit in the middle of a line. */
+export function spoilLine(dir: string, number: number, name = 'store.log'): void {
+  const lines = linesOf(dir, name)
+  const line = lines[number - 1] as string
+  const at = line.indexOf('"op"') + 4
+  lines[number - 1] = `${line.slice(0, at)};${line.slice(at + 1)}`
+  writeLines(dir, lines, name)
+}
+
+export function append(dir: string, bytes: Uint8Array | string): void {
+  appendFileSync(logOf(dir), bytes)
+}
+
+export function removeFiles(dir: string, ...names: string[]): void {
+  for (const name of names) rmSync(join(logsOf(dir), name))
+}
+
+/** The byte at which a line begins. */
+export function offsetOf(dir: string, number: number): number {
+  return linesOf(dir)
+    .slice(0, number - 1)
+    .reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0)
+}
+
+export interface Outcome {
+  state: Record<string, unknown>
+  recovery: Recovery
+}
+
+/** Opens and closes again. */
+export async function look(dir: string, options: StoreOptions = {}): Promise<Outcome> {
+  const store = await open(dir, options)
+  try {
+    return { state: stateOf(store), recovery: store.recovery }
+  } finally {
+    await store.close()
+  }
+}
+
+/**
+ * What opening makes of the files. Whatever that is: a crash right behind it and the next opening both find the same
+ * state, the next one finds nothing more to repair, and what is written then is there the next time.
+ */
+export async function recover(dir: string): Promise<Outcome> {
+  const store = await open(dir)
+  const outcome = { state: stateOf(store), recovery: store.recovery }
+  const crashedAgain = copyOf(dir)
+  await store.close()
+  expect((await look(crashedAgain)).state).toEqual(outcome.state)
+
+  const second = await open(dir)
+  expect(stateOf(second)).toEqual(outcome.state)
+  expect(second.recovery).toMatchObject({ clean: true, damage: [], inDoubt: [], cutBytes: 0 })
+  await second.set('written later', 1)
+  await second.close()
+  const third = await look(dir)
+  expect(third.state).toEqual({ ...outcome.state, 'written later': 1 })
+  expect(third.recovery.clean).toBe(true)
+  return outcome
+}
+
+/** Opening is refused with that code, and no file has changed, come or gone. */
+export async function refuses(dir: string, code: string, options: StoreOptions = {}): Promise<void> {
+  const before = filesOf(dir)
+  await expect(open(dir, options)).rejects.toMatchObject({
+    name: 'FlatlogError',
+    code,
+    message: expect.stringContaining('What to do'),
+  })
+  expect(filesOf(dir)).toEqual(before)
+}

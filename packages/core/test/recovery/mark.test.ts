@@ -1,0 +1,157 @@
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { useTempDirectory } from '../support/temp-directory.js'
+import {
+  bytesOf,
+  closed,
+  copyOf,
+  crashed,
+  linesOf,
+  logOf,
+  logsOf,
+  look,
+  markOf,
+  open,
+  recover,
+  refuses,
+  removeFiles,
+  replaceLine,
+  writeLines,
+} from './installation.js'
+
+/** The mark says what was known to be on disk: without it a log that was cut behind a record would look whole. */
+
+const makeDir = useTempDirectory()
+const KEYS = ['a', 'b', 'c', 'd']
+const write = async (store: { set(key: string, value: unknown): Promise<void> }) => {
+  for (const key of KEYS) await store.set(key, key)
+}
+const state = (count: number) => Object.fromEntries(KEYS.slice(0, count).map((key) => [key, key]))
+
+describe('a log that ends below its mark', () => {
+  it.each([3, 2, 1, 0])('is reported: %i of its 4 records are left', async (left) => {
+    const dir = await closed(makeDir(), write)
+    writeLines(dir, linesOf(dir).slice(0, left + 1))
+    const size = bytesOf(dir, 'store.log').length
+    const { state: found, recovery } = await recover(dir)
+    expect(found).toEqual(state(left))
+    expect(recovery.damage).toEqual([{ file: 'store.log', line: left + 2, offset: size, bytes: 0 }])
+    expect(recovery).toMatchObject({ clean: false, cutBytes: 0, inDoubt: ['any'] })
+    expect(recovery.notes.join('\n')).toContain(left === 3 ? 'Record 4' : `Records ${left + 1} to 4`)
+  })
+
+  it('does not give the lost numbers out again', async () => {
+    const dir = await closed(makeDir(), write)
+    writeLines(dir, linesOf(dir).slice(0, 2))
+    const store = await open(dir)
+    await store.set('e', 1)
+    await store.close()
+    expect(JSON.parse(linesOf(dir).at(-1)!)).toMatchObject({ key: 'e', seq: 5 })
+  })
+
+  it('because an older copy of it was put back: reported too', async () => {
+    const dir = await closed(makeDir(), (store) => store.set('a', 'a'))
+    const older = join(copyOf(dir), 'logs', 'store.log')
+    await closed(dir, (store) => store.set('b', 'b'))
+    copyFileSync(older, logOf(dir))
+    const { state: found, recovery } = await recover(dir)
+    expect(found).toEqual(state(1))
+    expect(recovery).toMatchObject({ clean: false, inDoubt: ['any'] })
+  })
+})
+
+describe('a log that goes on behind its mark', () => {
+  it('is what every crash leaves: clean', async () => {
+    const dir = await crashed(await closed(makeDir(), (store) => store.set('a', 'a')), (store) => store.set('b', 'b'))
+    const { state: found, recovery } = await recover(dir)
+    expect({ found, clean: recovery.clean }).toEqual({ found: state(2), clean: true })
+  })
+})
+
+describe('the mark itself', () => {
+  const damages: [what: string, damage: (bytes: Buffer) => Buffer | string][] = [
+    ['with a flipped bit', (bytes) => Buffer.from(bytes.map((byte, at) => (at === 20 ? byte ^ 1 : byte)))],
+    ['cut', (bytes) => bytes.subarray(0, 30)],
+    ['without its newline', (bytes) => bytes.subarray(0, -1)],
+    ['empty', () => ''],
+    ['zeros', (bytes) => Buffer.alloc(bytes.length)],
+    ['far too long', () => Buffer.alloc(100_000, 'x')],
+    ['JSON of somebody else', () => '{"seq":4}\n'],
+  ]
+
+  it.each(damages)('%s is reported and written anew; the log counts', async (_what, damage) => {
+    const dir = await closed(makeDir(), write)
+    const damaged = Buffer.from(damage(readFileSync(markOf(dir))) as string)
+    writeFileSync(markOf(dir), damaged)
+    const { state: found, recovery } = await recover(dir)
+    expect(found).toEqual(state(4))
+    expect(recovery).toMatchObject({
+      clean: false,
+      inDoubt: [],
+      damage: [{ file: 'store.mark', offset: 0, bytes: damaged.length }],
+    })
+  })
+
+  it("damaged is damage with recovery: 'strict'", async () => {
+    const dir = await closed(makeDir(), write)
+    writeFileSync(markOf(dir), 'x')
+    await refuses(dir, 'FLATLOG_CORRUPT', { recovery: 'strict' })
+  })
+
+  it('that is gone is written again at the next close, though nothing changed', async () => {
+    const dir = await closed(makeDir(), write)
+    removeFiles(dir, 'store.mark')
+    expect((await look(dir)).recovery.clean).toBe(true)
+    expect(existsSync(markOf(dir))).toBe(true)
+    writeLines(dir, linesOf(dir).slice(0, 3))
+    expect((await look(dir)).recovery.inDoubt).toEqual(['any'])
+  })
+
+  it('of another store says nothing about this log, and is replaced', async () => {
+    for (const otherKeys of [2, 4, 6]) {
+      const dir = await closed(makeDir(), write)
+      const other = await closed(makeDir(), async (store) => {
+        for (let number = 0; number < otherKeys; number++) await store.set('x', number)
+      })
+      copyFileSync(markOf(other), markOf(dir))
+      const { state: found, recovery } = await look(dir)
+      expect(found).toEqual(state(4))
+      expect(recovery).toMatchObject({ clean: false, inDoubt: [], damage: [{ file: 'store.mark' }] })
+      expect((await look(dir)).recovery.clean).toBe(true)
+      const store = JSON.parse(linesOf(dir)[0]!).store as string
+      expect(JSON.parse(readFileSync(markOf(dir), 'utf8'))).toMatchObject({ store, seq: 4 })
+    }
+  })
+
+  it('is one line of plain JSON with the record and the store that it is about', async () => {
+    const dir = await closed(makeDir(), write)
+    const text = readFileSync(markOf(dir), 'utf8')
+    expect(text).toMatch(/^\{"timestamp":"[^"]+","format":1,"store":"[0-9a-f]{16}","seq":4,.*"crc":"[0-9a-f]{8}"\}\n$/)
+  })
+
+  it('is there as soon as there is a log: a store that was never closed has one to be measured by', async () => {
+    const dir = await crashed(makeDir(), write)
+    expect(existsSync(markOf(dir))).toBe(true)
+    removeFiles(dir, 'store.log')
+    await refuses(dir, 'FLATLOG_CORRUPT')
+  })
+
+  it('that could not be replaced to the end leaves the old one', async () => {
+    const dir = await closed(makeDir(), write)
+    writeFileSync(join(logsOf(dir), 'store.mark.new'), 'half')
+    const { state: found, recovery } = await recover(dir)
+    expect({ found, clean: recovery.clean }).toEqual({ found: state(4), clean: true })
+  })
+})
+
+describe('what only the mark can tell', () => {
+  it('a cut exactly behind a record is found with it, and with nothing else', async () => {
+    const dir = await closed(makeDir(), write)
+    replaceLine(dir, 5)
+    const withoutMark = copyOf(dir)
+    removeFiles(withoutMark, 'store.mark')
+    expect((await look(withoutMark)).recovery.clean).toBe(true)
+    expect((await look(dir)).recovery.clean).toBe(false)
+  })
+})

@@ -1,0 +1,258 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Store } from '../../src/store/store.js'
+import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
+import { copyAsOfNow, fileNames, logPath, recordsOf, stateOf } from '../support/files.js'
+import { machine, openOn } from '../support/machine.js'
+import { useRejectionWatch } from '../support/rejections.js'
+import { useTempDirectory } from '../support/temp-directory.js'
+import { turns } from '../support/turns.js'
+
+const directory = useTempDirectory()
+useRejectionWatch()
+
+const LOG = /store\.log/
+const failed = { name: 'FlatlogError', code: 'FLATLOG_FAILED' }
+const lockFile = (dir: string) =>
+  JSON.parse(readFileSync(join(dir, 'logs', 'store.lock'), 'utf8')) as { failed?: string }
+const damagedFiles = (dir: string) => fileNames(dir).filter((fileName) => fileName.includes('.log.damaged.'))
+
+/** The ways in which it becomes unknown what the disk holds. */
+const breakages: [string, (fileSystem: FaultyFileSystem) => void][] = [
+  ['a sync that fails once', (fileSystem) => fileSystem.fail('sync', systemError('EIO'), { on: LOG })],
+  [
+    'a sync that fails from now on',
+    (fileSystem) => fileSystem.fail('sync', systemError('EIO'), { on: LOG, times: Number.POSITIVE_INFINITY }),
+  ],
+  ['a sync for which there is no room', (fileSystem) => fileSystem.fail('sync', systemError('ENOSPC'), { on: LOG })],
+  ['a write with EIO', (fileSystem) => fileSystem.fail('write', systemError('EIO'), { on: LOG })],
+  ['a write to a file that is closed', (fileSystem) => fileSystem.fail('write', systemError('EBADF'), { on: LOG })],
+  [
+    'a truncate that fails after a short write',
+    (fileSystem) => {
+      fileSystem.shorten(30, { on: LOG })
+      fileSystem.fail('truncate', systemError('EIO'), { on: LOG })
+    },
+  ],
+]
+
+async function filled(fileSystem: FaultyFileSystem, dir: string): Promise<Store> {
+  const store = await openOn(machine({ fileSystem }), { dir })
+  await store.set('a', 'old')
+  await store.set('b', 'old')
+  return store
+}
+
+describe.each(breakages)('after %s', (_, break_) => {
+  test('writes are refused until reopen, reads go on, it is told once, and nothing is tried again', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    const store = await filled(fileSystem, dir)
+    const problems: string[] = []
+    store.on('problem', (error) => problems.push(error.code))
+    break_(fileSystem)
+    const outcomes = await Promise.allSettled([store.set('a', 'new'), store.delete('b'), store.set('c', 'new')])
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: failed })
+    expect((outcomes[0] as PromiseRejectedResult).reason.message).toMatch(
+      /may or may not be on disk.*store\.reopen\(\)/,
+    )
+
+    const tried = { writes: fileSystem.count('write', LOG), syncs: fileSystem.count('sync', LOG) }
+    expect(stateOf(store)).toEqual({ a: 'old', b: 'old' })
+    const later: (() => Promise<unknown>)[] = [
+      () => store.set('a', 1),
+      () => store.delete('a'),
+      () => store.delete('nothing'),
+      () => store.update('a', () => 1),
+      () => store.batch([{ op: 'SET', key: 'a', value: 1 }]),
+      () => store.clear(),
+      () => store.replace({}),
+      () => store.flush(),
+      () => store.compact(),
+    ]
+    for (const attempt of later) await expect(attempt()).rejects.toMatchObject(failed)
+    await turns()
+    expect({ writes: fileSystem.count('write', LOG), syncs: fileSystem.count('sync', LOG) }).toEqual(tried)
+    expect(problems).toEqual(['FLATLOG_FAILED'])
+    expect(store.health()).toMatchObject({ ok: false, failure: failed, problems: [{ error: failed }] })
+    expect(stateOf(store)).toEqual({ a: 'old', b: 'old' })
+
+    fileSystem.heal()
+    await store.reopen()
+    expect(store.health()).toMatchObject({ ok: true })
+    expect(store.health()).not.toHaveProperty('failure')
+    // Whatever was under way may have got through or not, but each whole and in its order.
+    expect(possibleStates).toContainEqual(stateOf(store))
+    await store.set('after', 1)
+    const state = stateOf(store)
+    await store.close()
+    expect(fileSystem.openFiles.size).toBe(0)
+    await using again = await openOn(machine(), { dir })
+    expect(stateOf(again)).toEqual(state)
+    expect(again.recovery.clean).toBe(true)
+  })
+
+  test('the lock notes it, and whoever opens next begins a new file and keeps the suspect one', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    const store = await filled(fileSystem, dir)
+    break_(fileSystem)
+    await expect(store.set('a', 'new')).rejects.toMatchObject(failed)
+    expect(lockFile(dir).failed).toContain('store.log')
+    const suspect = readFileSync(logPath(dir))
+
+    // The failed owner may die or close: the note is there for the next one either way.
+    const killed = copyAsOfNow(dir, join(directory(), 'copy'))
+    await store.close()
+    expect(lockFile(dir).failed).toContain('store.log')
+    for (const place of [dir, killed]) {
+      await using next = await openOn(machine(), { dir: place })
+      expect(possibleStates).toContainEqual(stateOf(next))
+      expect(next.recovery.notes.join(' ')).toMatch(/met a failure/)
+      expect(damagedFiles(place)).toHaveLength(1)
+      expect(readFileSync(join(place, 'logs', damagedFiles(place)[0] as string)).equals(suspect)).toBe(true)
+      expect(lockFile(place)).not.toHaveProperty('failed')
+      await next.set('after', 1)
+      expect(recordsOf(place)).toMatchObject([{ key: 'after' }])
+    }
+  })
+})
+
+/** None, some or all of the three writes under way, in their order. */
+const possibleStates = [{ a: 'old', b: 'old' }, { a: 'new', b: 'old' }, { a: 'new' }, { a: 'new', c: 'new' }]
+
+describe('reopen', () => {
+  test('does nothing to a store that has not failed', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    await using store = await filled(fileSystem, dir)
+    const calls = fileSystem.calls.length
+    await store.reopen()
+    expect(fileSystem.calls.length).toBe(calls)
+    expect(stateOf(store)).toEqual({ a: 'old', b: 'old' })
+  })
+
+  test('that fails leaves the store as it was, and can be called again', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    await using store = await filled(fileSystem, dir)
+    fileSystem.fail('sync', systemError('EIO'), { on: LOG })
+    await expect(store.set('a', 'new')).rejects.toMatchObject(failed)
+    for (const kind of ['open', 'write', 'sync', 'link', 'rename', 'syncDirectory'] as const) {
+      fileSystem.fail(kind, systemError('EIO'))
+      await expect(store.reopen(), kind).rejects.toMatchObject({ name: 'FlatlogError' })
+      await expect(store.set('a', 1), kind).rejects.toMatchObject(failed)
+      expect(store.get('b'), kind).toBe('old')
+    }
+    await store.reopen()
+    await store.set('a', 'at last')
+    expect(stateOf(store)).toEqual({ a: 'at last', b: 'old' })
+    expect(fileSystem.openFiles.size).toBe(1)
+  })
+
+  test('called twice at once loses nothing of what is written after the first', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    const store = await filled(fileSystem, dir)
+    fileSystem.fail('sync', systemError('EIO'), { on: LOG })
+    await expect(store.set('a', 'new')).rejects.toMatchObject(failed)
+    const [first, second] = [store.reopen(), store.reopen()]
+    await first
+    const written = store.set('precious', 1)
+    await Promise.all([written, second])
+    expect(store.get('precious')).toBe(1)
+    expect(fileSystem.openFiles.size).toBe(1)
+    await store.close()
+    await using again = await openOn(machine(), { dir })
+    expect(again.get('precious')).toBe(1)
+  })
+
+  test('through two handles at once loses nothing either', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    const one = await filled(fileSystem, dir)
+    const two = await openOn(machine({ fileSystem }), { dir })
+    fileSystem.fail('sync', systemError('EIO'), { on: LOG })
+    await expect(one.set('a', 'new')).rejects.toMatchObject(failed)
+    const recover = async (store: Store, key: string) => {
+      await store.reopen()
+      await store.set(key, 1)
+    }
+    await Promise.all([recover(one, 'one'), recover(two, 'two')])
+    expect([one.get('one'), one.get('two')]).toEqual([1, 1])
+    await Promise.all([one.close(), two.close()])
+    await using again = await openOn(machine(), { dir })
+    expect([again.get('one'), again.get('two')]).toEqual([1, 1])
+  })
+
+  test('is over before close lets go of the lock', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    const store = await filled(fileSystem, dir)
+    fileSystem.fail('sync', systemError('EIO'), { on: LOG })
+    await expect(store.set('a', 'new')).rejects.toMatchObject(failed)
+    const reopened = Promise.allSettled([store.reopen()])
+    await store.close()
+    const calls = fileSystem.calls.length
+    await reopened
+    // Somebody else may own the files by now.
+    expect(fileSystem.calls.slice(calls).map(({ kind }) => kind)).toEqual([])
+    expect(fileSystem.openFiles.size).toBe(0)
+  })
+
+  test('changes and watch go on behind it', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    await using store = await filled(fileSystem, dir)
+    const heard: unknown[] = []
+    store.watch((change) => 'key' in change && heard.push(change.key))
+    const changes = store.changes()
+    fileSystem.fail('write', systemError('EIO'), { on: LOG })
+    await expect(store.set('lost', 1)).rejects.toMatchObject(failed)
+    const next = changes.next()
+    await store.reopen()
+    await store.set('after', 1)
+    expect(heard).toEqual(['after'])
+    expect((await next).value).toMatchObject({ key: 'after' })
+  })
+
+  test('a follower that reads in the midst of it gets a change or a clear error', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    await using store = await filled(fileSystem, dir)
+    const first = recordsOf(dir)[0]
+    fileSystem.fail('sync', systemError('EIO'), { on: LOG })
+    await expect(store.set('lost', 1)).rejects.toMatchObject(failed)
+    const reopened = store.reopen()
+    await turns(1)
+    const [outcome] = await Promise.allSettled([store.changes({ since: `1:${first?.crc}` }).next()])
+    await reopened
+    if (outcome?.status === 'fulfilled') expect(outcome.value.value).toMatchObject({ key: 'b' })
+    else expect(outcome?.reason).toMatchObject({ code: 'FLATLOG_POSITION' })
+  })
+})
+
+test('a failure while nobody waits is heard through the event and health, and brings nothing down', async () => {
+  const fileSystem = new FaultyFileSystem()
+  const store = await filled(fileSystem, directory())
+  const problems: string[] = []
+  store.on('problem', (error) => problems.push(error.code))
+  fileSystem.fail('sync', systemError('EIO'), { on: LOG })
+  void store.set('a', 'new')
+  await turns(20)
+  await expect(store.flush()).rejects.toMatchObject(failed)
+  expect(problems).toEqual(['FLATLOG_FAILED'])
+  await store.close()
+})
+
+test('a failure that cannot be noted is still a failure', async () => {
+  const dir = directory()
+  const fileSystem = new FaultyFileSystem()
+  const store = await filled(fileSystem, dir)
+  fileSystem.fail('sync', systemError('EIO'), { on: LOG })
+  fileSystem.fail('write', systemError('ENOSPC'), { on: /store\.lock/ })
+  await expect(store.set('a', 'new')).rejects.toMatchObject(failed)
+  expect(store.health().ok).toBe(false)
+  await store.close()
+})

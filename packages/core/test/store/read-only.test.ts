@@ -1,0 +1,156 @@
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Store } from '../../src/store/store.js'
+import { FaultyFileSystem } from '../support/faulty-file-system.js'
+import { copyAsOfNow, logPath, stateOf } from '../support/files.js'
+import { machine, openOn } from '../support/machine.js'
+import { ManualClock } from '../support/manual-clock.js'
+import { useRejectionWatch } from '../support/rejections.js'
+import { useTempDirectory } from '../support/temp-directory.js'
+import { turns } from '../support/turns.js'
+
+const directory = useTempDirectory()
+useRejectionWatch()
+
+/** Every call that changes something, so that none of them can go unnoticed. */
+const CHANGING = new Set(['makeDirectory', 'rename', 'link', 'remove', 'write', 'truncate', 'sync', 'syncDirectory'])
+
+describe('readOnly', () => {
+  test('reads beside a writer, without a lock and without changing anything', async () => {
+    const dir = directory()
+    await using writer = await openOn(machine(), { dir })
+    await writer.set('a', 1)
+    await writer.compact()
+    await writer.set('b', 2)
+    const before = readdirSync(join(dir, 'logs'))
+
+    const fileSystem = new FaultyFileSystem()
+    await using reader = await openOn(machine({ fileSystem }), { dir, readOnly: true })
+    expect(stateOf(reader)).toEqual({ a: 1, b: 2 })
+    expect([reader.size, reader.has('a'), reader.getMeta('b')?.size]).toEqual([2, true, 1])
+    expect(reader.health().ok).toBe(true)
+    expect(reader.stats()).toMatchObject({ readOnly: true, lastSeq: 2 })
+    await reader.flush()
+    expect(fileSystem.calls.filter(({ kind }) => CHANGING.has(kind))).toEqual([])
+    expect(fileSystem.openFiles.size).toBe(0)
+    expect(readdirSync(join(dir, 'logs'))).toEqual(before)
+  })
+
+  test('stays as it was read, until it is read again', async () => {
+    const dir = directory()
+    await using writer = await openOn(machine(), { dir })
+    await writer.set('a', 1)
+    await using reader = await openOn(machine(), { dir, readOnly: true })
+    await writer.set('a', 2)
+    await writer.compact()
+    await writer.set('b', 1)
+    expect(stateOf(reader)).toEqual({ a: 1 })
+    await reader.reopen()
+    expect(stateOf(reader)).toEqual({ a: 2, b: 1 })
+  })
+
+  test('refuses whatever would write, and says what to do', async () => {
+    const dir = directory()
+    await (await openOn(machine(), { dir })).close()
+    await using reader = await openOn(machine(), { dir, readOnly: true })
+    const calls: [string, (store: Store) => unknown][] = [
+      ['set', (it) => it.set('a', 1)],
+      ['setText', (it) => it.setText('a', 'x')],
+      ['setBytes', (it) => it.setBytes('a', Buffer.from('x'))],
+      ['delete', (it) => it.delete('a')],
+      ['update', (it) => it.update('a', () => 1)],
+      ['batch', (it) => it.batch([])],
+      ['clear', (it) => it.clear()],
+      ['replace', (it) => it.replace({})],
+      ['compact', (it) => it.compact()],
+    ]
+    for (const [name, call] of calls) {
+      const attempt = (async () => call(reader))()
+      await expect(attempt, name).rejects.toMatchObject({ code: 'FLATLOG_READ_ONLY' })
+      await expect(attempt, name).rejects.toThrow(/What to do: open it without/)
+    }
+  })
+
+  test('is an error where there is no store, and makes none', async () => {
+    const dir = join(directory(), 'nowhere')
+    await expect(openOn(machine(), { dir, readOnly: true })).rejects.toMatchObject({ code: 'FLATLOG_IO' })
+    expect(existsSync(dir)).toBe(false)
+    const empty = directory()
+    await expect(openOn(machine(), { dir: empty, readOnly: true })).rejects.toMatchObject({ code: 'FLATLOG_IO' })
+    expect(readdirSync(empty)).toEqual([])
+  })
+
+  test('reports a torn tail and leaves it where it is', async () => {
+    const dir = directory()
+    const store = await openOn(machine(), { dir })
+    await store.set('a', 1)
+    const torn = copyAsOfNow(dir, join(directory(), 'copy'))
+    await store.close()
+    appendFileSync(logPath(torn), '{"timestamp":"2025')
+    const { size } = statSync(logPath(torn))
+    await using reader = await openOn(machine(), { dir: torn, readOnly: true })
+    expect(stateOf(reader)).toEqual({ a: 1 })
+    expect(reader.recovery).toMatchObject({ clean: false, cutBytes: 18 })
+    expect(statSync(logPath(torn)).size).toBe(size)
+  })
+
+  test('goes on from a backup where the log is gone, without putting it back', async () => {
+    const dir = directory()
+    const store = await openOn(machine(), { dir })
+    await store.set('a', 1)
+    await store.compact()
+    await store.close()
+    rmSync(logPath(dir))
+    await using reader = await openOn(machine(), { dir, readOnly: true })
+    expect(stateOf(reader)).toEqual({ a: 1 })
+    expect(reader.recovery.source).toBe('backup')
+    expect(existsSync(logPath(dir))).toBe(false)
+  })
+
+  test('expiry goes by the reader’s clock', async () => {
+    const dir = directory()
+    const clock = new ManualClock()
+    const store = await openOn(machine({ clock }), { dir })
+    await store.set('a', 1, { ttlMs: 1000 })
+    await store.close()
+    await using reader = await openOn(machine({ clock }), { dir, readOnly: true })
+    expect(reader.has('a')).toBe(true)
+    clock.advance(1000)
+    expect(reader.has('a')).toBe(false)
+  })
+
+  test('opened again and again through fifty compactions it never sees a wrong value or damage', async () => {
+    const dir = directory()
+    await using writer = await openOn(machine(), { dir, durability: 'os', mainFile: false })
+    await writer.batch([0, 1, 2, 3].map((key) => ({ op: 'SET', key: `${key}`, value: 0 })))
+    let isOver = false
+    const write = async () => {
+      for (let round = 1; round <= 50; round++) {
+        // Every state that there ever is has the same number four times.
+        await writer.batch([0, 1, 2, 3].map((key) => ({ op: 'SET', key: `${key}`, value: round })))
+        await writer.compact()
+      }
+      isOver = true
+    }
+    let last = 0
+    let opened = 0
+    const read = async () => {
+      while (!isOver) {
+        const reader = await openOn(machine(), { dir, readOnly: true })
+        const values = Object.values(stateOf(reader)) as number[]
+        expect(values).toEqual([values[0], values[0], values[0], values[0]])
+        expect(values[0]).toBeGreaterThanOrEqual(last)
+        expect(reader.recovery).toMatchObject({ damage: [], inDoubt: [] })
+        last = values[0] as number
+        opened++
+        await reader.close()
+        // Reading is synchronous; without this the writer would never hear from the disk.
+        await turns(1)
+      }
+    }
+    await Promise.all([write(), read()])
+    expect(opened).toBeGreaterThan(10)
+    expect(readFileSync(logPath(dir)).length).toBeLessThan(1000)
+  })
+})

@@ -1,0 +1,307 @@
+import { describe, expect, test } from 'vitest'
+import type { Change } from '../../src/store/events.js'
+import type { Store } from '../../src/store/store.js'
+import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
+import { recordsOf } from '../support/files.js'
+import { machine, openOn } from '../support/machine.js'
+import { useRejectionWatch } from '../support/rejections.js'
+import { useTempDirectory } from '../support/temp-directory.js'
+import { turns, watchPromise } from '../support/turns.js'
+
+const directory = useTempDirectory()
+useRejectionWatch()
+
+const LOG = /store\.log/
+
+async function take(changes: AsyncIterator<Change>, count: number): Promise<Change[]> {
+  const taken: Change[] = []
+  while (taken.length < count) taken.push((await changes.next()).value as Change)
+  return taken
+}
+
+/** One of every kind of write, each acknowledged before the next. */
+async function everyKind(store: Store): Promise<void> {
+  await store.set('a', { n: 1 }, { expires: 4_000_000_000_000 })
+  await store.setText('text', 'plain')
+  await store.setBytes('bytes', Buffer.from('abc'))
+  await store.delete('a')
+  await store.batch([
+    { op: 'SET', key: 'b', value: 2 },
+    { op: 'DELETE', key: 'text' },
+  ])
+  await store.clear({ prefix: 'b' })
+  await store.replace(JSON.parse('{"__proto__":1}') as Record<string, unknown>)
+}
+
+const EVERY_KIND = [
+  { op: 'SET', key: 'a', value: { n: 1 }, expires: 4_000_000_000_000, seq: 1 },
+  { op: 'SET', key: 'text', value: 'plain', seq: 2 },
+  { op: 'SET', key: 'bytes', value: new Uint8Array(Buffer.from('abc')), seq: 3 },
+  { op: 'DELETE', key: 'a', seq: 4 },
+  { op: 'SET', key: 'b', value: 2, seq: 5 },
+  { op: 'DELETE', key: 'text', seq: 5 },
+  { op: 'DELETE', prefix: 'b', seq: 6 },
+  { op: 'SET', data: JSON.parse('{"__proto__":1}'), seq: 7 },
+]
+
+/** The position behind the last record that there is. */
+const beginning = (store: Store) => store.stats().position as string
+
+const withoutPlace = ({ position: _, timestamp: __, ...change }: Change) => change
+
+describe('watch', () => {
+  test('tells every change once, in order, with its place in the log', async () => {
+    const dir = directory()
+    await using store = await openOn(machine(), { dir })
+    const heard: Change[] = []
+    store.watch((change) => heard.push(change))
+    await everyKind(store)
+    expect(heard.map(withoutPlace)).toEqual(EVERY_KIND)
+    const records = recordsOf(dir)
+    for (const { seq, position, timestamp } of heard) {
+      const record = records.find((each) => each.seq === seq)
+      expect([position, timestamp]).toEqual([`${seq}:${record?.crc}`, record?.timestamp])
+    }
+  })
+
+  test('tells of nothing that is not acknowledged, and of nothing that was taken back', async () => {
+    const fileSystem = new FaultyFileSystem()
+    await using store = await openOn(machine({ fileSystem }), { dir: directory() })
+    const heard: Change[] = []
+    store.watch((change) => heard.push(change))
+    fileSystem.fail('write', systemError('ENOSPC'), { on: LOG })
+    await expect(store.set('refused', 1)).rejects.toMatchObject({ code: 'FLATLOG_NO_SPACE' })
+    await store.set('taken', 1)
+    expect(heard.map((change) => change.op === 'SET' && 'key' in change && change.key)).toEqual(['taken'])
+  })
+
+  test('gives each listener values of its own, and one that unsubscribes nothing more', async () => {
+    await using store = await openOn(machine(), { dir: directory() })
+    const heard: unknown[] = []
+    const listener = (change: Change) => {
+      if (!('value' in change)) return
+      heard.push(structuredClone(change.value))
+      ;(change.value as number[]).push(99)
+    }
+    const stops = [store.watch(listener), store.watch(listener)]
+    await store.set('a', [1])
+    expect(heard).toEqual([[1], [1]])
+    expect(store.get('a')).toEqual([1])
+    stops[0]?.()
+    stops[0]?.()
+    await store.set('a', [2])
+    expect(heard).toEqual([[1], [1], [2]])
+    stops[1]?.()
+    await store.set('a', [3])
+    expect(heard).toHaveLength(3)
+  })
+
+  test('hears of other handles’ writes too', async () => {
+    const dir = directory()
+    await using one = await openOn(machine(), { dir })
+    await using two = await openOn(machine(), { dir })
+    const heard: number[] = []
+    one.watch((change) => heard.push(change.seq))
+    await two.set('a', 1)
+    await one.set('a', 2)
+    expect(heard).toEqual([1, 2])
+  })
+
+  test('a listener that throws stops neither the other listeners nor the write', async () => {
+    await using store = await openOn(machine(), { dir: directory() })
+    const heard: number[] = []
+    const thrown: unknown[] = []
+    const others = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    process.on('uncaughtException', (error) => thrown.push(error))
+    try {
+      const boom = new Error('boom')
+      store.watch(() => {
+        throw boom
+      })
+      store.watch((change) => heard.push(change.seq))
+      await store.set('a', 1)
+      await turns()
+      expect(heard).toEqual([1])
+      expect(thrown).toEqual([boom])
+    } finally {
+      process.removeAllListeners('uncaughtException')
+      for (const listener of others) process.on('uncaughtException', listener)
+    }
+  })
+})
+
+describe('changes', () => {
+  test('gives what watch gives, from a position on and then as it comes', async () => {
+    const dir = directory()
+    await using store = await openOn(machine(), { dir })
+    const since = beginning(store)
+    await everyKind(store)
+    const all = await take(store.changes({ since }), 8)
+    expect(all.map(withoutPlace)).toEqual(EVERY_KIND)
+
+    const later = store.changes({ since: all[3]?.position as string })
+    expect((await take(later, 4)).map(withoutPlace)).toEqual(EVERY_KIND.slice(4))
+    const next = later.next()
+    await store.set('new', 1)
+    expect((await next).value).toMatchObject({ op: 'SET', key: 'new', seq: 8 })
+    await later.return(undefined)
+  })
+
+  test('without a position it begins where the store was when it was asked for', async () => {
+    await using store = await openOn(machine(), { dir: directory() })
+    await store.set('before', 1)
+    const changes = store.changes()
+    await store.set('after', 1)
+    await store.set('later', 1)
+    const first = changes.next()
+    const watched = watchPromise(first)
+    await turns(10)
+    expect(watched.state).toBe('fulfilled')
+    expect((await first).value).toMatchObject({ key: 'after' })
+  })
+
+  test('gives only what is acknowledged', async () => {
+    const fileSystem = new FaultyFileSystem()
+    await using store = await openOn(machine({ fileSystem }), { dir: directory() })
+    const next = store.changes().next()
+    const watched = watchPromise(next)
+    await turns()
+    const held = fileSystem.hold('sync', { on: LOG })
+    const done = store.set('a', 1)
+    await held.reached
+    await turns()
+    expect(watched.state).toBe('pending')
+    held.release()
+    await done
+    expect((await next).value).toMatchObject({ key: 'a', seq: 1 })
+  })
+
+  test('goes on across compactions, through the backups', async () => {
+    const dir = directory()
+    await using store = await openOn(machine(), { dir, backups: 3 })
+    await store.set('k', 0)
+    const position = store.stats().position as string
+    for (let round = 1; round <= 3; round++) {
+      await store.set('k', round)
+      await store.set('k', round * 10)
+      await store.compact()
+    }
+    await store.set('k', 'last')
+    const changes = store.changes({ since: position })
+    const values = (await take(changes, 7)).map((change) => 'value' in change && change.value)
+    expect(values).toEqual([1, 10, 2, 20, 3, 30, 'last'])
+  })
+
+  test('a follower that reads slowly misses nothing while compactions go on', async () => {
+    const dir = directory()
+    await using store = await openOn(machine(), { dir, backups: 100 })
+    const changes = store.changes({ since: beginning(store) })
+    const seen: number[] = []
+    for (let round = 0; round < 30; round++) {
+      await Promise.all([store.set('a', round), store.set('b', round), store.set('c', round)])
+      if (round % 3 === 0) await store.compact()
+      seen.push(...(await take(changes, 2)).map((change) => change.seq))
+    }
+    seen.push(...(await take(changes, 30)).map((change) => change.seq))
+    expect(seen).toEqual(Array.from({ length: 90 }, (_, number) => number + 1))
+  })
+
+  test('a position of another history, or of one that is gone, is FLATLOG_POSITION', async () => {
+    const dir = directory()
+    await using store = await openOn(machine(), { dir, backups: 0 })
+    const since = beginning(store)
+    await store.set('a', 1)
+    await store.set('a', 2)
+    const [first] = await take(store.changes({ since }), 1)
+    const refused = { code: 'FLATLOG_POSITION' }
+    await expect(store.changes({ since: '1:00000000' }).next()).rejects.toMatchObject(refused)
+    await expect(store.changes({ since: '3:00000000' }).next()).rejects.toMatchObject(refused)
+    await expect(store.changes({ since: '99:12345678' }).next()).rejects.toMatchObject(refused)
+    await store.compact()
+    await store.set('a', 3)
+    await expect(store.changes({ since: first?.position as string }).next()).rejects.toMatchObject(refused)
+    await expect(store.changes({ since }).next()).rejects.toThrow(/What to do: read the state with entries/)
+  })
+
+  test('the position that stats gives can be followed from, also right after opening a compacted store', async () => {
+    const dir = directory()
+    const store = await openOn(machine(), { dir })
+    await store.set('a', 1)
+    await store.compact()
+    await store.close()
+    await using again = await openOn(machine(), { dir })
+    const since = again.stats().position as string
+    await again.set('b', 1)
+    const first = async () => (await take(again.changes({ since }), 1))[0]
+    expect(await first()).toMatchObject({ op: 'SET', key: 'b' })
+    // From then on the backup holds what follows it.
+    await again.compact()
+    expect(await first()).toMatchObject({ op: 'SET', key: 'b' })
+  })
+
+  test('a follower that comes while a new generation is being published misses nothing', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    await using store = await openOn(machine({ fileSystem }), { dir })
+    const since = beginning(store)
+    await store.set('a', 1)
+    await store.set('a', 2)
+    // The second of the directory's syncs in a publication follows the rename.
+    const held = fileSystem.hold('syncDirectory', { nth: 2 })
+    const compacted = store.compact()
+    await held.reached
+    const following = Promise.allSettled([take(store.changes({ since }), 2)])
+    await turns()
+    held.release()
+    await compacted
+    const [outcome] = await following
+    if (outcome?.status === 'rejected') throw outcome.reason
+    expect(outcome?.value.map(({ seq }) => seq)).toEqual([1, 2])
+  })
+
+  test('a follower whose backup was rotated away under it hears FLATLOG_POSITION', async () => {
+    const dir = directory()
+    await using store = await openOn(machine(), { dir, backups: 1 })
+    const changes = store.changes({ since: beginning(store) })
+    await store.set('a', 1)
+    await take(changes, 1)
+    await store.compact()
+    await Promise.all(Array.from({ length: 600 }, (_, number) => store.set('a', number)))
+    await take(changes, 1)
+    for (let round = 0; round < 2; round++) {
+      await store.set('a', 1)
+      await store.compact()
+    }
+    const rest = (async () => {
+      for await (const change of changes) if (change.seq === 603) return
+    })()
+    await expect(rest).rejects.toMatchObject({ name: 'FlatlogError', code: 'FLATLOG_POSITION' })
+  })
+
+  test('ends with its signal, with close, and when it is left', async () => {
+    const store = await openOn(machine(), { dir: directory() })
+    const controller = new AbortController()
+    const [aborted, closed] = [store.changes({ signal: controller.signal }).next(), store.changes().next()]
+    await turns()
+    controller.abort()
+    expect(await aborted).toEqual({ done: true, value: undefined })
+    expect(await store.changes({ signal: controller.signal }).next()).toEqual({ done: true, value: undefined })
+    const seen: number[] = []
+    const leaving = (async () => {
+      for await (const change of store.changes()) {
+        seen.push(change.seq)
+        break
+      }
+    })()
+    await turns()
+    await store.set('a', 1)
+    await leaving
+    expect((await closed).value).toMatchObject({ seq: 1 })
+    const last = store.changes().next()
+    await turns()
+    await store.close()
+    expect(await last).toEqual({ done: true, value: undefined })
+    expect(seen).toEqual([1])
+  })
+})

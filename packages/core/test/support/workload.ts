@@ -1,0 +1,109 @@
+import type { Store } from '../../src/store/store.js'
+import type { Random } from './random.js'
+
+/** One write; every one of them makes exactly one record, so that the log's last seq says how many there were. */
+export type Step =
+  | { readonly kind: 'set'; readonly key: string; readonly value: unknown }
+  | { readonly kind: 'delete'; readonly key: string }
+  | {
+      readonly kind: 'batch'
+      readonly set: readonly (readonly [string, unknown])[]
+      readonly remove: readonly string[]
+    }
+  | { readonly kind: 'clear'; readonly prefix: string }
+  | { readonly kind: 'replace'; readonly data: readonly (readonly [string, unknown])[] }
+
+export type Model = Map<string, unknown>
+
+/** Steps without end, the same for the same seed. They are chosen by the state that they themselves lead to. */
+export class Workload {
+  readonly state: Model = new Map()
+  #number = 0
+
+  constructor(
+    private readonly random: Random,
+    private readonly keys = 200,
+  ) {}
+
+  next(): Step {
+    const step = this.#choose()
+    applyTo(this.state, step)
+    this.#number++
+    return step
+  }
+
+  #choose(): Step {
+    const { random } = this
+    const dice = random.below(1000)
+    if (dice < 200) {
+      const key = this.#key()
+      if (this.state.has(key)) return { kind: 'delete', key }
+    } else if (dice < 280) {
+      const set = Array.from({ length: 1 + random.below(8) }, () => [this.#key(), this.#value()] as const)
+      return { kind: 'batch', set, remove: Array.from({ length: random.below(5) }, () => this.#key()) }
+    } else if (dice < 290) {
+      const prefix = `${random.below(10)}:`
+      if ([...this.state.keys()].some((key) => key.startsWith(prefix))) return { kind: 'clear', prefix }
+    } else if (dice < 292) {
+      return {
+        kind: 'replace',
+        data: Array.from({ length: random.below(50) }, () => [this.#key(), this.#value()] as const),
+      }
+    }
+    return { kind: 'set', key: this.#key(), value: this.#value() }
+  }
+
+  #key(): string {
+    const number = this.random.below(this.keys)
+    return `${number % 10}:${number}`
+  }
+
+  #value(): unknown {
+    const { random } = this
+    return { n: this.#number, text: 'x'.repeat(random.below(random.below(20) === 0 ? 20_000 : 100)) }
+  }
+}
+
+export function applyTo(state: Model, step: Step): void {
+  switch (step.kind) {
+    case 'set':
+      state.set(step.key, step.value)
+      return
+    case 'delete':
+      state.delete(step.key)
+      return
+    case 'batch':
+      for (const [key, value] of step.set) state.set(key, value)
+      for (const key of step.remove) state.delete(key)
+      return
+    case 'clear':
+      for (const key of [...state.keys()]) if (key.startsWith(step.prefix)) state.delete(key)
+      return
+    case 'replace':
+      state.clear()
+      for (const [key, value] of step.data) state.set(key, value)
+  }
+}
+
+export function perform(store: Store, step: Step): Promise<unknown> {
+  switch (step.kind) {
+    case 'set':
+      return store.set(step.key, step.value)
+    case 'delete':
+      return store.delete(step.key)
+    case 'batch':
+      return store.batch([
+        ...step.set.map(([key, value]) => ({ op: 'SET' as const, key, value })),
+        ...step.remove.map((key) => ({ op: 'DELETE' as const, key })),
+      ])
+    case 'clear':
+      return store.clear({ prefix: step.prefix })
+    case 'replace':
+      return store.replace(new Map(step.data))
+  }
+}
+
+/** A model's state in the form of `stateOf`. */
+export function modelState(model: Model): Record<string, unknown> {
+  return Object.fromEntries(model)
+}
