@@ -1,5 +1,5 @@
 /** The public face: puts the layers together on this machine's file system, clock and processes. */
-import { type Logs, openLogsOn } from './maintenance/logs.js'
+import { type Logs, type LogsOptions, openLogsOn } from './maintenance/logs.js'
 import { Maintainer } from './maintenance/maintainer.js'
 import { openStoreOn } from './store/open.js'
 import type { StoreOptions } from './store/options.js'
@@ -12,14 +12,15 @@ export function openStore(options?: StoreOptions): Promise<Store> {
 }
 
 /** The original system's functions on the logs of a directory. @default dir '.data' */
-export function openLogs(options?: { dir?: string }): Logs {
-  return openLogsOn(thisMachine(), openStore, options)
+export function openLogs(options?: LogsOptions): Logs {
+  const openTransient = (own: StoreOptions) => openStoreOn(thisMachine(), (engine) => new Maintainer(engine), own, true)
+  return openLogsOn(thisMachine(), openTransient, options)
 }
 
 export { FlatlogError, type FlatlogErrorCode } from './base/errors.js'
 export type { Durability } from './log/commit-queue.js'
 export type { LogEntry } from './maintenance/log-entries.js'
-export type { CompactedLog, Logs } from './maintenance/logs.js'
+export type { CompactedLog, Logs, LogsOptions } from './maintenance/logs.js'
 export { CompactionScheduler, type SchedulerOptions } from './maintenance/scheduler.js'
 export type { WriteOptions } from './store/arguments.js'
 export type { Change, ChangeOperation, Unsubscribe } from './store/events.js'

@@ -89,3 +89,10 @@ export function ioError(what: string, path: string, cause: unknown, offset?: num
     cause,
   })
 }
+
+export function closedError(name: string): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_CLOSED',
+    `The store ${JSON.stringify(name)} is closed here. What to do: open it again with openStore.`,
+  )
+}

@@ -11,6 +11,12 @@ import { removeIfThere } from './whole-file.js'
  * What the lock must know of the machine and its processes. Passed in like the file system, so that a test can be two
  * containers, a reused pid or another boot.
  */
+/**
+ * `answers`: a living (or stopped) owner. `refuses`: nobody listens any more. `missing`: there is no such socket, which
+ * its owner removed in leaving, or somebody else did. `unknown`: cannot be told.
+ */
+export type Probe = 'answers' | 'refuses' | 'missing' | 'unknown'
+
 export interface LockEnvironment {
   readonly pid: number
   readonly thread: number
@@ -22,8 +28,7 @@ export interface LockEnvironment {
   processStart(pid: number): string | null | undefined
   /** Listens where others can ask whether the owner lives; `address` is what the lock file names, null if it could not. */
   listen(lockPath: string, token: string): Promise<{ address: string | null; close(): void }>
-  /** `answers`: a living (or stopped) owner. `refuses`: nobody is there any more. `unknown`: cannot be told. */
-  probe(lockPath: string, address: string): Promise<'answers' | 'refuses' | 'unknown'>
+  probe(lockPath: string, address: string): Promise<Probe>
 }
 
 /** The longest path that a Unix socket can have on macOS; Linux allows four more bytes. */
@@ -153,10 +158,10 @@ async function listenBeside(fileSystem: FileSystem, lockPath: string, token: str
   return none
 }
 
-function probeSocket(path: string): Promise<'answers' | 'refuses' | 'unknown'> {
+function probeSocket(path: string): Promise<Probe> {
   return new Promise((resolve) => {
     const socket = createConnection(path)
-    const settle = (verdict: 'answers' | 'refuses' | 'unknown') => {
+    const settle = (verdict: Probe) => {
       socket.removeAllListeners()
       socket.on('error', () => {})
       socket.destroy()
@@ -165,7 +170,9 @@ function probeSocket(path: string): Promise<'answers' | 'refuses' | 'unknown'> {
     socket.setTimeout(PROBE_TIMEOUT_MS, () => settle('unknown'))
     socket.once('connect', () => settle('answers'))
     socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') settle('refuses')
+      if (error.code === 'ECONNREFUSED') settle('refuses')
+      // A pipe of Windows is there as long as somebody listens, a socket file as long as nobody removes it.
+      else if (error.code === 'ENOENT') settle(process.platform === 'win32' ? 'refuses' : 'missing')
       // The owner is there but takes no more callers: its queue of connections is full.
       else if (error.code === 'EAGAIN') settle('answers')
       else settle('unknown')

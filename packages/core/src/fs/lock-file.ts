@@ -68,7 +68,16 @@ export function createLockFile(fileSystem: FileSystem, path: string, record: Loc
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP' && code !== 'ENOSYS') throw error
     return createExclusively(fileSystem, path, record)
   } finally {
+    removeOwnFile(fileSystem, own)
+  }
+}
+
+/** The lock is taken or not by now; a name of ours that is left over changes nothing about that. */
+function removeOwnFile(fileSystem: FileSystem, own: string): void {
+  try {
     removeIfThere(fileSystem, own)
+  } catch {
+    // It bears our token and is in nobody's way.
   }
 }
 

@@ -30,6 +30,15 @@ export interface LockOptions {
 }
 
 const POLL_MS = 25
+const ABANDONED = Symbol.for('flatlog.abandonedLocks')
+
+/** Locks of this thread whose release failed, also through another copy of this package: nobody holds them. */
+function abandonedTokens(): Set<string> {
+  const holder = globalThis as { [ABANDONED]?: Set<string> }
+  holder[ABANDONED] ??= new Set()
+  return holder[ABANDONED]
+}
+
 /** How long an unreadable lock file is given to become readable, where files cannot be linked whole into place. */
 const UNREADABLE_GRACE_MS = 200
 
@@ -66,7 +75,7 @@ export async function acquireLock(
           return held(fileSystem, lockPath, own, holder?.failed, listener)
         }
       }
-      if (waitedMs >= Math.max(options.waitMs, holder === null ? UNREADABLE_GRACE_MS : 0)) {
+      if (waitedMs > Math.max(options.waitMs, attempt.patienceMs)) {
         throw lockedError(lockPath, holder, options.waitMs)
       }
       await sleep(clock, POLL_MS)
@@ -78,6 +87,9 @@ export async function acquireLock(
 }
 
 class Attempt {
+  /** When a lock file was first seen that could not be read. */
+  #unreadableSinceMs: number | undefined
+
   constructor(
     private readonly fileSystem: FileSystem,
     private readonly environment: LockEnvironment,
@@ -85,9 +97,17 @@ class Attempt {
     private readonly own: LockRecord,
   ) {}
 
+  /** How long to wait at least: until what could not be read has had its time to become readable. */
+  get patienceMs(): number {
+    return this.#unreadableSinceMs === undefined ? 0 : this.#unreadableSinceMs + UNREADABLE_GRACE_MS
+  }
+
   /** The rules in their order; whoever cannot be shown to be gone is there. */
   async isStale(holder: LockRecord | null, waitedMs: number): Promise<boolean> {
-    if (holder === null) return waitedMs >= UNREADABLE_GRACE_MS
+    if (holder === null) {
+      this.#unreadableSinceMs ??= waitedMs
+      return waitedMs - this.#unreadableSinceMs >= UNREADABLE_GRACE_MS
+    }
     const { environment } = this
     const probe = holder.socket === null ? 'unknown' : await environment.probe(this.lockPath, holder.socket)
     if (probe === 'answers') return false
@@ -102,8 +122,12 @@ class Attempt {
       if (start === undefined) return true
       if (start !== null && holder.start !== null && start !== holder.start) return true
     }
+    if (abandonedTokens().has(holder.token)) return true
     // A socket in the temporary directory of another container is out of our sight, so its silence says nothing.
     const inSight = sameNamespace || (holder.socket !== null && !isAbsolute(holder.socket))
+    // A socket that is gone may have been cleaned away under a living owner; a worker thread, or an owner that left its
+    // lock behind because of a failure, has removed its own.
+    if (probe === 'missing') return inSight && (holder.thread !== 0 || holder.failed !== undefined)
     return probe === 'refuses' && inSight
   }
 
@@ -134,9 +158,22 @@ class Attempt {
       return false
     }
     replaceLockFile(fileSystem, lockPath, own)
-    for (const claim of claims) removeIfThere(fileSystem, claim)
+    this.#removeClaims(claims)
     for (const record of dead) this.#removeSocketOf(record)
     return true
+  }
+
+  /** Ours, and those of successors that died before they had removed theirs: all are claims to a lock that is gone. */
+  #removeClaims(own: readonly string[]): void {
+    const { fileSystem, lockPath } = this
+    const directory = dirname(lockPath)
+    const prefix = `${lockPath}.after-`
+    const left = fileSystem.list(directory).map((name) => join(directory, name))
+    // Not the files that rivals are about to link into place: those have a second token behind the first.
+    const isClaim = (path: string) => path.startsWith(prefix) && !path.slice(prefix.length).includes('.')
+    for (const claim of new Set([...own, ...left.filter(isClaim)])) {
+      removeIfThere(fileSystem, claim)
+    }
   }
 
   #removeSocketOf(record: LockRecord | null): void {
@@ -168,7 +205,11 @@ function held(
   // Until the failure that we inherited is dealt with, a crash of ours must hand the note on.
   if (inheritedFailure !== undefined) {
     failed = inheritedFailure
-    write()
+    try {
+      write()
+    } catch {
+      // The note is dealt with in a moment; it would be lost only by a crash before that.
+    }
   }
   return {
     inheritedFailure,
@@ -187,6 +228,9 @@ function held(
       released = true
       try {
         if (failed === undefined && stillOurs()) fileSystem.remove(lockPath)
+      } catch (error) {
+        abandonedTokens().add(own.token)
+        throw error
       } finally {
         listener.close()
       }

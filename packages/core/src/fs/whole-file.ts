@@ -1,4 +1,4 @@
-import { FlatlogError, ioError } from '../base/errors.js'
+import { FlatlogError, ioError, systemCode } from '../base/errors.js'
 import type { FileSystem, OpenFile } from './file-system.js'
 
 /** Small files that are read or written as a whole: the mark, the lock, what is set aside. */
@@ -39,7 +39,13 @@ export function createWholeFile(fileSystem: FileSystem, path: string, bytes: Uin
 }
 
 export function removeIfThere(fileSystem: FileSystem, path: string): void {
-  if (fileSystem.status(path)) fileSystem.remove(path)
+  if (!fileSystem.status(path)) return
+  try {
+    fileSystem.remove(path)
+  } catch (error) {
+    // Somebody else was faster.
+    if (systemCode(error) !== 'ENOENT') throw error
+  }
 }
 
 /**

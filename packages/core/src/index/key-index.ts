@@ -37,8 +37,8 @@ export interface KeyIndex {
   apply(operation: Operation, seq: number, timeMs: number | undefined): Undo
   /** Keys named since the last checkpoint. */
   readonly tailKeys: number
-  /** True when the tail has cleared everything, so that nothing of the checkpoint is seen any more. */
-  readonly hidesCheckpoint: boolean
+  /** About which share of the checkpoint's keys is known to be dead, cleared by prefix or expired: 0 to 1. */
+  deadShare(nowMs: number): number
   /** Whether there is a key whose time is over and which a compaction would remove. Walks over all of them. */
   holdsExpired(nowMs: number): boolean
   /** From here on changes go to a new tail; what was there is what a compaction works on. */

@@ -10,6 +10,7 @@ export type LayerValue = IndexedValue | typeof TOMBSTONE
 export class Layer {
   #values = new Map<string, LayerValue>()
   #sorted = new SortedKeys()
+  #expiries: Float64Array | undefined
   readonly cleared = new ClearedPrefixes()
 
   get keyCount(): number {
@@ -22,6 +23,7 @@ export class Layer {
 
   put(key: string, value: LayerValue): Undo {
     const before = this.#values.get(key)
+    this.#expiries = undefined
     this.#values.set(key, value)
     if (before !== undefined) return () => void this.#values.set(key, before)
     this.#sorted.add(key)
@@ -33,6 +35,7 @@ export class Layer {
    * there is nothing to hide.
    */
   drop(key: string): void {
+    this.#expiries = undefined
     if (this.#values.delete(key)) this.#sorted.remove(key)
   }
 
@@ -70,10 +73,37 @@ export class Layer {
   }
 
   holdsExpired(nowMs: number): boolean {
-    for (const value of this.#values.values()) {
-      if (value !== TOMBSTONE && value.expires !== undefined && value.expires <= nowMs) return true
+    return this.expiredCount(nowMs) > 0
+  }
+
+  /** How many of its keys have expired. Their times are sorted once and kept until the layer changes. */
+  expiredCount(nowMs: number): number {
+    this.#expiries ??= Float64Array.from(this.#expiryTimes()).sort()
+    let low = 0
+    let high = this.#expiries.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#expiries[middle] as number) <= nowMs) low = middle + 1
+      else high = middle
     }
-    return false
+    return low
+  }
+
+  *#expiryTimes(): Generator<number> {
+    for (const value of this.#values.values()) {
+      if (value !== TOMBSTONE && value.expires !== undefined) yield value.expires
+    }
+  }
+
+  /** How many keys start with the prefix, tombstones included. */
+  countFrom(prefix: string): number {
+    if (prefix === '') return this.#values.size
+    let count = 0
+    for (const key of this.keysFrom(prefix)) {
+      if (!key.startsWith(prefix)) break
+      count++
+    }
+    return count
   }
 
   /** Takes over what a newer layer says. */

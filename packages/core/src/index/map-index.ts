@@ -6,6 +6,8 @@ import { Layer, type LayerValue, TOMBSTONE } from './layer.js'
 export class MapIndex implements KeyIndex {
   /** The newest first: the tail, at most one frozen tail, the checkpoint. */
   #layers: Layer[] = [new Layer(), new Layer()]
+  /** Keys of the checkpoint that a clear of the tails has hidden. */
+  #clearedKeys = 0
 
   get #tail(): Layer {
     return this.#layers[0] as Layer
@@ -15,8 +17,10 @@ export class MapIndex implements KeyIndex {
     return this.#layers.slice(0, -1).reduce((keys, layer) => keys + layer.keyCount, 0)
   }
 
-  get hidesCheckpoint(): boolean {
-    return this.#layers.slice(0, -1).some((layer) => layer.cleared.covers(''))
+  deadShare(nowMs: number): number {
+    const checkpoint = this.#layers.at(-1) as Layer
+    if (checkpoint.keyCount === 0) return 0
+    return Math.min(1, (this.#clearedKeys + checkpoint.expiredCount(nowMs)) / checkpoint.keyCount)
   }
 
   holdsExpired(nowMs: number): boolean {
@@ -43,9 +47,9 @@ export class MapIndex implements KeyIndex {
       case 'delete':
         return tail.put(operation.key, toLayerValue(operation, seq, timeMs))
       case 'clear':
-        return tail.clear(operation.prefix)
+        return this.#clear(operation.prefix)
       case 'replace': {
-        const undoClear = tail.clear('')
+        const undoClear = this.#clear('')
         for (const [key, value] of operation.data) tail.put(key, { ...value, expires: undefined, seq, time: timeMs })
         // The clear put the layer's values away as a whole and brings them back as a whole.
         return undoClear
@@ -59,6 +63,18 @@ export class MapIndex implements KeyIndex {
     }
   }
 
+  #clear(prefix: string): Undo {
+    const isNew = !this.#tail.cleared.covers(prefix)
+    const undo = this.#tail.clear(prefix)
+    if (!isNew) return undo
+    const cleared = (this.#layers.at(-1) as Layer).countFrom(prefix)
+    this.#clearedKeys += cleared
+    return () => {
+      this.#clearedKeys -= cleared
+      undo()
+    }
+  }
+
   freeze(): FrozenIndex {
     const frozen = this.#layers.slice()
     const tail = new Layer()
@@ -69,6 +85,7 @@ export class MapIndex implements KeyIndex {
         const checkpoint = frozen.at(-1) as Layer
         for (const layer of frozen.slice(0, -1).reverse()) checkpoint.absorbAsLowest(layer)
         this.#layers = [tail, checkpoint]
+        this.#clearedKeys = [...tail.cleared].reduce((keys, prefix) => keys + checkpoint.countFrom(prefix), 0)
       },
       thaw: () => {
         // What came since goes on top of what was frozen; undos that are out refer to `tail`, so it stays a layer.

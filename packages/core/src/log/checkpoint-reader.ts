@@ -49,7 +49,7 @@ export async function readCheckpoint(
     if (lines.isOver(raw)) break
     if (slices.isDue()) await slices.pause()
   }
-  return lines.judge(file.status().sizeBytes, onState)
+  return await lines.judge(file.status().sizeBytes, slices, onState)
 }
 
 type FoundPart = { readonly part: PartLine; readonly place: BadLine }
@@ -105,12 +105,19 @@ class CheckpointLines {
     return this.#found.filter((each) => each !== 'gap')
   }
 
-  judge(sizeBytes: number, onState: (state: readonly PartValue[]) => void): CheckpointFound {
+  async judge(
+    sizeBytes: number,
+    slices: Slices,
+    onState: (state: readonly PartValue[]) => void,
+  ): Promise<CheckpointFound> {
     this.#claimPending()
     const header = this.#header
     if (header) onState(header.state)
     const parts = this.#ownParts()
-    for (const { part } of parts) onState(part.state)
+    for (const { part } of parts) {
+      onState(part.state)
+      if (slices.isDue()) await slices.pause()
+    }
     if (!header && this.#bad.length === 0) this.#bad.push({ number: 1, offset: 0, length: 0 })
     const end = this.#pending[0] ?? this.#next ?? { number: 1, offset: sizeBytes }
     return {

@@ -42,7 +42,15 @@ export interface CommitEvents {
   failed(error: FlatlogError): void
   /** The records were taken back; the next one gets the first of their numbers. */
   undone(firstSeq: number): void
+  /** False when another process has taken the log over. */
+  ownsLog(): boolean
 }
+
+/**
+ * After a pause this long the owner makes sure that it still is the owner: it may have been stopped meanwhile, and
+ * somebody may have taken the log over by force.
+ */
+const QUIET_MS = 2
 
 export class CommitQueue {
   #waiting: Batch[] = []
@@ -50,6 +58,7 @@ export class CommitQueue {
   #turnScheduled = false
   #held = false
   #failure: FlatlogError | undefined
+  #lastWriteMs = 0
   #timer: Timer | undefined
   #idle: (() => void)[] = []
   writes = 0
@@ -149,6 +158,13 @@ export class CommitQueue {
 
   #write(batch: Batch): boolean {
     const { writer } = this
+    const now = this.clock.monotonicMs()
+    if (now - this.#lastWriteMs > QUIET_MS && !this.events.ownsLog()) {
+      this.#waiting.unshift(batch)
+      this.fail(new Error('another process has taken the log over'))
+      return false
+    }
+    this.#lastWriteMs = now
     const told = writer.syncedToTell
     let lines = ''
     for (const record of batch.records) {

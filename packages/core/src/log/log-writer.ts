@@ -51,10 +51,6 @@ export class LogWriter {
     return this.#syncedSeq
   }
 
-  get isSynced(): boolean {
-    return this.#syncedSeq >= this.#writtenSeq
-  }
-
   /** What the first record of the next write has to say of what is on disk; undefined if that is no news. */
   get syncedToTell(): number | undefined {
     return this.#syncedSeq === this.#toldSyncedSeq ? undefined : this.#syncedSeq
@@ -103,11 +99,16 @@ export class LogWriter {
 
   /** Goes on in a new generation, all of whose bytes are on disk. */
   switchTo(file: OpenFile, offset: number): void {
-    this.#file.close()
+    const former = this.#file
     this.#file = file
     this.#offset = offset
     this.#syncedSeq = this.#writtenSeq
     this.#toldSyncedSeq = -1
+    try {
+      former.close()
+    } catch {
+      // Everything in it stands in the new file and is on disk there.
+    }
   }
 
   /** The same file under another descriptor. */

@@ -19,6 +19,10 @@ export function checkName(name: unknown): string {
   )
 }
 
+export function isName(name: string): boolean {
+  return faultOfName(name) === undefined
+}
+
 function faultOfName(name: unknown): string | undefined {
   if (typeof name !== 'string') return 'it is no string'
   if (!NAME.test(name)) return 'it is empty, too long, begins with a dot or has a character that is not safe in a path'

@@ -52,7 +52,16 @@ export async function keepAs(fileSystem: FileSystem, path: string, secondName: s
   } catch (error) {
     if (!NO_HARD_LINKS.has((error as { code?: string }).code ?? '')) throw error
   }
-  await copyFile(fileSystem, path, secondName, slices)
+  // Under a name of its own until it is whole: half a backup must not look like one.
+  const copy = `${path}.copy`
+  try {
+    removeIfThere(fileSystem, copy)
+    await copyFile(fileSystem, path, copy, slices)
+    fileSystem.rename(copy, secondName)
+  } catch (error) {
+    removeIfThere(fileSystem, copy)
+    throw error
+  }
 }
 
 /** A copy on disk, except for its name. */

@@ -10,7 +10,6 @@ import { copyBytes, replaceLog } from '../log/publish.js'
 import { readTailRun, type TailRun } from '../log/tail-reader.js'
 import { writeCheckpoint } from '../store/checkpoint.js'
 import type { Engine } from '../store/engine.js'
-import { rotateBackups } from './backups.js'
 
 /** What is left to copy before the hold, so that the hold is short. */
 const HOLD_BYTES = READ_CHUNK_BYTES
@@ -36,8 +35,6 @@ export async function compact(engine: Engine): Promise<void> {
     frozen.thaw()
     throw error
   }
-  await rotateBackups(engine)
-  await engine.writeViews()
 }
 
 /** How far the new generation was read back. */
@@ -136,6 +133,7 @@ class Compaction {
     const { queue, writer } = engine
     await queue.hold()
     try {
+      if (!queue.failure && !engine.ownsLog()) queue.fail(new Error('another process has taken the log over'))
       if (queue.failure) throw queue.failure
       await this.#copyLaterRecords(file)
       await file.sync()

@@ -9,7 +9,7 @@ import type { StorePaths } from '../log/names.js'
 import { newerVersion, surveyTail } from '../log/tail-reader.js'
 import { decodeLine } from '../record/decode.js'
 import { decodeOlderLine } from '../record/decode-older.js'
-import type { LogRecord, Operation, PartValue } from '../record/record.js'
+import type { Operation, PartValue } from '../record/record.js'
 import { type Encoding, toValue, type ValueText } from '../record/value.js'
 import { isOlderLog } from '../store/original.js'
 import type { System } from '../store/system.js'
@@ -35,19 +35,38 @@ export interface LogEntry {
 
 /** The log's records in their order, the checkpoint as the first; nothing of a torn tail, nothing that is damaged. */
 export async function* iterateEntries(system: System, paths: StorePaths): AsyncGenerator<LogEntry, void, undefined> {
-  const { fileSystem } = system
-  if (!fileSystem.status(paths.log)) return
-  let file: OpenFile
-  try {
-    file = fileSystem.open(paths.log, 'read')
-  } catch (error) {
-    throw ioError('read', paths.log, error)
-  }
+  const file = openLogFile(system, paths)
+  if (!file) return
   try {
     if (isOlderLog(file, false)) yield* olderEntries(file)
-    else yield* entries(system, fileSystem, paths, file)
+    else yield* entries(system, system.fileSystem, paths, file)
+  } catch (error) {
+    throw ioError('read', paths.log, error)
   } finally {
     file.close()
+  }
+}
+
+/** Whether there is anything that a compaction would put into the checkpoint. Reads no further than it must. */
+export async function hasRecordsToCompact(system: System, paths: StorePaths): Promise<boolean> {
+  const file = openLogFile(system, paths)
+  if (!file) return false
+  try {
+    if (isOlderLog(file, false)) return true
+    const { end } = await readCheckpoint(file, new Slices(system.clock), () => {})
+    return end < file.status().sizeBytes
+  } catch (error) {
+    throw ioError('read', paths.log, error)
+  } finally {
+    file.close()
+  }
+}
+
+function openLogFile({ fileSystem }: System, paths: StorePaths): OpenFile | undefined {
+  try {
+    return fileSystem.status(paths.log) && fileSystem.open(paths.log, 'read')
+  } catch (error) {
+    throw ioError('read', paths.log, error)
   }
 }
 
@@ -94,7 +113,7 @@ async function* entries(
     file.read(bytes, line.offset)
     const record = decodeLine(bytes)
     if (record.kind !== 'record') throw changed(paths, line.offset)
-    yield recordEntry(record)
+    yield toEntry(record.operation, record.timestamp, record.seq)
     if (slices.isDue()) await slices.pause()
   }
 }
@@ -104,10 +123,6 @@ function changed(paths: StorePaths, offset: number): FlatlogError {
     path: paths.log,
     offset,
   })
-}
-
-function recordEntry({ operation, timestamp, seq }: LogRecord): LogEntry {
-  return toEntry(operation, timestamp, seq)
 }
 
 function toEntry(operation: Operation, timestamp: string, seq: number): LogEntry {

@@ -1,11 +1,12 @@
 import { join } from 'node:path'
 import { ioError } from '../base/errors.js'
-import { checkName, storePaths } from '../log/names.js'
-import { resolveOptions, type StoreOptions } from '../store/options.js'
-import { engineOpenAt } from '../store/registry.js'
+import { checkName, isName, type StorePaths, storePaths } from '../log/names.js'
+import { checkOptions } from '../store/arguments.js'
+import { MAX_BACKUPS, resolveOptions, type StoreOptions } from '../store/options.js'
+import { joinEngine } from '../store/registry.js'
 import type { Store } from '../store/store.js'
 import type { System } from '../store/system.js'
-import { iterateEntries, type LogEntry } from './log-entries.js'
+import { hasRecordsToCompact, iterateEntries, type LogEntry } from './log-entries.js'
 import { DEFAULT_NEEDS_COMPACTION_BYTES } from './maintainer.js'
 
 export interface CompactedLog {
@@ -31,9 +32,16 @@ export interface Logs {
   compactAllLogs(): Promise<(CompactedLog & { name: string })[]>
 }
 
-type OpenStore = (options: StoreOptions) => Promise<Store>
+/** Opens a store for one piece of work: nobody shares it, and whoever opens the store meanwhile waits. */
+export type OpenTransient = (options: StoreOptions) => Promise<Store>
 
-export function openLogsOn(system: System, openStore: OpenStore, options: { dir?: string } = {}): Logs {
+export interface LogsOptions {
+  /** @default '.data' */
+  dir?: string
+}
+
+export function openLogsOn(system: System, openTransient: OpenTransient, options: LogsOptions = {}): Logs {
+  checkOptions('openLogs', options, ['dir'])
   const { dir } = resolveOptions({ ...(options.dir !== undefined && { dir: options.dir }) })
   const { fileSystem } = system
   const pathsOf = (name: string) => storePaths(realPath(system, dir), checkName(name))
@@ -42,12 +50,7 @@ export function openLogsOn(system: System, openStore: OpenStore, options: { dir?
     dir,
     async names() {
       const directory = join(dir, 'logs')
-      if (!fileSystem.status(directory)) return []
-      return fileSystem
-        .list(directory)
-        .filter((fileName) => fileName.endsWith('.log'))
-        .map((fileName) => fileName.slice(0, -'.log'.length))
-        .sort()
+      return describing('list', directory, () => logNames(system, directory))
     },
     async readLogEntries(name) {
       const entries: LogEntry[] = []
@@ -59,45 +62,77 @@ export function openLogsOn(system: System, openStore: OpenStore, options: { dir?
     },
     async getLogSize(name) {
       const { log } = pathsOf(name)
-      try {
-        return fileSystem.status(log)?.sizeBytes ?? 0
-      } catch (error) {
-        throw ioError('read', log, error)
-      }
+      return describing('read', log, () => fileSystem.status(log)?.sizeBytes ?? 0)
     },
     async needsCompaction(name, minBytes = DEFAULT_NEEDS_COMPACTION_BYTES) {
       if ((await logs.getLogSize(name)) <= minBytes) return false
-      let isFirst = true
-      for await (const entry of logs.iterateLogEntries(name)) {
-        // A checkpoint is the first of a log's entries; anything else, or anything behind it, can be compacted.
-        if (!isFirst || entry.op !== 'CHECKPOINT') return true
-        isFirst = false
+      const paths = pathsOf(name)
+      const open = await joinEngine(paths.log)
+      if (!open) return await hasRecordsToCompact(system, paths)
+      try {
+        return open.engine.lastSeq > open.engine.checkpoint.seq
+      } finally {
+        await open.release()
       }
-      return false
     },
     async compactLog(name) {
       const bytesBefore = await logs.getLogSize(name)
       if (bytesBefore === 0) return { bytesBefore, bytesAfter: 0 }
-      const open = await engineOpenAt(pathsOf(name).log)
-      if (open) await open.maintenance.compact()
-      else {
-        // Nothing may start by itself in a store that is open for this one call.
-        const store = await openStore({ dir, name, compaction: false })
-        try {
-          await store.compact()
-        } finally {
-          await store.close()
-        }
-      }
+      const paths = pathsOf(name)
+      const open = await joinEngine(paths.log)
+      if (open) await open.engine.maintenance.compact().finally(() => open.release())
+      else await compactClosed(system, paths, openTransient)
       return { bytesBefore, bytesAfter: await logs.getLogSize(name) }
     },
     async compactAllLogs() {
       const results: (CompactedLog & { name: string })[] = []
-      for (const name of await logs.names()) results.push({ name, ...(await logs.compactLog(name)) })
+      let failure: unknown
+      for (const name of await logs.names()) {
+        try {
+          results.push({ name, ...(await logs.compactLog(name)) })
+        } catch (error) {
+          // One log that is locked or damaged is no reason to leave the others as they are.
+          failure ??= error
+        }
+      }
+      if (failure) throw failure
       return results
     },
   }
   return logs
+}
+
+/**
+ * A log that no store of this process has open. What its owner chose (backups, main file, times) is not known here, so
+ * nothing that the owner may have chosen to keep is given up.
+ */
+async function compactClosed(system: System, paths: StorePaths, openTransient: OpenTransient): Promise<void> {
+  const { directory: dir, name } = paths
+  const mainFile = system.fileSystem.status(paths.main) ? 'auto' : false
+  const store = await openTransient({ dir, name, mainFile, compaction: false, backups: MAX_BACKUPS, times: true })
+  try {
+    await store.compact()
+  } finally {
+    await store.close()
+  }
+}
+
+function logNames({ fileSystem }: System, directory: string): string[] {
+  if (!fileSystem.status(directory)) return []
+  return fileSystem
+    .list(directory)
+    .filter((fileName) => fileName.endsWith('.log'))
+    .map((fileName) => fileName.slice(0, -'.log'.length))
+    .filter((name) => isName(name) && fileSystem.status(join(directory, `${name}.log`))?.kind === 'file')
+    .sort()
+}
+
+function describing<T>(what: string, path: string, action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    throw ioError(what, path, error)
+  }
 }
 
 function realPath(system: System, dir: string): string {

@@ -1,5 +1,5 @@
 import type { Timer } from '../base/clock.js'
-import { ioError } from '../base/errors.js'
+import { closedError, ioError } from '../base/errors.js'
 import {
   COMPACTION_MAX_TAIL_KEYS,
   COMPACTION_MIN_BYTES,
@@ -8,8 +8,12 @@ import {
 } from '../base/limits.js'
 import type { Engine, Maintenance } from '../store/engine.js'
 import type { Verification } from '../store/types.js'
+import { rotateBackups } from './backups.js'
 import { compact } from './compaction.js'
 import { verify } from './verify.js'
+
+/** A checkpoint more than half of which is dead is rewritten, however little came after it. */
+const DEAD_SHARE = 0.5
 
 /** Decides when the log of one engine is compacted, and sees that it is never done twice at once. */
 export class Maintainer implements Maintenance {
@@ -29,7 +33,7 @@ export class Maintainer implements Maintenance {
     const delayMs = this.#failuresInRow === 0 ? 0 : this.#retryDelayMs()
     this.#scheduled = this.engine.system.clock.setTimer(() => {
       this.#scheduled = undefined
-      if (this.#stopped || !this.#isWanted()) return
+      if (this.#stopped || this.#running || !this.#isWanted()) return
       this.#start().catch((error: unknown) => this.engine.report(error))
     }, delayMs)
   }
@@ -45,12 +49,14 @@ export class Maintainer implements Maintenance {
     const tailBytes = writer.offset - checkpoint.bytes
     if (writer.offset <= limits.minBytes || tailBytes === 0) return false
     const isGrown = tailBytes > checkpoint.bytes * limits.growth || index.tailKeys > COMPACTION_MAX_TAIL_KEYS
-    return isGrown || index.hidesCheckpoint
+    return isGrown || index.deadShare(this.engine.system.clock.now()) > DEAD_SHARE
   }
 
   /** On demand. One that is under way began before this call, so another follows it if there is anything left to do. */
   async compact(): Promise<void> {
     await this.idle()
+    // Closing waits for what is under way; what would begin only now would meet the files of the next owner.
+    if (this.#stopped) throw closedError(this.engine.paths.name)
     const { queue, lastSeq, checkpoint, index, system } = this.engine
     if (queue.failure) throw queue.failure
     if (lastSeq === checkpoint.seq && !index.holdsExpired(system.clock.now())) return
@@ -75,6 +81,11 @@ export class Maintainer implements Maintenance {
           throw known
         },
       )
+      .then(async () => {
+        // The log is compacted; what fails from here on is told, but is no failure of that.
+        await rotateBackups(this.engine).catch((error: unknown) => this.engine.report(error))
+        await this.engine.writeViews().catch((error: unknown) => this.engine.report(error))
+      })
       .finally(() => {
         this.#running = undefined
       })
@@ -90,6 +101,7 @@ export class Maintainer implements Maintenance {
   }
 
   async stop(): Promise<void> {
+    // Before the first await, so that nothing begins between the look and the waiting.
     this.#stopped = true
     this.#scheduled?.cancel()
     await this.idle()

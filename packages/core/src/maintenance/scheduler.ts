@@ -23,6 +23,7 @@ export class CompactionScheduler {
   #names: readonly string[] = []
   #timer: Timer | undefined
   #running: Promise<void> | undefined
+  #stopping = false
 
   constructor(logs: Logs, intervalMs = DEFAULT_INTERVAL_MS, options: SchedulerOptions = {}) {
     if (!Number.isFinite(intervalMs) || intervalMs <= 0) {
@@ -48,7 +49,12 @@ export class CompactionScheduler {
   async stop(): Promise<void> {
     this.#timer?.cancel()
     this.#timer = undefined
-    await this.#running
+    this.#stopping = true
+    try {
+      await this.#running
+    } finally {
+      this.#stopping = false
+    }
   }
 
   /** What an interval does, now. Never twice at once: a call during one waits for that one. */
@@ -70,6 +76,7 @@ export class CompactionScheduler {
 
   async #compactWhatNeedsIt(): Promise<void> {
     for (const name of this.#names) {
+      if (this.#stopping) return
       try {
         if (await this.#logs.needsCompaction(name, this.#minBytes)) await this.#logs.compactLog(name)
       } catch (error) {

@@ -1,5 +1,6 @@
+import { ioError, systemCode } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
-import type { OpenFile } from '../fs/file-system.js'
+import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { readCheckpoint } from '../log/checkpoint-reader.js'
 import { backupsAmong } from '../log/names.js'
 import { surveyTail } from '../log/tail-reader.js'
@@ -16,7 +17,9 @@ export async function verify(engine: Engine): Promise<Verification> {
   const result: Verification = { ok: true, damage: [], records: 0, parts: 0, bytes: 0 }
   const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory))
   for (const path of [paths.log, ...backups.map((backup) => backup.path)]) {
-    const file = fileSystem.open(path, 'read')
+    const file = openIfThere(fileSystem, path)
+    // A compaction has rotated the backup away meanwhile.
+    if (!file) continue
     try {
       // What is written while this reads lies behind the end that is taken now.
       const end = path === paths.log ? engine.writer.offset : file.status().sizeBytes
@@ -32,6 +35,15 @@ export async function verify(engine: Engine): Promise<Verification> {
   }
   result.ok = result.damage.length === 0
   return result
+}
+
+function openIfThere(fileSystem: FileSystem, path: string): OpenFile | undefined {
+  try {
+    return fileSystem.open(path, 'read')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw ioError('verify', path, error)
+  }
 }
 
 type Place = Omit<Damage, 'file'>

@@ -42,6 +42,24 @@ export function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
   )
 }
 
+const WRITE_OPTIONS = ['expires', 'ttlMs', 'ifMatch', 'ifNoneMatch', 'asText']
+
+export function checkWriteOptions(call: string, options: unknown): void {
+  if (options !== undefined) checkOptions(call, options, WRITE_OPTIONS)
+}
+
+/** A misspelt option would silently be its default: a key that never expires, or a clear of everything. */
+export function checkOptions(call: string, options: unknown, known: readonly string[]): void {
+  const isObject = typeof options === 'object' && options !== null && !Array.isArray(options)
+  const unknown = isObject ? Object.keys(options).find((name) => !known.includes(name)) : undefined
+  if (isObject && unknown === undefined) return
+  throw new FlatlogError(
+    'FLATLOG_INVALID_OPTION',
+    `${call} was given ${isObject ? `the option ${unknown}` : `${JSON.stringify(options) ?? String(options)} for its options`}; ` +
+      `what it knows is an object with ${known.join(', ')}. Nothing was done. What to do: correct it or leave it out.`,
+  )
+}
+
 export function checkSteps(steps: unknown): asserts steps is readonly unknown[] {
   if (Array.isArray(steps)) return
   throw new FlatlogError(

@@ -6,18 +6,17 @@ import type { Lock } from '../fs/lock.js'
 import type { IndexedValue, KeyIndex, KeyRangeQuery } from '../index/key-index.js'
 import { CommitQueue, type PendingRecord } from '../log/commit-queue.js'
 import { LogWriter } from '../log/log-writer.js'
-import { writeMark } from '../log/mark.js'
 import type { StorePaths } from '../log/names.js'
 import { encodeOperation } from '../record/encode.js'
 import type { Operation } from '../record/record.js'
 import { tooLarge } from '../record/value.js'
 import { Events } from './events.js'
-import { MainFile } from './main-file.js'
 import type { OpenedLog } from './open-log.js'
 import type { ResolvedOptions } from './options.js'
 import type { Recovery } from './recovery.js'
 import type { System } from './system.js'
 import type { Verification } from './types.js'
+import { Views } from './views.js'
 
 /** What stands in a line beside the operation, at most. */
 const LINE_OVERHEAD_BYTES = 128
@@ -49,7 +48,6 @@ export interface CheckpointPlace {
 /** One log that is open for writing: all handles of one process on it share one engine. */
 export class Engine {
   readonly events = new Events()
-  readonly mainFile: MainFile
   readonly maintenance: Maintenance
   readonly #fileSystem: FileSystem
   readonly #clock: Clock
@@ -65,8 +63,7 @@ export class Engine {
   #lastTimestampMs = 0
   #timestamp = ''
   #clockReported = false
-  #mainFileSeq: number | null = null
-  #markSeq: number | undefined
+  #views!: Views
   #closing: Promise<void> | undefined
   #reopening: Promise<void> | undefined
 
@@ -80,7 +77,6 @@ export class Engine {
   ) {
     this.#fileSystem = system.fileSystem
     this.#clock = system.clock
-    this.mainFile = new MainFile(system.fileSystem, system.clock, paths, options.mainFile)
     this.maintenance = createMaintenance(this)
     this.#adopt(opened)
   }
@@ -96,9 +92,7 @@ export class Engine {
     this.#acknowledged = { seq: opened.lastSeq, crc: opened.lastCrc }
     this.#lastTimestampMs = Date.parse(opened.lastTimestamp) || 0
     this.#timestamp = ''
-    // A main file that somebody removed is written again.
-    this.#mainFileSeq = this.mainFile.isMissing() ? null : opened.mainFileSeq
-    this.#markSeq = opened.markSeq
+    this.#views = new Views(this.system, this.paths, this.options.mainFile, opened)
     this.#writer = new LogWriter(this.paths.log, opened.file, opened.endOffset, opened.lastSeq)
     this.#queue = new CommitQueue(this.#writer, this.#clock, durability, syncIntervalMs, {
       acknowledged: (records) => this.#onAcknowledged(records),
@@ -106,6 +100,7 @@ export class Engine {
       undone: (firstSeq) => {
         this.#lastSeq = firstSeq - 1
       },
+      ownsLog: () => this.ownsLog(),
     })
   }
 
@@ -205,19 +200,21 @@ export class Engine {
     return this.#queue.flush()
   }
 
+  /** False when somebody took the log over by force: then nothing may be written to its files any more. */
+  ownsLog(): boolean {
+    try {
+      return this.lock.stillOurs()
+    } catch {
+      // A lock file that cannot be read just now says nothing against us.
+      return true
+    }
+  }
+
   /** Writes what can be derived from the log: the main file, and the mark of what is on disk. */
   async writeViews(): Promise<void> {
-    const seq = this.#writer.syncedSeq
-    if (this.#mainFileSeq !== this.#lastSeq) {
-      // Read at once by its first slice; what is written meanwhile may be in it, so the older number is the safe one.
-      await this.mainFile.write(this.#index)
-      this.#mainFileSeq = seq
-      this.#markSeq = undefined
-    }
-    if (this.#markSeq === seq) return
-    const mark = { store: this.#store, seq, mainFileSeq: this.#mainFileSeq }
-    await writeMark(this.#fileSystem, this.paths, this.stamp(), mark)
-    this.#markSeq = seq
+    if (!this.ownsLog()) return
+    const { syncedSeq } = this.#writer
+    await this.#views.write(this.#index, { store: this.#store, lastSeq: this.#lastSeq, syncedSeq }, this.stamp())
   }
 
   /** After a failure: reads the log again, copies what is whole to a new file, and goes on there. */
@@ -232,6 +229,7 @@ export class Engine {
   async #reopen(open: (isSuspect: boolean) => Promise<OpenedLog>): Promise<void> {
     // A compaction of the failed log gives up at its next step; it must not meet the new one.
     await this.maintenance.idle()
+    if (!this.ownsLog()) throw this.#queue.failure
     this.#queue.stop()
     const former = this.#writer
     if (!this.#fileSystem.renamesOpenFiles) former.close()
@@ -255,10 +253,19 @@ export class Engine {
         await this.writeViews().catch((error: unknown) => this.report(error))
       }
     } finally {
+      // Whatever fails here has been synced before, and must not keep the lock from being released.
       this.#queue.stop()
-      this.#writer.close()
+      this.#attempt(() => this.#writer.close())
       this.events.wakeWaiting()
-      this.lock.release()
+      this.#attempt(() => this.lock.release())
+    }
+  }
+
+  #attempt(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.report(error)
     }
   }
 }

@@ -160,6 +160,13 @@ export class Loader {
   async #healCheckpoint(checkpoint: CheckpointFound, seq: number, store: string | undefined): Promise<boolean> {
     const { bad, lost } = checkpoint
     if (bad.length === 0 && lost.length === 0) return false
+    // A checkpoint is published whole, so where the file ends inside it the records behind it are gone as well.
+    if (checkpoint.header && checkpoint.header.indexAt >= this.#sizeBytes) {
+      addInDoubt(this.context.recovery, [ANY_KEY])
+      this.context.recovery.notes.push(
+        `${this.#fileName} ends inside its checkpoint: the records behind that are gone.`,
+      )
+    }
     const { fileSystem, backups, recovery } = this.context
     const healed = lost.length ? await healState(fileSystem, backups, store, seq, lost, this.#slices) : undefined
     if (healed) this.#addState(healed.state, 0)

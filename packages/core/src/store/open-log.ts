@@ -11,7 +11,7 @@ import { type Loaded, Loader } from './load.js'
 import { writeNewGeneration } from './new-generation.js'
 import type { ResolvedOptions } from './options.js'
 import { importMainFile, isOlderLog, readOlderLog } from './original.js'
-import { addDamage, newRecovery, type Recovery } from './recovery.js'
+import { addDamage, newRecovery, type Recovery, refuseIfStrict } from './recovery.js'
 import { keepOriginal, setAside } from './set-aside.js'
 import type { System } from './system.js'
 
@@ -67,6 +67,8 @@ export class LogOpener {
     if (choice.from === 'unfinished') await this.#publishUnfinished(recovery)
     else if (choice.from === 'backup') await this.#restore(choice.path, choice.fileName, recovery)
 
+    // The last owner may have been killed between a rename and its sync: what is named here must stay named so.
+    await fileSystem.syncDirectory(paths.logDirectory)
     const file = fileSystem.open(paths.log, 'write')
     let opened: OpenedLog | undefined
     try {
@@ -102,7 +104,7 @@ export class LogOpener {
       },
       file,
     ).load()
-    if (options.recovery === 'strict' && recovery.damage.length) throw refused(recovery, paths)
+    refuseIfStrict(options, recovery, paths)
 
     const known = loaded.needsMark
       ? { mainFileSeq: null, markSeq: undefined }
@@ -180,7 +182,7 @@ export class LogOpener {
       this.#slices,
       this.options.times,
     )
-    if (this.options.recovery === 'strict' && recovery.damage.length) throw refused(recovery, paths)
+    refuseIfStrict(this.options, recovery, paths)
     recovery.source = 'older-log'
     if (this.#fileSystem.status(paths.mark)) {
       addDamage(recovery, { file: `${paths.name}.mark`, line: 1, offset: 0, bytes: 0 })
@@ -266,15 +268,5 @@ function logMissing(paths: StorePaths): FlatlogError {
     `${paths.log} is gone or empty, and recovery: 'strict' takes nothing else in its place. Nothing was touched. ` +
       "What to do: put the log back, or open with recovery: 'repair' to go on from the best of its backups.",
     { path: paths.log },
-  )
-}
-
-function refused(recovery: Recovery, paths: StorePaths): FlatlogError {
-  const { file, line, offset } = recovery.damage[0] as Recovery['damage'][number]
-  return new FlatlogError(
-    'FLATLOG_CORRUPT',
-    `${file} is damaged at line ${line}, byte ${offset} (${recovery.damage.length} places in all), and recovery: 'strict' ` +
-      "refuses to go on. Nothing was touched. What to do: look at the place, or open with recovery: 'repair'.",
-    { path: `${paths.logDirectory}/${file}`, offset },
   )
 }

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path'
-import { FlatlogError, ioError } from '../base/errors.js'
+import { FlatlogError, ioError, systemCode } from '../base/errors.js'
+import type { FileSystem } from '../fs/file-system.js'
 import { acquireLock, type Lock } from '../fs/lock.js'
 import { checkName, type StorePaths, storePaths } from '../log/names.js'
 import { Engine, type MaintenanceFactory } from './engine.js'
@@ -16,6 +17,7 @@ export async function openStoreOn(
   system: System,
   createMaintenance: MaintenanceFactory,
   options: StoreOptions | undefined,
+  isTransient = false,
 ): Promise<Store> {
   const resolved = resolveOptions(options)
   const paths = resolved.readOnly ? existingPaths(system, resolved) : await makeDirectories(system, resolved)
@@ -23,7 +25,7 @@ export async function openStoreOn(
 
   const openLog = (isSuspect: boolean) =>
     describing(paths, () => new LogOpener(system, paths, resolved, isSuspect).open())
-  const { engine, release } = await shareEngine(paths.log, resolved, async () => {
+  const { engine, release } = await shareEngine(paths.log, resolved, isTransient, async () => {
     const { fileSystem, lockEnvironment, clock } = system
     const { lockWaitMs, takeOver } = resolved
     const lock = await acquireLock(fileSystem, lockEnvironment, clock, paths.lock, { waitMs: lockWaitMs, takeOver })
@@ -61,21 +63,31 @@ async function describing<T>(paths: StorePaths, action: () => Promise<T>): Promi
   }
 }
 
-/** New directories are made durable in their parents: a log in a directory that a power cut takes away is no log. */
+/** Directories are made durable in their parents: a log in a directory that a power cut takes away is no log. */
 async function makeDirectories(system: System, options: ResolvedOptions): Promise<StorePaths> {
   const { fileSystem } = system
   try {
     const made = fileSystem.makeDirectory(join(options.dir, 'logs'))
     const directory = fileSystem.realPath(options.dir)
-    if (made !== undefined) {
-      const topmost = dirname(fileSystem.realPath(made))
-      for (let each = join(directory, 'logs'); each !== topmost && each !== dirname(each); each = dirname(each)) {
-        await fileSystem.syncDirectory(dirname(each))
-      }
+    const topmost = made === undefined ? directory : fileSystem.realPath(made)
+    // Also those that are there already: whoever made them may have been killed before they were synced.
+    for (let each = directory; ; each = dirname(each)) {
+      const isOurs = each.length >= topmost.length
+      await syncNames(fileSystem, each, isOurs)
+      if (!isOurs || each === dirname(each)) break
     }
     return storePaths(directory, checkName(options.name))
   } catch (error) {
     throw ioError('make the directory', options.dir, error)
+  }
+}
+
+async function syncNames(fileSystem: FileSystem, directory: string, isOurs: boolean): Promise<void> {
+  try {
+    await fileSystem.syncDirectory(directory)
+  } catch (error) {
+    // A parent that we made nothing in may be one that we cannot even open.
+    if (isOurs || !['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '')) throw error
   }
 }
 

@@ -2,16 +2,19 @@ import { FlatlogError } from '../base/errors.js'
 import { checksum } from '../record/checksum.js'
 import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
 import { fromBytes, fromText, fromValue, toBytes, toText, type ValueText } from '../record/value.js'
-import { checkBytes, checkKey, checkText, expiryOf, type WriteOptions } from './arguments.js'
+import { checkBytes, checkKey, checkOptions, checkText, expiryOf, type WriteOptions } from './arguments.js'
 import type { BatchOperation } from './types.js'
 
 /** From what callers hand over to operations of the log. */
+
+const STEP_FIELDS = ['op', 'key', 'value', 'text', 'asText', 'bytes', 'expires', 'ttlMs']
 
 export function batchStep(step: BatchOperation, nowMs: number): SetOperation | DeleteOperation {
   checkKey(step?.key)
   const { key } = step
   if (step.op === 'DELETE') return { kind: 'delete', key }
   if (step.op !== 'SET') throw unknownStep(step)
+  checkOptions('A step of batch', step, STEP_FIELDS)
   return { kind: 'set', key, value: valueOfStep(step), expires: expiryOf(step, nowMs) }
 }
 

@@ -82,6 +82,7 @@ export interface ResolvedOptions {
 }
 
 const HOUR_MS = 3_600_000
+export const MAX_BACKUPS = 1000
 const KNOWN = new Set([
   ...['dir', 'name', 'durability', 'syncIntervalMs', 'cacheBytes', 'compaction', 'backups', 'mainFile', 'recovery'],
   ...['times', 'readOnly', 'lockWaitMs', 'takeOver', 'onProgress'],
@@ -103,7 +104,7 @@ export function resolveOptions(options: StoreOptions = {}): ResolvedOptions {
     syncIntervalMs: whole('syncIntervalMs', options.syncIntervalMs, DEFAULT_SYNC_INTERVAL_MS, 1, HOUR_MS),
     cacheBytes: whole('cacheBytes', options.cacheBytes, DEFAULT_CACHE_BYTES, 0, Number.MAX_SAFE_INTEGER),
     compaction: compactionLimits(options.compaction),
-    backups: whole('backups', options.backups, DEFAULT_BACKUPS, 0, 1000),
+    backups: whole('backups', options.backups, DEFAULT_BACKUPS, 0, MAX_BACKUPS),
     mainFile: oneOf('mainFile', options.mainFile, ['auto', true, false]),
     recovery: oneOf('recovery', options.recovery, ['repair', 'strict']),
     times: oneOf('times', options.times, [false, true]),

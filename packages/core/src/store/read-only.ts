@@ -9,7 +9,7 @@ import type { StoreBackend } from './backend.js'
 import { Loader } from './load.js'
 import type { ResolvedOptions } from './options.js'
 import { importMainFile, isOlderLog, readOlderLog } from './original.js'
-import { newRecovery, type Recovery } from './recovery.js'
+import { newRecovery, type Recovery, refuseIfStrict } from './recovery.js'
 import type { System } from './system.js'
 
 interface ReadState {
@@ -20,12 +20,7 @@ interface ReadState {
 
 /** The state as it is on disk now, while perhaps another process writes: no lock, no repair, nothing is written. */
 export async function openReadOnly(system: System, paths: StorePaths, options: ResolvedOptions): Promise<StoreBackend> {
-  let state: ReadState
-  try {
-    state = await read(system, paths, options)
-  } catch (error) {
-    throw ioError('read', paths.log, error)
-  }
+  let state = await describing(paths, () => read(system, paths, options))
   const refuse = (): never => {
     throw new FlatlogError(
       'FLATLOG_READ_ONLY',
@@ -35,7 +30,9 @@ export async function openReadOnly(system: System, paths: StorePaths, options: R
   }
   return {
     name: paths.name,
-    recovery: state.recovery,
+    get recovery() {
+      return state.recovery
+    },
     now: () => system.clock.now(),
     lookUp: (key) => state.index.get(key, system.clock.now()),
     page: (query, limit) => state.index.page(query, limit, system.clock.now()),
@@ -51,9 +48,17 @@ export async function openReadOnly(system: System, paths: StorePaths, options: R
     stats: () => ({ readOnly: true, lastSeq: state.lastSeq }),
     health: () => ({ ok: true, problems: [] }),
     reopen: async () => {
-      state = await read(system, paths, options)
+      state = await describing(paths, () => read(system, paths, options))
     },
     release: async () => {},
+  }
+}
+
+async function describing(paths: StorePaths, action: () => Promise<ReadState>): Promise<ReadState> {
+  try {
+    return await action()
+  } catch (error) {
+    throw ioError('read', paths.log, error)
   }
 }
 
@@ -83,6 +88,7 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions)
       },
       file,
     ).load()
+    refuseIfStrict(options, recovery, paths)
     return { index: loaded.index, lastSeq: loaded.lastSeq, recovery }
   } finally {
     file.close()

@@ -1,3 +1,6 @@
+import { FlatlogError } from '../base/errors.js'
+import type { StorePaths } from '../log/names.js'
+
 /** A place in a file that is not what was written there. */
 export interface Damage {
   /** The file's name. */
@@ -46,4 +49,17 @@ export function addInDoubt(recovery: Recovery, keys: Iterable<string | undefined
 export function addDamage(recovery: Recovery, damage: Damage): void {
   recovery.clean = false
   recovery.damage.push(damage)
+}
+
+/** With `recovery: 'strict'` the first damage ends the opening, before anything is written. */
+export function refuseIfStrict(options: { recovery: 'repair' | 'strict' }, found: Recovery, paths: StorePaths): void {
+  const [first] = found.damage
+  if (options.recovery !== 'strict' || !first) return
+  const { file, line, offset } = first
+  throw new FlatlogError(
+    'FLATLOG_CORRUPT',
+    `${file} is damaged at line ${line}, byte ${offset} (${found.damage.length} places in all), and recovery: 'strict' refuses ` +
+      "to go on. Nothing was touched. What to do: look at the place, or open with recovery: 'repair'.",
+    { path: `${paths.logDirectory}/${file}`, offset },
+  )
 }

@@ -9,9 +9,13 @@ import type { ResolvedOptions } from './options.js'
 interface Shared {
   readonly engine: Promise<Engine>
   readonly options: ResolvedOptions
+  /** Open for one piece of work and with options of its own: nobody joins it, all wait until it is gone. */
+  readonly isTransient: boolean
   handles: number
   /** Set while the engine is on its way out; a new one begins when it is gone. */
   closing?: Promise<void>
+  readonly gone: Promise<void>
+  readonly leave: () => void
 }
 
 /** One table per version, as engines of two versions cannot be exchanged; the lock file keeps those apart. */
@@ -26,33 +30,63 @@ function table(): Map<string, Shared> {
 /** Options that say how the one engine works, so that two handles cannot differ in them. */
 const SHARED_OPTIONS = ['durability', 'recovery', 'times', 'compaction'] as const
 
+export interface SharedEngine {
+  readonly engine: Engine
+  /** Gives this share back; the last one closes the engine. Idempotent. */
+  release(): Promise<void>
+}
+
 export async function shareEngine(
   path: string,
   options: ResolvedOptions,
+  isTransient: boolean,
   open: () => Promise<Engine>,
-): Promise<{ engine: Engine; release: () => Promise<void> }> {
+): Promise<SharedEngine> {
   const engines = table()
-  while (engines.get(path)?.closing) await engines.get(path)?.closing?.catch(() => {})
+  await whenSettled(path)
   let shared = engines.get(path)
   if (shared) {
     checkConflict(path, shared.options, options)
   } else {
-    const opened: Shared = { engine: open(), options, handles: 0 }
+    let leave!: () => void
+    const gone = new Promise<void>((resolve) => {
+      leave = resolve
+    })
+    const opened: Shared = { engine: open(), options, isTransient, handles: 0, gone, leave }
     engines.set(path, opened)
     // A failed open is not remembered: the next one tries again.
     opened.engine.catch(() => forget(path, opened))
     shared = opened
   }
-  const mine = shared
-  mine.handles++
-  const engine = await mine.engine
+  return share(path, shared)
+}
+
+/** A share of the engine that is open in this process, if there is one. */
+export async function joinEngine(path: string): Promise<SharedEngine | undefined> {
+  await whenSettled(path)
+  const shared = table().get(path)
+  return shared && (await share(path, shared).catch(() => undefined))
+}
+
+/** What is about to leave has left. */
+async function whenSettled(path: string): Promise<void> {
+  for (;;) {
+    const shared = table().get(path)
+    if (!shared?.closing && !shared?.isTransient) return
+    await shared.gone
+  }
+}
+
+async function share(path: string, shared: Shared): Promise<SharedEngine> {
+  shared.handles++
+  const engine = await shared.engine
   let released: Promise<void> | undefined
   const release = () => {
-    mine.handles--
+    shared.handles--
     // A store that has failed has nothing more to flush, whichever of its handles is closed.
-    if (mine.handles > 0) return engine.queue.failure ? Promise.resolve() : engine.flush()
-    mine.closing = engine.close().finally(() => forget(path, mine))
-    return mine.closing
+    if (shared.handles > 0) return engine.queue.failure ? Promise.resolve() : engine.flush()
+    shared.closing = engine.close().finally(() => forget(path, shared))
+    return shared.closing
   }
   return {
     engine,
@@ -66,6 +100,7 @@ export async function shareEngine(
 function forget(path: string, shared: Shared): void {
   const engines = table()
   if (engines.get(path) === shared) engines.delete(path)
+  shared.leave()
 }
 
 function checkConflict(path: string, there: ResolvedOptions, wanted: ResolvedOptions): void {

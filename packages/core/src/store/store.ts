@@ -1,140 +1,33 @@
 import { FlatlogError } from '../base/errors.js'
-import type { IndexedValue } from '../index/key-index.js'
 import type { Operation } from '../record/record.js'
-import {
-  type Encoding,
-  fromBytes,
-  fromText,
-  fromValue,
-  toBytes,
-  toText,
-  toValue,
-  type ValueText,
-} from '../record/value.js'
+import { fromBytes, fromText, fromValue, type ValueText } from '../record/value.js'
 import {
   checkBytes,
   checkData,
   checkKey,
+  checkOptions,
   checkPrefix,
   checkSteps,
   checkText,
+  checkWriteOptions,
   expiryOf,
   type WriteOptions,
 } from './arguments.js'
 import type { StoreBackend } from './backend.js'
 import type { Change, Unsubscribe } from './events.js'
-import { batchStep, checkMatch, describeValue, replaceOperation } from './operations.js'
-import type { Recovery } from './recovery.js'
-import type { BatchOperation, Health, ListOptions, Meta, Stats, TextOptions, Verification } from './types.js'
+import { batchStep, checkMatch, replaceOperation } from './operations.js'
+import { Readable } from './readable.js'
+import type { BatchOperation, Health, Stats, TextOptions, Verification } from './types.js'
 import { type UpdateOptions, Updates } from './updates.js'
-
-const PAGE_KEYS = 256
 
 /**
  * A store. Reading is synchronous and sees every write of this process at once; writing resolves when the record is as
  * durable as the store's `durability` says. Keys are listed by UTF-16 code unit, as `<` compares strings.
  */
-export class Store {
-  readonly #backend: StoreBackend
-  readonly #updates: Updates
+export class Store extends Readable {
+  readonly #updates = new Updates(this)
   readonly #subscriptions = new Set<Unsubscribe>()
-  #closed: Promise<void> | undefined
-
-  /** Stores are opened by `openStore`. */
-  constructor(backend: StoreBackend) {
-    this.#backend = backend
-    this.#updates = new Updates(this)
-  }
-
-  get name(): string {
-    return this.#backend.name
-  }
-
-  /** What opening found. */
-  get recovery(): Recovery {
-    return structuredClone(this.#open.recovery)
-  }
-
-  get #open(): StoreBackend {
-    if (this.#closed) throw closedError(this.#backend.name)
-    return this.#backend
-  }
-
-  // Reading
-
-  /** A fresh value at every call; undefined where the key is missing or expired. Bytes come as a Uint8Array. */
-  get<T = unknown>(key: string): T | undefined {
-    const value = this.#lookUp(key)
-    return value && (toValue(value) as T)
-  }
-
-  getMany<T = unknown>(keys: readonly string[]): (T | undefined)[] {
-    return keys.map((key) => this.get<T>(key))
-  }
-
-  /** The very text that `setText` was given; for another value its JSON, for bytes what they say in UTF-8. */
-  getText(key: string): string | undefined {
-    const value = this.#lookUp(key)
-    return value && toText(value)
-  }
-
-  /** The bytes that `setBytes` was given; for another value the UTF-8 bytes of its text. */
-  getBytes(key: string): Uint8Array | undefined {
-    const value = this.#lookUp(key)
-    return value && toBytes(value)
-  }
-
-  /** How the value stands in the log. */
-  getEncoding(key: string): 'json' | Encoding | undefined {
-    const value = this.#lookUp(key)
-    return value && (value.encoding ?? 'json')
-  }
-
-  has(key: string): boolean {
-    return this.#lookUp(key) !== undefined
-  }
-
-  getMeta(key: string): Meta | undefined {
-    const value = this.#lookUp(key)
-    if (!value) return undefined
-    const { expires, time } = value
-    const { size, etag } = describeValue(value)
-    return { size, etag, ...(expires !== undefined && { expires }), ...(time !== undefined && { mtime: time }) }
-  }
-
-  /** How many keys there are. Counted when asked: costs a walk over all of them. */
-  get size(): number {
-    let count = 0
-    for (const _ of this.#walk({})) count++
-    return count
-  }
-
-  /** Keys in order. A cursor: keys may be written meanwhile, and one that is there throughout comes exactly once. */
-  *keys(options: ListOptions = {}): IterableIterator<string> {
-    for (const [key] of this.#walk(options)) yield key
-  }
-
-  /** As `keys`, with values. */
-  *entries<T = unknown>(options: ListOptions = {}): IterableIterator<[string, T]> {
-    for (const [key, value] of this.#walk(options)) yield [key, toValue(value) as T]
-  }
-
-  #lookUp(key: string): IndexedValue | undefined {
-    checkKey(key)
-    return this.#open.lookUp(key)
-  }
-
-  *#walk({ prefix = '', after }: ListOptions): Generator<[string, IndexedValue]> {
-    checkPrefix(prefix)
-    if (after !== undefined) checkKey(after)
-    let behind = after
-    for (;;) {
-      const page = this.#open.page({ prefix, after: behind }, PAGE_KEYS)
-      yield* page
-      if (page.length < PAGE_KEYS) return
-      behind = page.at(-1)?.[0]
-    }
-  }
+  #closing: Promise<void> | undefined
 
   // Writing
 
@@ -157,11 +50,14 @@ export class Store {
   }
 
   /** True if the key was there; a key that is not there costs no record. */
-  delete(key: string, options?: { ifMatch?: string }): Promise<boolean> {
+  delete(key: string, options?: { ifMatch?: string; ifNoneMatch?: string }): Promise<boolean> {
     let wasThere = false
     const done = this.#write(() => {
-      const value = this.#lookUp(key)
-      if (options) checkMatch(key, () => value, options)
+      const value = this.lookUp(key)
+      if (options !== undefined) {
+        checkOptions('delete', options, ['ifMatch', 'ifNoneMatch'])
+        checkMatch(key, () => value, options)
+      }
       wasThere = value !== undefined
       return wasThere ? { kind: 'delete', key } : undefined
     })
@@ -185,7 +81,7 @@ export class Store {
   batch(operations: readonly BatchOperation[]): Promise<void> {
     return this.#write(() => {
       checkSteps(operations)
-      const steps = operations.map((each) => batchStep(each, this.#open.now()))
+      const steps = operations.map((each) => batchStep(each, this.backend.now()))
       return steps.length ? { kind: 'batch', operations: steps } : undefined
     })
   }
@@ -193,9 +89,10 @@ export class Store {
   /** Removes all keys, or those that start with `prefix`, as one record. */
   clear(options: { prefix?: string } = {}): Promise<void> {
     return this.#write(() => {
+      checkOptions('clear', options, ['prefix'])
       const { prefix = '' } = options
       checkPrefix(prefix)
-      return this.#open.page({ prefix, after: undefined }, 1).length ? { kind: 'clear', prefix } : undefined
+      return this.backend.page({ prefix, after: undefined }, 1).length ? { kind: 'clear', prefix } : undefined
     })
   }
 
@@ -210,15 +107,18 @@ export class Store {
   #set(key: string, options: WriteOptions | undefined, value: () => ValueText): Promise<void> {
     return this.#write(() => {
       checkKey(key)
-      if (options) checkMatch(key, () => this.#lookUp(key), options)
-      return { kind: 'set', key, value: value(), expires: expiryOf(options, this.#open.now()) }
+      if (options !== undefined) {
+        checkWriteOptions('set', options)
+        checkMatch(key, () => this.lookUp(key), options)
+      }
+      return { kind: 'set', key, value: value(), expires: expiryOf(options, this.backend.now()) }
     })
   }
 
   /** Whatever is wrong with the arguments rejects, as what goes wrong later does: there is one place to catch it. */
   #write(operation: () => Operation | undefined): Promise<void> {
     try {
-      const backend = this.#open
+      const backend = this.backend
       backend.checkWritable()
       const made = operation()
       // What is found missing may be so by a record that is still under way: then this is no more certain than that.
@@ -232,18 +132,19 @@ export class Store {
 
   /** Calls back for each acknowledged change, in the order of the log. */
   watch(listener: (change: Change) => void): Unsubscribe {
-    return this.#subscribe(this.#open.watch(listener))
+    return this.#subscribe(this.backend.watch(listener))
   }
 
   /** Acknowledged changes behind `since` (a change's `position`; default: from now on), until `signal` or `close`. */
   changes(options: { since?: string; signal?: AbortSignal } = {}): AsyncGenerator<Change, void, undefined> {
-    return this.#open.changes(options.since, options.signal, () => this.#closed !== undefined)
+    checkOptions('changes', options, ['since', 'signal'])
+    return this.backend.changes(options.since, options.signal, () => this.isClosed)
   }
 
   /** Background failures, each once. Returns a function that ends the subscription. */
   on(event: 'problem', listener: (error: FlatlogError) => void): Unsubscribe {
     if (event !== 'problem') throw new FlatlogError('FLATLOG_INVALID_OPTION', `There is no event ${String(event)}.`)
-    return this.#subscribe(this.#open.onProblem(listener))
+    return this.#subscribe(this.backend.onProblem(listener))
   }
 
   /** What this handle listens to ends with it, also where others go on with the same store. */
@@ -273,11 +174,11 @@ export class Store {
   }
 
   stats(): Stats {
-    return this.#open.stats()
+    return this.backend.stats()
   }
 
   health(): Health {
-    return this.#open.health()
+    return this.backend.health()
   }
 
   /** After FLATLOG_FAILED: reads the log again, copies what is whole to a new file and goes on. */
@@ -287,15 +188,15 @@ export class Store {
 
   /** Makes everything durable and lets go of the store. Idempotent. */
   close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = quiet(this.#backend.release())
+    if (!this.#closing) {
+      this.#closing = quiet(this.leave().release())
       // Records that are acknowledged while closing are still heard of.
       const end = () => {
         for (const unsubscribe of this.#subscriptions) unsubscribe()
       }
-      this.#closed.then(end, end)
+      this.#closing.then(end, end)
     }
-    return this.#closed
+    return this.#closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -304,7 +205,7 @@ export class Store {
 
   #do<T>(action: (backend: StoreBackend) => Promise<T>): Promise<T> {
     try {
-      return quiet(action(this.#open))
+      return quiet(action(this.backend))
     } catch (error) {
       return quiet(Promise.reject(error))
     }
@@ -315,11 +216,4 @@ export class Store {
 function quiet<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {})
   return promise
-}
-
-function closedError(name: string): FlatlogError {
-  return new FlatlogError(
-    'FLATLOG_CLOSED',
-    `The store ${JSON.stringify(name)} is closed here. What to do: open it again with openStore.`,
-  )
 }

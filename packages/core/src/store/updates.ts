@@ -1,4 +1,4 @@
-import { checkKey, type WriteOptions } from './arguments.js'
+import { checkKey, checkOptions, type WriteOptions } from './arguments.js'
 import type { Meta } from './types.js'
 
 export interface UpdateOptions {
@@ -24,6 +24,7 @@ export class Updates {
 
   async run<T>(key: string, change: Change<T>, options: UpdateOptions | undefined): Promise<T> {
     checkKey(key)
+    if (options !== undefined) checkOptions('update', options, ['expires', 'ttlMs'])
     const next = () => this.#once(key, change, options)
     // The next one need not wait for the disk: what is written is seen at once, and is taken back together.
     const mine = this.#last.get(key)?.then(next, next) ?? next()

@@ -8,18 +8,21 @@ const directory = useTempDirectory()
 const childPath = useChildren('one-set')
 
 describe('a program that sets one key and does not close the store', () => {
-  test.each(['always', 'interval', 'os'])('ends by itself and at once, and the key is there (%s)', async (durability) => {
-    const dir = directory()
-    const lines: string[] = []
-    const { ended } = run(childPath('one-set'), [dir, durability], (line) => lines.push(line))
-    expect(await ended).toEqual({ code: 0, signal: null })
-    // Nothing that the store has going keeps the process from its end.
-    const lagMs = Number(/^EXIT (\d+)$/.exec(lines[0] ?? '')?.[1])
-    expect(lagMs).toBeLessThan(500)
-    await using store = await openOn(machine(), { dir, lockWaitMs: 0 })
-    expect(stateOf(store)).toEqual({ key: { from: 'a program that just ends' } })
-    expect(store.recovery).toMatchObject({ damage: [], inDoubt: [], cutBytes: 0 })
-  })
+  test.each(['always', 'interval', 'os'])(
+    'ends by itself and at once, and the key is there (%s)',
+    async (durability) => {
+      const dir = directory()
+      const lines: string[] = []
+      const { ended } = run(childPath('one-set'), [dir, durability], (line) => lines.push(line))
+      expect(await ended).toEqual({ code: 0, signal: null })
+      // Nothing that the store has going keeps the process from its end.
+      const lagMs = Number(/^EXIT (\d+)$/.exec(lines[0] ?? '')?.[1])
+      expect(lagMs).toBeLessThan(500)
+      await using store = await openOn(machine(), { dir, lockWaitMs: 0 })
+      expect(stateOf(store)).toEqual({ key: { from: 'a program that just ends' } })
+      expect(store.recovery).toMatchObject({ damage: [], inDoubt: [], cutBytes: 0 })
+    },
+  )
 
   test('not even waiting for it, the process stays for a write that is under way', async () => {
     const dir = directory()

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { isInRange } from '../../src/log/checkpoint-reader.js'
-import type { IndexLine, PartLine } from '../../src/record/record.js'
+import type { PartLine } from '../../src/record/record.js'
 import { fromValue } from '../../src/record/value.js'
-import { line as withCrc } from '../record/support.js'
 import { decoded, read, recordLine, spoil, state, TIME, writeGeneration } from './generations.js'
-import { MemoryFile } from './memory-file.js'
+
+/** Parts and index of a checkpoint, whole and damaged: what is found, and which keys are lost. */
 
 const VALUES = state(40)
 const whole = writeGeneration(VALUES)
@@ -226,78 +226,5 @@ describe('a bad index line', () => {
     const { found, lost, end } = await read(changed({ [index]: [LINES[index]!, LINES[index]!] }))
     expect([...found.keys()]).toEqual(allBut())
     expect({ lost, end }).toEqual({ lost: [], end: whole.length + LINES[index]!.length + 1 })
-  })
-})
-
-describe('a bad header', () => {
-  it('of a checkpoint in parts: the index says what it covered', async () => {
-    const { found, header, lost, bad, seq, end } = await read(changed({ 0: [spoil(LINES[0]!)] }))
-    expect([...found.keys()]).toEqual(allBut())
-    expect({ header, lost, seq, end }).toEqual({ header: undefined, lost: [], seq: 42, end: whole.length })
-    expect(bad).toEqual([{ number: 1, offset: 0, length: LINES[0]!.length + 1 }])
-  })
-
-  it('that is gone', async () => {
-    const { found, header, lost, seq, end } = await read(changed({ 0: [] }))
-    expect([...found.keys()]).toEqual(allBut())
-    expect({ header, lost, seq }).toEqual({ header: undefined, lost: [], seq: 42 })
-    expect(end).toBe(whole.length - LINES[0]!.length - 1)
-  })
-
-  it('and a bad part', async () => {
-    const { found, lost } = await read(changed({ 0: [spoil(LINES[0]!)], 3: [spoil(LINES[3]!)] }))
-    expect([...found.keys()]).toEqual(allBut(3))
-    expectLost(lost, 3)
-  })
-
-  it('and a bad index line: the parts are read, and nothing says what they cover', async () => {
-    const index = LINES.length - 1
-    const { found, header, seq } = await read(changed({ 0: [spoil(LINES[0]!)], [index]: [spoil(LINES[index]!)] }))
-    expect([...found.keys()]).toEqual(allBut())
-    expect({ header, seq }).toEqual({ header: undefined, seq: undefined })
-  })
-
-  it('with the state in it: everything is lost, and the records behind it are found', async () => {
-    const { file } = writeGeneration(state(2, 10))
-    const { found, header, lost, bad, end, nextLine } = await read([spoil(file.lines[0]!), ...RECORDS])
-    expect(found.size).toBe(0)
-    expect(header).toBeUndefined()
-    expect(lost).toEqual([{ from: undefined, to: undefined }])
-    expect(bad).toHaveLength(1)
-    expect({ end, nextLine }).toEqual({ end: file.lines[0]!.length + 1, nextLine: 2 })
-  })
-
-  it('with the state in it, that is gone: the record that now comes first is still one', async () => {
-    const { lost, end, nextLine } = await read(RECORDS)
-    expect(lost).toEqual([{ from: undefined, to: undefined }])
-    expect({ end, nextLine }).toEqual({ end: 0, nextLine: 1 })
-  })
-
-  it('of an empty file, of zeros, of a cut line: nothing is found and everything is lost', async () => {
-    for (const bytes of ['', '\0'.repeat(5000), LINES[0]!.slice(0, 50), LINES[0]!]) {
-      const found = await read(new MemoryFile(bytes))
-      expect(found).toMatchObject({
-        header: undefined,
-        seq: undefined,
-        parts: 0,
-        lost: [{ from: undefined, to: undefined }],
-      })
-    }
-  })
-})
-
-describe('the file of a newer version', () => {
-  it.each([
-    ['header', 0, `{"timestamp":"${TIME}","seq":1,"op":"CHECKPOINT","format":2`],
-    ['part', 2, `{"timestamp":"${TIME}","seq":1,"op":"CHECKPOINT","bloom":"x"`],
-  ])('is seen by its %s', async (_what, place, body) => {
-    const { newer } = await read(changed({ [place]: [withCrc(body)] }))
-    expect(newer).toMatchObject({ what: expect.any(String) })
-  })
-
-  it('is seen by its index rows', async () => {
-    const rows = (decoded(LINES.at(-1)!) as IndexLine).rows.map((row) => [row.firstKey])
-    const body = `{"timestamp":"${TIME}","seq":42,"op":"CHECKPOINT","index":${JSON.stringify(rows)}`
-    expect((await read(changed({ [LINES.length - 1]: [withCrc(body)] }))).newer).toBeDefined()
   })
 })

@@ -1,33 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type ClassifyInput, classify, type Verdict } from '../../src/log/classify.js'
-import type { SurveyLine } from '../../src/log/tail-reader.js'
+import type { ClassifyInput, Verdict } from '../../src/log/classify.js'
+import { bad, judge, LENGTH, type Made, rec, START } from './survey-lines.js'
 
-/**
- * The table of what is a torn tail and what is damage. Lines are 100 bytes long and stand behind a checkpoint of 1000
- * bytes, so the line at place n (0 is the first) has the offset 1000 + 100 n and the number n + 2.
- */
-const LENGTH = 100
-const START = 1000
-
-type Made = (place: number) => SurveyLine
-
-const at = (place: number) => ({ number: place + 2, offset: START + LENGTH * place, length: LENGTH })
-
-/** A whole record. */
-function rec(seq: number, more: { synced?: number; crc?: string; ended?: boolean } = {}): Made {
-  const { synced = 0, crc = `crc ${seq}`, ended = true } = more
-  return (place) => ({ kind: 'record', ...at(place), ended, seq, synced, crc, key: `key ${seq}` })
-}
-
-function bad(key?: string, ended = true): Made {
-  return (place) => ({ kind: 'bad', ...at(place), ended, key })
-}
-
-function judge(lines: Made[], more: Partial<ClassifyInput> = {}): Verdict {
-  const survey = lines.map((make, place) => make(place))
-  return classify({ survey, afterSeq: 0, markSeq: 0, sizeBytes: START + LENGTH * lines.length, ...more })
-}
+/** The table of what is a torn tail and what is damage. */
 
 /** The verdict in short; places instead of offsets. */
 function short(verdict: Verdict) {
@@ -268,67 +243,6 @@ describe('torn tail or damage', () => {
     expect(missing).toEqual([])
   })
 })
-
-describe('whatever became of the lines', () => {
-  const anyLine = fc.oneof(
-    {
-      weight: 4,
-      arbitrary: fc.tuple(fc.integer({ min: 1, max: 9 }), fc.nat({ max: 8 }), fc.constantFrom('a', 'a', 'b')),
-    },
-    { weight: 1, arbitrary: fc.constant('bad' as const) },
-  )
-
-  it('nothing that was on disk is dropped, nothing above it stands behind a gap, and everything is accounted for', () => {
-    fc.assert(
-      fc.property(
-        fc.array(anyLine, { maxLength: 12 }),
-        fc.nat({ max: 9 }),
-        fc.nat({ max: 3 }),
-        (chosen, markSeq, afterSeq) => {
-          const lines = chosen.map((line) => {
-            if (line === 'bad') return bad()
-            const [seq, synced, crc] = line
-            // A record tells of others as synced, never of itself.
-            return rec(seq, { synced: Math.min(synced, seq - 1), crc })
-          })
-          const survey = lines.map((make, place) => make(place))
-          const verdict = judge(lines, { markSeq, afterSeq })
-          const kept = verdict.kept.map((line) => line.seq)
-          const records = survey.filter((line) => line.kind === 'record')
-          const synced = Math.max(markSeq, ...records.map((line) => line.synced))
-
-          expect(kept).toEqual([...new Set(kept)].sort((a, b) => a - b))
-          const wasOnDisk = records.filter((line) => line.seq > afterSeq && line.seq <= synced)
-          expect(kept).toEqual(expect.arrayContaining(wasOnDisk.map((line) => line.seq)))
-          for (const seq of kept) if (seq - 1 > Math.max(synced, afterSeq)) expect(kept).toContain(seq - 1)
-          for (const line of verdict.kept) {
-            expect(line).toEqual(records.find((each) => each.seq === line.seq))
-          }
-
-          const missing = new Set(verdict.missing.flatMap(({ from, to }) => range(from, to)))
-          expect(verdict.lastSeq).toBe(Math.max(afterSeq, synced, kept.at(-1) ?? 0))
-          for (const seq of range(afterSeq + 1, verdict.lastSeq)) expect(missing.has(seq)).toBe(!kept.includes(seq))
-
-          const { cut } = verdict
-          for (const { line } of verdict.damaged)
-            expect(cut === undefined || line.offset < cut.offset || (verdict.kept as unknown[]).includes(line)).toBe(
-              true,
-            )
-          const inOrder = records.every((line, place) => line.seq === afterSeq + 1 + place)
-          const isWhole = records.length === survey.length && inOrder && synced <= verdict.lastSeq
-          if (!verdict.isDamaged && !cut) expect(isWhole).toBe(true)
-          if (isWhole && markSeq <= afterSeq + records.length)
-            expect(verdict).toMatchObject({ isDamaged: false, cut: undefined })
-        },
-      ),
-      { numRuns: 3000 },
-    )
-  })
-})
-
-function range(from: number, to: number): number[] {
-  return Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index)
-}
 
 describe('the place that is reported', () => {
   it('of a bad line is the line', () => {

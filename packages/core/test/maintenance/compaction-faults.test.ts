@@ -63,7 +63,9 @@ async function compactWithFault(nth: number, errorCode: string, outcome: Outcome
   if (error) outcome.error = error.code
 
   const hasFailed = !store.health().ok
-  check(problems.length === (hasFailed ? 1 : 0), `${problems.length} problems were told`)
+  // What fails is told once: to whoever called, or as an event where the compaction itself was done by then.
+  const tellings = problems.length + (error && !hasFailed ? 1 : 0)
+  check(hasFailed ? tellings === 1 : tellings <= 1, `it was told ${tellings} times`)
   if (hasFailed) await store.reopen()
   // Refused as failed, it may be there all the same.
   if (hasFailed && written?.status === 'rejected' && store.has('during')) expected.during = 1
@@ -148,7 +150,7 @@ describe('a compaction on demand that fails', () => {
     await using store = await prepared(fileSystem, dir)
     const before = fileNames(dir)
     fileSystem.fail('link', systemError('EPERM'), { on: /\.backup\./ })
-    fileSystem.shorten(10, { on: /\.backup\./ })
+    fileSystem.shorten(10, { on: /\.backup\.|\.copy$/ })
     await expect(store.compact()).rejects.toMatchObject({ code: 'FLATLOG_NO_SPACE' })
     // Nothing has happened to the log, so there is no reason to stop writing.
     expect(store.health()).toMatchObject({ ok: true })

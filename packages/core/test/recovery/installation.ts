@@ -10,6 +10,7 @@ import type { Store } from '../../src/store/store.js'
 
 export const logsOf = (dir: string) => join(dir, 'logs')
 export const logOf = (dir: string) => join(dir, 'logs', 'store.log')
+export const unfinishedOf = (dir: string) => join(dir, 'logs', 'store.log.new')
 export const markOf = (dir: string) => join(dir, 'logs', 'store.mark')
 
 export function open(dir: string, options: StoreOptions = {}): Promise<Store> {
@@ -28,7 +29,7 @@ export async function closed(dir: string, write: (store: Store) => Promise<unkno
   return dir
 }
 
-/** The files that a process leaves that is killed now: no mark, but for what an earlier close has left. */
+/** The files that a process leaves that is killed now: its mark is that of the last close or checkpoint. */
 export async function crashed(dir: string, write: (store: Store) => Promise<unknown>): Promise<string> {
   const store = await open(dir)
   await write(store)
@@ -37,9 +38,32 @@ export async function crashed(dir: string, write: (store: Store) => Promise<unkn
   return image
 }
 
+/** Three records behind the header, in lines 2 to 4. */
+export const threeRecords = (dir: string) =>
+  closed(dir, async (store) => {
+    await store.set('a', 1)
+    await store.set('b', { two: 'zwei' })
+    await store.set('c', [3])
+  })
+export const THREE = { a: 1, b: { two: 'zwei' }, c: [3] }
+
+/** Two backups: the first reaches record 1, the second record 3; the log reaches record 4. */
+export const twoBackups = (dir: string) =>
+  closed(dir, async (store) => {
+    await store.set('a', 1)
+    await store.compact()
+    await store.set('b', 2)
+    await store.delete('a')
+    await store.compact()
+    await store.set('c', 3)
+  })
+
+/** A directory in which nothing but the log and its mark stand. */
+export const noBackups = (dir: string) => closed(dir, (store) => store.set('a', 1))
+
 let copies = 0
 
-/** A copy inside the directory's parent's place: it goes when the directory of the test goes. */
+/** A copy of the files, inside the directory, so that it goes when the directory of the test goes. */
 export function copyOf(dir: string): string {
   const image = join(dir, `copy-${++copies}`)
   cpSync(join(dir, 'logs'), join(image, 'logs'), { recursive: true, filter: (source) => !isOfLock(source) })

@@ -1,46 +1,31 @@
 import { copyFileSync, existsSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { openStore } from '../../src/index.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import {
   append,
   backupsOf,
   bytesOf,
-  closed,
-  copyOf,
   filesOf,
-  linesOf,
   logOf,
   logsOf,
   look,
   markOf,
+  noBackups,
   open,
   recover,
   refuses,
   removeFiles,
   spoilLine,
-  writeLines,
+  twoBackups,
+  unfinishedOf,
 } from './installation.js'
 
-/** The log is gone, empty or zeros. Whatever stands beside it shows that there was data: never an empty store. */
+/** The log is gone. Whatever stands beside it shows that there was data: never an empty store. */
 
 const makeDir = useTempDirectory()
-const unfinishedOf = (dir: string) => join(logsOf(dir), 'store.log.new')
-
-/** Two backups: the first reaches record 1, the second record 3; the log reaches record 4. */
-const withBackups = () =>
-  closed(makeDir(), async (store) => {
-    await store.set('a', 1)
-    await store.compact()
-    await store.set('b', 2)
-    await store.delete('a')
-    await store.compact()
-    await store.set('c', 3)
-  })
-
-/** A directory in which nothing but the log and its mark stand. */
-const withoutBackups = () => closed(makeDir(), (store) => store.set('a', 1))
+const withBackups = () => twoBackups(makeDir())
+const withoutBackups = () => noBackups(makeDir())
 
 describe('the log is gone', () => {
   it('beside backups: the one that reaches furthest takes its place, and what it lacks is reported', async () => {
@@ -175,159 +160,6 @@ describe('the log is gone', () => {
     const { state, recovery } = await recover(dir)
     expect({ state, source: recovery.source }).toEqual({ state: {}, source: 'new' })
     expect(filesOf(dir)).toMatchObject(before)
-  })
-})
-
-describe('the log is empty', () => {
-  it('beside backups: as if it were gone', async () => {
-    const dir = await withBackups()
-    truncateSync(logOf(dir), 0)
-    const { state, recovery } = await recover(dir)
-    expect({ state, source: recovery.source }).toEqual({ state: { b: 2 }, source: 'backup' })
-  })
-
-  it('beside a finished generation', async () => {
-    const dir = await withoutBackups()
-    copyFileSync(logOf(dir), unfinishedOf(dir))
-    truncateSync(logOf(dir), 0)
-    expect((await recover(dir)).state).toEqual({ a: 1 })
-  })
-
-  it('beside a mark: opening is refused', async () => {
-    const dir = await withoutBackups()
-    truncateSync(logOf(dir), 0)
-    await refuses(dir, 'FLATLOG_CORRUPT')
-  })
-
-  it('beside the log of the original system that it was made from: opening is refused', async () => {
-    const dir = makeDir()
-    await closed(dir, (store) => store.set('a', 1))
-    writeFileSync(join(logsOf(dir), 'store.log.before-flatlog'), '{"timestamp":"x","op":"SET","key":"a","value":1}\n')
-    removeFiles(dir, 'store.mark')
-    truncateSync(logOf(dir), 0)
-    await refuses(dir, 'FLATLOG_CORRUPT')
-  })
-
-  it('of a store that was never closed: opening is refused, as a first log is never made empty', async () => {
-    const dir = makeDir()
-    const store = await openStore({ dir })
-    await store.set('a', 1)
-    const image = copyOf(dir)
-    await store.close()
-    truncateSync(logOf(image), 0)
-    await refuses(image, 'FLATLOG_CORRUPT')
-  })
-})
-
-describe('the log is nothing but zeros', () => {
-  const zero = (dir: string) => writeFileSync(logOf(dir), Buffer.alloc(bytesOf(dir, 'store.log').length))
-
-  it('beside a mark: opening is refused', async () => {
-    const dir = await withoutBackups()
-    zero(dir)
-    await refuses(dir, 'FLATLOG_CORRUPT')
-  })
-
-  it('and nothing beside it: opening is refused', async () => {
-    const dir = await withoutBackups()
-    zero(dir)
-    removeFiles(dir, 'store.mark')
-    await refuses(dir, 'FLATLOG_CORRUPT')
-  })
-
-  it('beside a main file that was written from it: opening is refused, as that never heals anything', async () => {
-    const dir = makeDir()
-    const store = await openStore({ dir })
-    await store.set('a', 1)
-    await store.close()
-    expect(existsSync(join(dir, 'store.json'))).toBe(true)
-    zero(dir)
-    await refuses(dir, 'FLATLOG_CORRUPT')
-    removeFiles(dir, 'store.log')
-    await refuses(dir, 'FLATLOG_CORRUPT')
-  })
-
-  it('beside a backup that reaches what the mark names: healed from it', async () => {
-    const dir = await closed(makeDir(), async (store) => {
-      await store.set('a', 1)
-      await store.compact()
-    })
-    const [backup] = backupsOf(dir)
-    zero(dir)
-    const { state, recovery } = await recover(dir)
-    expect(state).toEqual({ a: 1 })
-    expect(recovery.damage).toMatchObject([{ file: 'store.log', line: 1, offset: 0, healedFrom: backup }])
-    expect(recovery.inDoubt).toEqual([])
-  })
-
-  it('beside a backup that reaches less: goes on from it with a report, or refuses; never an empty store', async () => {
-    const dir = await withBackups()
-    zero(dir)
-    const outcome = await recover(dir).catch((error: unknown) => error)
-    if (outcome instanceof Error) expect(outcome).toMatchObject({ code: 'FLATLOG_CORRUPT' })
-    else expect(outcome).toMatchObject({ state: { b: 2 }, recovery: { inDoubt: ['any'] } })
-  })
-})
-
-describe('an unfinished generation beside a log', () => {
-  it.each([
-    ['whole', (dir: string) => copyFileSync(join(logsOf(dir), backupsOf(dir)[0]!), unfinishedOf(dir))],
-    ['cut', (dir: string) => writeFileSync(unfinishedOf(dir), bytesOf(dir, 'store.log').subarray(0, 50))],
-    ['empty', (dir: string) => writeFileSync(unfinishedOf(dir), '')],
-  ])('that is %s is deleted: the log counts', async (_what, make) => {
-    const dir = await withBackups()
-    make(dir)
-    const { state, recovery } = await recover(dir)
-    expect(state).toEqual({ b: 2, c: 3 })
-    expect(recovery).toMatchObject({ clean: true, source: 'log' })
-    expect(existsSync(unfinishedOf(dir))).toBe(false)
-  })
-
-  it('is not deleted when the log cannot be opened: it may be all there is', async () => {
-    const dir = await withoutBackups()
-    copyFileSync(logOf(dir), unfinishedOf(dir))
-    writeFileSync(logOf(dir), 'garbage')
-    await refuses(dir, 'FLATLOG_CORRUPT')
-    expect(existsSync(unfinishedOf(dir))).toBe(true)
-  })
-
-  it('of the very first log is deleted too', async () => {
-    const dir = await withoutBackups()
-    writeFileSync(join(logsOf(dir), 'store.log.first'), 'half')
-    expect((await recover(dir)).state).toEqual({ a: 1 })
-    expect(existsSync(join(logsOf(dir), 'store.log.first'))).toBe(false)
-  })
-
-  it('of the very first log without one: a new store', async () => {
-    const dir = makeDir()
-    await closed(dir, async () => {})
-    renameSync(logOf(dir), join(logsOf(dir), 'store.log.first'))
-    rmSync(markOf(dir))
-    const { state, recovery } = await recover(dir)
-    expect({ state, source: recovery.source }).toEqual({ state: {}, source: 'new' })
-  })
-})
-
-describe('the log of another store in its place', () => {
-  it('counts, and the mark is reported; the next opening is clean', async () => {
-    const dir = await withoutBackups()
-    const other = await closed(makeDir(), (store) => store.set('x', 1))
-    copyFileSync(logOf(other), logOf(dir))
-    const { state, recovery } = await recover(dir)
-    expect(state).toEqual({ x: 1 })
-    expect(recovery.damage).toMatchObject([{ file: 'store.mark' }])
-  })
-
-  it('is not healed with records of the backups of this one', async () => {
-    const dir = await withBackups()
-    const other = await closed(makeDir(), async (store) => {
-      for (const key of ['x', 'y', 'z']) await store.set(key, key)
-    })
-    writeLines(dir, linesOf(other))
-    spoilLine(dir, 2)
-    const { state, recovery } = await recover(dir)
-    expect(state).toEqual({ y: 'y', z: 'z' })
-    expect(recovery.damage.every((each) => each.healedFrom === undefined)).toBe(true)
   })
 })
 

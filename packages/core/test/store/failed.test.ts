@@ -1,13 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { FlatlogError } from '../../src/base/errors.js'
 import type { Store } from '../../src/store/store.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { copyAsOfNow, fileNames, logPath, recordsOf, stateOf } from '../support/files.js'
+import { lockRecord, readLock, writeLock } from '../support/locks.js'
 import { machine, openOn } from '../support/machine.js'
+import { ManualClock } from '../support/manual-clock.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { useTempDirectory } from '../support/temp-directory.js'
-import { turns } from '../support/turns.js'
+import { turns, watchPromise } from '../support/turns.js'
 
 const directory = useTempDirectory()
 useRejectionWatch()
@@ -140,7 +143,7 @@ describe('reopen', () => {
     fileSystem.fail('sync', systemError('EIO'), { on: LOG })
     await expect(store.set('a', 'new')).rejects.toMatchObject(failed)
     for (const kind of ['open', 'write', 'sync', 'link', 'rename', 'syncDirectory'] as const) {
-      fileSystem.fail(kind, systemError('EIO'))
+      fileSystem.fail(kind, systemError('EIO'), { on: kind === 'syncDirectory' ? /logs$/ : LOG })
       await expect(store.reopen(), kind).rejects.toMatchObject({ name: 'FlatlogError' })
       await expect(store.set('a', 1), kind).rejects.toMatchObject(failed)
       expect(store.get('b'), kind).toBe('old')
@@ -255,4 +258,54 @@ test('a failure that cannot be noted is still a failure', async () => {
   await expect(store.set('a', 'new')).rejects.toMatchObject(failed)
   expect(store.health().ok).toBe(false)
   await store.close()
+})
+
+describe('an owner that was silent for a while', () => {
+  /** A store whose last write lies so long back that it looks at its lock before the next one. */
+  async function silent(dir: string, fileSystem: FaultyFileSystem) {
+    const clock = new ManualClock()
+    const store = await openOn(machine({ fileSystem, clock }), { dir })
+    await store.set('a', 'old')
+    clock.advance(3_600_000)
+    return store
+  }
+
+  test('finds out that it was robbed before it writes', async () => {
+    const dir = directory()
+    const store = await silent(dir, new FaultyFileSystem())
+    const log = readFileSync(logPath(dir))
+    writeLock(dir, lockRecord({ token: 'f'.repeat(32) }))
+    await expect(store.set('a', 'late')).rejects.toMatchObject(failed)
+    expect(store.get('a')).toBe('old')
+    await store.close()
+    expect(readFileSync(logPath(dir)).equals(log)).toBe(true)
+    expect(readLock(dir).token).toBe('f'.repeat(32))
+  })
+
+  test.each(['EMFILE', 'EIO', 'EACCES'])('and cannot read its lock (%s) brings nothing down', async (code) => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    const store = await silent(dir, fileSystem)
+    fileSystem.fail('open', systemError(code), { on: /store\.lock$/ })
+    const syncs = fileSystem.count('sync', LOG)
+    const uncaught: unknown[] = []
+    const others = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    process.on('uncaughtException', (error) => uncaught.push(error))
+    const written = store.set('a', 'new')
+    const watched = watchPromise(written)
+    // The write is made, or refused, before the turn is over; after that it is the disk's time.
+    await turns(2)
+    if (fileSystem.count('sync', LOG) > syncs) await Promise.allSettled([written])
+    process.removeAllListeners('uncaughtException')
+    for (const listener of others) process.on('uncaughtException', listener)
+    expect(uncaught).toEqual([])
+    expect(watched.state).not.toBe('pending')
+    if (watched.state === 'rejected') await expect(written).rejects.toBeInstanceOf(FlatlogError)
+    // Nobody has taken the log over.
+    expect(store.health().ok).toBe(true)
+    await store.set('a', 'newer')
+    expect(store.get('a')).toBe('newer')
+    await store.close()
+  })
 })

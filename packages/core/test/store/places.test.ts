@@ -6,8 +6,8 @@ import { FlatlogError } from '../../src/base/errors.js'
 import type { Store } from '../../src/store/store.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { fileNames, logPath, stateOf } from '../support/files.js'
+import { HurriedClock } from '../support/locks.js'
 import { machine, openOn } from '../support/machine.js'
-import { ManualClock } from '../support/manual-clock.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 
@@ -129,7 +129,7 @@ describe('opening when any one of its calls fails', () => {
     const dir = directory()
     await prepare(dir)
     const fileSystem = new FaultyFileSystem()
-    const store = await openOn(machine({ fileSystem, clock: new ManualClock() }), { dir })
+    const store = await openOn(machine({ fileSystem, clock: new HurriedClock() }), { dir })
     const count = fileSystem.calls.length
     await store.close()
     return count
@@ -164,7 +164,7 @@ describe('opening when any one of its calls fails', () => {
     const state = await prepare(dir)
     const fileSystem = new FaultyFileSystem()
     fileSystem.fail('any', systemError(nth % 2 ? 'EIO' : 'ENOSPC'), { nth })
-    const system = machine({ fileSystem, clock: new ManualClock() })
+    const system = machine({ fileSystem, clock: new HurriedClock() })
     const faults: string[] = []
     const name = () =>
       `call ${nth} (${fileSystem.calls[nth - 1]?.kind} ${fileSystem.calls[nth - 1]?.path.slice(dir.length)})`
@@ -182,7 +182,8 @@ describe('opening when any one of its calls fails', () => {
     }
     for (const file of fileSystem.openFiles) faults.push(`${name()}: ${file.path.slice(dir.length)} was left open`)
     fileSystem.heal()
-    const again = await openOn(system, { dir })
+    const again = await openOn(system, { dir }).catch((error: unknown) => void faults.push(`${name()}: then ${error}`))
+    if (!again) return faults
     expectState(again, 'at the next opening')
     if (again.recovery.inDoubt.length) faults.push(`${name()}: keys in doubt`)
     await again.set('next', 1)
@@ -202,6 +203,41 @@ describe('opening when any one of its calls fails', () => {
     expect(calls).toBeGreaterThan(10)
     const faults: string[] = []
     for (let nth = 1; nth <= calls; nth++) faults.push(...(await faultsOf(prepare, nth)))
+    expect(faults).toEqual([])
+  })
+
+  /** Closes with that one call failing; what was acknowledged is there at the next opening, whatever close says. */
+  async function faultsOfClosing(nth: number): Promise<{ faults: string[]; reached: boolean }> {
+    const dir = directory()
+    const state = await filled(dir)
+    const fileSystem = new FaultyFileSystem()
+    const system = machine({ fileSystem, clock: new HurriedClock() })
+    const store = await openOn(system, { dir })
+    await store.set('acknowledged', 1)
+    const before = fileSystem.calls.length
+    fileSystem.fail('any', systemError(nth % 2 ? 'EIO' : 'ENOSPC'), { nth })
+    const [closed] = await Promise.allSettled([store.close()])
+    const call = fileSystem.calls[before + nth - 1]
+    const name = `call ${nth} (${call?.kind} ${call?.path.slice(dir.length)})`
+    const faults: string[] = []
+    if (closed?.status === 'rejected' && !(closed.reason instanceof FlatlogError))
+      faults.push(`${name}: ${closed.reason}`)
+    for (const file of fileSystem.openFiles) faults.push(`${name}: ${file.path.slice(dir.length)} was left open`)
+    fileSystem.heal()
+    const again = await openOn(system, { dir }).catch((error: unknown) => void faults.push(`${name}: then ${error}`))
+    if (again && !isDeepStrictEqual(stateOf(again), { ...state, acknowledged: 1 }))
+      faults.push(`${name}: another state`)
+    await again?.close()
+    return { faults, reached: call !== undefined }
+  }
+
+  test('closing when any one of its calls fails lets go of the store and loses nothing', async () => {
+    const faults: string[] = []
+    for (let nth = 1; ; nth++) {
+      const closing = await faultsOfClosing(nth)
+      faults.push(...closing.faults)
+      if (!closing.reached) break
+    }
     expect(faults).toEqual([])
   })
 

@@ -52,7 +52,11 @@ export class Puppet {
     this.#child = fork(path, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     this.ended = endingOf(this.#child)
     this.#child.on('message', (message) => {
-      const { id, result, error } = message as { id: number; result?: unknown; error?: { code?: string; message: string } }
+      const { id, result, error } = message as {
+        id: number
+        result?: unknown
+        error?: { code?: string; message: string }
+      }
       const waiting = this.#waiting.get(id)
       this.#waiting.delete(id)
       if (error) waiting?.reject(Object.assign(new Error(error.message), error))

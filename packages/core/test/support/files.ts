@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Store } from '../../src/store/store.js'
 
@@ -44,9 +44,12 @@ export function stateOf(store: Store): Record<string, unknown> {
 
 /**
  * The files as they are this very moment, copied elsewhere: what a process that is killed now would leave. The copy
- * can be opened while the original goes on; its lock is stale, as nobody listens where it says.
+ * can be opened while the original goes on; its lock is stale, as nobody listens at the socket that it names.
  */
 export function copyAsOfNow(dir: string, to: string): string {
-  cpSync(dir, to, { recursive: true, filter: (source) => !source.endsWith('.sock') })
+  const isSocket = (path: string) => path.endsWith('.sock')
+  cpSync(dir, to, { recursive: true, filter: (source) => !isSocket(source) })
+  // Sockets cannot be copied; a plain file refuses connections as the socket of a dead process does.
+  for (const fileName of readdirSync(join(dir, 'logs')).filter(isSocket)) writeFileSync(join(to, 'logs', fileName), '')
   return to
 }

@@ -16,7 +16,12 @@ const { dir, durability, seed, plan, inFlight } = JSON.parse(process.argv[2] as 
   inFlight: number
 }
 // A low limit, so that there is always a compaction under way or about to be.
-const store = await openStore({ dir, durability, mainFile: false, compaction: { minBytes: plan === 'big' ? 1 << 20 : 50_000 } })
+const store = await openStore({
+  dir,
+  durability,
+  mainFile: false,
+  compaction: { minBytes: plan === 'big' ? 1 << 20 : 50_000 },
+})
 const from = (store.stats() as { lastSeq: number }).lastSeq
 const steps = plan === 'big' ? new BigPlan() : new Workload(new Random(seed))
 for (let done = 0; done < from; done++) steps.next()

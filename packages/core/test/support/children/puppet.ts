@@ -16,7 +16,9 @@ const calls: Record<string, (...args: never[]) => unknown> = {
   set: (key: string, value: unknown) => opened().set(key, value),
   async setMany(prefix: string, count: number, turns: number) {
     for (let turn = 0; turn < turns; turn++) {
-      const writes = Array.from({ length: count }, (_, number) => opened().set(`${prefix} ${turn * count + number}`, turn))
+      const writes = Array.from({ length: count }, (_, number) =>
+        opened().set(`${prefix} ${turn * count + number}`, turn),
+      )
       await Promise.all(writes)
     }
   },

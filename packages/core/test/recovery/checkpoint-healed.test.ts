@@ -1,17 +1,13 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { decodeLine } from '../../src/record/decode.js'
-import type { PartLine } from '../../src/record/record.js'
 import { useTempDirectory } from '../support/temp-directory.js'
+import { inParts, lastPart, STATE } from './checkpoint-in-parts.js'
 import {
   backupsOf,
   closed,
-  copyOf,
-  crashed,
   linesOf,
   logsOf,
-  look,
   offsetOf,
   open,
   recover,
@@ -19,45 +15,11 @@ import {
   removeFiles,
   replaceLine,
   spoilLine,
-  stateOf,
-  writeLines,
 } from './installation.js'
 
-/** Header, parts and index of a checkpoint are damaged: healed from a backup where that proves the values. */
+/** Header, parts and index of a checkpoint are damaged: healed from backups where those prove the values. */
 
 const makeDir = useTempDirectory()
-const key = (number: number) => `k${String(number).padStart(3, '0')}`
-const value = (number: number) => `${number} `.padEnd(900, '.')
-
-/** A checkpoint of several parts, with records behind it; the one backup reaches exactly what it covers. */
-async function inParts(): Promise<string> {
-  return closed(makeDir(), async (store) => {
-    await Promise.all(Array.from({ length: 41 }, (_, number) => store.set(key(number), value(number))))
-    await store.set(key(0), 'overwritten')
-    await store.delete(key(40))
-    await store.set('expires', 1, { expires: Date.now() + 3_600_000 })
-    await store.setText('text', 'a text')
-    await store.compact()
-    await store.set(key(1), 'after')
-    await store.delete(key(39))
-  })
-}
-
-const STATE: Record<string, unknown> = {
-  ...Object.fromEntries(Array.from({ length: 39 }, (_, number) => [key(number), value(number)])),
-  [key(0)]: 'overwritten',
-  [key(1)]: 'after',
-  expires: 1,
-  text: 'a text',
-}
-
-function keysOf(dir: string, number: number): string[] {
-  const line = decodeLine(Buffer.from(linesOf(dir)[number - 1]!)) as PartLine
-  return line.state.map((pair) => pair.key)
-}
-
-const lastPart = (dir: string) => linesOf(dir).findIndex((line) => line.includes('"index":['))
-const without = (keys: string[]) => Object.fromEntries(Object.entries(STATE).filter(([each]) => !keys.includes(each)))
 
 describe('with a backup that reaches it', () => {
   it.each([
@@ -67,7 +29,7 @@ describe('with a backup that reaches it', () => {
     ['the last part', (dir: string) => lastPart(dir)],
     ['the index line', (dir: string) => lastPart(dir) + 1],
   ])('%s is bad: the state is as it was', async (_what, lineOf) => {
-    const dir = await inParts()
+    const dir = await inParts(makeDir())
     const number = lineOf(dir)
     const [backup] = backupsOf(dir)
     const place = { line: number, offset: offsetOf(dir, number), bytes: linesOf(dir)[number - 1]!.length + 1 }
@@ -80,7 +42,7 @@ describe('with a backup that reaches it', () => {
   })
 
   it('all of it is bad', async () => {
-    const dir = await inParts()
+    const dir = await inParts(makeDir())
     for (let number = 1; number <= lastPart(dir) + 1; number++) spoilLine(dir, number)
     const { state, recovery } = await recover(dir)
     expect(state).toEqual(STATE)
@@ -89,7 +51,7 @@ describe('with a backup that reaches it', () => {
   })
 
   it('a part is gone, line and all', async () => {
-    const dir = await inParts()
+    const dir = await inParts(makeDir())
     replaceLine(dir, 3)
     const { state, recovery } = await recover(dir)
     expect(state).toEqual(STATE)
@@ -192,144 +154,6 @@ describe('with a chain of backups', () => {
     const { state, recovery } = await recover(dir)
     expect(state).toEqual({ behind: 1 })
     expect(recovery.inDoubt).toEqual(['any'])
-  })
-})
-
-describe('without a backup', () => {
-  async function alone(): Promise<string> {
-    const dir = await inParts()
-    removeFiles(dir, ...backupsOf(dir))
-    return dir
-  }
-
-  it('a bad part costs its keys: they are in doubt by range, and all others are there', async () => {
-    const dir = await alone()
-    const lost = keysOf(dir, 3)
-    spoilLine(dir, 3)
-    const { state, recovery } = await recover(dir)
-    expect(state).toEqual(without(lost))
-    expect(recovery.damage).toMatchObject([{ file: 'store.log', line: 3 }])
-    expect(recovery.inDoubt).toEqual([lost[0], 'any'])
-    expect(recovery.notes.join('\n')).toContain(`from ${lost[0]}`)
-  })
-
-  it('a key of a bad part that was written again behind the checkpoint is there', async () => {
-    const dir = await alone()
-    expect(keysOf(dir, 2)).toContain(key(1))
-    spoilLine(dir, 2)
-    expect((await recover(dir)).state[key(1)]).toBe('after')
-  })
-
-  it('a bad index line costs nothing', async () => {
-    const dir = await alone()
-    spoilLine(dir, lastPart(dir) + 1)
-    const { state, recovery } = await recover(dir)
-    expect(state).toEqual(STATE)
-    expect(recovery).toMatchObject({ clean: false, inDoubt: [] })
-  })
-
-  it('a bad header costs nothing where the state stands in parts', async () => {
-    const dir = await alone()
-    spoilLine(dir, 1)
-    const { state, recovery } = await recover(dir)
-    expect(state).toEqual(STATE)
-    expect(recovery).toMatchObject({ clean: false, inDoubt: [] })
-    expect(recovery.damage).toHaveLength(1)
-  })
-
-  it('a header that is gone costs nothing where the state stands in parts', async () => {
-    const dir = await alone()
-    replaceLine(dir, 1)
-    const { state, recovery } = await recover(dir)
-    expect(state).toEqual(STATE)
-    expect(recovery.clean).toBe(false)
-  })
-
-  it('a bad header and a bad index line cost nothing: the parts and the records are there', async () => {
-    const dir = await alone()
-    spoilLine(dir, lastPart(dir) + 1)
-    spoilLine(dir, 1)
-    const { state, recovery } = await recover(dir)
-    expect(state).toEqual(STATE)
-    expect(recovery.damage.map((each) => each.line)).toEqual([1, lastPart(dir) + 1])
-  })
-
-  it('nor do they cost the first record behind the checkpoint, before anything says that it is on disk', async () => {
-    const dir = await crashed(await alone(), (store) => store.compact().then(() => store.set('behind', 1)))
-    removeFiles(dir, ...backupsOf(dir))
-    spoilLine(dir, lastPart(dir) + 1)
-    spoilLine(dir, 1)
-    const { state } = await recover(dir)
-    expect(state).toEqual({ ...STATE, behind: 1 })
-  })
-
-  it('a bad header with the state in it: the records behind it are kept, the rest is in doubt', async () => {
-    const dir = await closed(makeDir(), async (store) => {
-      await store.set('a', 1)
-      await store.compact()
-      await store.set('b', 2)
-      await store.set('c', 3)
-    })
-    removeFiles(dir, ...backupsOf(dir))
-    spoilLine(dir, 1)
-    const { state, recovery } = await recover(dir)
-    expect(state).toEqual({ b: 2, c: 3 })
-    expect(recovery).toMatchObject({ clean: false, inDoubt: ['any'], damage: [{ line: 1, offset: 0 }] })
-  })
-
-  it('a header with the state in it that is gone: the first record behind it is kept too', async () => {
-    const dir = await closed(makeDir(), async (store) => {
-      await store.set('a', 1)
-      await store.compact()
-      await store.set('b', 2)
-      await store.set('c', 3)
-    })
-    removeFiles(dir, ...backupsOf(dir))
-    replaceLine(dir, 1)
-    const { state, recovery } = await recover(dir)
-    expect(state).toEqual({ b: 2, c: 3 })
-    expect(recovery.inDoubt).toEqual(['any'])
-  })
-
-  it('a line put in ahead of the header costs nothing', async () => {
-    for (const make of [alone, () => closed(makeDir(), (store) => store.set('a', 1))]) {
-      const dir = await make()
-      const before = (await look(copyOf(dir))).state
-      replaceLine(dir, 1, '# a note', linesOf(dir)[0]!)
-      const { state, recovery } = await recover(dir)
-      expect(state).toEqual(before)
-      expect(recovery.damage).toMatchObject([{ line: 1, offset: 0, bytes: 9 }])
-    }
-  })
-
-  it('swapped or doubled parts cost nothing and are reported, at the latest by verify', async () => {
-    for (const order of [
-      [0, 2, 1],
-      [0, 1, 1, 2],
-    ]) {
-      const dir = await alone()
-      const lines = linesOf(dir)
-      writeLines(dir, [...order.map((place) => lines[place]!), ...lines.slice(3)])
-      const store = await open(dir)
-      expect(stateOf(store)).toEqual(STATE)
-      const isReported = !store.recovery.clean || !(await store.verify()).ok
-      await store.close()
-      expect(isReported).toBe(true)
-    }
-  })
-
-  it('a part of an older checkpoint among the others brings nothing back that was deleted', async () => {
-    const dir = await closed(makeDir(), async (store) => {
-      await Promise.all(Array.from({ length: 30 }, (_, number) => store.set(key(number), value(number))))
-      await store.compact()
-      for (let number = 0; number < 5; number++) await store.delete(key(number))
-      await store.compact()
-    })
-    const older = linesOf(dir, backupsOf(dir)[1])[1]!
-    expect(older).toContain(`"${key(0)}"`)
-    replaceLine(dir, 2, linesOf(dir)[1]!, older)
-    const { state } = await recover(dir)
-    expect(Object.keys(state)).not.toContain(key(0))
   })
 })
 

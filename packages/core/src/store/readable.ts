@@ -1,0 +1,122 @@
+import { closedError } from '../base/errors.js'
+import type { IndexedValue } from '../index/key-index.js'
+import { type Encoding, toBytes, toText, toValue } from '../record/value.js'
+import { checkKey, checkOptions, checkPrefix } from './arguments.js'
+import type { StoreBackend } from './backend.js'
+import { describeValue } from './operations.js'
+import type { Recovery } from './recovery.js'
+import type { ListOptions, Meta } from './types.js'
+
+const PAGE_KEYS = 256
+
+/** The half of a store that reads. Everything in it is synchronous. */
+export class Readable {
+  readonly #backend: StoreBackend
+  #isClosed = false
+
+  /** Stores are opened by `openStore`. */
+  constructor(backend: StoreBackend) {
+    this.#backend = backend
+  }
+
+  get name(): string {
+    return this.#backend.name
+  }
+
+  /** What opening found. */
+  get recovery(): Recovery {
+    return structuredClone(this.backend.recovery)
+  }
+
+  /** What the handle stands on, as long as it is open. */
+  protected get backend(): StoreBackend {
+    if (this.#isClosed) throw closedError(this.#backend.name)
+    return this.#backend
+  }
+
+  protected get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** From here on every call is refused. */
+  protected leave(): StoreBackend {
+    this.#isClosed = true
+    return this.#backend
+  }
+
+  /** A fresh value at every call; undefined where the key is missing or expired. Bytes come as a Uint8Array. */
+  get<T = unknown>(key: string): T | undefined {
+    const value = this.lookUp(key)
+    return value && (toValue(value) as T)
+  }
+
+  getMany<T = unknown>(keys: readonly string[]): (T | undefined)[] {
+    return keys.map((key) => this.get<T>(key))
+  }
+
+  /** The very text that `setText` was given; for another value its JSON, for bytes what they say in UTF-8. */
+  getText(key: string): string | undefined {
+    const value = this.lookUp(key)
+    return value && toText(value)
+  }
+
+  /** The bytes that `setBytes` was given; for another value the UTF-8 bytes of its text. */
+  getBytes(key: string): Uint8Array | undefined {
+    const value = this.lookUp(key)
+    return value && toBytes(value)
+  }
+
+  /** How the value stands in the log. */
+  getEncoding(key: string): 'json' | Encoding | undefined {
+    const value = this.lookUp(key)
+    return value && (value.encoding ?? 'json')
+  }
+
+  has(key: string): boolean {
+    return this.lookUp(key) !== undefined
+  }
+
+  getMeta(key: string): Meta | undefined {
+    const value = this.lookUp(key)
+    if (!value) return undefined
+    const { expires, time } = value
+    const { size, etag } = describeValue(value)
+    return { size, etag, ...(expires !== undefined && { expires }), ...(time !== undefined && { mtime: time }) }
+  }
+
+  /** How many keys there are. Counted when asked: costs a walk over all of them. */
+  get size(): number {
+    let count = 0
+    for (const _ of this.#walk({})) count++
+    return count
+  }
+
+  /** Keys in order. A cursor: keys may be written meanwhile, and one that is there throughout comes exactly once. */
+  *keys(options: ListOptions = {}): IterableIterator<string> {
+    for (const [key] of this.#walk(options)) yield key
+  }
+
+  /** As `keys`, with values. */
+  *entries<T = unknown>(options: ListOptions = {}): IterableIterator<[string, T]> {
+    for (const [key, value] of this.#walk(options)) yield [key, toValue(value) as T]
+  }
+
+  protected lookUp(key: string): IndexedValue | undefined {
+    checkKey(key)
+    return this.backend.lookUp(key)
+  }
+
+  *#walk(options: ListOptions): Generator<[string, IndexedValue]> {
+    checkOptions('listing', options, ['prefix', 'after'])
+    const { prefix = '', after } = options
+    checkPrefix(prefix)
+    if (after !== undefined) checkKey(after)
+    let behind = after
+    for (;;) {
+      const page = this.backend.page({ prefix, after: behind }, PAGE_KEYS)
+      yield* page
+      if (page.length < PAGE_KEYS) return
+      behind = page.at(-1)?.[0]
+    }
+  }
+}

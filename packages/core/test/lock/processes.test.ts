@@ -1,0 +1,136 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { useChildren, usePuppets } from '../support/children.js'
+import { linesOf, logPath, stateOf } from '../support/files.js'
+import { readLock } from '../support/locks.js'
+import { machine, openOn } from '../support/machine.js'
+import { useTempDirectory } from '../support/temp-directory.js'
+
+const directory = useTempDirectory()
+const childPath = useChildren('puppet')
+const startPuppet = usePuppets(() => childPath('puppet'))
+
+const locked = { code: 'FLATLOG_LOCKED' }
+const namesIn = (dir: string) => readdirSync(join(dir, 'logs')).sort()
+
+describe('two processes', () => {
+  test('the second is told who has the store and what it can do, and the first goes on', async () => {
+    const dir = directory()
+    const [first, second] = [startPuppet(), startPuppet()]
+    await first.call('open', { dir })
+    await first.call('set', 'a', 1)
+    const refused = second.call('open', { dir, lockWaitMs: 0 })
+    await expect(refused).rejects.toMatchObject(locked)
+    await expect(refused).rejects.toThrow(
+      new RegExp(`process ${first.pid} on .* since .*readOnly.*lockWaitMs.*takeOver`),
+    )
+    await second.call('open', { dir, readOnly: true })
+    expect(await second.call('state')).toEqual({ a: 1 })
+    await first.call('set', 'b', 1)
+    await first.call('close')
+    expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+  })
+
+  test('the second gets the store when the first lets go of it while it waits', async () => {
+    const dir = directory()
+    const [first, second] = [startPuppet(), startPuppet()]
+    await first.call('open', { dir })
+    const opened = second.call('open', { dir, lockWaitMs: 60_000 })
+    await first.call('set', 'a', 1)
+    await first.call('close')
+    await opened
+    expect(await second.call('get', 'a')).toBe(1)
+    expect(readLock(dir).pid).toBe(second.pid)
+    await second.call('close')
+  })
+
+  test('that each set a thousand keys never mix a line', async () => {
+    const dir = directory()
+    const puppets = [startPuppet(), startPuppet()]
+    await Promise.all(
+      puppets.map(async (puppet, number) => {
+        await puppet.call('open', { dir, lockWaitMs: 60_000 })
+        await puppet.call('setMany', `p${number}`, 100, 10)
+        await puppet.call('close')
+      }),
+    )
+    const lines = linesOf(logPath(dir))
+    expect(lines.map(({ seq }) => seq)).toEqual(Array.from({ length: 2001 }, (_, seq) => seq))
+    await using store = await openOn(machine(), { dir })
+    expect(store.size).toBe(2000)
+    expect(store.recovery.clean).toBe(true)
+  })
+})
+
+describe('an owner that is killed', () => {
+  test('is succeeded at once, with all that it had acknowledged', async () => {
+    const dir = directory()
+    for (let round = 0; round < 5; round++) {
+      const puppet = startPuppet()
+      // Without waiting for a lock: the very first look must show that the last owner is gone.
+      await puppet.call('open', { dir, lockWaitMs: 0 })
+      await puppet.call('set', `round ${round}`, round)
+      expect(Object.keys(await puppet.call<object>('state'))).toHaveLength(round + 1)
+      await puppet.killAndWait()
+      expect(existsSync(join(dir, 'logs', 'store.lock'))).toBe(true)
+    }
+    const store = await openOn(machine(), { dir, lockWaitMs: 0 })
+    expect(store.size).toBe(5)
+    await store.close()
+    expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+  })
+})
+
+describe('an owner that is stopped', () => {
+  test('is not robbed, and writes on when it is continued', async () => {
+    const dir = directory()
+    const owner = startPuppet()
+    await owner.call('open', { dir })
+    await owner.call('set', 'before', 1)
+    owner.kill('SIGSTOP')
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await expect(openOn(machine(), { dir, lockWaitMs: 0 })).rejects.toMatchObject(locked)
+    }
+    owner.kill('SIGCONT')
+    await owner.call('set', 'after', 1)
+    await owner.call('close')
+    await using store = await openOn(machine(), { dir })
+    expect(stateOf(store)).toEqual({ before: 1, after: 1 })
+  })
+})
+
+describe('takeOver', () => {
+  test('from a living owner leaves the new one the lock, also when the old one closes', async () => {
+    const dir = directory()
+    const old = startPuppet()
+    await old.call('open', { dir })
+    await old.call('set', 'a', 1)
+    const store = await openOn(machine(), { dir, takeOver: true })
+    const { token } = readLock(dir)
+    expect(store.get('a')).toBe(1)
+    await old.call('close').catch(() => {})
+    expect(readLock(dir).token).toBe(token)
+    await store.set('b', 1)
+    await store.close()
+    expect(namesIn(dir).filter((fileName) => fileName.includes('lock'))).toEqual([])
+  })
+
+  test('from a stopped owner: what that writes when it goes on harms nothing of the new owner', async () => {
+    const dir = directory()
+    const old = startPuppet()
+    await old.call('open', { dir })
+    await old.call('set', 'a', 1)
+    old.kill('SIGSTOP')
+    const store = await openOn(machine(), { dir, takeOver: true })
+    await store.set('b', 'of the new owner')
+    old.kill('SIGCONT')
+    await old.call('set', 'c', 'of the old owner').catch(() => {})
+    await store.set('d', 'of the new owner')
+    await old.call('close').catch(() => {})
+    await store.close()
+    await using again = await openOn(machine(), { dir })
+    expect(again.recovery.damage).toEqual([])
+    expect(again.getMany(['a', 'b', 'd'])).toEqual([1, 'of the new owner', 'of the new owner'])
+  })
+})

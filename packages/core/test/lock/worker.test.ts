@@ -1,0 +1,50 @@
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { afterEach, expect, test } from 'vitest'
+import { useChildren } from '../support/children.js'
+import { stateOf } from '../support/files.js'
+import { readLock } from '../support/locks.js'
+import { machine, openOn } from '../support/machine.js'
+import { useTempDirectory } from '../support/temp-directory.js'
+
+const directory = useTempDirectory()
+const childPath = useChildren('worker')
+const workers: Worker[] = []
+
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.terminate()))
+})
+
+async function startWorker(dir: string): Promise<Worker> {
+  const worker = new Worker(childPath('worker'), { workerData: { dir } })
+  workers.push(worker)
+  await once(worker, 'message')
+  return worker
+}
+
+test('a living worker thread has the store, and says which one it is', async () => {
+  const dir = directory()
+  const worker = await startWorker(dir)
+  expect(readLock(dir)).toMatchObject({ pid: process.pid, thread: worker.threadId })
+  const refused = openOn(machine(), { dir, lockWaitMs: 0 })
+  await expect(refused).rejects.toMatchObject({ code: 'FLATLOG_LOCKED' })
+  await expect(refused).rejects.toThrow(`(worker thread ${worker.threadId})`)
+  const closed = once(worker, 'message')
+  worker.postMessage('close')
+  await closed
+  await using store = await openOn(machine(), { dir, lockWaitMs: 0 })
+  expect(stateOf(store)).toEqual({ from: 'worker' })
+})
+
+test('a worker thread that died has nothing any more, though its process lives', async () => {
+  const dir = directory()
+  const worker = await startWorker(dir)
+  await worker.terminate()
+  const store = await openOn(machine(), { dir, lockWaitMs: 0 })
+  expect(stateOf(store)).toEqual({ from: 'worker' })
+  await store.set('after', 1)
+  await store.close()
+  expect(readdirSync(join(dir, 'logs')).sort()).toEqual(['store.log', 'store.mark'])
+})

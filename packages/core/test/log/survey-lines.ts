@@ -1,0 +1,29 @@
+import { type ClassifyInput, classify, type Verdict } from '../../src/log/classify.js'
+import type { SurveyLine } from '../../src/log/tail-reader.js'
+
+/**
+ * Lines of a tail, made by hand. They are 100 bytes long and stand behind a checkpoint of 1000 bytes, so the line at
+ * place n (0 is the first) has the offset 1000 + 100 n and the number n + 2.
+ */
+
+export const LENGTH = 100
+export const START = 1000
+
+export type Made = (place: number) => SurveyLine
+
+const at = (place: number) => ({ number: place + 2, offset: START + LENGTH * place, length: LENGTH })
+
+/** A whole record. */
+export function rec(seq: number, more: { synced?: number; crc?: string; ended?: boolean } = {}): Made {
+  const { synced = 0, crc = `crc ${seq}`, ended = true } = more
+  return (place) => ({ kind: 'record', ...at(place), ended, seq, synced, crc, key: `key ${seq}` })
+}
+
+export function bad(key?: string, ended = true): Made {
+  return (place) => ({ kind: 'bad', ...at(place), ended, key })
+}
+
+export function judge(lines: Made[], more: Partial<ClassifyInput> = {}): Verdict {
+  const survey = lines.map((make, place) => make(place))
+  return classify({ survey, afterSeq: 0, markSeq: 0, sizeBytes: START + LENGTH * lines.length, ...more })
+}

@@ -1,0 +1,142 @@
+import { copyFileSync, existsSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { openStore } from '../../src/index.js'
+import { useTempDirectory } from '../support/temp-directory.js'
+import {
+  backupsOf,
+  bytesOf,
+  closed,
+  copyOf,
+  linesOf,
+  logOf,
+  logsOf,
+  noBackups,
+  recover,
+  refuses,
+  removeFiles,
+  spoilLine,
+  twoBackups,
+  unfinishedOf,
+  writeLines,
+} from './installation.js'
+
+/** The log is empty, zeros, or that of another store: never an empty store. */
+
+const makeDir = useTempDirectory()
+const withBackups = () => twoBackups(makeDir())
+const withoutBackups = () => noBackups(makeDir())
+
+describe('the log is empty', () => {
+  it('beside backups: as if it were gone', async () => {
+    const dir = await withBackups()
+    truncateSync(logOf(dir), 0)
+    const { state, recovery } = await recover(dir)
+    expect({ state, source: recovery.source }).toEqual({ state: { b: 2 }, source: 'backup' })
+  })
+
+  it('beside a finished generation', async () => {
+    const dir = await withoutBackups()
+    copyFileSync(logOf(dir), unfinishedOf(dir))
+    truncateSync(logOf(dir), 0)
+    expect((await recover(dir)).state).toEqual({ a: 1 })
+  })
+
+  it('beside a mark: opening is refused', async () => {
+    const dir = await withoutBackups()
+    truncateSync(logOf(dir), 0)
+    await refuses(dir, 'FLATLOG_CORRUPT')
+  })
+
+  it('beside the log of the original system that it was made from: opening is refused', async () => {
+    const dir = makeDir()
+    await closed(dir, (store) => store.set('a', 1))
+    writeFileSync(join(logsOf(dir), 'store.log.before-flatlog'), '{"timestamp":"x","op":"SET","key":"a","value":1}\n')
+    removeFiles(dir, 'store.mark')
+    truncateSync(logOf(dir), 0)
+    await refuses(dir, 'FLATLOG_CORRUPT')
+  })
+
+  it('of a store that was never closed: opening is refused, as a first log is never made empty', async () => {
+    const dir = makeDir()
+    const store = await openStore({ dir })
+    await store.set('a', 1)
+    const image = copyOf(dir)
+    await store.close()
+    truncateSync(logOf(image), 0)
+    await refuses(image, 'FLATLOG_CORRUPT')
+  })
+})
+
+describe('the log is nothing but zeros', () => {
+  const zero = (dir: string) => writeFileSync(logOf(dir), Buffer.alloc(bytesOf(dir, 'store.log').length))
+
+  it('beside a mark: opening is refused', async () => {
+    const dir = await withoutBackups()
+    zero(dir)
+    await refuses(dir, 'FLATLOG_CORRUPT')
+  })
+
+  it('and nothing beside it: opening is refused', async () => {
+    const dir = await withoutBackups()
+    zero(dir)
+    removeFiles(dir, 'store.mark')
+    await refuses(dir, 'FLATLOG_CORRUPT')
+  })
+
+  it('beside a main file that was written from it: opening is refused, as that never heals anything', async () => {
+    const dir = makeDir()
+    const store = await openStore({ dir })
+    await store.set('a', 1)
+    await store.close()
+    expect(existsSync(join(dir, 'store.json'))).toBe(true)
+    zero(dir)
+    await refuses(dir, 'FLATLOG_CORRUPT')
+    removeFiles(dir, 'store.log')
+    await refuses(dir, 'FLATLOG_CORRUPT')
+  })
+
+  it('beside a backup that reaches what the mark names: healed from it', async () => {
+    const dir = await closed(makeDir(), async (store) => {
+      await store.set('a', 1)
+      await store.compact()
+    })
+    const [backup] = backupsOf(dir)
+    zero(dir)
+    const { state, recovery } = await recover(dir)
+    expect(state).toEqual({ a: 1 })
+    expect(recovery.damage).toMatchObject([{ file: 'store.log', line: 1, offset: 0, healedFrom: backup }])
+    expect(recovery.inDoubt).toEqual([])
+  })
+
+  it('beside a backup that reaches less: goes on from it with a report, or refuses; never an empty store', async () => {
+    const dir = await withBackups()
+    zero(dir)
+    const outcome = await recover(dir).catch((error: unknown) => error)
+    if (outcome instanceof Error) expect(outcome).toMatchObject({ code: 'FLATLOG_CORRUPT' })
+    else expect(outcome).toMatchObject({ state: { b: 2 }, recovery: { inDoubt: ['any'] } })
+  })
+})
+
+describe('the log of another store in its place', () => {
+  it('counts, and the mark is reported; the next opening is clean', async () => {
+    const dir = await withoutBackups()
+    const other = await closed(makeDir(), (store) => store.set('x', 1))
+    copyFileSync(logOf(other), logOf(dir))
+    const { state, recovery } = await recover(dir)
+    expect(state).toEqual({ x: 1 })
+    expect(recovery.damage).toMatchObject([{ file: 'store.mark' }])
+  })
+
+  it('is not healed with records of the backups of this one', async () => {
+    const dir = await withBackups()
+    const other = await closed(makeDir(), async (store) => {
+      for (const key of ['x', 'y', 'z']) await store.set(key, key)
+    })
+    writeLines(dir, linesOf(other))
+    spoilLine(dir, 2)
+    const { state, recovery } = await recover(dir)
+    expect(state).toEqual({ y: 'y', z: 'z' })
+    expect(recovery.damage.every((each) => each.healedFrom === undefined)).toBe(true)
+  })
+})

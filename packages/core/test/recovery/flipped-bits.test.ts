@@ -1,0 +1,63 @@
+import { writeFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { Random } from '../support/random.js'
+import { useTempDirectory } from '../support/temp-directory.js'
+import { backupsOf, bytesOf, closed, copyOf, damagedOf, logOf, look, open, stateOf } from './installation.js'
+
+/** One bit of a log is flipped, anywhere. */
+
+const makeDir = useTempDirectory()
+
+describe('any single bit', () => {
+  /** Values of one key after the other, deletions and clears among them, so that a missing record shows. */
+  async function installation(withBackup: boolean) {
+    const dir = await closed(makeDir(), async (store) => {
+      for (let number = 0; number < 12; number++) await store.set(`k${number % 5}`, { number })
+      await store.delete('k3')
+      await store.clear({ prefix: 'k4' })
+      await store.set('text', 'ü'.repeat(40))
+      if (withBackup) {
+        await store.compact()
+        await store.set('k3', 'again')
+        await store.delete('k1')
+      }
+    })
+    return { dir, state: (await look(dir)).state, backups: backupsOf(dir) }
+  }
+
+  it.each([
+    ['without a backup', false],
+    ['with a backup', true],
+  ])(
+    'flipped, %s: every key is right or in doubt, the flip is reported, and the next opening is clean',
+    async (_what, withBackup) => {
+      const { dir: image, state } = await installation(withBackup)
+      const seed = Number(process.env.FLATLOG_SEED ?? Math.floor(Math.random() * 2 ** 31))
+      const random = new Random(seed)
+      for (let run = 0; run < 40; run++) {
+        const dir = copyOf(image)
+        const bytes = bytesOf(dir, 'store.log')
+        const at = random.below(bytes.length)
+        const bit = random.below(8)
+        bytes[at]! ^= 1 << bit
+        writeFileSync(logOf(dir), bytes)
+        const where = `FLATLOG_SEED=${seed}, run ${run}: bit ${bit} of byte ${at}`
+        const { state: found, recovery } = await look(dir)
+        expect(recovery.clean, where).toBe(false)
+        expect(recovery.damage.length, where).toBeGreaterThan(0)
+        for (const key of new Set([...Object.keys(state), ...Object.keys(found)])) {
+          if (recovery.inDoubt.includes('any') || recovery.inDoubt.includes(key)) continue
+          expect(found[key], `${where}, key ${key}`).toEqual(state[key])
+        }
+        const store = await open(dir)
+        expect(stateOf(store), where).toEqual(found)
+        expect(store.recovery, where).toMatchObject({ clean: true, damage: [] })
+        await store.close()
+        expect(
+          damagedOf(dir).some((name) => bytesOf(dir, name).equals(bytes)),
+          where,
+        ).toBe(true)
+      }
+    },
+  )
+})
