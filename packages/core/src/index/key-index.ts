@@ -48,8 +48,8 @@ export interface KeyIndex {
 export interface FrozenIndex {
   /** As `KeyIndex.page`, without what came after the freezing. */
   page(query: KeyRangeQuery, limit: number, nowMs: number): [key: string, value: IndexedValue][]
-  /** What was frozen is in a checkpoint now: it becomes the lowest layer. */
-  settle(): void
+  /** What was frozen, but for what had expired then, is in a checkpoint now: it becomes the lowest layer. */
+  settle(nowMs: number): void
   /** The checkpoint came to nothing: all is as if there had been no freezing. */
   thaw(): void
 }

@@ -25,7 +25,7 @@ export class Layer {
     const before = this.#values.get(key)
     this.#expiries = undefined
     this.#values.set(key, value)
-    if (before !== undefined) return () => void this.#values.set(key, before)
+    if (before !== undefined) return () => void this.put(key, before)
     this.#sorted.add(key)
     return () => this.drop(key)
   }
@@ -47,11 +47,9 @@ export class Layer {
     }
     if (prefix === '') {
       const [values, sorted] = [this.#values, this.#sorted]
-      this.#values = new Map()
-      this.#sorted = new SortedKeys()
+      this.#become(new Map(), new SortedKeys())
       return () => {
-        this.#values = values
-        this.#sorted = sorted
+        this.#become(values, sorted)
         undoPrefix()
       }
     }
@@ -59,12 +57,18 @@ export class Layer {
     for (const key of this.keysFrom(prefix)) {
       if (!key.startsWith(prefix)) break
       before.push([key, this.#values.get(key) as LayerValue])
-      this.#values.set(key, TOMBSTONE)
     }
+    for (const [key] of before) this.put(key, TOMBSTONE)
     return () => {
-      for (const [key, value] of before) this.#values.set(key, value)
+      for (const [key, value] of before) this.put(key, value)
       undoPrefix()
     }
+  }
+
+  #become(values: Map<string, LayerValue>, sorted: SortedKeys): void {
+    this.#values = values
+    this.#sorted = sorted
+    this.#expiries = undefined
   }
 
   /** The keys that this layer names, in order, tombstones included. */
@@ -87,6 +91,14 @@ export class Layer {
       else high = middle
     }
     return low
+  }
+
+  /** In the lowest layer: what has expired hides nothing, and is in no file any more. */
+  dropExpired(nowMs: number): void {
+    if (!this.holdsExpired(nowMs)) return
+    for (const [key, value] of this.#values) {
+      if (value !== TOMBSTONE && value.expires !== undefined && value.expires <= nowMs) this.drop(key)
+    }
   }
 
   *#expiryTimes(): Generator<number> {
@@ -123,8 +135,7 @@ export class Layer {
 
   #dropAll(prefix: string): void {
     if (prefix === '') {
-      this.#values = new Map()
-      this.#sorted = new SortedKeys()
+      this.#become(new Map(), new SortedKeys())
       return
     }
     const keys: string[] = []

@@ -1,16 +1,21 @@
 import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
 import type { FrozenIndex, IndexedValue, KeyIndex, KeyRangeQuery, Undo } from './key-index.js'
 import { Layer, type LayerValue, TOMBSTONE } from './layer.js'
+import { byCodeUnit } from './sorted-keys.js'
 
 /** The index as maps in memory, one for each layer. */
 export class MapIndex implements KeyIndex {
   /** The newest first: the tail, at most one frozen tail, the checkpoint. */
   #layers: Layer[] = [new Layer(), new Layer()]
-  /** Keys of the checkpoint that a clear of the tails has hidden. */
-  #clearedKeys = 0
+  /** Keys of the checkpoint that the tails have cleared; undefined until they are counted anew. */
+  #clearedKeys: number | undefined
 
   get #tail(): Layer {
     return this.#layers[0] as Layer
+  }
+
+  get #checkpoint(): Layer {
+    return this.#layers.at(-1) as Layer
   }
 
   get tailKeys(): number {
@@ -18,8 +23,9 @@ export class MapIndex implements KeyIndex {
   }
 
   deadShare(nowMs: number): number {
-    const checkpoint = this.#layers.at(-1) as Layer
+    const checkpoint = this.#checkpoint
     if (checkpoint.keyCount === 0) return 0
+    this.#clearedKeys ??= this.#countCleared()
     return Math.min(1, (this.#clearedKeys + checkpoint.expiredCount(nowMs)) / checkpoint.keyCount)
   }
 
@@ -66,13 +72,26 @@ export class MapIndex implements KeyIndex {
   #clear(prefix: string): Undo {
     const isNew = !this.#tail.cleared.covers(prefix)
     const undo = this.#tail.clear(prefix)
-    if (!isNew) return undo
-    const cleared = (this.#layers.at(-1) as Layer).countFrom(prefix)
-    this.#clearedKeys += cleared
+    if (isNew && this.#clearedKeys !== undefined) this.#clearedKeys += this.#checkpoint.countFrom(prefix)
     return () => {
-      this.#clearedKeys -= cleared
       undo()
+      this.#clearedKeys = undefined
     }
+  }
+
+  /** What one prefix covers is not counted again for a longer one behind it. */
+  #countCleared(): number {
+    let count = 0
+    let last: string | undefined
+    for (const prefix of this.#layers
+      .slice(0, -1)
+      .flatMap((layer) => [...layer.cleared])
+      .sort(byCodeUnit)) {
+      if (last !== undefined && prefix.startsWith(last)) continue
+      count += this.#checkpoint.countFrom(prefix)
+      last = prefix
+    }
+    return count
   }
 
   freeze(): FrozenIndex {
@@ -81,11 +100,12 @@ export class MapIndex implements KeyIndex {
     this.#layers = [tail, ...frozen]
     return {
       page: (query, limit, nowMs) => pageOf(frozen, query, limit, nowMs),
-      settle: () => {
+      settle: (nowMs) => {
         const checkpoint = frozen.at(-1) as Layer
         for (const layer of frozen.slice(0, -1).reverse()) checkpoint.absorbAsLowest(layer)
+        checkpoint.dropExpired(nowMs)
         this.#layers = [tail, checkpoint]
-        this.#clearedKeys = [...tail.cleared].reduce((keys, prefix) => keys + checkpoint.countFrom(prefix), 0)
+        this.#clearedKeys = undefined
       },
       thaw: () => {
         // What came since goes on top of what was frozen; undos that are out refer to `tail`, so it stays a layer.

@@ -42,6 +42,8 @@ type Verified = TailRun & { readonly nextLine: number; readonly headerCrc: strin
 
 class Compaction {
   readonly #slices: Slices
+  /** What had expired by then stays out of the checkpoint. */
+  readonly #startedMs: number
   /** How far the old log has been copied. */
   #copiedTo: number
   #length = 0
@@ -54,6 +56,7 @@ class Compaction {
     copyFrom: number,
   ) {
     this.#slices = new Slices(engine.system.clock)
+    this.#startedMs = engine.system.clock.now()
     this.#copiedTo = copyFrom
   }
 
@@ -97,7 +100,7 @@ class Compaction {
       timestamp,
       stateBytes: engine.writer.offset,
     }
-    const checkpointBytes = await writeCheckpoint(file, frozen, start, engine.system.clock.now(), this.#slices)
+    const checkpointBytes = await writeCheckpoint(file, frozen, start, this.#startedMs, this.#slices)
     this.#length = checkpointBytes
     while (engine.writer.offset - this.#copiedTo > HOLD_BYTES) await this.#copyLaterRecords(file)
     await file.sync()
@@ -142,7 +145,7 @@ class Compaction {
       if (!rest.complete || rest.lastSeq !== writer.writtenSeq) throw this.#unreadable(file)
       const published = await this.#publish(file)
       writer.switchTo(published, this.#length)
-      this.frozen.settle()
+      this.frozen.settle(this.#startedMs)
       engine.checkpointed({ seq: this.frozenSeq, bytes: checkpointBytes, crc: verified.headerCrc })
     } finally {
       queue.release()

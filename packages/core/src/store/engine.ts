@@ -83,6 +83,8 @@ export class Engine {
 
   #adopt(opened: OpenedLog): void {
     const { durability, syncIntervalMs } = this.options
+    // The one step that can fail comes first, so that nothing is half adopted.
+    this.#views = new Views(this.system, this.paths, this.options.mainFile, opened)
     this.#index = opened.index
     this.#recovery = opened.recovery
     this.#store = opened.store
@@ -92,7 +94,6 @@ export class Engine {
     this.#acknowledged = { seq: opened.lastSeq, crc: opened.lastCrc }
     this.#lastTimestampMs = Date.parse(opened.lastTimestamp) || 0
     this.#timestamp = ''
-    this.#views = new Views(this.system, this.paths, this.options.mainFile, opened)
     this.#writer = new LogWriter(this.paths.log, opened.file, opened.endOffset, opened.lastSeq)
     this.#queue = new CommitQueue(this.#writer, this.#clock, durability, syncIntervalMs, {
       acknowledged: (records) => this.#onAcknowledged(records),
@@ -233,7 +234,13 @@ export class Engine {
     this.#queue.stop()
     const former = this.#writer
     if (!this.#fileSystem.renamesOpenFiles) former.close()
-    this.#adopt(await open(true))
+    const opened = await open(true)
+    try {
+      this.#adopt(opened)
+    } catch (error) {
+      opened.file.close()
+      throw error
+    }
     former.close()
     this.lock.clearFailure()
     this.events.wakeWaiting()

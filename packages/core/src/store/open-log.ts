@@ -214,7 +214,7 @@ export class LogOpener {
     try {
       if (!this.#fileSystem.renamesOpenFiles) written.file.close()
       await publishFirst(this.#fileSystem, paths)
-      const opened = { ...this.#reopened(written), recovery, mainFileSeq, markSeq: undefined }
+      const opened = { ...this.#reopened(written), recovery, mainFileSeq, markSeq: seq }
       await this.#mark(opened)
       return opened
     } catch (error) {

@@ -198,7 +198,8 @@ class Comparison {
     if (!this.frozen) return
     // A checkpoint is made of acknowledged records; later ones may still be taken back.
     this.pending.splice(0, this.frozen.pendingAtFreeze)
-    this.frozen.handle[how]()
+    if (how === 'settle') this.frozen.handle.settle(0)
+    else this.frozen.handle.thaw()
     this.frozen = undefined
   }
 

@@ -238,6 +238,11 @@ describe('lines of a newer version', () => {
     ['an operation that is not known', `${AT},"seq":1,"op":"MERGE","key":"a","value":1`],
     ['an operation that is not known, in a batch', `${AT},"seq":1,"op":"BATCH","ops":[{"op":"MERGE","key":"a"}]`],
     ['a higher format', `${AT},"seq":1,"op":"CHECKPOINT","format":2,"store":"${'0'.repeat(16)}","state":{}`],
+    [
+      'a higher format that says the rest as this one does',
+      `${AT},"seq":1,"op":"CHECKPOINT","format":2,"store":"${'0'.repeat(16)}","indexAt":"000000000000000",` +
+        `"state":{},"compactedAt":"${TIME}"`,
+    ],
     ['a higher format with other fields', `${AT},"seq":1,"op":"CHECKPOINT","format":17,"parts":[]`],
     ['another encoding', `${AT},"seq":1,"op":"SET","key":"a","encoding":"zstd","value":"x"`],
     ['another kind of checkpoint line', `${AT},"seq":1,"op":"CHECKPOINT","bloom":"x"`],

@@ -4,6 +4,7 @@ import { MAX_RECORD_BYTES } from '../../src/base/limits.js'
 import type { StoreOptions } from '../../src/store/options.js'
 import type { Store } from '../../src/store/store.js'
 import type { BatchOperation } from '../../src/store/types.js'
+import { FaultyFileSystem } from '../support/faulty-file-system.js'
 import { logPath } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
 import { useRejectionWatch } from '../support/rejections.js'
@@ -117,7 +118,8 @@ describe('on an open store', () => {
   /** Does something wrong between two good writes, and sees that nothing but the good ones is there. */
   async function refused(attempt: (store: Store) => Promise<unknown> | unknown, code: string, advice?: RegExp) {
     const dir = directory()
-    const store = await openOn(machine(), { dir })
+    const system = machine({ fileSystem: new FaultyFileSystem() })
+    const store = await openOn(system, { dir })
     await store.set('before', 1)
     const bytes = readFileSync(logPath(dir))
     const beside = store.set('beside', 1)
@@ -128,7 +130,7 @@ describe('on an open store', () => {
     expect(store.stats()).toMatchObject({ lastSeq: 3 })
     await store.close()
     expect(readFileSync(logPath(dir)).subarray(0, bytes.length).equals(bytes)).toBe(true)
-    await using again = await openOn(machine(), { dir })
+    await using again = await openOn(system, { dir })
     expect([...again.keys()]).toEqual(['after', 'before', 'beside'])
     expect(again.recovery.clean).toBe(true)
   }

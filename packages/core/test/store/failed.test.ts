@@ -125,6 +125,21 @@ describe.each(breakages)('after %s', (_, break_) => {
 /** None, some or all of the three writes under way, in their order. */
 const possibleStates = [{ a: 'old', b: 'old' }, { a: 'new', b: 'old' }, { a: 'new' }, { a: 'new', c: 'new' }]
 
+test('what was taken back is taken back in reverse, also across a write that was under way', async () => {
+  const dir = directory()
+  const fileSystem = new FaultyFileSystem()
+  const store = await filled(fileSystem, dir)
+  const held = fileSystem.hold('sync', { on: LOG })
+  const first = [store.set('a', 1), store.set('c', 1), store.delete('b')]
+  await held.reached
+  const second = [store.set('a', 2), store.delete('c'), store.set('b', 2), store.clear(), store.set('a', 3)]
+  held.fail(systemError('EIO'))
+  const outcomes = await Promise.allSettled([...first, ...second])
+  expect(outcomes.map(({ status }) => status)).toEqual(outcomes.map(() => 'rejected'))
+  expect(stateOf(store)).toEqual({ a: 'old', b: 'old' })
+  await store.close()
+})
+
 describe('reopen', () => {
   test('does nothing to a store that has not failed', async () => {
     const dir = directory()

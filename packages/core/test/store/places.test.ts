@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, test } from 'vitest'
@@ -125,9 +125,9 @@ const EXPECTED_CODES = new Set(['FLATLOG_IO', 'FLATLOG_NO_SPACE', 'FLATLOG_FAILE
 
 describe('opening when any one of its calls fails', () => {
   /** How many calls an undisturbed opening makes. */
-  async function callsOf(prepare: (dir: string) => Promise<unknown>): Promise<number> {
+  async function callsOf(files: string): Promise<number> {
     const dir = directory()
-    await prepare(dir)
+    cpSync(files, dir, { recursive: true })
     const fileSystem = new FaultyFileSystem()
     const store = await openOn(machine({ fileSystem, clock: new HurriedClock() }), { dir })
     const count = fileSystem.calls.length
@@ -159,9 +159,9 @@ describe('opening when any one of its calls fails', () => {
   ]
 
   /** Opens with that one call failing, and again without; says what was wrong, if anything. */
-  async function faultsOf(prepare: (dir: string) => Promise<Record<string, unknown>>, nth: number): Promise<string[]> {
+  async function faultsOf(files: string, state: Record<string, unknown>, nth: number): Promise<string[]> {
     const dir = directory()
-    const state = await prepare(dir)
+    cpSync(files, dir, { recursive: true })
     const fileSystem = new FaultyFileSystem()
     fileSystem.fail('any', systemError(nth % 2 ? 'EIO' : 'ENOSPC'), { nth })
     const system = machine({ fileSystem, clock: new HurriedClock() })
@@ -199,17 +199,23 @@ describe('opening when any one of its calls fails', () => {
   }
 
   test.each(situations)('%s: it is open and whole, or it is an error and the next try is', async (_, prepare) => {
-    const calls = await callsOf(prepare)
+    const files = directory()
+    const state = await prepare(files)
+    const calls = await callsOf(files)
     expect(calls).toBeGreaterThan(10)
     const faults: string[] = []
-    for (let nth = 1; nth <= calls; nth++) faults.push(...(await faultsOf(prepare, nth)))
+    for (let nth = 1; nth <= calls; nth++) faults.push(...(await faultsOf(files, state, nth)))
     expect(faults).toEqual([])
   })
 
   /** Closes with that one call failing; what was acknowledged is there at the next opening, whatever close says. */
-  async function faultsOfClosing(nth: number): Promise<{ faults: string[]; reached: boolean }> {
+  async function faultsOfClosing(
+    files: string,
+    state: Record<string, unknown>,
+    nth: number,
+  ): Promise<{ faults: string[]; reached: boolean }> {
     const dir = directory()
-    const state = await filled(dir)
+    cpSync(files, dir, { recursive: true })
     const fileSystem = new FaultyFileSystem()
     const system = machine({ fileSystem, clock: new HurriedClock() })
     const store = await openOn(system, { dir })
@@ -232,9 +238,11 @@ describe('opening when any one of its calls fails', () => {
   }
 
   test('closing when any one of its calls fails lets go of the store and loses nothing', async () => {
+    const files = directory()
+    const state = await filled(files)
     const faults: string[] = []
     for (let nth = 1; ; nth++) {
-      const closing = await faultsOfClosing(nth)
+      const closing = await faultsOfClosing(files, state, nth)
       faults.push(...closing.faults)
       if (!closing.reached) break
     }
