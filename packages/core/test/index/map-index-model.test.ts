@@ -52,7 +52,12 @@ const anyStep = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('undo' as const), count: fc.integer({ min: 1, max: 4 }) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('acknowledge' as const) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('freeze' as const, 'settle' as const, 'thaw' as const) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('freeze' as const, 'freeze' as const, 'settle' as const, 'thaw' as const),
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({

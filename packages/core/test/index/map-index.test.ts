@@ -82,6 +82,23 @@ describe('an upper layer hides what is below', () => {
     undo()
     expect(keysOf(index)).toEqual([])
   })
+
+  it('also after several checkpoints in a row that came to nothing', () => {
+    const index = withCheckpoint('a:1', 'b')
+    const thaw = (operation: Operation) => {
+      const frozen = index.freeze()
+      index.apply(operation, 1, undefined)
+      frozen.thaw()
+    }
+    thaw(set('a:2', 1))
+    thaw({ kind: 'clear', prefix: 'a:' })
+    thaw(set('c', 1))
+    thaw({ kind: 'delete', key: 'b' })
+    thaw(set('a:3', 1))
+    expect(keysOf(index)).toEqual(['a:3', 'c'])
+    index.freeze().settle(NOW)
+    expect(keysOf(index)).toEqual(['a:3', 'c'])
+  })
 })
 
 describe('listing', () => {

@@ -133,4 +133,21 @@ describe('takeOver', () => {
     expect(again.recovery.damage).toEqual([])
     expect(again.getMany(['a', 'b', 'd'])).toEqual([1, 'of the new owner', 'of the new owner'])
   })
+
+  test('from an owner that writes without a pause: it is stopped by that, and harms nothing of the new owner', async () => {
+    const dir = directory()
+    const old = startPuppet()
+    await old.call('open', { dir, durability: 'os', compaction: false })
+    await old.call('setMany', 'before', 10, 10)
+    // Would go on for a long time; what ends it is that the log is taken over.
+    const endless = old.call('setMany', 'old', 10, 1_000_000)
+    const store = await openOn(machine(), { dir, takeOver: true })
+    for (let number = 0; number < 100; number++) await store.set(`new ${number}`, number)
+    await expect(endless).rejects.toMatchObject({ code: 'FLATLOG_FAILED' })
+    await store.close()
+    await using again = await openOn(machine(), { dir })
+    expect(again.recovery).toMatchObject({ damage: [], inDoubt: [] })
+    expect([...again.keys({ prefix: 'new ' })]).toHaveLength(100)
+    expect([...again.keys({ prefix: 'before ' })]).toHaveLength(100)
+  })
 })

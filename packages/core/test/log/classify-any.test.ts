@@ -56,7 +56,7 @@ describe('whatever became of the lines', () => {
             expect(verdict).toMatchObject({ isDamaged: false, cut: undefined })
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: 2000 },
     )
   })
 })

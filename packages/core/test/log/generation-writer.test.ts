@@ -147,7 +147,7 @@ describe('what is written', () => {
         expect([...found.values()]).toEqual(values)
         expect({ bad, lost, end, keys }).toEqual({ bad: [], lost: [], end: length, keys: values.length })
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     )
   })
 

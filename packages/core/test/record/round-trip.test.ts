@@ -109,7 +109,7 @@ describe('values', () => {
       fc.property(anyText, fc.boolean(), (text, asText) => {
         expect(toText(throughFiles(fromText('k', text, asText)))).toBe(text)
       }),
-      { numRuns: 3000 },
+      { numRuns: 2000 },
     )
   })
 

@@ -20,7 +20,7 @@ import {
 
 const makeDir = useTempDirectory()
 const EARLIER = { first: 1, second: ['é'], third: { emoji: '👩‍🚀' } }
-const LAST_KEY = 'letzter Schlüssel 🔑'
+const LAST_KEY = 'ü🔑'
 
 async function writeEarlier(store: { set(key: string, value: unknown): Promise<void> }) {
   for (const [key, value] of Object.entries(EARLIER)) await store.set(key, value)
@@ -30,7 +30,7 @@ describe('the log is cut inside its last record', () => {
   it('after a crash, at every byte: the torn bytes are kept aside, all else is there, and writing goes on', async () => {
     const image = await crashed(makeDir(), async (store) => {
       await writeEarlier(store)
-      await store.set(LAST_KEY, 'Wert mit Ümläuten und 日本語')
+      await store.set(LAST_KEY, 'ß日')
     })
     const whole = bytesOf(image, 'store.log')
     const lastLine = Buffer.byteLength(linesOf(image).at(-1)!) + 1
