@@ -70,9 +70,12 @@ export async function acquireLock(
       const waitedMs = clock.monotonicMs() - start
       if (holder === undefined) {
         if (createLockFile(fileSystem, lockPath, own)) return held(fileSystem, lockPath, own, undefined, listener)
-      } else if (options.takeOver || (await attempt.isStale(holder, waitedMs))) {
-        if (await attempt.succeed(holder, waitedMs)) {
-          return held(fileSystem, lockPath, own, holder?.failed, listener)
+      } else {
+        const isStale = await attempt.isStale(holder, waitedMs)
+        // An owner that was robbed may still write once to the file it has open: the log goes on in another one.
+        const failed = holder?.failed ?? (isStale ? undefined : 'its lock was taken over by force')
+        if ((isStale || options.takeOver) && (await attempt.succeed(holder, failed, waitedMs))) {
+          return held(fileSystem, lockPath, own, failed, listener)
         }
       }
       if (waitedMs > Math.max(options.waitMs, attempt.patienceMs)) {
@@ -135,7 +138,7 @@ class Attempt {
    * Of all who found the owner gone, one becomes the next: whoever makes the file `NAME.lock.after-TOKEN`. It could
    * die there too, so its file says who it is, and it is succeeded by the same rule.
    */
-  async succeed(holder: LockRecord | null, waitedMs: number): Promise<boolean> {
+  async succeed(holder: LockRecord | null, failed: string | undefined, waitedMs: number): Promise<boolean> {
     const { fileSystem, lockPath, own } = this
     const claims: string[] = []
     const dead: (LockRecord | null)[] = []
@@ -157,22 +160,25 @@ class Attempt {
       removeIfThere(fileSystem, claims.at(-1) as string)
       return false
     }
-    replaceLockFile(fileSystem, lockPath, own)
-    this.#removeClaims(claims)
+    // With the note of a failure from its first moment, so that a crash of ours hands it on.
+    replaceLockFile(fileSystem, lockPath, failed === undefined ? own : { ...own, failed })
+    await this.#removeClaims(claims, waitedMs)
     for (const record of dead) this.#removeSocketOf(record)
     return true
   }
 
   /** Ours, and those of successors that died before they had removed theirs: all are claims to a lock that is gone. */
-  #removeClaims(own: readonly string[]): void {
+  async #removeClaims(own: readonly string[], waitedMs: number): Promise<void> {
     const { fileSystem, lockPath } = this
+    for (const claim of own) removeIfThere(fileSystem, claim)
     const directory = dirname(lockPath)
     const prefix = `${lockPath}.after-`
     const left = fileSystem.list(directory).map((name) => join(directory, name))
     // Not the files that rivals are about to link into place: those have a second token behind the first.
     const isClaim = (path: string) => path.startsWith(prefix) && !path.slice(prefix.length).includes('.')
-    for (const claim of new Set([...own, ...left.filter(isClaim)])) {
-      removeIfThere(fileSystem, claim)
+    for (const claim of left.filter(isClaim)) {
+      const rival = readLockFile(fileSystem, claim)
+      if (rival !== undefined && (await this.isStale(rival, waitedMs))) removeIfThere(fileSystem, claim)
     }
   }
 
@@ -202,15 +208,8 @@ function held(
     const { failed: _, ...record } = own
     if (stillOurs()) replaceLockFile(fileSystem, lockPath, failed === undefined ? record : { ...record, failed })
   }
-  // Until the failure that we inherited is dealt with, a crash of ours must hand the note on.
-  if (inheritedFailure !== undefined) {
-    failed = inheritedFailure
-    try {
-      write()
-    } catch {
-      // The note is dealt with in a moment; it would be lost only by a crash before that.
-    }
-  }
+  // Until the failure that we inherited is dealt with, a crash of ours must hand the note on: it stands in our lock.
+  failed = inheritedFailure
   return {
     inheritedFailure,
     stillOurs,

@@ -47,10 +47,10 @@ export interface CommitEvents {
 }
 
 /**
- * After a pause this long the owner makes sure that it still is the owner: it may have been stopped meanwhile, and
- * somebody may have taken the log over by force.
+ * So often at most the owner makes sure that it still is the owner: it may have been stopped meanwhile, and somebody may
+ * have taken the log over by force.
  */
-const QUIET_MS = 2
+const LOOK_MS = 2
 
 export class CommitQueue {
   #waiting: Batch[] = []
@@ -58,7 +58,7 @@ export class CommitQueue {
   #turnScheduled = false
   #held = false
   #failure: FlatlogError | undefined
-  #lastWriteMs = 0
+  #lastLookMs = 0
   #timer: Timer | undefined
   #idle: (() => void)[] = []
   writes = 0
@@ -159,12 +159,14 @@ export class CommitQueue {
   #write(batch: Batch): boolean {
     const { writer } = this
     const now = this.clock.monotonicMs()
-    if (now - this.#lastWriteMs > QUIET_MS && !this.events.ownsLog()) {
-      this.#waiting.unshift(batch)
-      this.fail(new Error('another process has taken the log over'))
-      return false
+    if (now - this.#lastLookMs > LOOK_MS) {
+      this.#lastLookMs = now
+      if (!this.events.ownsLog()) {
+        this.#waiting.unshift(batch)
+        this.fail(new Error('another process has taken the log over'))
+        return false
+      }
     }
-    this.#lastWriteMs = now
     const told = writer.syncedToTell
     let lines = ''
     for (const record of batch.records) {

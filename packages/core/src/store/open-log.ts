@@ -110,7 +110,10 @@ export class LogOpener {
       ? { mainFileSeq: null, markSeq: undefined }
       : { mainFileSeq: mark?.mainFileSeq ?? null, markSeq: mark?.seq }
     if (loaded.isDamaged || this.isSuspect) {
-      if (this.isSuspect) recovery.notes.push('The last writer met a failure; its records were copied to a new file.')
+      if (this.isSuspect)
+        recovery.notes.push(
+          'The last writer met a failure, or was robbed of its lock; its records were copied to a new file.',
+        )
       return { ...(await this.#renew(file, loaded, recovery)), ...known }
     }
     if (loaded.cut) {
