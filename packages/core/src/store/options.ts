@@ -11,7 +11,7 @@ import type { Durability } from '../log/commit-queue.js'
 import { checkName } from '../log/names.js'
 
 export interface Progress {
-  /** What is being done: `replay`, `compact`, `verify`. */
+  /** What is being done: `replay`, the reading of the log at opening. */
   phase: string
   /** Bytes. */
   done: number

@@ -18,7 +18,7 @@ interface Shared {
   readonly leave: () => void
 }
 
-/** One table per version, as engines of two versions cannot be exchanged; the lock file keeps those apart. */
+/** The number goes up with the first version whose engine is another; the lock file keeps those two apart. */
 const TABLE = Symbol.for('flatlog.engines.1')
 
 function table(): Map<string, Shared> {
