@@ -22,6 +22,8 @@ export interface TailRun {
   /** The highest `synced` that any of them bore. */
   readonly synced: number
   readonly endOffset: number
+  /** Where the first record begins that nothing proves to be on disk; `endOffset` where all of them are. */
+  readonly unprovenOffset: number
   /** True when the file ends there too. */
   readonly complete: boolean
 }
@@ -32,12 +34,16 @@ export interface PlacedRecord {
   readonly length: number
 }
 
-/** Hands over record after record as long as each is whole and follows the one ahead. */
+/**
+ * Hands over record after record as long as each is whole and follows the one ahead. `provenSeq` is the last record
+ * that is known from elsewhere to be on disk.
+ */
 export async function readTailRun(
   file: OpenFile,
   start: TailStart,
   slices: Slices,
   onRecord: (placed: PlacedRecord) => void,
+  provenSeq = 0,
 ): Promise<TailRun> {
   let lastSeq = start.afterSeq
   let lastCrc = ''
@@ -45,6 +51,7 @@ export async function readTailRun(
   let synced = 0
   let endOffset = start.offset
   let complete = true
+  const unproven = new Unproven(provenSeq)
   for (const raw of readLines(file, start.offset, start.line)) {
     const line = decodeRecord(file, raw)
     if (!raw.ended || line === undefined || (lastSeq !== undefined && line.seq !== lastSeq + 1)) {
@@ -56,10 +63,33 @@ export async function readTailRun(
     lastTimestamp = line.timestamp
     synced = Math.max(synced, line.synced ?? 0)
     endOffset = raw.offset + raw.length
+    unproven.add(line.seq, raw.offset, line.synced)
     onRecord({ record: line, offset: raw.offset, length: raw.length })
     if (slices.isDue()) await slices.pause()
   }
-  return { lastSeq: lastSeq ?? 0, lastCrc, lastTimestamp, synced, endOffset, complete }
+  const unprovenOffset = unproven.firstOffset ?? endOffset
+  return { lastSeq: lastSeq ?? 0, lastCrc, lastTimestamp, synced, endOffset, unprovenOffset, complete }
+}
+
+/** The records of a run of which nothing says yet that they are on disk. */
+class Unproven {
+  #records: { readonly seq: number; readonly offset: number }[] = []
+
+  constructor(private provenSeq: number) {}
+
+  add(seq: number, offset: number, synced: number | undefined): void {
+    if (synced !== undefined && synced > this.provenSeq) {
+      this.provenSeq = synced
+      // What a write says to be synced is mostly all that was ahead of it.
+      const first = this.#records.findIndex((each) => each.seq > synced)
+      this.#records = first === -1 ? [] : this.#records.slice(first)
+    }
+    if (seq > this.provenSeq) this.#records.push({ seq, offset })
+  }
+
+  get firstOffset(): number | undefined {
+    return this.#records[0]?.offset
+  }
 }
 
 function decodeRecord(file: OpenFile, raw: RawLine): LogRecord | undefined {

@@ -143,6 +143,8 @@ class Compaction {
       const start = { offset: verified.endOffset, line: verified.nextLine, afterSeq: verified.lastSeq }
       const rest = await readTailRun(file, start, this.#slices, () => {})
       if (!rest.complete || rest.lastSeq !== writer.writtenSeq) throw this.#unreadable(file)
+      await writer.sync().catch((cause: unknown) => queue.fail(cause))
+      if (queue.failure) throw queue.failure
       const published = await this.#publish(file)
       writer.switchTo(published, this.#length)
       this.frozen.settle(this.#startedMs)

@@ -7,7 +7,14 @@ import { type CheckpointFound, readCheckpoint } from '../log/checkpoint-reader.j
 import { classify, type Verdict } from '../log/classify.js'
 import type { Mark } from '../log/mark.js'
 import type { Backup, StorePaths } from '../log/names.js'
-import { newerVersion, readTailRun, type SurveyRecord, surveyTail, type TailStart } from '../log/tail-reader.js'
+import {
+  newerVersion,
+  type PlacedRecord,
+  readTailRun,
+  type SurveyRecord,
+  surveyTail,
+  type TailStart,
+} from '../log/tail-reader.js'
 import { decodeLine } from '../record/decode.js'
 import type { LogRecord, PartValue } from '../record/record.js'
 import { findRecords, healState } from './heal.js'
@@ -28,6 +35,8 @@ export interface Loaded {
   readonly lastTimestamp: string
   /** Where the next record goes, once the torn tail is cut. */
   readonly endOffset: number
+  /** Where the first record begins that nothing proves to be on disk. */
+  readonly unprovenOffset: number
   readonly cut: { readonly offset: number; readonly line: number } | undefined
   /** The file is damaged: the state goes into a clean generation. */
   readonly isDamaged: boolean
@@ -88,10 +97,11 @@ export class Loader {
     const isHealed = await this.#healCheckpoint(checkpoint, afterSeq, store)
 
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq }
-    const run = await readTailRun(file, start, this.#slices, ({ record, offset }) => {
+    const onRecord = ({ record, offset }: PlacedRecord) => {
       this.#replay(record)
       if (record.seq % PROGRESS_RECORDS === 0) context.onProgress('replay', offset, this.#sizeBytes)
-    })
+    }
+    const run = await readTailRun(file, start, this.#slices, onRecord, markSeq)
     const isFaultless = run.complete && markSeq <= run.lastSeq
     const verdict = isFaultless ? undefined : await this.#judge(start, run.lastSeq, markSeq, store)
     const foundNothing = !checkpoint.header && checkpoint.parts === 0 && this.#lastCrc === ''
@@ -107,6 +117,7 @@ export class Loader {
       checkpointCrc: checkpoint.header?.crc ?? '',
       lastTimestamp: this.#lastTimestamp,
       endOffset,
+      unprovenOffset: run.unprovenOffset,
       cut: verdict?.cut,
       needsMark: this.#isMarkUseless,
       isDamaged: verdict?.isDamaged === true || checkpoint.bad.length > 0 || checkpoint.lost.length > 0,

@@ -6,7 +6,7 @@ import { MapIndex } from '../index/map-index.js'
 import { chooseGeneration, filesBeside } from '../log/choose.js'
 import { readMark, writeMark } from '../log/mark.js'
 import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/names.js'
-import { copyFile, publishFirst, removeUnfinished, replaceLog } from '../log/publish.js'
+import { copyBytes, copyFile, publishFirst, removeUnfinished, replaceLog } from '../log/publish.js'
 import { type Loaded, Loader } from './load.js'
 import { writeNewGeneration } from './new-generation.js'
 import type { ResolvedOptions } from './options.js'
@@ -121,6 +121,7 @@ export class LogOpener {
       file.truncate(loaded.cut.offset)
     }
     // Whoever wrote last may have left bytes in the page cache only; from here on they are known to be on disk.
+    await rewrite(file, loaded.unprovenOffset, loaded.endOffset, this.#slices)
     await file.sync().catch((cause: unknown) => {
       throw syncFailed(paths.log, cause)
     })
@@ -254,6 +255,14 @@ export class LogOpener {
     addDamage(recovery, { file: `${this.paths.name}.log`, line: 1, offset: 0, bytes: 0, healedFrom })
     recovery.notes.push(`${this.paths.log} was gone or empty; ${healedFrom} took its place.`)
   }
+}
+
+/**
+ * Writes the same bytes again. Where the last owner was killed between a sync that failed and its note of that, the
+ * system takes their pages for written although the disk does not have them, and a sync alone would do nothing.
+ */
+async function rewrite(file: OpenFile, start: number, end: number, slices: Slices): Promise<void> {
+  await copyBytes(file, file, start, end, start, slices)
 }
 
 function syncFailed(path: string, cause: unknown): FlatlogError {
