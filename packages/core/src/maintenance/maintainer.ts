@@ -92,8 +92,12 @@ export class Maintainer implements Maintenance {
     return this.#running
   }
 
-  verify(): Promise<Verification> {
-    return verify(this.engine)
+  async verify(): Promise<Verification> {
+    try {
+      return await verify(this.engine)
+    } catch (error) {
+      throw ioError('verify', this.engine.paths.log, error)
+    }
   }
 
   async idle(): Promise<void> {
