@@ -1,0 +1,174 @@
+import type { Random } from '../support/random.js'
+import { Inode, type Survival } from './inode.js'
+
+/**
+ * A disk in memory with a live image, which processes see, and a durable one, which a power cut leaves.
+ *
+ * `posix` promises no more than the standard: a name that was made, changed or removed is on the disk when its directory
+ * has been synced, and before that any of them may be there and any may not. `ext4` writes its changes of names in
+ * order, and every sync of a file brings all of them to the disk that were made before.
+ */
+export type Profile = 'posix' | 'ext4'
+
+export type Entry = Inode | Directory
+
+interface Change {
+  readonly tick: number
+  /** All of them together, as a rename is one step. */
+  readonly names: readonly (readonly [name: string, entry: Entry | undefined])[]
+}
+
+export class Directory {
+  live = new Map<string, Entry>()
+  durable = new Map<string, Entry>()
+  changes: Change[] = []
+
+  change(tick: number, ...names: [string, Entry | undefined][]): void {
+    apply(this.live, names)
+    this.changes.push({ tick, names })
+  }
+
+  synced(tick: number): void {
+    for (const change of this.changes) if (change.tick <= tick) apply(this.durable, change.names)
+    this.changes = this.changes.filter((change) => change.tick > tick)
+  }
+}
+
+function apply(names: Map<string, Entry>, changed: Change['names']): void {
+  for (const [name, entry] of changed) {
+    if (entry) names.set(name, entry)
+    else names.delete(name)
+  }
+}
+
+export class SimulatedDisk {
+  readonly profile: Profile
+  #root = new Directory()
+  #tick = 0
+  #nextId = 1
+
+  constructor(profile: Profile) {
+    this.profile = profile
+  }
+
+  get root(): Directory {
+    return this.#root
+  }
+
+  /** The present moment: everything up to it is covered by a sync that begins now. */
+  get tick(): number {
+    return this.#tick
+  }
+
+  nextTick(): number {
+    return ++this.#tick
+  }
+
+  newInode(): Inode {
+    return new Inode(this.#nextId++)
+  }
+
+  /** A sync of this file has returned; it began at that tick. */
+  fileSynced(inode: Inode, tick: number): void {
+    inode.synced(tick)
+    if (this.profile === 'ext4') this.#namesSynced(this.#root, tick)
+  }
+
+  directorySynced(directory: Directory, tick: number): void {
+    if (this.profile === 'ext4') this.#namesSynced(this.#root, tick)
+    else directory.synced(tick)
+  }
+
+  #namesSynced(directory: Directory, tick: number): void {
+    directory.synced(tick)
+    for (const entry of directory.live.values()) if (entry instanceof Directory) this.#namesSynced(entry, tick)
+  }
+
+  /** The disk as the next boot finds it. This one stays as it is, so that one moment can be cut many times. */
+  afterPowerCut(random: Random): SimulatedDisk {
+    const survival = chooseSurvival(random, this.#tick, this.profile)
+    const after = new SimulatedDisk(this.profile)
+    after.#tick = this.#tick
+    after.#nextId = this.#nextId
+    const known = new Map<Inode, Inode>()
+    after.#root = survivingDirectory(this.#root, survival, known)
+    return after
+  }
+
+  clone(): SimulatedDisk {
+    const copy = new SimulatedDisk(this.profile)
+    copy.#tick = this.#tick
+    copy.#nextId = this.#nextId
+    const known = new Map<Entry, Entry>()
+    const cloneOf = (entry: Entry): Entry => {
+      const there = known.get(entry)
+      if (there) return there
+      if (entry instanceof Inode) {
+        const inode = entry.clone()
+        known.set(entry, inode)
+        return inode
+      }
+      const directory = new Directory()
+      known.set(entry, directory)
+      const cloneNames = (names: Map<string, Entry>) => new Map([...names].map(([name, each]) => [name, cloneOf(each)]))
+      directory.live = cloneNames(entry.live)
+      directory.durable = cloneNames(entry.durable)
+      directory.changes = entry.changes.map(({ tick, names }) => ({
+        tick,
+        names: names.map(([name, each]) => [name, each && cloneOf(each)]),
+      }))
+      return directory
+    }
+    copy.#root = cloneOf(this.#root) as Directory
+    return copy
+  }
+}
+
+/** One story for the whole disk, or (where the standard allows it) another one for each file and directory. */
+function chooseSurvival(random: Random, tick: number, profile: Profile): () => Survival {
+  const tearBytes = random.pick([512, 4096] as const)
+  const grown = profile === 'posix' ? random.pick(['zeros', 'garbage'] as const) : 'zeros'
+  const some = { tearBytes, grown, random }
+  const until = random.below(tick + 1)
+  switch (random.below(profile === 'posix' ? 5 : 3)) {
+    case 0:
+      // Only what was synced.
+      return () => ({ ...some, which: { until: 0 } })
+    case 1:
+      // All of it.
+      return () => ({ ...some, which: { until: tick } })
+    case 2:
+      // The device wrote in order, as far as it came; recent moments are where the danger is.
+      return random.below(2) === 0
+        ? () => ({ ...some, which: { until } })
+        : () => ({ ...some, which: { until: Math.max(0, tick - random.below(12)) } })
+    case 3:
+      return () => ({ ...some, which: 'any' })
+    default:
+      return () => ({ ...some, which: random.pick([{ until: 0 }, { until: tick }, { until }, 'any'] as const) })
+  }
+}
+
+function survivingDirectory(directory: Directory, survival: () => Survival, known: Map<Inode, Inode>): Directory {
+  const { which, random } = survival()
+  const names = new Map(directory.durable)
+  for (const change of directory.changes) {
+    const isThere = which === 'any' ? random.below(2) === 0 : change.tick <= which.until
+    if (isThere) apply(names, change.names)
+  }
+  const after = new Directory()
+  for (const [name, entry] of names) {
+    const surviving = entry instanceof Directory ? survivingDirectory(entry, survival, known) : survivingFile(entry)
+    after.live.set(name, surviving)
+    after.durable.set(name, surviving)
+  }
+  return after
+
+  function survivingFile(inode: Inode): Inode {
+    const there = known.get(inode)
+    if (there) return there
+    const after = inode.afterPowerCut(survival())
+    known.set(inode, after)
+    return after
+  }
+}

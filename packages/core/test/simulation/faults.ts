@@ -1,0 +1,77 @@
+import { type CallKind, quotaExceeded, systemError } from '../support/faulty-file-system.js'
+import type { Effect, OnCall, SimulatedCall } from './file-system.js'
+
+/** Rules by which calls of one process go wrong. */
+
+export type FaultCode = 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EMFILE' | 'EACCES' | 'short'
+
+export interface Fault {
+  readonly kind: CallKind | 'any'
+  /** Which files: the end of their path, or all. */
+  readonly on: RegExp
+  /** The first call that is hit; 1 is the next that fits. */
+  readonly nth: number
+  readonly times: number
+  readonly code: FaultCode
+  /** The call does its work although it reports an error. */
+  readonly happens: boolean
+}
+
+export function errorOf(code: Exclude<FaultCode, 'short'>): Error {
+  return code === 'EDQUOT' ? quotaExceeded() : systemError(code)
+}
+
+/** What to do with the calls of a process: die at one of them, let some go wrong, take time over syncs. */
+export class Fate {
+  #faults: { fault: Fault; toSkip: number; left: number }[] = []
+  #callsToLive = Number.POSITIVE_INFINITY
+  #bytesAtDeath: number | undefined
+  calls = 0
+  /** The kinds of calls that went wrong so far. */
+  readonly hit: string[] = []
+
+  constructor(private readonly syncTurns: () => number) {}
+
+  readonly onCall: OnCall = (call) => {
+    this.calls++
+    if (--this.#callsToLive < 0) return this.#death(call)
+    const effect = this.#wrong(call)
+    if (effect) return effect
+    return call.kind === 'sync' || call.kind === 'syncDirectory' ? { turns: this.syncTurns() } : undefined
+  }
+
+  /** The process dies at the call behind so many; inside it, if that is a write, after that share of its bytes. */
+  dieAfter(calls: number, shareOfBytes?: number): void {
+    this.#callsToLive = calls
+    this.#bytesAtDeath = shareOfBytes
+  }
+
+  add(fault: Fault): void {
+    this.#faults.push({ fault, toSkip: fault.nth - 1, left: fault.times })
+  }
+
+  heal(): void {
+    this.#faults = []
+  }
+
+  #death(call: SimulatedCall): Effect {
+    if (call.kind !== 'write' || this.#bytesAtDeath === undefined) return { dies: true }
+    return { dies: true, keepBytes: Math.floor((call.bytes ?? 0) * this.#bytesAtDeath) }
+  }
+
+  #wrong(call: SimulatedCall): Effect | undefined {
+    for (const rule of this.#faults) {
+      const { kind, on, code, happens } = rule.fault
+      if (rule.left === 0 || (kind !== 'any' && kind !== call.kind) || !on.test(call.path)) continue
+      if (code === 'short' && (call.kind !== 'write' || (call.bytes ?? 0) === 0)) continue
+      if (rule.toSkip > 0) {
+        rule.toSkip--
+        continue
+      }
+      rule.left--
+      this.hit.push(`${code} at ${call.kind} ${call.path}`)
+      return code === 'short' ? { keepBytes: Math.floor((call.bytes ?? 0) / 2) } : { error: errorOf(code), happens }
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,315 @@
+import type { FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/fs/file-system.js'
+import { type CallKind, systemError } from '../support/faulty-file-system.js'
+import type { Random } from '../support/random.js'
+import { Directory, type Entry, type SimulatedDisk } from './disk.js'
+import { Inode } from './inode.js'
+
+/** What one process sees of a simulated disk; it ends with the process. */
+
+export interface SimulatedCall {
+  readonly kind: CallKind
+  /** On the disk, without the name under which the process has mounted it. */
+  readonly path: string
+  /** What a write was given. */
+  readonly bytes?: number
+}
+
+/** What happens to a call instead of, or beside, what it was meant to do. */
+export type Effect =
+  /** The call fails. With `happens` it does its work all the same, as a rename can whose answer is lost. */
+  | { readonly error: Error; readonly happens?: boolean }
+  /** A write takes only so many bytes, and says so. */
+  | { readonly keepBytes: number }
+  /** A sync takes so many turns of the event loop. */
+  | { readonly turns: number }
+  /** The process is killed, or the power goes, before the call; a write may get so many bytes done. */
+  | { readonly dies: true; readonly keepBytes?: number }
+
+/** Asked before every call. */
+export type OnCall = (call: SimulatedCall) => Effect | undefined
+
+/** What a call of a process that is no more ends in; nobody is there to see it. */
+class Dead extends Error {
+  readonly code = 'EIO'
+}
+
+const never = new Promise<never>(() => {})
+
+export class SimulatedFileSystem implements FileSystem {
+  readonly renamesOpenFiles = true
+  readonly openFiles = new Set<OpenFile>()
+  onCall: OnCall = () => undefined
+  free: number | undefined
+  #isDead = false
+
+  constructor(
+    readonly disk: SimulatedDisk,
+    /** Where this process has the disk: another place for each, as the engine knows its stores by their paths. */
+    readonly mount: string,
+    readonly random: Random,
+    private readonly onDeath: () => void,
+  ) {}
+
+  get isDead(): boolean {
+    return this.#isDead
+  }
+
+  die(): void {
+    this.#isDead = true
+  }
+
+  /** For every call: dead processes make none, and what is to happen to this one happens. */
+  enter(kind: CallKind, path: string, bytes?: number): Effect | undefined {
+    if (this.#isDead) throw new Dead()
+    const effect = this.onCall({ kind, path: this.#onDisk(path), ...(bytes !== undefined && { bytes }) })
+    if (effect && 'dies' in effect && effect.keepBytes === undefined) this.#end()
+    return effect
+  }
+
+  #end(): never {
+    this.onDeath()
+    throw new Dead()
+  }
+
+  endInside(): never {
+    this.#end()
+  }
+
+  /** A call that changes names: it can fail before or after it has done so. */
+  #change(kind: CallKind, path: string, change: () => void): void {
+    const effect = this.enter(kind, path)
+    const error = effect && 'error' in effect ? effect.error : undefined
+    if (!error || (effect as { happens?: boolean }).happens) change()
+    if (error) throw error
+  }
+
+  #check(kind: CallKind, path: string): void {
+    const effect = this.enter(kind, path)
+    if (effect && 'error' in effect) throw effect.error
+  }
+
+  realPath(path: string): string {
+    this.#check('realPath', path)
+    this.#find(path)
+    return path
+  }
+
+  makeDirectory(path: string): string | undefined {
+    this.#check('makeDirectory', path)
+    let directory = this.disk.root
+    let made: string | undefined
+    const names = this.#names(path)
+    names.forEach((name, depth) => {
+      const there = directory.live.get(name)
+      if (there instanceof Inode) throw systemError('EEXIST')
+      if (!there) {
+        made ??= `${this.mount}/${names.slice(0, depth + 1).join('/')}`
+        const below = new Directory()
+        directory.change(this.disk.nextTick(), [name, below])
+        directory = below
+      } else directory = there
+    })
+    return made
+  }
+
+  list(path: string): string[] {
+    this.#check('list', path)
+    const entry = this.#find(path)
+    if (!(entry instanceof Directory)) throw systemError('ENOTDIR')
+    return [...entry.live.keys()]
+  }
+
+  status(path: string): FileStatus | undefined {
+    this.#check('status', path)
+    const entry = this.#lookUp(path)
+    return entry && statusOf(entry)
+  }
+
+  open(path: string, mode: OpenMode): OpenFile {
+    let inode: Inode | undefined
+    this.#change('open', path, () => {
+      const { directory, name, entry } = this.#place(path)
+      if (entry instanceof Directory) throw systemError('EISDIR')
+      if (mode === 'create') {
+        if (entry) throw systemError('EEXIST')
+        inode = this.disk.newInode()
+        directory.change(this.disk.nextTick(), [name, inode])
+      } else inode = entry
+    })
+    if (!inode) throw systemError('ENOENT')
+    const file = new SimulatedFile(this, path, inode)
+    this.openFiles.add(file)
+    return file
+  }
+
+  rename(from: string, to: string): void {
+    this.#change('rename', to, () => {
+      const source = this.#place(from)
+      const target = this.#place(to)
+      if (!source.entry) throw systemError('ENOENT')
+      if (source.directory !== target.directory) throw new Error('the engine renames inside one directory')
+      source.directory.change(this.disk.nextTick(), [source.name, undefined], [target.name, source.entry])
+    })
+  }
+
+  link(from: string, to: string): void {
+    this.#change('link', to, () => {
+      const target = this.#place(to)
+      if (target.entry) throw systemError('EEXIST')
+      target.directory.change(this.disk.nextTick(), [target.name, this.#find(from)])
+    })
+  }
+
+  remove(path: string): void {
+    this.#change('remove', path, () => {
+      const { directory, name, entry } = this.#place(path)
+      if (!entry) throw systemError('ENOENT')
+      directory.change(this.disk.nextTick(), [name, undefined])
+    })
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    const entry = this.#find(path)
+    await this.#takeTime(this.enter('syncDirectory', path), (tick) => {
+      if (entry instanceof Directory) this.disk.directorySynced(entry, tick)
+    })
+  }
+
+  async syncFile(path: string, inode: Inode): Promise<void> {
+    const effect = this.enter('sync', path)
+    await this.#takeTime(
+      effect,
+      (tick) => this.disk.fileSynced(inode, tick),
+      (tick) => inode.lost(tick, this.random),
+    )
+  }
+
+  /** What failed to be synced of a directory is written with the next sync; of a file it is lost. */
+  async #takeTime(
+    effect: Effect | undefined,
+    succeed: (tick: number) => void,
+    fail: (tick: number) => void = () => {},
+  ): Promise<void> {
+    const { tick } = this.disk
+    const turns = effect && 'turns' in effect ? effect.turns : 1
+    for (let turn = 0; turn < turns; turn++) {
+      await new Promise((resolve) => setImmediate(resolve))
+      if (this.#isDead) await never
+    }
+    if (effect && 'error' in effect) {
+      if (effect.happens) succeed(tick)
+      else fail(tick)
+      throw effect.error
+    }
+    succeed(tick)
+  }
+
+  freeBytes(): number | undefined {
+    return this.free
+  }
+
+  isLocal(): boolean {
+    return true
+  }
+
+  #onDisk(path: string): string {
+    return path.slice(this.mount.length)
+  }
+
+  #names(path: string): string[] {
+    return this.#onDisk(path)
+      .split('/')
+      .filter((name) => name !== '')
+  }
+
+  #lookUp(path: string): Entry | undefined {
+    let entry: Entry = this.disk.root
+    for (const name of this.#names(path)) {
+      if (!(entry instanceof Directory)) return undefined
+      const next = entry.live.get(name)
+      if (!next) return undefined
+      entry = next
+    }
+    return entry
+  }
+
+  #find(path: string): Entry {
+    const entry = this.#lookUp(path)
+    if (!entry) throw systemError('ENOENT')
+    return entry
+  }
+
+  #place(path: string): { directory: Directory; name: string; entry: Entry | undefined } {
+    const slash = path.lastIndexOf('/')
+    const directory = this.#find(path.slice(0, slash))
+    if (!(directory instanceof Directory)) throw systemError('ENOTDIR')
+    const name = path.slice(slash + 1)
+    return { directory, name, entry: directory.live.get(name) }
+  }
+}
+
+function statusOf(entry: Entry): FileStatus {
+  return entry instanceof Directory
+    ? { kind: 'directory', sizeBytes: 0, identity: 'directory' }
+    : { kind: 'file', sizeBytes: entry.length, identity: `file:${entry.id}` }
+}
+
+class SimulatedFile implements OpenFile {
+  #isOpen = true
+
+  constructor(
+    private readonly system: SimulatedFileSystem,
+    readonly path: string,
+    private readonly inode: Inode,
+  ) {}
+
+  read(into: Uint8Array, position: number): number {
+    this.#enter('read')
+    return this.inode.read(into, position)
+  }
+
+  write(bytes: Uint8Array | string, position: number): number {
+    const given = Buffer.from(bytes as string)
+    const effect = this.#enter('write', given.length)
+    const keepBytes = effect && 'keepBytes' in effect ? Math.min(effect.keepBytes ?? 0, given.length) : given.length
+    if (keepBytes > 0) this.inode.write(given.subarray(0, keepBytes), position, this.system.disk.nextTick())
+    if (effect && 'dies' in effect) this.system.endInside()
+    return keepBytes
+  }
+
+  truncate(sizeBytes: number): void {
+    this.#enter('truncate')
+    this.inode.truncate(sizeBytes, this.system.disk.nextTick())
+  }
+
+  async sync(): Promise<void> {
+    this.#checkOpen()
+    await this.system.syncFile(this.path, this.inode)
+  }
+
+  status(): FileStatus {
+    this.#enter('status')
+    return statusOf(this.inode)
+  }
+
+  /** A close that reports an error has closed the file all the same. */
+  close(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.system.openFiles.delete(this)
+    if (this.system.isDead) return
+    const effect = this.system.enter('close', this.path)
+    if (effect && 'error' in effect) throw effect.error
+  }
+
+  #enter(kind: CallKind, bytes?: number): Effect | undefined {
+    this.#checkOpen()
+    const effect = this.system.enter(kind, this.path, bytes)
+    if (effect && 'error' in effect) throw effect.error
+    return effect
+  }
+
+  #checkOpen(): void {
+    if (!this.#isOpen) throw systemError('EBADF')
+  }
+}

@@ -1,0 +1,150 @@
+import type { LockEnvironment } from '../../src/fs/lock-environment.js'
+import { Maintainer } from '../../src/maintenance/maintainer.js'
+import { openStoreOn } from '../../src/store/open.js'
+import type { StoreOptions } from '../../src/store/options.js'
+import type { Store } from '../../src/store/store.js'
+import type { System } from '../../src/store/system.js'
+import { ManualClock } from '../support/manual-clock.js'
+import type { Random } from '../support/random.js'
+import { type Profile, SimulatedDisk } from './disk.js'
+import { type OnCall, SimulatedFileSystem } from './file-system.js'
+
+/** A machine with a simulated disk: processes start, are killed, and the power goes. */
+
+let mounts = 0
+
+/** Time stands but for what the test lets go by, and for a little with each look, so that long work pauses often. */
+class SimulatedClock extends ManualClock {
+  constructor(start: number) {
+    super(start, 1)
+  }
+
+  override setTimer(callback: () => void, delayMs: number) {
+    const timer = super.setTimer(callback, delayMs)
+    if (delayMs <= 0) setImmediate(() => this.advance(0))
+    return timer
+  }
+
+  /** Without the real clock's look at how long the turn has lasted: the same seed is to take the same way. */
+  override afterTurn(callback: () => void): void {
+    process.nextTick(callback)
+  }
+}
+
+export class SimulatedProcess {
+  readonly clock: SimulatedClock
+  readonly fileSystem: SimulatedFileSystem
+  readonly system: System
+
+  constructor(
+    private readonly machine: SimulatedMachine,
+    readonly pid: number,
+    random: Random,
+    startMs: number,
+  ) {
+    this.clock = new SimulatedClock(startMs)
+    this.fileSystem = new SimulatedFileSystem(machine.disk, `/mount-${++mounts}`, random, () => this.kill())
+    this.system = {
+      fileSystem: this.fileSystem,
+      clock: this.clock,
+      lockEnvironment: lockEnvironment(machine, pid, random),
+    }
+  }
+
+  get isDead(): boolean {
+    return this.fileSystem.isDead
+  }
+
+  set onCall(onCall: OnCall) {
+    this.fileSystem.onCall = onCall
+  }
+
+  kill(): void {
+    this.fileSystem.die()
+    this.machine.ended(this)
+  }
+
+  open(options: Omit<StoreOptions, 'dir'>): Promise<Store> {
+    const dir = `${this.fileSystem.mount}/data`
+    return openStoreOn(this.system, (engine) => new Maintainer(engine), { ...options, dir })
+  }
+}
+
+export class SimulatedMachine {
+  #processes = new Map<number, SimulatedProcess>()
+  #nextPid = 100
+  readonly listening = new Map<string, number>()
+
+  constructor(
+    readonly disk: SimulatedDisk,
+    readonly random: Random,
+    readonly bootId = 'boot-1',
+    /** Processes begin at the time at which the last one ended. */
+    private nowMs = Date.parse('2025-01-15T12:00:00.000Z'),
+  ) {}
+
+  static withNewDisk(profile: Profile, random: Random): SimulatedMachine {
+    return new SimulatedMachine(new SimulatedDisk(profile), random)
+  }
+
+  start(): SimulatedProcess {
+    const started = new SimulatedProcess(this, this.#nextPid++, this.random, this.nowMs)
+    this.#processes.set(started.pid, started)
+    return started
+  }
+
+  isRunning(pid: number): boolean {
+    return this.#processes.has(pid)
+  }
+
+  ended(ended: SimulatedProcess): void {
+    this.#processes.delete(ended.pid)
+    this.nowMs = Math.max(this.nowMs, ended.clock.now())
+    for (const [address, pid] of this.listening) if (pid === ended.pid) this.listening.delete(address)
+  }
+
+  /** All processes end, and the disk keeps what it may keep. */
+  powerCut(): SimulatedMachine {
+    for (const each of [...this.#processes.values()]) each.kill()
+    return this.rebootedFrom(this.disk)
+  }
+
+  /** Another machine, as it would be if the power had gone when its disk was like this. */
+  rebootedFrom(disk: SimulatedDisk, random = this.random): SimulatedMachine {
+    return new SimulatedMachine(disk.afterPowerCut(random), random, `${this.bootId}+`, this.nowMs)
+  }
+
+  /** The same moment again, with the same disk and nobody running. */
+  clone(random = this.random): SimulatedMachine {
+    const copy = new SimulatedMachine(this.disk.clone(), random, this.bootId, this.nowMs)
+    // No process of the copy may be taken for one of the original that has died.
+    copy.#nextPid = this.#nextPid
+    return copy
+  }
+}
+
+function lockEnvironment(machine: SimulatedMachine, pid: number, random: Random): LockEnvironment {
+  return {
+    pid,
+    thread: 0,
+    host: 'simulated',
+    bootId: machine.bootId,
+    pidNamespace: 'pid:1',
+    newToken: () =>
+      Array.from({ length: 4 }, () =>
+        random
+          .below(2 ** 32)
+          .toString(16)
+          .padStart(8, '0'),
+      ).join(''),
+    processStart: (wanted) => (machine.isRunning(wanted) ? `start of ${wanted}` : undefined),
+    async listen(_, token) {
+      const address = `${token}.sock`
+      machine.listening.set(address, pid)
+      return { address, close: () => void machine.listening.delete(address) }
+    },
+    async probe(_, address) {
+      return machine.listening.has(address) ? 'answers' : 'missing'
+    },
+  }
+}

@@ -1,0 +1,245 @@
+import { FlatlogError } from '../../src/base/errors.js'
+import type { StoreOptions } from '../../src/store/options.js'
+import type { Store } from '../../src/store/store.js'
+import type { Random } from '../support/random.js'
+import type { Profile } from './disk.js'
+import { Fate, type Fault } from './faults.js'
+import { SimulatedMachine, type SimulatedProcess } from './machine.js'
+import { settle } from './settle.js'
+import { type Crash, textOfStore, Witness } from './witness.js'
+import { type WriteAction, Writer } from './writes.js'
+
+/** How a run of the model test is set up. */
+export interface Setup {
+  readonly profile: Profile
+  readonly options: Omit<StoreOptions, 'dir'>
+  readonly random: Random
+}
+
+/** Recovery is crashed so often at most before it is let through. */
+const MAX_CRASHES_IN_RECOVERY = 3
+/** An opening makes about so many calls; a crash at one behind the last is none. */
+const CALLS_OF_OPENING = 90
+
+/**
+ * One store through writes, faults and crashes, and the witness of what it said. Everything is done through the
+ * store's public API and the file-system interface, so that nothing here knows how the engine works inside.
+ */
+export class Run {
+  #machine: SimulatedMachine
+  #process!: SimulatedProcess
+  #fate!: Fate
+  #store!: Store
+  #crash: Crash = 'kill'
+  /** An error of something that nobody waits for. */
+  #surprise: unknown
+  readonly #witness: Witness
+  readonly #writer: Writer
+
+  constructor(private readonly setup: Setup) {
+    this.#machine = SimulatedMachine.withNewDisk(setup.profile, setup.random)
+    this.#witness = new Witness((setup.options.durability ?? 'always') === 'always')
+    this.#writer = new Writer(
+      this.#witness,
+      () => this.#store,
+      () => this.#process.clock.now(),
+      () => !this.#process.isDead,
+    )
+  }
+
+  get store(): Store {
+    return this.#store
+  }
+
+  /** The first opening; no crash takes place in it unless asked for. */
+  async begin(): Promise<void> {
+    this.#store = await this.#openFor(this.#machine)
+  }
+
+  /** Asks for writes without waiting for them. */
+  async write(actions: readonly WriteAction[]): Promise<void> {
+    await this.#whenUp()
+    for (const action of actions) {
+      if (this.#process.isDead) return
+      this.#writer.write(action)
+    }
+  }
+
+  /** Waits for every answer, and sees that the store shows what it has answered. */
+  async check(): Promise<void> {
+    await this.#whenUp()
+    const outcome = await settle(this.#process, this.#witness.answered())
+    if (outcome.kind === 'rejected') throw outcome.error
+    if (outcome.kind === 'died') return
+    const now = this.#process.clock.now()
+    const [shown, wanted] = [textOfStore(this.#store), this.#witness.visible(now)]
+    if (shown !== wanted) throw new Error(`the store shows\n  ${shown}\nand by its answers it is\n  ${wanted}`)
+  }
+
+  async flush(): Promise<void> {
+    await this.#do((store) => store.flush())
+  }
+
+  /** Not waited for: it goes on beside what follows. */
+  async startCompacting(): Promise<void> {
+    await this.#whenUp()
+    const [process, fate] = [this.#process, this.#fate]
+    this.#store.compact().catch((error: unknown) => {
+      const isClosed = (error as { code?: string }).code === 'FLATLOG_CLOSED'
+      if (!process.isDead && !isClosed && fate.hit.length === 0) this.#surprise ??= error
+    })
+  }
+
+  async compact(): Promise<void> {
+    await this.#do((store) => store.compact())
+  }
+
+  async verify(): Promise<void> {
+    await this.#whenUp()
+    const outcome = await settle(this.#process, this.#store.verify())
+    if (outcome.kind === 'rejected') this.#checkError(outcome.error)
+    if (outcome.kind !== 'resolved' || this.#fate.hit.length > 0 || outcome.value.ok) return
+    throw new Error(`verify() found damage where there is none: ${JSON.stringify(outcome.value.damage)}`)
+  }
+
+  /** Time goes by. */
+  async wait(ms: number): Promise<void> {
+    await this.#whenUp()
+    this.#process.clock.advance(ms)
+  }
+
+  /** From now on, calls go wrong. */
+  async fault(fault: Fault): Promise<void> {
+    await this.#whenUp()
+    this.#fate.add(fault)
+  }
+
+  /** The disk is well again, and a store that has failed goes on. */
+  async heal(): Promise<void> {
+    await this.#whenUp()
+    this.#fate.heal()
+    await this.check()
+    if (this.#process.isDead || this.#store.health().ok) return
+    const outcome = await settle(this.#process, this.#store.reopen())
+    if (outcome.kind === 'rejected') throw outcome.error
+    if (outcome.kind === 'resolved') this.#found('kill')
+  }
+
+  /** A clean close, and a new process that opens the store again. */
+  async closeAndOpen(): Promise<void> {
+    await this.#whenUp()
+    this.#fate.heal()
+    const hasFailed = !this.#store.health().ok
+    const line = this.#witness.line()
+    const closed = await settle(this.#process, this.#store.close())
+    if (closed.kind === 'rejected') this.#checkError(closed.error)
+    if (closed.kind === 'died') return
+    await this.#witness.answered()
+    if (closed.kind === 'resolved' && !hasFailed) line()
+    const { openFiles } = this.#process.fileSystem
+    if (openFiles.size) throw new Error(`after close ${[...openFiles].map(({ path }) => path)} are still open`)
+    this.#process.kill()
+    await this.#recover('kill')
+  }
+
+  /** The process dies at the call behind so many, whatever is done then; if it makes no more, at the next look. */
+  async crashAfter(crash: Crash, calls: number, shareOfBytes: number | undefined): Promise<void> {
+    await this.#whenUp()
+    this.#crash = crash
+    this.#fate.dieAfter(calls, shareOfBytes)
+  }
+
+  /** The last step: whatever is still under way is cut, and the state must be a possible one. */
+  async end(): Promise<void> {
+    await this.#whenUp()
+    if (this.setup.random.below(2) === 0) await settle(this.#process, this.#witness.answered())
+    if (!this.#process.isDead) this.#process.kill()
+    await this.#recover(this.setup.random.pick(['kill', 'power'] as const))
+    await this.verify()
+    await this.closeAndOpen()
+    await this.check()
+    await settle(this.#process, this.#store.close())
+    this.#process.kill()
+  }
+
+  async #do(action: (store: Store) => Promise<unknown>): Promise<void> {
+    await this.#whenUp()
+    const line = this.#witness.line()
+    const outcome = await settle(this.#process, action(this.#store))
+    if (outcome.kind === 'rejected') this.#checkError(outcome.error)
+    if (outcome.kind === 'resolved') line()
+  }
+
+  /** Calls may fail only where a fault was asked for, and then with an error that says what happened. */
+  #checkError(error: unknown): void {
+    if (this.#process.isDead) return
+    if (!(error instanceof FlatlogError)) throw error
+    if (this.#fate.hit.length === 0) throw error
+  }
+
+  async #whenUp(): Promise<void> {
+    if (this.#surprise) throw this.#surprise
+    if (this.#process.isDead) await this.#recover(this.#crash)
+  }
+
+  /** After a crash: once straight through, once through crashes inside recovery. Both must lead to the same state. */
+  async #recover(crash: Crash): Promise<void> {
+    const { random } = this.setup
+    if (crash === 'power') this.#machine = this.#machine.powerCut()
+    const straight = this.#newProcess(this.#machine.clone()).process
+    const once = await this.#openIn(straight)
+    for (let crashes = random.below(MAX_CRASHES_IN_RECOVERY + 1); crashes > 0; crashes--) {
+      await this.#crashInRecovery(crash)
+    }
+    this.#store = await this.#openFor(this.#machine)
+    this.#found(crash)
+    const [here, there] = [this.#process.clock, straight.clock]
+    // What expired meanwhile has expired in both.
+    there.advance(Math.max(0, here.now() - there.now()))
+    here.advance(Math.max(0, there.now() - here.now()))
+    const [first, second] = [textOfStore(once), textOfStore(this.#store)]
+    straight.kill()
+    if (first !== second) throw new Error(`recovered once: ${first}\nrecovered after crashes: ${second}`)
+  }
+
+  /** Crashed in the same way as the store was: a power cut behind a kill may take more than the kill did. */
+  async #crashInRecovery(crash: Crash): Promise<void> {
+    const { random } = this.setup
+    const { process, fate } = this.#newProcess(this.#machine)
+    fate.dieAfter(random.below(CALLS_OF_OPENING), random.below(2) === 0 ? random.next() : undefined)
+    const outcome = await settle(process, process.open(this.setup.options))
+    if (outcome.kind === 'rejected') throw outcome.error
+    process.kill()
+    if (crash === 'power') this.#machine = this.#machine.powerCut()
+  }
+
+  async #openFor(machine: SimulatedMachine): Promise<Store> {
+    const { process, fate } = this.#newProcess(machine)
+    this.#process = process
+    this.#fate = fate
+    return await this.#openIn(process)
+  }
+
+  #newProcess(machine: SimulatedMachine): { process: SimulatedProcess; fate: Fate } {
+    const { random } = this.setup
+    const process = machine.start()
+    const fate = new Fate(() => 1 + (random.below(4) === 0 ? random.below(20) : 0))
+    process.onCall = fate.onCall
+    return { process, fate }
+  }
+
+  async #openIn(process: SimulatedProcess): Promise<Store> {
+    const outcome = await settle(process, process.open(this.setup.options))
+    if (outcome.kind === 'resolved') return outcome.value
+    throw outcome.kind === 'rejected' ? outcome.error : new Error('the process died in an opening that was to succeed')
+  }
+
+  /** A crash is no damage, and nothing is in doubt after it. */
+  #found(crash: Crash): void {
+    const { damage, inDoubt, notes } = this.#store.recovery
+    if (damage.length || inDoubt.length) {
+      throw new Error(`a crash was taken for damage: ${JSON.stringify({ damage, inDoubt, notes })}`)
+    }
+    this.#witness.found(textOfStore(this.#store), this.#process.clock.now(), crash)
+  }
+}
