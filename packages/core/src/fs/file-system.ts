@@ -53,6 +53,9 @@ export interface OpenFile {
   /** Makes the file's bytes and its length durable (`fdatasync`). */
   sync(): Promise<void>
   status(): FileStatus
-  /** No error for a file that is closed already. */
+  /**
+   * Never throws. What has to be on disk was synced before, and a file whose closing reports an error is closed all the
+   * same: there is nothing that anyone could do about it, and it must not hide the error that led to the closing.
+   */
   close(): void
 }

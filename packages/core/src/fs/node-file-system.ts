@@ -72,7 +72,7 @@ class NodeFile implements OpenFile {
       this.#syncsUnderWay++
       fs.fdatasync(descriptor, (error) => {
         this.#syncsUnderWay--
-        if (this.#descriptor === undefined && this.#syncsUnderWay === 0) fs.closeSync(descriptor)
+        if (this.#descriptor === undefined && this.#syncsUnderWay === 0) closeDescriptor(descriptor)
         if (error) reject(error)
         else resolve()
       })
@@ -87,7 +87,15 @@ class NodeFile implements OpenFile {
     const descriptor = this.#descriptor
     this.#descriptor = undefined
     // A descriptor closed under a running sync could be given to another file, and the sync would be that file's.
-    if (descriptor !== undefined && this.#syncsUnderWay === 0) fs.closeSync(descriptor)
+    if (descriptor !== undefined && this.#syncsUnderWay === 0) closeDescriptor(descriptor)
+  }
+}
+
+function closeDescriptor(descriptor: number): void {
+  try {
+    fs.closeSync(descriptor)
+  } catch {
+    // See OpenFile.close.
   }
 }
 
@@ -128,7 +136,7 @@ export const nodeFileSystem: FileSystem = {
     return new Promise((resolve, reject) => {
       const descriptor = fs.openSync(path, 'r')
       fs.fsync(descriptor, (error) => {
-        fs.closeSync(descriptor)
+        closeDescriptor(descriptor)
         if (error) reject(error)
         else resolve()
       })

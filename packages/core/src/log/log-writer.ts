@@ -104,11 +104,7 @@ export class LogWriter {
     this.#offset = offset
     this.#syncedSeq = this.#writtenSeq
     this.#toldSyncedSeq = -1
-    try {
-      former.close()
-    } catch {
-      // Everything in it stands in the new file and is on disk there.
-    }
+    former.close()
   }
 
   /** The same file under another descriptor. */

@@ -262,17 +262,13 @@ export class Engine {
     } finally {
       // Whatever fails here has been synced before, and must not keep the lock from being released.
       this.#queue.stop()
-      this.#attempt(() => this.#writer.close())
+      this.#writer.close()
       this.events.wakeWaiting()
-      this.#attempt(() => this.lock.release())
-    }
-  }
-
-  #attempt(action: () => void): void {
-    try {
-      action()
-    } catch (error) {
-      this.report(error)
+      try {
+        this.lock.release()
+      } catch (error) {
+        this.report(error)
+      }
     }
   }
 }

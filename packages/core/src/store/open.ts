@@ -49,7 +49,11 @@ async function openUnderLock(lock: Lock, open: () => Promise<Engine>): Promise<E
   } catch (error) {
     // What could not be synced may be in the page cache only, where the next open would find it and trust it.
     if (error instanceof FlatlogError && error.code === 'FLATLOG_FAILED') lock.noteFailure(error.message)
-    lock.release()
+    try {
+      lock.release()
+    } catch {
+      // The first error says what happened. A lock that its owner could not remove is one that nobody holds.
+    }
     throw error
   }
 }

@@ -80,7 +80,7 @@ const fault = fc
   .record({
     kind: fc.constantFrom<CallKind | 'any'>(
       ...(['write', 'write', 'sync', 'sync', 'syncDirectory', 'rename', 'link', 'remove', 'truncate'] as const),
-      ...(['open', 'read', 'status', 'list', 'close', 'any'] as const),
+      ...(['open', 'read', 'status', 'list', 'any'] as const),
     ),
     on: fc.constantFrom<keyof typeof FILES>('log', 'log', 'new', 'mark', 'main', 'any'),
     nth: fc.integer({ min: 1, max: 8 }),

@@ -10,8 +10,8 @@ export interface SimulatedCall {
   readonly kind: CallKind
   /** On the disk, without the name under which the process has mounted it. */
   readonly path: string
-  /** What a write was given. */
-  readonly bytes?: number
+  /** What a write was given, and where it goes. */
+  readonly write?: { readonly bytes: Buffer; readonly position: number; readonly inode: Inode }
 }
 
 /** What happens to a call instead of, or beside, what it was meant to do. */
@@ -59,9 +59,9 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   /** For every call: dead processes make none, and what is to happen to this one happens. */
-  enter(kind: CallKind, path: string, bytes?: number): Effect | undefined {
+  enter(kind: CallKind, path: string, write?: SimulatedCall['write']): Effect | undefined {
     if (this.#isDead) throw new Dead()
-    const effect = this.onCall({ kind, path: this.#onDisk(path), ...(bytes !== undefined && { bytes }) })
+    const effect = this.onCall({ kind, path: this.#onDisk(path), ...(write && { write }) })
     if (effect && 'dies' in effect && effect.keepBytes === undefined) this.#end()
     return effect
   }
@@ -204,6 +204,14 @@ export class SimulatedFileSystem implements FileSystem {
     succeed(tick)
   }
 
+  /** A file is renamed while it is open: what it is called now is what it is to a fault. */
+  presentPath(path: string, inode: Inode): string {
+    const { directory, entry } = this.#place(path)
+    if (entry === inode) return path
+    const name = [...directory.live].find(([, each]) => each === inode)?.[0]
+    return name === undefined ? path : `${path.slice(0, path.lastIndexOf('/'))}/${name}`
+  }
+
   freeBytes(): number | undefined {
     return this.free
   }
@@ -270,7 +278,7 @@ class SimulatedFile implements OpenFile {
 
   write(bytes: Uint8Array | string, position: number): number {
     const given = Buffer.from(bytes as string)
-    const effect = this.#enter('write', given.length)
+    const effect = this.#enter('write', { bytes: given, position, inode: this.inode })
     const keepBytes = effect && 'keepBytes' in effect ? Math.min(effect.keepBytes ?? 0, given.length) : given.length
     if (keepBytes > 0) this.inode.write(given.subarray(0, keepBytes), position, this.system.disk.nextTick())
     if (effect && 'dies' in effect) this.system.endInside()
@@ -284,7 +292,7 @@ class SimulatedFile implements OpenFile {
 
   async sync(): Promise<void> {
     this.#checkOpen()
-    await this.system.syncFile(this.path, this.inode)
+    await this.system.syncFile(this.system.presentPath(this.path, this.inode), this.inode)
   }
 
   status(): FileStatus {
@@ -292,19 +300,14 @@ class SimulatedFile implements OpenFile {
     return statusOf(this.inode)
   }
 
-  /** A close that reports an error has closed the file all the same. */
   close(): void {
-    if (!this.#isOpen) return
     this.#isOpen = false
     this.system.openFiles.delete(this)
-    if (this.system.isDead) return
-    const effect = this.system.enter('close', this.path)
-    if (effect && 'error' in effect) throw effect.error
   }
 
-  #enter(kind: CallKind, bytes?: number): Effect | undefined {
+  #enter(kind: CallKind, write?: SimulatedCall['write']): Effect | undefined {
     this.#checkOpen()
-    const effect = this.system.enter(kind, this.path, bytes)
+    const effect = this.system.enter(kind, this.system.presentPath(this.path, this.inode), write)
     if (effect && 'error' in effect) throw effect.error
     return effect
   }

@@ -16,7 +16,6 @@ export type CallKind =
   | 'write'
   | 'truncate'
   | 'sync'
-  | 'close'
 
 export interface Call {
   readonly kind: CallKind
@@ -240,10 +239,8 @@ class FaultyFile implements OpenFile {
     return this.file.status()
   }
 
-  /** A close that reports an error has closed the file all the same: that is how systems do it. */
   close(): void {
     this.file.close()
-    const wasOpen = this.system.openFiles.delete(this)
-    if (wasOpen) this.system.before('close', this.path)
+    this.system.openFiles.delete(this)
   }
 }
