@@ -84,6 +84,11 @@ export class SimulatedDisk {
     for (const entry of directory.live.values()) if (entry instanceof Directory) this.#namesSynced(entry, tick)
   }
 
+  /** The file of that number, wherever it is named. */
+  inode(id: number): Inode | undefined {
+    return findInode(this.#root, id)
+  }
+
   /** The disk as the next boot finds it. This one stays as it is, so that one moment can be cut many times. */
   afterPowerCut(random: Random): SimulatedDisk {
     const survival = chooseSurvival(random, this.#tick, this.profile)
@@ -122,6 +127,14 @@ export class SimulatedDisk {
     copy.#root = cloneOf(this.#root) as Directory
     return copy
   }
+}
+
+function findInode(directory: Directory, id: number): Inode | undefined {
+  for (const entry of directory.live.values()) {
+    const found = entry instanceof Directory ? findInode(entry, id) : entry.id === id ? entry : undefined
+    if (found) return found
+  }
+  return undefined
 }
 
 /** One story for the whole disk, or (where the standard allows it) another one for each file and directory. */

@@ -56,22 +56,26 @@ export class Fate {
 
   #death(call: SimulatedCall): Effect {
     if (call.kind !== 'write' || this.#bytesAtDeath === undefined) return { dies: true }
-    return { dies: true, keepBytes: Math.floor((call.bytes ?? 0) * this.#bytesAtDeath) }
+    return { dies: true, keepBytes: Math.floor(bytesOf(call) * this.#bytesAtDeath) }
   }
 
   #wrong(call: SimulatedCall): Effect | undefined {
     for (const rule of this.#faults) {
       const { kind, on, code, happens } = rule.fault
       if (rule.left === 0 || (kind !== 'any' && kind !== call.kind) || !on.test(call.path)) continue
-      if (code === 'short' && (call.kind !== 'write' || (call.bytes ?? 0) === 0)) continue
+      if (code === 'short' && (call.kind !== 'write' || bytesOf(call) === 0)) continue
       if (rule.toSkip > 0) {
         rule.toSkip--
         continue
       }
       rule.left--
       this.hit.push(`${code} at ${call.kind} ${call.path}`)
-      return code === 'short' ? { keepBytes: Math.floor((call.bytes ?? 0) / 2) } : { error: errorOf(code), happens }
+      return code === 'short' ? { keepBytes: Math.floor(bytesOf(call) / 2) } : { error: errorOf(code), happens }
     }
     return undefined
   }
+}
+
+function bytesOf(call: SimulatedCall): number {
+  return call.write?.bytes.length ?? 0
 }

@@ -4,8 +4,9 @@ import type { Store } from '../../src/store/store.js'
 import type { Random } from '../support/random.js'
 import type { Profile } from './disk.js'
 import { Fate, type Fault } from './faults.js'
+import type { SimulatedCall } from './file-system.js'
 import { SimulatedMachine, type SimulatedProcess } from './machine.js'
-import { settle } from './settle.js'
+import { settle, turns } from './settle.js'
 import { type Crash, textOfStore, Witness } from './witness.js'
 import { type WriteAction, Writer } from './writes.js'
 
@@ -14,10 +15,18 @@ export interface Setup {
   readonly profile: Profile
   readonly options: Omit<StoreOptions, 'dir'>
   readonly random: Random
+  /** Recovery is crashed so often at most before it is let through. @default 3 */
+  readonly crashesInRecovery?: number
+  /** Called before every call of the process that has the store open. */
+  readonly onCall?: (call: SimulatedCall, run: Run) => void
 }
 
-/** Recovery is crashed so often at most before it is let through. */
-const MAX_CRASHES_IN_RECOVERY = 3
+/** A disk and what must be on it, at one moment of a run. */
+export interface Moment {
+  readonly machine: SimulatedMachine
+  readonly witness: Witness
+}
+
 /** An opening makes about so many calls; a crash at one behind the last is none. */
 const CALLS_OF_OPENING = 90
 
@@ -31,14 +40,18 @@ export class Run {
   #fate!: Fate
   #store!: Store
   #crash: Crash = 'kill'
+  #compacting: Promise<void> = Promise.resolve()
   /** An error of something that nobody waits for. */
   #surprise: unknown
   readonly #witness: Witness
   readonly #writer: Writer
 
-  constructor(private readonly setup: Setup) {
-    this.#machine = SimulatedMachine.withNewDisk(setup.profile, setup.random)
-    this.#witness = new Witness((setup.options.durability ?? 'always') === 'always')
+  constructor(
+    private readonly setup: Setup,
+    moment?: Moment,
+  ) {
+    this.#machine = moment?.machine ?? SimulatedMachine.withNewDisk(setup.profile, setup.random)
+    this.#witness = moment?.witness ?? new Witness((setup.options.durability ?? 'always') === 'always')
     this.#writer = new Writer(
       this.#witness,
       () => this.#store,
@@ -51,9 +64,34 @@ export class Run {
     return this.#store
   }
 
-  /** The first opening; no crash takes place in it unless asked for. */
-  async begin(): Promise<void> {
-    this.#store = await this.#openFor(this.#machine)
+  /** The first opening. Where a call goes wrong in it, it may fail, and the next one has to succeed. */
+  async begin(fault?: Fault): Promise<void> {
+    const { process, fate } = this.#newProcess(this.#machine)
+    if (fault) fate.add(fault)
+    const outcome = await settle(process, process.open(this.setup.options))
+    if (outcome.kind === 'resolved') this.#goOnWith(process, fate, outcome.value)
+    else {
+      if (outcome.kind === 'rejected' && !(fate.hit.length && outcome.error instanceof FlatlogError))
+        throw outcome.error
+      this.#checkFiles(process)
+      process.kill()
+      await this.#openAgain()
+    }
+  }
+
+  /** This very moment: what is on the disk, and what was answered so far. */
+  moment(): Moment {
+    return { machine: this.#machine.clone(), witness: this.#witness.clone() }
+  }
+
+  /** The first step behind a moment: the crash that it ended in. */
+  async recoverFrom(crash: Crash): Promise<void> {
+    await this.#recover(crash)
+  }
+
+  /** Nothing more is wanted of this run. */
+  leave(): void {
+    this.#process.kill()
   }
 
   /** Asks for writes without waiting for them. */
@@ -84,10 +122,16 @@ export class Run {
   async startCompacting(): Promise<void> {
     await this.#whenUp()
     const [process, fate] = [this.#process, this.#fate]
-    this.#store.compact().catch((error: unknown) => {
+    this.#compacting = this.#store.compact().catch((error: unknown) => {
       const isClosed = (error as { code?: string }).code === 'FLATLOG_CLOSED'
       if (!process.isDead && !isClosed && fate.hit.length === 0) this.#surprise ??= error
     })
+  }
+
+  /** The compaction that was started last has ended in one way or the other. */
+  async compacted(): Promise<void> {
+    await this.#whenUp()
+    await settle(this.#process, this.#compacting)
   }
 
   async compact(): Promise<void> {
@@ -100,6 +144,12 @@ export class Run {
     if (outcome.kind === 'rejected') this.#checkError(outcome.error)
     if (outcome.kind !== 'resolved' || this.#fate.hit.length > 0 || outcome.value.ok) return
     throw new Error(`verify() found damage where there is none: ${JSON.stringify(outcome.value.damage)}`)
+  }
+
+  /** So many turns of the event loop go by. */
+  async pass(count: number): Promise<void> {
+    await this.#whenUp()
+    await turns(count)
   }
 
   /** Time goes by. */
@@ -136,8 +186,7 @@ export class Run {
     if (closed.kind === 'died') return
     await this.#witness.answered()
     if (closed.kind === 'resolved' && !hasFailed) line()
-    const { openFiles } = this.#process.fileSystem
-    if (openFiles.size) throw new Error(`after close ${[...openFiles].map(({ path }) => path)} are still open`)
+    this.#checkFiles(this.#process)
     this.#process.kill()
     await this.#recover('kill')
   }
@@ -184,14 +233,19 @@ export class Run {
 
   /** After a crash: once straight through, once through crashes inside recovery. Both must lead to the same state. */
   async #recover(crash: Crash): Promise<void> {
-    const { random } = this.setup
+    const { random, crashesInRecovery = 3 } = this.setup
     if (crash === 'power') this.#machine = this.#machine.powerCut()
+    if (crashesInRecovery === 0) {
+      await this.#openAgain()
+      this.#found(crash)
+      return
+    }
     const straight = this.#newProcess(this.#machine.clone()).process
     const once = await this.#openIn(straight)
-    for (let crashes = random.below(MAX_CRASHES_IN_RECOVERY + 1); crashes > 0; crashes--) {
+    for (let crashes = random.below(crashesInRecovery + 1); crashes > 0; crashes--) {
       await this.#crashInRecovery(crash)
     }
-    this.#store = await this.#openFor(this.#machine)
+    await this.#openAgain()
     this.#found(crash)
     const [here, there] = [this.#process.clock, straight.clock]
     // What expired meanwhile has expired in both.
@@ -213,18 +267,31 @@ export class Run {
     if (crash === 'power') this.#machine = this.#machine.powerCut()
   }
 
-  async #openFor(machine: SimulatedMachine): Promise<Store> {
-    const { process, fate } = this.#newProcess(machine)
+  async #openAgain(): Promise<void> {
+    const { process, fate } = this.#newProcess(this.#machine)
+    this.#goOnWith(process, fate, await this.#openIn(process))
+  }
+
+  #goOnWith(process: SimulatedProcess, fate: Fate, store: Store): void {
     this.#process = process
     this.#fate = fate
-    return await this.#openIn(process)
+    this.#store = store
+  }
+
+  /** Whoever has closed a store, or could not open it, has no file of it open. */
+  #checkFiles({ fileSystem: { openFiles } }: SimulatedProcess): void {
+    if (openFiles.size) throw new Error(`still open: ${[...openFiles].map(({ path }) => path)}`)
   }
 
   #newProcess(machine: SimulatedMachine): { process: SimulatedProcess; fate: Fate } {
     const { random } = this.setup
     const process = machine.start()
     const fate = new Fate(() => 1 + (random.below(4) === 0 ? random.below(20) : 0))
-    process.onCall = fate.onCall
+    const { onCall } = this.setup
+    process.onCall = (call) => {
+      onCall?.(call, this)
+      return fate.onCall(call)
+    }
     return { process, fate }
   }
 

@@ -34,6 +34,14 @@ export class Witness {
 
   constructor(private readonly isAlwaysDurable: boolean) {}
 
+  /** What is known now; answers that come later do not count in it. */
+  clone(): Witness {
+    const copy = new Witness(this.isAlwaysDurable)
+    copy.#base = this.#base
+    copy.#writes = this.#writes.map((write) => Object.assign(new Write(write.what), write))
+    return copy
+  }
+
   prepare(what: string): Write {
     return new Write(what)
   }
