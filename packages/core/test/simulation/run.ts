@@ -5,9 +5,10 @@ import type { Random } from '../support/random.js'
 import type { Profile } from './disk.js'
 import { Fate, type Fault } from './faults.js'
 import type { SimulatedCall } from './file-system.js'
+import { lookReadOnly, mainFileOf } from './looks.js'
 import { SimulatedMachine, type SimulatedProcess } from './machine.js'
 import { settle, turns } from './settle.js'
-import { type Crash, textOfStore, Witness } from './witness.js'
+import { type Crash, lineOf, textOfStore, Witness } from './witness.js'
 import { type WriteAction, Writer } from './writes.js'
 
 /** How a run of the model test is set up. */
@@ -187,6 +188,7 @@ export class Run {
     await this.#witness.answered()
     if (closed.kind === 'resolved' && !hasFailed) line()
     this.#checkFiles(this.#process)
+    if (this.#fate.hit.length === 0) this.#checkMainFile()
     this.#process.kill()
     await this.#recover('kill')
   }
@@ -235,6 +237,7 @@ export class Run {
   async #recover(crash: Crash): Promise<void> {
     const { random, crashesInRecovery = 3 } = this.setup
     if (crash === 'power') this.#machine = this.#machine.powerCut()
+    await lookReadOnly(this.setup, { machine: this.#machine, witness: this.#witness }, crash)
     if (crashesInRecovery === 0) {
       await this.#openAgain()
       this.#found(crash)
@@ -273,9 +276,20 @@ export class Run {
   }
 
   #goOnWith(process: SimulatedProcess, fate: Fate, store: Store): void {
+    mainFileOf(this.#machine)
     this.#process = process
     this.#fate = fate
     this.#store = store
+  }
+
+  /** After a clean close the main file is the state; what has expired since it was written may still stand in it. */
+  #checkMainFile(): void {
+    if (!this.setup.options.mainFile) return
+    const main = new Set(Object.entries(mainFileOf(this.#machine) ?? {}).map(([key, value]) => lineOf(key, value)))
+    const there = this.#witness.lines(this.#process.clock.now())
+    const everThere = new Set(this.#witness.lines(Number.NEGATIVE_INFINITY))
+    if (there.every((line) => main.has(line)) && [...main].every((line) => everThere.has(line))) return
+    throw new Error(`the main file has\n  ${[...main]}\nand the state is\n  ${there}`)
   }
 
   /** Whoever has closed a store, or could not open it, has no file of it open. */
@@ -301,12 +315,14 @@ export class Run {
     throw outcome.kind === 'rejected' ? outcome.error : new Error('the process died in an opening that was to succeed')
   }
 
-  /** A crash is no damage, and nothing is in doubt after it. */
   #found(crash: Crash): void {
-    const { damage, inDoubt, notes } = this.#store.recovery
-    if (damage.length || inDoubt.length) {
-      throw new Error(`a crash was taken for damage: ${JSON.stringify({ damage, inDoubt, notes })}`)
-    }
+    withoutDamage(this.#store)
     this.#witness.found(textOfStore(this.#store), this.#process.clock.now(), crash)
   }
+}
+
+/** A crash is no damage, and nothing is in doubt after it. */
+export function withoutDamage({ recovery: { damage, inDoubt, notes } }: Store): void {
+  if (damage.length === 0 && inDoubt.length === 0) return
+  throw new Error(`a crash was taken for damage: ${JSON.stringify({ damage, inDoubt, notes })}`)
 }

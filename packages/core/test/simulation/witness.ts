@@ -42,6 +42,11 @@ export class Witness {
     return copy
   }
 
+  /** True where nothing was written and nothing was there before. */
+  get isEmpty(): boolean {
+    return this.#writes.length === 0 && this.#base.size === 0
+  }
+
   prepare(what: string): Write {
     return new Write(what)
   }
@@ -95,8 +100,17 @@ export class Witness {
 
   /** The state that a living store shows when all writes are answered. */
   visible(nowMs: number): string {
+    return textOf(this.#state, nowMs)
+  }
+
+  /** The same, a line for each key. */
+  lines(nowMs: number): string[] {
+    return seenOf(this.#state, nowMs).map(([key, { value }]) => lineOf(key, value))
+  }
+
+  get #state(): State {
     const isThere = ({ answer }: Write) => answer === 'acknowledged' || answer === 'pending'
-    return textOf(stateAfter(this.#base, this.#writes.filter(isThere)), nowMs)
+    return stateAfter(this.#base, this.#writes.filter(isThere))
   }
 
   /**
@@ -140,14 +154,18 @@ function stateAfter(base: State, writes: readonly Write[]): State {
   return state
 }
 
-/** What of a state can be seen at that time, in key order. */
-function textOf(state: State, nowMs: number): string {
-  const seen = [...state].filter(([, { expires }]) => expires === undefined || expires > nowMs)
-  return JSON.stringify(seen.map(([key, { value, expires }]) => [key, shown(value), expires]).sort(byKey))
+function seenOf(state: State, nowMs: number) {
+  return [...state].filter(([, { expires }]) => expires === undefined || expires > nowMs)
 }
 
-function byKey(a: unknown[], b: unknown[]): number {
-  return (a[0] as string) < (b[0] as string) ? -1 : 1
+/** What of a state can be seen at that time, in key order. */
+function textOf(state: State, nowMs: number): string {
+  const seen = seenOf(state, nowMs).map(([key, { value, expires }]) => [key, shown(value), expires])
+  return JSON.stringify(seen.sort((a, b) => ((a[0] as string) < (b[0] as string) ? -1 : 1)))
+}
+
+export function lineOf(key: string, value: unknown): string {
+  return JSON.stringify([key, shown(value)])
 }
 
 /** The same of a store. */
