@@ -215,7 +215,8 @@ export class Engine {
   async writeViews(): Promise<void> {
     if (!this.ownsLog()) return
     const { syncedSeq } = this.#writer
-    await this.#views.write(this.#index, { store: this.#store, lastSeq: this.#lastSeq, syncedSeq }, this.stamp())
+    const state = { store: this.#store, lastSeq: this.#lastSeq, syncedSeq }
+    await this.#views.write(this.#index, state, this.stamp(), () => this.flush())
   }
 
   /** After a failure: reads the log again, copies what is whole to a new file, and goes on there. */

@@ -25,14 +25,18 @@ export class MainFile {
     return mode !== false && !fileSystem.status(paths.main) && !fileSystem.status(`${paths.main}.stale`)
   }
 
-  /** Writes the state, or puts an older file out of the way where it is too long or not wanted. */
-  async write(source: StateSource): Promise<void> {
+  /**
+   * Writes the state, or puts an older file out of the way where it is too long or not wanted. What is read for it may be
+   * on its way to the log still: `makeDurable` sees to it that the file shows nothing that a crash can take back.
+   */
+  async write(source: StateSource, makeDurable: () => Promise<void>): Promise<void> {
     const { fileSystem, paths, mode } = this
     if (mode !== false) {
       try {
-        await replaceWholeFile(fileSystem, paths.directory, paths.main, `${paths.main}.new`, (file) =>
-          this.#stream(file, source),
-        )
+        await replaceWholeFile(fileSystem, paths.directory, paths.main, `${paths.main}.new`, async (file) => {
+          await this.#stream(file, source)
+          await makeDurable()
+        })
         return
       } catch (error) {
         if (!(error instanceof TooLong)) throw error

@@ -28,11 +28,12 @@ export class Views {
     source: StateSource,
     { store, lastSeq, syncedSeq }: { store: string; lastSeq: number; syncedSeq: number },
     timestamp: string,
+    flush: () => Promise<void>,
   ): Promise<void> {
     let mainFileError: unknown
     if (this.#mainFileSeq !== lastSeq) {
       try {
-        await this.#mainFile.write(source)
+        await this.#mainFile.write(source, flush)
         // What is written meanwhile may be in the file too, so the older number is the safe one.
         this.#mainFileSeq = syncedSeq
         this.#markSeq = undefined

@@ -1,0 +1,33 @@
+// The tests of crashes, damage and full disks at full length: `npm run test:long -- --seed N`.
+import { spawnSync } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const FOLDERS = ['simulation', 'planted', 'damage', 'disk-full', 'crash', 'lock']
+
+const { values, positionals } = parseArgs({
+  options: { seed: { type: 'string' } },
+  // Folders or files of packages/core/test to run instead of all.
+  allowPositionals: true,
+})
+const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
+if (!Number.isSafeInteger(seed) || seed < 0) {
+  console.error(`--seed is ${JSON.stringify(values.seed)}; it must be a whole number from 0.`)
+  process.exit(2)
+}
+
+const wanted = positionals.length ? positionals : FOLDERS
+console.log(`Long tests of ${wanted.join(', ')} with seed ${seed}: this takes an hour and more on two cores.`)
+const { status } = spawnSync('npx', ['vitest', 'run', ...wanted.map((name) => `test/${name}`)], {
+  cwd: fileURLToPath(new URL('../packages/core/', import.meta.url)),
+  env: { ...process.env, FLATLOG_LONG: '1', FLATLOG_SEED: String(seed) },
+  stdio: 'inherit',
+  shell: process.platform === 'win32',
+})
+console.log(
+  status === 0
+    ? `All passed with seed ${seed}.`
+    : `Failed with seed ${seed}. What failed names its own seed above; again: npm run test:long -- --seed ${seed}`,
+)
+process.exit(status ?? 1)
