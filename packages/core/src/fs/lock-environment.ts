@@ -43,7 +43,8 @@ function listenAt(path: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy())
     server.once('error', reject)
-    server.listen(path, () => {
+    // Exclusive: node:cluster would open it in the starter of this process, which lives and dies apart from it.
+    server.listen({ path, exclusive: true }, () => {
       server.off('error', reject)
       // A connection that breaks is no concern of the owner's.
       server.on('error', () => {})
