@@ -1,4 +1,4 @@
-import { dirname, isAbsolute, join } from 'node:path'
+import { basename, dirname, isAbsolute, join } from 'node:path'
 import { type Clock, sleep } from '../base/clock.js'
 import { FlatlogError, ioError } from '../base/errors.js'
 import type { FileSystem } from './file-system.js'
@@ -50,7 +50,7 @@ export async function acquireLock(
   options: LockOptions,
 ): Promise<Lock> {
   const token = environment.newToken()
-  const listener = await environment.listen(lockPath, token)
+  let listener = await environment.listen(lockPath, token)
   const own: LockRecord = {
     pid: environment.pid,
     thread: environment.thread,
@@ -64,18 +64,32 @@ export async function acquireLock(
   }
   const attempt = new Attempt(fileSystem, environment, lockPath, own)
   const start = clock.monotonicMs()
+  const take = async (failed: string | undefined): Promise<Lock> => {
+    const lock = held(fileSystem, lockPath, own, failed, { close: () => listener.close() })
+    try {
+      await attempt.tidy(clock.monotonicMs() - start)
+      if (attempt.isSocketGone()) {
+        listener.close()
+        listener = await environment.listen(lockPath, token)
+      }
+      return lock
+    } catch (error) {
+      lock.release()
+      throw error
+    }
+  }
   try {
     for (;;) {
       const holder = readLockFile(fileSystem, lockPath)
       const waitedMs = clock.monotonicMs() - start
       if (holder === undefined) {
-        if (createLockFile(fileSystem, lockPath, own)) return held(fileSystem, lockPath, own, undefined, listener)
+        if (createLockFile(fileSystem, lockPath, own)) return await take(undefined)
       } else {
         const isStale = await attempt.isStale(holder, waitedMs)
         // An owner that was robbed may still write once to the file it has open: the log goes on in another one.
         const failed = holder?.failed ?? (isStale ? undefined : 'its lock was taken over by force')
         if ((isStale || options.takeOver) && (await attempt.succeed(holder, failed, waitedMs))) {
-          return held(fileSystem, lockPath, own, failed, listener)
+          return await take(failed)
         }
       }
       if (waitedMs > Math.max(options.waitMs, attempt.patienceMs)) {
@@ -162,24 +176,45 @@ class Attempt {
     }
     // With the note of a failure from its first moment, so that a crash of ours hands it on.
     replaceLockFile(fileSystem, lockPath, failed === undefined ? own : { ...own, failed })
-    await this.#removeClaims(claims, waitedMs)
+    for (const path of claims) removeIfThere(fileSystem, path)
     for (const record of dead) this.#removeSocketOf(record)
     return true
   }
 
-  /** Ours, and those of successors that died before they had removed theirs: all are claims to a lock that is gone. */
-  async #removeClaims(own: readonly string[], waitedMs: number): Promise<void> {
+  /** What others left that were killed before they had the lock: claims, files that were to be linked, sockets. */
+  async tidy(waitedMs: number): Promise<void> {
     const { fileSystem, lockPath } = this
-    for (const claim of own) removeIfThere(fileSystem, claim)
     const directory = dirname(lockPath)
-    const prefix = `${lockPath}.after-`
-    const left = fileSystem.list(directory).map((name) => join(directory, name))
-    // Not the files that rivals are about to link into place: those have a second token behind the first.
-    const isClaim = (path: string) => path.startsWith(prefix) && !path.slice(prefix.length).includes('.')
-    for (const claim of left.filter(isClaim)) {
-      const rival = readLockFile(fileSystem, claim)
-      if (rival !== undefined && (await this.isStale(rival, waitedMs))) removeIfThere(fileSystem, claim)
+    const paths = fileSystem.list(directory).map((name) => join(directory, name))
+    for (const path of paths.filter((each) => each.startsWith(`${lockPath}.`))) {
+      try {
+        if (await this.#isLeft(path, waitedMs)) removeIfThere(fileSystem, path)
+      } catch {
+        // Left over it is in nobody's way.
+      }
     }
+  }
+
+  async #isLeft(path: string, waitedMs: number): Promise<boolean> {
+    const { environment, lockPath, own } = this
+    const ending = path.slice(lockPath.length + 1)
+    if (ending.endsWith('.sock')) {
+      const name = basename(path)
+      return name !== own.socket && (await environment.probe(lockPath, name)) === 'refuses'
+    }
+    const rival = readLockFile(this.fileSystem, path)
+    // A file that is about to be linked bears a token and may not be written yet; a claim is whole from the start.
+    const isClaim = /^after-[^.]*$/.test(ending)
+    return rival !== undefined && (rival !== null || isClaim) && (await this.isStale(rival, waitedMs))
+  }
+
+  /**
+   * The owner before us may have tidied our socket away in the moment between its making and its first listening.
+   * Nobody does that any more once the lock is ours.
+   */
+  isSocketGone(): boolean {
+    const { socket } = this.own
+    return socket !== null && !isAbsolute(socket) && !this.fileSystem.status(join(dirname(this.lockPath), socket))
   }
 
   #removeSocketOf(record: LockRecord | null): void {

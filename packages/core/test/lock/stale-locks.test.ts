@@ -1,58 +1,20 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
-import type { LockEnvironment } from '../../src/fs/lock-environment.js'
+import { describe, expect, test } from 'vitest'
 import type { LockRecord } from '../../src/fs/lock-file.js'
-import type { StoreOptions } from '../../src/store/options.js'
 import { FaultyFileSystem } from '../support/faulty-file-system.js'
 import { HurriedClock, lockPath, lockRecord, readLock, writeLock } from '../support/locks.js'
 import { machine, openOn } from '../support/machine.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { useTempDirectory } from '../support/temp-directory.js'
+import { expectLocked, expectStale, GONE_PID, open, useListeners } from './opening.js'
 
 const directory = useTempDirectory()
+const listen = useListeners()
 useRejectionWatch()
 
-/** No process has such a number. */
-const GONE_PID = 2 ** 30
-const servers: Server[] = []
-
-afterEach(async () => {
-  await Promise.all(servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve))))
-})
-
-/** Somebody who listens where a lock file says that its owner does. */
-function listen(path: string): Promise<void> {
-  const server = createServer((socket) => socket.destroy())
-  servers.push(server)
-  return new Promise((resolve) => server.listen(path, resolve))
-}
-
-function open(dir: string, options: StoreOptions = {}, environment: Partial<LockEnvironment> = {}) {
-  const system = machine({ clock: new HurriedClock() })
-  const lockEnvironment = { ...system.lockEnvironment, ...environment }
-  return openOn({ ...system, lockEnvironment }, { dir, lockWaitMs: 0, ...options })
-}
-
-async function expectStale(dir: string, environment: Partial<LockEnvironment> = {}): Promise<void> {
-  const store = await open(dir, {}, environment)
-  expect(readLock(dir).token).not.toBe('a'.repeat(32))
-  await store.set('a', 1)
-  await store.close()
-  expect(readdirSync(join(dir, 'logs')).sort()).toEqual(['store.log', 'store.mark'])
-}
-
-async function expectLocked(dir: string, environment: Partial<LockEnvironment> = {}): Promise<void> {
-  const before = readFileSync(lockPath(dir), 'utf8')
-  const others = readdirSync(join(dir, 'logs')).sort()
-  await expect(open(dir, {}, environment)).rejects.toMatchObject({ code: 'FLATLOG_LOCKED', path: lockPath(dir) })
-  expect(readFileSync(lockPath(dir), 'utf8')).toBe(before)
-  expect(readdirSync(join(dir, 'logs')).sort()).toEqual(others)
-}
-
 describe('a lock file that names nobody', () => {
-  const contents: [string, string][] = [
+  const contents: [string, string | Uint8Array][] = [
     ['empty', ''],
     ['zeros', '\0'.repeat(4096)],
     ['garbage', 'ÿþ garbage {{{'],
@@ -62,6 +24,7 @@ describe('a lock file that names nobody', () => {
     ['without a token', '{"pid":1}'],
     ['with a token that is none', '{"pid":1,"token":"../../../../etc/passwd"}'],
     ['far too long', ' '.repeat(100_000)],
+    ['bytes of any value', Uint8Array.from({ length: 256 }, (_, value) => value)],
   ]
 
   test.each(contents)('is stale: %s', async (_, content) => {
@@ -81,6 +44,13 @@ describe('an owner on this machine', () => {
   test('whose number another process has now is gone', async () => {
     const dir = directory()
     writeLock(dir, lockRecord({ start: '1' }))
+    await expectStale(dir)
+  })
+
+  test('whose number is that of the first process now is gone', async () => {
+    const dir = directory()
+    // As in a container, where the numbers begin anew with every start.
+    writeLock(dir, lockRecord({ pid: 1, start: 'another' }))
     await expectStale(dir)
   })
 
@@ -138,6 +108,13 @@ describe('an owner on this machine', () => {
     writeLock(other, lockRecord({ start: '1' }))
     await expectLocked(other, { processStart: () => null })
   })
+})
+
+test('a directory in the place of the lock file is an error, and stays', async () => {
+  const dir = directory()
+  mkdirSync(lockPath(dir), { recursive: true })
+  await expect(open(dir)).rejects.toMatchObject({ code: 'FLATLOG_IO', path: lockPath(dir) })
+  expect(readdirSync(join(dir, 'logs'))).toEqual(['store.lock'])
 })
 
 describe('an owner in another container', () => {
@@ -235,65 +212,5 @@ describe('takeOver', () => {
     expect(readLock(dir).token).not.toBe('a'.repeat(32))
     await store.close()
     expect(existsSync(lockPath(dir))).toBe(false)
-  })
-})
-
-describe('a succession that was left unfinished', () => {
-  const dead = (token: string) => lockRecord({ pid: GONE_PID, token: token.repeat(32) })
-
-  test('is taken up by the next one, who leaves nothing of it behind', async () => {
-    const dir = directory()
-    writeLock(dir, dead('a'))
-    writeLock(dir, dead('b'), `.after-${'a'.repeat(32)}`)
-    await expectStale(dir)
-  })
-
-  test('also where several died one after the other', async () => {
-    const dir = directory()
-    writeLock(dir, dead('a'))
-    writeLock(dir, dead('b'), `.after-${'a'.repeat(32)}`)
-    writeLock(dir, dead('c'), `.after-${'b'.repeat(32)}`)
-    writeLock(dir, '', `.after-${'c'.repeat(32)}`)
-    await expectStale(dir)
-  })
-
-  test('belongs to a successor that lives', async () => {
-    const dir = directory()
-    writeLock(dir, dead('a'))
-    writeLock(dir, lockRecord({ token: 'b'.repeat(32) }), `.after-${'a'.repeat(32)}`)
-    await expectLocked(dir)
-  })
-
-  test('that died when it had the lock already leaves nothing behind either', async () => {
-    const dir = directory()
-    writeLock(dir, dead('b'))
-    writeLock(dir, dead('b'), `.after-${'a'.repeat(32)}`)
-    await expectStale(dir)
-  })
-
-  test('hands the note of a failure on', async () => {
-    const dir = directory()
-    const store = await open(dir)
-    await store.set('a', 1)
-    await store.close()
-    const failed = 'a sync failed'
-    writeLock(dir, { ...dead('a'), failed })
-    writeLock(dir, dead('b'), `.after-${'a'.repeat(32)}`)
-    const next = await open(dir)
-    expect(next.recovery.notes.join(' ')).toMatch(/met a failure/)
-    expect(readdirSync(join(dir, 'logs')).some((fileName) => fileName.includes('.damaged.'))).toBe(true)
-    await next.close()
-  })
-
-  test('nothing but a socket beside the lock is ever removed on its word', async () => {
-    const dir = directory()
-    const mine = join(dir, 'mine.sock')
-    writeFileSync(mine, 'mine')
-    for (const socket of [mine, '../mine.sock', 'store.log', '..']) {
-      writeLock(dir, lockRecord({ pid: GONE_PID, socket }))
-      await (await open(dir)).close()
-      expect(readFileSync(mine, 'utf8')).toBe('mine')
-      expect(existsSync(join(dir, 'logs', 'store.log'))).toBe(true)
-    }
   })
 })

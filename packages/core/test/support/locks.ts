@@ -26,10 +26,10 @@ export function lockPath(dir: string): string {
 }
 
 /** Puts a lock file, or a claim behind it, where a store is to be opened. */
-export function writeLock(dir: string, content: LockRecord | string, ending = ''): void {
+export function writeLock(dir: string, content: LockRecord | string | Uint8Array, ending = ''): void {
   mkdirSync(join(dir, 'logs'), { recursive: true })
-  const text = typeof content === 'string' ? content : `${JSON.stringify(content)}\n`
-  writeFileSync(lockPath(dir) + ending, text)
+  const isBytes = typeof content === 'string' || content instanceof Uint8Array
+  writeFileSync(lockPath(dir) + ending, isBytes ? content : `${JSON.stringify(content)}\n`)
 }
 
 export function readLock(dir: string): LockRecord {

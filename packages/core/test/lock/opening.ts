@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, expect } from 'vitest'
+import type { LockEnvironment } from '../../src/fs/lock-environment.js'
+import type { StoreOptions } from '../../src/store/options.js'
+import { HurriedClock, lockPath, readLock } from '../support/locks.js'
+import { machine, openOn } from '../support/machine.js'
+
+/** What tests do with a directory in which somebody's lock file stands. */
+
+/** No process has such a number. */
+export const GONE_PID = 2 ** 30
+
+/** Call it once in a file. The function it returns makes somebody who listens where a lock file says that its owner does. */
+export function useListeners(): (path: string) => Promise<void> {
+  const servers: Server[] = []
+  afterEach(async () => {
+    await Promise.all(servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve))))
+  })
+  return (path) => {
+    const server = createServer((socket) => socket.destroy())
+    servers.push(server)
+    return new Promise((resolve) => server.listen(path, resolve))
+  }
+}
+
+export function open(dir: string, options: StoreOptions = {}, environment: Partial<LockEnvironment> = {}) {
+  const system = machine({ clock: new HurriedClock() })
+  const lockEnvironment = { ...system.lockEnvironment, ...environment }
+  return openOn({ ...system, lockEnvironment }, { dir, lockWaitMs: 0, ...options })
+}
+
+export async function expectStale(dir: string, environment: Partial<LockEnvironment> = {}): Promise<void> {
+  const store = await open(dir, {}, environment)
+  expect(readLock(dir).token).not.toBe('a'.repeat(32))
+  await store.set('a', 1)
+  await store.close()
+  expect(readdirSync(join(dir, 'logs')).sort()).toEqual(['store.log', 'store.mark'])
+}
+
+export async function expectLocked(dir: string, environment: Partial<LockEnvironment> = {}): Promise<void> {
+  const before = readFileSync(lockPath(dir), 'utf8')
+  const others = readdirSync(join(dir, 'logs')).sort()
+  await expect(open(dir, {}, environment)).rejects.toMatchObject({ code: 'FLATLOG_LOCKED', path: lockPath(dir) })
+  expect(readFileSync(lockPath(dir), 'utf8')).toBe(before)
+  expect(readdirSync(join(dir, 'logs')).sort()).toEqual(others)
+}
