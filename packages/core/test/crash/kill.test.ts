@@ -1,77 +1,142 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, watch } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { run, useChildren } from '../support/children.js'
-import { stateOf } from '../support/files.js'
+import type { Durability } from '../../src/log/commit-queue.js'
+import { useChildren } from '../support/children.js'
+import { type LoadTask, whatIsIn } from '../support/load-task.js'
+import { rounds } from '../support/long.js'
 import { machine, openOn } from '../support/machine.js'
+import { moment } from '../support/moment.js'
 import { Random, withSeed } from '../support/random.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { modelState, Workload } from '../support/workload.js'
+import { expectPrefix, Owner, READY_MS } from './owner.js'
 
 const directory = useTempDirectory()
 const childPath = useChildren('load')
 
-interface Load {
-  dir: string
-  durability: 'always' | 'interval' | 'os'
-  seed: number
-  inFlight: number
+const KILLS = rounds(200, 2000)
+const DURABILITIES: readonly Durability[] = ['always', 'interval', 'os']
+
+function load(dir: string, seed: number, durability: Durability, inFlight: number): LoadTask {
+  // A low limit, so that there is always a compaction under way or about to be.
+  const options = { dir, durability, syncIntervalMs: 10, compaction: { minBytes: 50_000 } }
+  return { options, plan: { kind: 'workload', seed }, inFlight }
 }
 
-/** Lets a process write until so many more writes are acknowledged, and ends it with the signal. */
-async function writeAndKill(load: Load, writes: number, signal: NodeJS.Signals) {
-  let from = 0
-  let acknowledged = 0
-  const args = [JSON.stringify({ ...load, plan: 'workload' })]
-  const { ended } = run(childPath('load'), args, (line, child) => {
-    const [word, number] = line.split(' ')
-    if (word === 'OPEN') from = Number(number)
-    acknowledged = Number(number)
-    if (acknowledged >= from + writes) child.kill(signal)
-  })
-  const ending = await ended
-  return { from, acknowledged, ending }
-}
+const KINDS = ['while it opened the store', 'after some writes', 'at any time', 'while it compacted'] as const
+type Kind = (typeof KINDS)[number]
 
-/** All that was acknowledged, and beyond it at most the next writes in their order: never a gap, never half of one. */
-async function checkState(load: Load, acknowledged: number): Promise<number> {
-  // Read only, so that the next process finds the files as this one left them.
-  await using reader = await openOn(machine(), { dir: load.dir, readOnly: true })
-  const { lastSeq } = reader.stats() as { lastSeq: number }
-  expect(lastSeq).toBeGreaterThanOrEqual(acknowledged)
-  const workload = new Workload(new Random(load.seed))
-  for (let done = 0; done < lastSeq; done++) workload.next()
-  expect(stateOf(reader)).toEqual(modelState(workload.state))
-  expect(reader.recovery).toMatchObject({ damage: [], inDoubt: [] })
-  return lastSeq
-}
+/** Sees when there is an unfinished generation in the directory. */
+class CompactionWatch implements Disposable {
+  #begun = () => {}
+  readonly #watcher
 
-describe('kill -9 again and again on one store, with compactions going on', () => {
-  test.each(['always', 'interval', 'os'] as const)('loses nothing that was acknowledged (%s)', async (durability) => {
-    await withSeed(async (random) => {
-      const load: Load = { dir: directory(), durability, seed: random.seed, inFlight: 1 + random.below(60) }
-      let last = 0
-      for (let round = 0; round < 15; round++) {
-        const { from, acknowledged, ending } = await writeAndKill(load, 1 + random.below(600), 'SIGKILL')
-        expect(ending.signal).toBe('SIGKILL')
-        // What the last one saw is what this one began with.
-        expect(from).toBe(last)
-        last = await checkState(load, acknowledged)
-      }
-      await using store = await openOn(machine(), { dir: load.dir, durability, lockWaitMs: 0, mainFile: false })
-      expect(store.stats()).toMatchObject({ lastSeq: last })
-      expect((await store.verify()).ok).toBe(true)
-      expect((store.stats() as { checkpointSeq: number }).checkpointSeq).toBeGreaterThan(0)
+  constructor(private readonly logDirectory: string) {
+    this.#watcher = watch(logDirectory, () => this.isUnderWay() && this.#begun())
+  }
+
+  isUnderWay(): boolean {
+    return existsSync(join(this.logDirectory, 'store.log.new'))
+  }
+
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#begun = resolve
     })
-  })
-})
+  }
+
+  [Symbol.dispose](): void {
+    this.#watcher.close()
+  }
+}
+
+/** Resolves when the owner, which was told to open the store, is to be killed. */
+async function momentToKill(kind: Kind, owner: Owner, compactions: CompactionWatch, random: Random): Promise<void> {
+  if (kind === 'while it opened the store') return await moment(random.next() * 30)
+  const { lastSeq } = await owner.opened
+  if (kind === 'after some writes') return await owner.acknowledges(lastSeq + 1 + random.below(600))
+  if (kind === 'at any time') return await moment(random.next() * 40)
+  await compactions.next()
+  // At its start, or somewhat later: it takes a few milliseconds.
+  await moment(random.pick([0, random.next(), 4 * random.next()]))
+}
+
+test(
+  `${KILLS} times kill -9 on one store: the next owner is ready at once and has all that was acknowledged`,
+  async () => {
+    await withSeed(async (random) => {
+      const dir = directory()
+      mkdirSync(join(dir, 'logs'))
+      using compactions = new CompactionWatch(join(dir, 'logs'))
+      const plan = new Workload(new Random(random.seed))
+      const seen: Record<Kind | 'an unfinished generation' | 'a torn tail', number> = {
+        'while it opened the store': 0,
+        'after some writes': 0,
+        'at any time': 0,
+        'while it compacted': 0,
+        'an unfinished generation': 0,
+        'a torn tail': 0,
+      }
+      let [acknowledged, slowestMs, killedAtMs] = [0, 0, performance.now()]
+      let next = new Owner(childPath('load'))
+      for (let round = 0; round < KILLS; round++) {
+        const owner = next
+        const kind = random.pick(KINDS)
+        const durability = DURABILITIES[round % DURABILITIES.length] as Durability
+        // It does not wait for the end of the one before: whoever restarts a program may be as quick.
+        owner.begin(load(dir, random.seed, durability, 1 + random.below(60)))
+        const begunAtMs = killedAtMs
+        // Started while this one works, as starting a process takes longer than all the rest.
+        next = new Owner(childPath('load'))
+        await momentToKill(kind, owner, compactions, random)
+        owner.kill()
+        killedAtMs = performance.now()
+        seen[kind]++
+        if (compactions.isUnderWay()) seen['an unfinished generation']++
+        expect((await owner.ended).signal).toBe('SIGKILL')
+        if (!owner.found) continue
+
+        expectPrefix(plan, owner.found, acknowledged, `round ${round}, ${durability}`)
+        acknowledged = Math.max(acknowledged, owner.acknowledged)
+        if (owner.found.cutBytes > 0) seen['a torn tail']++
+        expect(owner.found.openMs).toBeLessThan(READY_MS)
+        slowestMs = Math.max(slowestMs, owner.openedAtMs - begunAtMs)
+        expect(slowestMs, `round ${round}`).toBeLessThan(READY_MS)
+      }
+      next.kill()
+      console.info(
+        seen,
+        `${acknowledged} writes; from a kill to the next one's word at most ${Math.ceil(slowestMs)} ms`,
+      )
+      for (const kind of [...KINDS, 'an unfinished generation'] as const) expect(seen[kind], kind).toBeGreaterThan(0)
+
+      const store = await openOn(machine(), { dir, lockWaitMs: 0 })
+      expectPrefix(plan, whatIsIn(store), acknowledged, 'at the end')
+      expect((store.stats() as { checkpointSeq: number }).checkpointSeq).toBeGreaterThan(0)
+      expect(await store.verify()).toMatchObject({ ok: true, damage: [] })
+      await store.close()
+      expect(JSON.parse(readFileSync(join(dir, 'store.json'), 'utf8'))).toEqual(modelState(plan.state))
+      // Whatever the killed ones had begun is tidied away; what was cut is kept.
+      const left = readdirSync(join(dir, 'logs')).filter((fileName) => !/\.(backup|quarantine)\./.test(fileName))
+      expect(left).toEqual(['store.log', 'store.mark'])
+    })
+  },
+  rounds(90_000, 900_000),
+)
 
 describe('SIGTERM under load', () => {
-  test.each(['always', 'interval', 'os'] as const)('ends the process and loses nothing (%s)', async (durability) => {
+  test.each(DURABILITIES)('ends the process and loses nothing (%s)', async (durability) => {
     await withSeed(async (random) => {
-      const load: Load = { dir: directory(), durability, seed: random.seed, inFlight: 20 }
-      const { acknowledged, ending } = await writeAndKill(load, 400 + random.below(400), 'SIGTERM')
+      const dir = directory()
+      const owner = new Owner(childPath('load'))
+      owner.begin(load(dir, random.seed, durability, 20))
+      await owner.acknowledges(400 + random.below(400))
+      owner.kill('SIGTERM')
       // The store has no signal handlers of its own, and does nothing to those of its program.
-      expect(ending.signal).toBe('SIGTERM')
-      await checkState(load, acknowledged)
+      expect((await owner.ended).signal).toBe('SIGTERM')
+      await using store = await openOn(machine(), { dir, lockWaitMs: 0 })
+      expectPrefix(new Workload(new Random(random.seed)), whatIsIn(store), owner.acknowledged, durability)
     })
   })
 })

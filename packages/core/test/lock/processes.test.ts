@@ -1,15 +1,19 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { useChildren, usePuppets } from '../support/children.js'
+import { Puppet, run, useChildren } from '../support/children.js'
 import { linesOf, logPath, stateOf } from '../support/files.js'
-import { readLock } from '../support/locks.js'
+import { lockPath, readLock, writeLock } from '../support/locks.js'
 import { machine, openOn } from '../support/machine.js'
+import { moment } from '../support/moment.js'
+import { withSeed } from '../support/random.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 
 const directory = useTempDirectory()
-const childPath = useChildren('puppet')
-const startPuppet = usePuppets(() => childPath('puppet'))
+const childPath = useChildren('puppet', 'cluster')
+const startPuppet = () => new Puppet(childPath('puppet'))
 
 const locked = { code: 'FLATLOG_LOCKED' }
 const namesIn = (dir: string) => readdirSync(join(dir, 'logs')).sort()
@@ -82,21 +86,102 @@ describe('an owner that is killed', () => {
   })
 })
 
-describe('an owner that is stopped', () => {
-  test('is not robbed, and writes on when it is continued', async () => {
+describe('an owner that node:cluster has started', () => {
+  /** The starter, and the number of the process that has the store. */
+  async function startCluster(dir: string): Promise<[ChildProcess, number]> {
+    const pids: number[] = []
+    const { child } = run(childPath('cluster'), [dir], (line) => pids.push(Number(line)))
+    await expect.poll(() => pids, { timeout: 10_000 }).toHaveLength(1)
+    return [child, pids[0] as number]
+  }
+
+  test('is succeeded at once when it is killed, whatever its starter does', async () => {
     const dir = directory()
-    const owner = startPuppet()
+    const [starter, owner] = await startCluster(dir)
+    await expect(openOn(machine(), { dir, lockWaitMs: 0 })).rejects.toMatchObject(locked)
+    // A starter opens sockets for its workers, and this one does not hear of the end of its worker for now.
+    starter.kill('SIGSTOP')
+    process.kill(owner, 'SIGKILL')
+    await using store = await openOn(machine(), { dir })
+    expect(stateOf(store)).toEqual({ from: 'cluster' })
+  })
+
+  test('is not robbed when its starter is killed and it has not noticed yet', async () => {
+    const dir = directory()
+    const [starter, owner] = await startCluster(dir)
+    process.kill(owner, 'SIGSTOP')
+    try {
+      starter.kill('SIGKILL')
+      await once(starter, 'exit')
+      await expect(openOn(machine(), { dir, lockWaitMs: 100 })).rejects.toMatchObject(locked)
+    } finally {
+      process.kill(owner, 'SIGKILL')
+    }
+  })
+})
+
+describe('an owner that is stopped', () => {
+  test('is not robbed, however many ask, and writes on when it is continued', async () => {
+    const dir = directory()
+    const [owner, rival] = [startPuppet(), startPuppet()]
     await owner.call('open', { dir })
     await owner.call('set', 'before', 1)
     owner.kill('SIGSTOP')
-    for (let attempt = 0; attempt < 3; attempt++) {
-      await expect(openOn(machine(), { dir, lockWaitMs: 0 })).rejects.toMatchObject(locked)
-    }
+    // Nobody takes the callers off the queue; when it is full the system refuses more, which is an answer too.
+    const { lockEnvironment } = machine()
+    const { socket } = readLock(dir)
+    const probes = Array.from({ length: 600 }, () => lockEnvironment.probe(lockPath(dir), socket as string))
+    expect(new Set(await Promise.all(probes))).toEqual(new Set(['answers']))
+    await expect(rival.call('open', { dir, lockWaitMs: 100 })).rejects.toMatchObject(locked)
+    await expect(openOn(machine(), { dir, lockWaitMs: 0 })).rejects.toMatchObject(locked)
+    const waiting = rival.call('open', { dir, lockWaitMs: 60_000 })
     owner.kill('SIGCONT')
     await owner.call('set', 'after', 1)
     await owner.call('close')
-    await using store = await openOn(machine(), { dir })
-    expect(stateOf(store)).toEqual({ before: 1, after: 1 })
+    await waiting
+    expect(await rival.call('state')).toEqual({ before: 1, after: 1 })
+    await rival.call('close')
+    expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+  })
+
+  test('with writes under way finishes them all', async () => {
+    await withSeed(async (random) => {
+      const dir = directory()
+      const owner = startPuppet()
+      await owner.call('open', { dir })
+      const writing = owner.call('setMany', 'key', 50, 40)
+      for (let pause = 0; pause < 5; pause++) {
+        await moment(random.next() * 10)
+        owner.kill('SIGSTOP')
+        await expect(openOn(machine(), { dir, lockWaitMs: 0 })).rejects.toMatchObject(locked)
+        owner.kill('SIGCONT')
+      }
+      await writing
+      await owner.call('close')
+      await using store = await openOn(machine(), { dir })
+      expect(store.size).toBe(2000)
+      expect(store.recovery.clean).toBe(true)
+    })
+  })
+})
+
+describe('the lock of a killed owner', () => {
+  test('is stale, whichever living process has its number now', async () => {
+    const dir = directory()
+    const owner = startPuppet()
+    await owner.call('open', { dir })
+    // Later than the owner: what a system tells of its processes' starts is no finer than a hundredth of a second.
+    const other = startPuppet()
+    await owner.killAndWait()
+    const lock = readLock(dir)
+    // With its socket, which refuses, and without, where its start alone tells it from the process of that number.
+    for (const socket of [lock.socket, null]) {
+      for (const pid of [1, other.pid, process.pid]) {
+        writeLock(dir, { ...lock, pid, socket })
+        await (await openOn(machine(), { dir, lockWaitMs: 0 })).close()
+        expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+      }
+    }
   })
 })
 

@@ -1,39 +1,183 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { type Puppet, useChildren, usePuppets } from '../support/children.js'
-import { readLock } from '../support/locks.js'
+import { describe, expect, test } from 'vitest'
+import { Puppet, type Run, run, useChildren } from '../support/children.js'
+import { lockPath, readLock, writeLock } from '../support/locks.js'
+import { rounds } from '../support/long.js'
+import { machine, openOn } from '../support/machine.js'
+import { moment } from '../support/moment.js'
+import { withSeed } from '../support/random.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 
 const directory = useTempDirectory()
-const childPath = useChildren('puppet')
-const startPuppet = usePuppets(() => childPath('puppet'))
+const childPath = useChildren('puppet', 'rival')
 
-test('of twenty that open at once exactly one gets the store, and when it is killed exactly one of the rest', async () => {
-  const dir = directory()
-  let rivals = Array.from({ length: 20 }, startPuppet)
-  // All are up and waiting before the first of them begins.
-  await Promise.all(rivals.map((puppet) => puppet.call('health').catch(() => {})))
-  for (let round = 0; round < 4; round++) {
-    const owners: Puppet[] = []
-    const codes = new Set<string>()
-    await Promise.all(
-      rivals.map((puppet) =>
-        puppet.call('open', { dir, lockWaitMs: 0 }).then(
-          () => owners.push(puppet),
-          (error: { code: string }) => codes.add(error.code),
-        ),
+/** Some processes that are up and wait for what they are told. */
+async function startPuppets(count: number): Promise<Puppet[]> {
+  const puppets = Array.from({ length: count }, () => new Puppet(childPath('puppet')))
+  await Promise.all(puppets.map((puppet) => puppet.call('health').catch(() => {})))
+  return puppets
+}
+
+/** All try at once, without waiting: exactly one becomes the owner, and stays it until it is told otherwise. */
+async function race(dir: string, rivals: readonly Puppet[], where: string): Promise<Puppet> {
+  const owners: Puppet[] = []
+  const refusals: string[] = []
+  await Promise.all(
+    rivals.map((puppet) =>
+      puppet.call('open', { dir, lockWaitMs: 0, durability: 'os', mainFile: false }).then(
+        () => owners.push(puppet),
+        (error: { code: string }) => refusals.push(error.code),
       ),
-    )
-    expect(owners.length, `round ${round}`).toBe(1)
-    expect([...codes]).toEqual(['FLATLOG_LOCKED'])
-    const owner = owners[0] as Puppet
-    expect(readLock(dir).pid).toBe(owner.pid)
-    await owner.call('set', `round ${round}`, round)
-    expect(Object.keys(await owner.call<object>('state'))).toHaveLength(round + 1)
-    rivals = rivals.filter((puppet) => puppet !== owner)
-    if (round < 3) await owner.killAndWait()
-    else await owner.call('close')
+    ),
+  )
+  expect(refusals, where).toEqual(Array.from({ length: rivals.length - 1 }, () => 'FLATLOG_LOCKED'))
+  const [owner] = owners as [Puppet]
+  expect(readLock(dir).pid, where).toBe(owner.pid)
+  return owner
+}
+
+const namesIn = (dir: string) => readdirSync(join(dir, 'logs')).sort()
+
+describe('of processes that open a store at the same moment', () => {
+  const TIMES = rounds(200, 2000)
+
+  test(
+    `one gets it and the other is told so, ${TIMES} times`,
+    async () => {
+      const dir = directory()
+      const puppets = await startPuppets(2)
+      for (let round = 0; round < TIMES; round++) {
+        const owner = await race(dir, puppets.reverse(), `round ${round}`)
+        await owner.call('set', 'last', round)
+        await owner.call('close')
+      }
+      expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+    },
+    rounds(30_000, 300_000),
+  )
+
+  test(
+    `one gets it when the lock is that of a dead owner, ${TIMES} times`,
+    async () => {
+      const dir = directory()
+      const [dead, ...rivals] = (await startPuppets(4)) as [Puppet, ...Puppet[]]
+      await dead.call('open', { dir })
+      await dead.killAndWait()
+      const lock = readFileSync(lockPath(dir), 'utf8')
+      for (let round = 0; round < TIMES; round++) {
+        writeLock(dir, lock)
+        const owner = await race(dir, rivals, `round ${round}`)
+        await owner.call('close')
+      }
+      expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+    },
+    rounds(30_000, 300_000),
+  )
+})
+
+test(
+  'when the owner is killed exactly one of its rivals gets the store, again and again',
+  async () => {
+    const dir = directory()
+    let rivals = await startPuppets(6)
+    const times = rounds(30, 300)
+    for (let round = 0; round < times; round++) {
+      const owner = await race(dir, rivals, `round ${round}`)
+      await owner.call('set', `round ${round}`, round)
+      expect(Object.keys(await owner.call<object>('state'))).toHaveLength(round + 1)
+      const [another] = await Promise.all([startPuppets(1), owner.killAndWait()])
+      rivals = [...rivals.filter((puppet) => puppet !== owner), ...another]
+    }
+    const owner = await race(dir, rivals, 'at the end')
+    await owner.call('close')
+    expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+  },
+  rounds(30_000, 300_000),
+)
+
+/** Processes that run against each other as fast as they can, until they have had the store so often or are killed. */
+class Rivals {
+  /** What each owner counted up to: of two owners at a time both would count up to the same. */
+  readonly counts: number[] = []
+  /** Owners that found somebody beside them. */
+  readonly notAlone: string[] = []
+  refused = 0
+  readonly #killed = new Set<string>()
+
+  constructor(private readonly dir: string) {}
+
+  start(times: number): Run {
+    return run(childPath('rival'), [this.dir, join(this.dir, 'witness'), String(times)], (line) => {
+      const { count, refused, other } = JSON.parse(line) as { count: number; refused: number; other: string }
+      this.counts.push(count)
+      this.refused += refused
+      // One that was killed could not take its witness away.
+      if (other !== '' && !this.#killed.has(other)) this.notAlone.push(`${other} beside the owner number ${count}`)
+    })
   }
-  expect(readdirSync(join(dir, 'logs')).sort()).toEqual(['store.log', 'store.mark'])
+
+  begin(rival: Run): void {
+    rival.child.stdin?.write('\n')
+  }
+
+  async kill(rival: Run): Promise<void> {
+    this.#killed.add(String(rival.child.pid))
+    rival.child.kill('SIGKILL')
+    expect((await rival.ended).signal).toBe('SIGKILL')
+  }
+}
+
+describe('processes that take the store from each other as fast as they can', () => {
+  test(
+    'are never two owners',
+    async () => {
+      const dir = directory()
+      const rivals = new Rivals(dir)
+      const times = rounds(100, 1000)
+      const running = [rivals.start(times), rivals.start(times), rivals.start(times)]
+      for (const rival of running) rivals.begin(rival)
+      const endings = await Promise.all(running.map((rival) => rival.ended))
+      expect(endings).toEqual(running.map(() => ({ code: 0, signal: null })))
+      expect(rivals.notAlone).toEqual([])
+      expect(rivals.counts.sort((a, b) => a - b)).toEqual(Array.from({ length: 3 * times }, (_, index) => index + 1))
+      expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+      // Else nobody ever tried while another had it.
+      expect(rivals.refused).toBeGreaterThan(times)
+    },
+    rounds(30_000, 300_000),
+  )
+
+  test(
+    'are never two owners when one after the other is killed',
+    async () => {
+      await withSeed(async (random) => {
+        const dir = directory()
+        const rivals = new Rivals(dir)
+        const running = Array.from({ length: 3 }, () => rivals.start(Number.MAX_SAFE_INTEGER))
+        for (const rival of running) rivals.begin(rival)
+        const kills = rounds(50, 500)
+        for (let kill = 0; kill < kills; kill++) {
+          const next = rivals.start(Number.MAX_SAFE_INTEGER)
+          await moment(40 + 20 * random.next())
+          const [victim] = running.splice(random.below(running.length), 1) as [Run]
+          await rivals.kill(victim)
+          rivals.begin(next)
+          running.push(next)
+        }
+        for (const rival of running) await rivals.kill(rival)
+        expect(rivals.notAlone).toEqual([])
+        expect(new Set(rivals.counts).size).toBe(rivals.counts.length)
+        await using store = await openOn(machine(), { dir, lockWaitMs: 0 })
+        expect(store.recovery).toMatchObject({ damage: [], inDoubt: [] })
+        const count = store.get('count') as number
+        // A killed one may have counted and not have told it.
+        expect(count).toBeGreaterThanOrEqual(Math.max(...rivals.counts))
+        expect(count).toBeLessThanOrEqual(rivals.counts.length + kills + running.length)
+        expect(rivals.refused).toBeGreaterThan(0)
+        console.info(`${count} owners, ${rivals.refused} refusals, ${kills} kills`)
+      })
+    },
+    rounds(30_000, 300_000),
+  )
 })

@@ -1,31 +1,23 @@
-import { applyTo, type Model, type Step } from './workload.js'
+import { Plan, type Step } from './workload.js'
 
-const KEYS = 100_000
+export const BIG_KEYS = 100_000
+export const BIG_STEPS = BIG_KEYS + BIG_KEYS / 2 + BIG_KEYS / 4
 
-/** A hundred thousand keys are set, half of them deleted, and a quarter overwritten. */
-export class BigPlan {
-  readonly state: Model = new Map()
-  #next = 0
-
-  next(): Step | undefined {
-    const step = stepAt(this.#next++)
-    if (step) applyTo(this.state, step)
-    return step
+/** A hundred thousand keys of about a hundred bytes are set, half of them deleted, and a quarter overwritten. */
+export class BigPlan extends Plan {
+  stepAt(number: number): Step | undefined {
+    if (number < BIG_KEYS) return { kind: 'set', key: keyOf(number), value: { number, text: TEXT } }
+    const deleted = number - BIG_KEYS
+    if (deleted < BIG_KEYS / 2) return { kind: 'delete', key: keyOf(deleted * 2) }
+    const overwritten = deleted - BIG_KEYS / 2
+    if (overwritten < BIG_KEYS / 4) return { kind: 'set', key: keyOf(overwritten * 4 + 1), value: { overwritten } }
+    return undefined
   }
 }
 
-export const BIG_STEPS = KEYS + KEYS / 2 + KEYS / 4
-
-function stepAt(number: number): Step | undefined {
-  if (number < KEYS) return { kind: 'set', key: keyOf(number), value: { number, text: 'some text to fill the line' } }
-  const deleted = number - KEYS
-  if (deleted < KEYS / 2) return { kind: 'delete', key: keyOf(deleted * 2) }
-  const overwritten = deleted - KEYS / 2
-  if (overwritten < KEYS / 4) return { kind: 'set', key: keyOf(overwritten * 4 + 1), value: { overwritten } }
-  return undefined
-}
+const TEXT = 'some text that makes the key and its value a hundred bytes long'
 
 /** Neighbours in time are no neighbours in key order. */
 function keyOf(number: number): string {
-  return `key ${(number * 7919) % KEYS}`
+  return `key ${(number * 7919) % BIG_KEYS}`
 }

@@ -1,17 +1,24 @@
-import { type ChildProcess, fork, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { build } from 'tsup'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 
 /** The programs that tests run in processes and threads of their own; each stands in children/NAME.ts. */
-export type ChildName = 'puppet' | 'one-set' | 'load' | 'worker'
+export type ChildName = 'puppet' | 'one-set' | 'load' | 'worker' | 'rival' | 'cluster'
 
 const sources = fileURLToPath(new URL('./children/', import.meta.url))
 
-/** Builds the programs from the present sources, once for a test file. The function it returns gives their paths. */
+const living = new Map<ChildProcess, Promise<Ending>>()
+
+/**
+ * Builds the programs from the present sources, once for a test file. The function it returns gives their paths. No
+ * process that a test started outlives it, however the test ends.
+ */
 export function useChildren(...names: ChildName[]): (name: ChildName) => string {
   let directory = ''
   beforeAll(async () => {
@@ -28,6 +35,10 @@ export function useChildren(...names: ChildName[]): (name: ChildName) => string 
       clean: false,
     })
   })
+  afterEach(async () => {
+    for (const child of living.keys()) child.kill('SIGKILL')
+    await Promise.all(living.values())
+  })
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
   return (name) => join(directory, `${name}.mjs`)
 }
@@ -38,7 +49,27 @@ export interface Ending {
 }
 
 function endingOf(child: ChildProcess): Promise<Ending> {
-  return new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))
+  const ended = new Promise<Ending>((resolve) => {
+    // 'close' and not 'exit': what was written last may still be on its way.
+    child.once('close', (code, signal) => {
+      living.delete(child)
+      resolve({ code, signal })
+    })
+  })
+  living.set(child, ended)
+  return ended
+}
+
+/** Starts a program where process numbers begin at 1, and ends it when the one that started it is ended. */
+const UNSHARE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
+
+/** Whether this system lets us make such a namespace: Linux, as root or where users may have namespaces. */
+export function canContain(): boolean {
+  return process.platform === 'linux' && spawnSync('unshare', [...UNSHARE.slice(1), 'true']).status === 0
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
 }
 
 /** A process that does what it is told: it opens stores, writes to them, and dies when it is killed. */
@@ -48,8 +79,21 @@ export class Puppet {
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>()
   #calls = 0
 
-  constructor(path: string) {
-    this.#child = fork(path, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  /** In a container of its own its number is 1, as that of every first process of a container. */
+  constructor(
+    path: string,
+    private readonly inContainer = false,
+    environment: NodeJS.ProcessEnv = {},
+  ) {
+    const command = inContainer ? [...UNSHARE, process.execPath, path] : [process.execPath, path]
+    this.#child = spawn(command[0] as string, command.slice(1), {
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      env: { ...process.env, ...environment },
+    })
+    createInterface({ input: this.#child.stderr as Readable }).on('line', (line) => {
+      // Some versions of unshare complain where their child was killed.
+      if (!line.startsWith('unshare: sigprocmask')) console.error(line)
+    })
     this.ended = endingOf(this.#child)
     this.#child.on('message', (message) => {
       const { id, result, error } = message as {
@@ -79,26 +123,15 @@ export class Puppet {
     return answer as Promise<T>
   }
 
+  /** Sent from outside, also into a container. */
   kill(signal: NodeJS.Signals): void {
-    this.#child.kill(signal)
+    if (!this.inContainer) this.#child.kill(signal)
+    else for (const pid of childrenOf(this.pid)) process.kill(pid, signal)
   }
 
   async killAndWait(): Promise<void> {
     this.kill('SIGKILL')
     await this.ended
-  }
-}
-
-/** Call it once in a file: no process that a test started outlives it. */
-export function usePuppets(path: () => string): () => Puppet {
-  const started: Puppet[] = []
-  afterEach(async () => {
-    await Promise.all(started.splice(0).map((puppet) => puppet.killAndWait()))
-  })
-  return () => {
-    const puppet = new Puppet(path())
-    started.push(puppet)
-    return puppet
   }
 }
 
@@ -108,15 +141,15 @@ export interface Run {
 }
 
 /** Runs a program that tells what it does on its standard output, a line at a time. */
-export function run(path: string, args: readonly string[], onLine: (line: string, child: ChildProcess) => void): Run {
-  const child = spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+export function run(path: string, args: readonly string[], onLine: (line: string) => void): Run {
+  const child = spawn(process.execPath, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+  // It may be killed before it has read what it was told.
+  child.stdin?.on('error', () => {})
   let rest = ''
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     const lines = (rest + text).split('\n')
     rest = lines.pop() as string
-    for (const line of lines) onLine(line, child)
+    for (const line of lines) onLine(line)
   })
-  // 'close' and not 'exit': what was written last may still be on its way.
-  const ended = new Promise<Ending>((resolve) => child.once('close', (code, signal) => resolve({ code, signal })))
-  return { child, ended }
+  return { child, ended: endingOf(child) }
 }

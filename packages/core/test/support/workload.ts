@@ -1,5 +1,5 @@
 import type { Store } from '../../src/store/store.js'
-import type { Random } from './random.js'
+import { Random } from './random.js'
 
 /** One write; every one of them makes exactly one record, so that the log's last seq says how many there were. */
 export type Step =
@@ -15,53 +15,85 @@ export type Step =
 
 export type Model = Map<string, unknown>
 
-/** Steps without end, the same for the same seed. They are chosen by the state that they themselves lead to. */
-export class Workload {
+/** Steps one after the other, and the state that they lead to. `next` gives undefined where there are no more. */
+export abstract class Plan<Next extends Step | undefined = Step | undefined> {
   readonly state: Model = new Map()
-  #number = 0
+  #steps = 0
 
-  constructor(
-    private readonly random: Random,
-    private readonly keys = 200,
-  ) {}
+  /** How many have been taken. */
+  get steps(): number {
+    return this.#steps
+  }
 
-  next(): Step {
-    const step = this.#choose()
-    applyTo(this.state, step)
-    this.#number++
+  next(): Next {
+    const step = this.stepAt(this.#steps)
+    if (step) {
+      applyTo(this.state, step)
+      this.#steps++
+    }
     return step
   }
 
-  #choose(): Step {
-    const { random } = this
+  /** Goes on behind so many steps, which have led to these entries. */
+  resume(steps: number, entries: Iterable<readonly [string, unknown]>): void {
+    this.#steps = steps
+    this.state.clear()
+    for (const [key, value] of entries) this.state.set(key, value)
+  }
+
+  /** The step behind so many. It hangs on nothing but the number and the state, so that a plan can be taken up anywhere. */
+  abstract stepAt(number: number): Next
+}
+
+/** Steps without end, the same for the same seed. They are chosen by the state that they themselves lead to. */
+export class Workload extends Plan<Step> {
+  readonly #seed: number
+
+  constructor(
+    random: Random,
+    private readonly keys = 200,
+  ) {
+    super()
+    this.#seed = random.seed
+  }
+
+  stepAt(number: number): Step {
+    const random = randomAt(this.#seed, number)
     const dice = random.below(1000)
     if (dice < 200) {
-      const key = this.#key()
+      const key = this.#key(random)
       if (this.state.has(key)) return { kind: 'delete', key }
     } else if (dice < 280) {
-      const set = Array.from({ length: 1 + random.below(8) }, () => [this.#key(), this.#value()] as const)
-      return { kind: 'batch', set, remove: Array.from({ length: random.below(5) }, () => this.#key()) }
+      const set = Array.from(
+        { length: 1 + random.below(8) },
+        () => [this.#key(random), valueAt(random, number)] as const,
+      )
+      return { kind: 'batch', set, remove: Array.from({ length: random.below(5) }, () => this.#key(random)) }
     } else if (dice < 290) {
       const prefix = `${random.below(10)}:`
       if ([...this.state.keys()].some((key) => key.startsWith(prefix))) return { kind: 'clear', prefix }
     } else if (dice < 292) {
       return {
         kind: 'replace',
-        data: Array.from({ length: random.below(50) }, () => [this.#key(), this.#value()] as const),
+        data: Array.from({ length: random.below(50) }, () => [this.#key(random), valueAt(random, number)] as const),
       }
     }
-    return { kind: 'set', key: this.#key(), value: this.#value() }
+    return { kind: 'set', key: this.#key(random), value: valueAt(random, number) }
   }
 
-  #key(): string {
-    const number = this.random.below(this.keys)
+  #key(random: Random): string {
+    const number = random.below(this.keys)
     return `${number % 10}:${number}`
   }
+}
 
-  #value(): unknown {
-    const { random } = this
-    return { n: this.#number, text: 'x'.repeat(random.below(random.below(20) === 0 ? 20_000 : 100)) }
-  }
+function valueAt(random: Random, number: number): unknown {
+  return { n: number, text: 'x'.repeat(random.below(random.below(20) === 0 ? 20_000 : 100)) }
+}
+
+/** Every step has random numbers of its own. */
+export function randomAt(seed: number, number: number): Random {
+  return new Random(seed ^ Math.imul(number + 1, 0x9e3779b1))
 }
 
 export function applyTo(state: Model, step: Step): void {
