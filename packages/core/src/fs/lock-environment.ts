@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createConnection, createServer, type Server } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { basename, isAbsolute, join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import type { FileSystem } from './file-system.js'
 import { removeIfThere } from './whole-file.js'
@@ -34,6 +34,11 @@ export interface LockEnvironment {
 /** The longest path that a Unix socket can have on macOS; Linux allows four more bytes. */
 const MAX_SOCKET_PATH_BYTES = 103
 const PROBE_TIMEOUT_MS = 1000
+
+/** The name of the socket beside the lock file. */
+export function socketName(lockPath: string, token: string): string {
+  return `${basename(lockPath)}.${token.slice(0, 8)}.sock`
+}
 
 function socketPath(lockPath: string, address: string): string {
   return isAbsolute(address) || address.startsWith('\\\\') ? address : join(lockPath, '..', address)
@@ -133,7 +138,7 @@ async function listenBeside(fileSystem: FileSystem, lockPath: string, token: str
     const server = await listenAt(pipe).catch(() => undefined)
     return server ? { address: pipe, close: () => void server.close() } : none
   }
-  const name = `${lockPath.slice(lockPath.lastIndexOf('/') + 1)}.${token.slice(0, 8)}.sock`
+  const name = socketName(lockPath, token)
   const besideLock = socketPath(lockPath, name)
   // A socket beside the lock file is reached from every container that shares the directory; a path that is too long
   // for one, or a file system without sockets, leaves only the system's own temporary directory.

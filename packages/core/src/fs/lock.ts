@@ -2,7 +2,7 @@ import { basename, dirname, isAbsolute, join } from 'node:path'
 import { type Clock, sleep } from '../base/clock.js'
 import { FlatlogError, ioError } from '../base/errors.js'
 import type { FileSystem } from './file-system.js'
-import type { LockEnvironment } from './lock-environment.js'
+import { type LockEnvironment, socketName } from './lock-environment.js'
 import { createLockFile, type LockRecord, readLockFile, replaceLockFile } from './lock-file.js'
 import { removeIfThere } from './whole-file.js'
 
@@ -186,7 +186,10 @@ class Attempt {
     const { fileSystem, lockPath } = this
     const directory = dirname(lockPath)
     const paths = fileSystem.list(directory).map((name) => join(directory, name))
-    for (const path of paths.filter((each) => each.startsWith(`${lockPath}.`))) {
+    const isSocket = (path: string) => path.endsWith('.sock')
+    // The sockets last, as they tell whether whoever has begun to write another file still lives.
+    const left = paths.filter((path) => path.startsWith(`${lockPath}.`))
+    for (const path of [...left.filter((each) => !isSocket(each)), ...left.filter(isSocket)]) {
       try {
         if (await this.#isLeft(path, waitedMs)) removeIfThere(fileSystem, path)
       } catch {
@@ -197,15 +200,14 @@ class Attempt {
 
   async #isLeft(path: string, waitedMs: number): Promise<boolean> {
     const { environment, lockPath, own } = this
-    const ending = path.slice(lockPath.length + 1)
-    if (ending.endsWith('.sock')) {
-      const name = basename(path)
-      return name !== own.socket && (await environment.probe(lockPath, name)) === 'refuses'
-    }
+    const name = basename(path)
+    if (name.endsWith('.sock')) return name !== own.socket && (await environment.probe(lockPath, name)) === 'refuses'
     const rival = readLockFile(this.fileSystem, path)
-    // A file that is about to be linked bears a token and may not be written yet; a claim is whole from the start.
-    const isClaim = /^after-[^.]*$/.test(ending)
-    return rival !== undefined && (rival !== null || isClaim) && (await this.isStale(rival, waitedMs))
+    if (rival === undefined) return false
+    const [token = ''] = /[^.]*$/.exec(name) ?? []
+    // A claim is whole from its first moment; a file that bears a token is one that is yet to be linked.
+    if (rival !== null || token.startsWith('after-')) return await this.isStale(rival, waitedMs)
+    return (await environment.probe(lockPath, socketName(lockPath, token))) === 'refuses'
   }
 
   /**
