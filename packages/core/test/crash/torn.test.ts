@@ -9,7 +9,7 @@ import { machine, openOn } from '../support/machine.js'
 import { type Random, withSeed } from '../support/random.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import type { Plan } from '../support/workload.js'
-import { expectPrefix, Owner, READY_MS } from './owner.js'
+import { expectPrefix, expectReady, Owner } from './owner.js'
 
 const directory = useTempDirectory()
 const childPath = useChildren('load')
@@ -75,6 +75,7 @@ async function killAgainAndAgain(random: Random, { times, minMiB, maxMiB, tornMi
     const found = await owner.opened
     const where = `round ${round}, ${durability}`
     expectPrefix(plan, found, acknowledged, where)
+    expectReady(found.openMs, where)
     slowestMs = Math.max(slowestMs, found.openMs)
     const kept = quarantineFiles(dir).filter((fileName) => !quarantined.has(fileName))
     expect(kept.length, where).toBe(found.cutBytes > 0 ? 1 : 0)
@@ -91,7 +92,6 @@ async function killAgainAndAgain(random: Random, { times, minMiB, maxMiB, tornMi
     `${round} kills inside writes left ${quarantined.size} torn tails; the slowest open took ${Math.ceil(slowestMs)} ms`,
   )
   expect(quarantined.size).toBeGreaterThan(0)
-  expect(slowestMs).toBeLessThan(READY_MS)
   await using store = await openOn(machine(), { dir, lockWaitMs: 0, mainFile: false })
   expectPrefix(plan, whatIsIn(store), acknowledged, 'at the end')
   expect(await store.verify()).toMatchObject({ ok: true })
@@ -100,7 +100,7 @@ async function killAgainAndAgain(random: Random, { times, minMiB, maxMiB, tornMi
 test(
   'killed inside writes of 1 to 16 MiB: what is torn is cut and kept, and nothing that was acknowledged is lost',
   async () => {
-    await withSeed((random) => killAgainAndAgain(random, { times: rounds(16, 160), minMiB: 1, maxMiB: 16, tornMiB: 0 }))
+    await withSeed((random) => killAgainAndAgain(random, { times: rounds(10, 100), minMiB: 1, maxMiB: 16, tornMiB: 0 }))
   },
   rounds(60_000, 900_000),
 )
@@ -110,7 +110,7 @@ test(
 test.fails(
   'killed inside writes of more than 16 MiB',
   async () => {
-    await withSeed((random) => killAgainAndAgain(random, { times: rounds(3, 30), minMiB: 24, maxMiB: 40, tornMiB: 17 }))
+    await withSeed((random) => killAgainAndAgain(random, { times: rounds(2, 20), minMiB: 20, maxMiB: 24, tornMiB: 17 }))
   },
   rounds(60_000, 900_000),
 )

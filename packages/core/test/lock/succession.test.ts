@@ -83,6 +83,9 @@ describe('what was left by openers that were killed before they had the lock', (
       writeLock(dir, dead, `.${token('b')}`)
       writeLock(dir, dead, `.after-${token('c')}.${token('b')}`)
       writeLock(dir, dead, `.after-${token('d')}`)
+      // Killed before it had written what it was about to link.
+      writeLock(dir, '', `.${token('e')}`)
+      writeFileSync(join(dir, 'logs', 'store.lock.eeeeeeee.sock'), '')
       // A plain file refuses connections as the socket of a dead process does.
       writeFileSync(join(dir, 'logs', 'store.lock.bbbbbbbb.sock'), '')
       if (lock) writeLock(dir, lock)
@@ -95,9 +98,9 @@ describe('what was left by openers that were killed before they had the lock', (
     const dir = directory()
     const living = lockRecord({ token: token('b'), socket: 'store.lock.bbbbbbbb.sock' })
     writeLock(dir, living, `.${token('b')}`)
-    // Another one has made its file and not written it yet.
+    // Others have made their files and not written them yet; one of them listens where it is not seen.
+    writeLock(dir, '', `.after-${token('a')}.${token('b')}`)
     writeLock(dir, '', `.${token('c')}`)
-    writeLock(dir, '', `.after-${token('a')}.${token('c')}`)
     await listen(join(dir, 'logs', 'store.lock.bbbbbbbb.sock'))
     const theirs = names(dir)
     for (const lock of [undefined, lockRecord({ pid: GONE_PID }), '']) {
