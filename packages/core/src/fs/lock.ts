@@ -14,6 +14,8 @@ import { removeIfThere } from './whole-file.js'
 export interface Lock {
   /** What the owner before us noted about a failure, if it left the lock behind in that state. */
   readonly inheritedFailure: string | undefined
+  /** The owner before us left in order, or there was none. */
+  readonly wasReleased: boolean
   /** False when somebody took the lock over by force. */
   stillOurs(): boolean
   /** Leaves word for whoever opens next that the log's last bytes may not be on disk. */
@@ -64,8 +66,8 @@ export async function acquireLock(
   }
   const attempt = new Attempt(fileSystem, environment, lockPath, own)
   const start = clock.monotonicMs()
-  const take = async (failed: string | undefined): Promise<Lock> => {
-    const lock = held(fileSystem, lockPath, own, failed, { close: () => listener.close() })
+  const take = async (failed: string | undefined, wasReleased: boolean): Promise<Lock> => {
+    const lock = held(fileSystem, lockPath, own, failed, wasReleased, { close: () => listener.close() })
     try {
       await attempt.tidy(clock.monotonicMs() - start)
       if (attempt.isSocketGone()) {
@@ -83,13 +85,13 @@ export async function acquireLock(
       const holder = readLockFile(fileSystem, lockPath)
       const waitedMs = clock.monotonicMs() - start
       if (holder === undefined) {
-        if (createLockFile(fileSystem, lockPath, own)) return await take(undefined)
+        if (createLockFile(fileSystem, lockPath, own)) return await take(undefined, true)
       } else {
         const isStale = await attempt.isStale(holder, waitedMs)
         // An owner that was robbed may still write once to the file it has open: the log goes on in another one.
         const failed = holder?.failed ?? (isStale ? undefined : 'its lock was taken over by force')
         if ((isStale || options.takeOver) && (await attempt.succeed(holder, failed, waitedMs))) {
-          return await take(failed)
+          return await take(failed, false)
         }
       }
       if (waitedMs > Math.max(options.waitMs, attempt.patienceMs)) {
@@ -236,6 +238,7 @@ function held(
   lockPath: string,
   own: LockRecord,
   inheritedFailure: string | undefined,
+  wasReleased: boolean,
   listener: { close(): void },
 ): Lock {
   let failed: string | undefined
@@ -249,6 +252,7 @@ function held(
   failed = inheritedFailure
   return {
     inheritedFailure,
+    wasReleased,
     stillOurs,
     noteFailure(what) {
       failed = what

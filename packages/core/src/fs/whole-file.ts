@@ -38,6 +38,16 @@ export function createWholeFile(fileSystem: FileSystem, path: string, bytes: Uin
   }
 }
 
+/** For reading; undefined where there is no such file. */
+export function openIfThere(fileSystem: FileSystem, path: string): OpenFile | undefined {
+  try {
+    return fileSystem.open(path, 'read')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
 export function removeIfThere(fileSystem: FileSystem, path: string): void {
   if (!fileSystem.status(path)) return
   try {

@@ -2,17 +2,37 @@ import { FlatlogError } from '../base/errors.js'
 import type { Slices } from '../base/slices.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { readCheckpoint } from './checkpoint-reader.js'
-import { type Backup, backupsAmong, type StorePaths } from './names.js'
+import { readMark } from './mark.js'
+import { backupsAmong, type StorePaths } from './names.js'
+import { isOlderLog } from './older-log.js'
 import { newerVersion, readTailRun } from './tail-reader.js'
+import { type Glimpse, glimpse, Votes } from './votes.js'
 
 /** Which file the store goes on from. */
 export type Choice =
-  | { readonly from: 'log' }
-  /** The log is gone; a generation that was finished but not yet published reaches furthest. */
-  | { readonly from: 'unfinished'; readonly path: string }
-  | { readonly from: 'backup'; readonly path: string; readonly fileName: string }
+  /** `store`: which one the files beside it say that it is, where it may not be able to say so itself. */
+  | { readonly from: 'log'; readonly store: string | undefined }
+  | Replacement
   /** There is nothing of that name. */
   | { readonly from: 'nothing' }
+
+/** The log is not to be had; this generation reaches furthest of those that stand beside it. */
+export interface Replacement {
+  readonly from: 'unfinished' | 'backup'
+  readonly path: string
+  readonly fileName: string
+  readonly lastSeq: number
+  readonly lost: LostLog
+}
+
+export interface LostLog {
+  /** `unreadable`: no line of it can be read. `replaced`: it is of another store than all that stands beside it. */
+  readonly why: 'gone' | 'unreadable' | 'replaced'
+  /** How long the file is that stands in its place. */
+  readonly bytes: number
+}
+
+type Candidate = Omit<Replacement, 'lost'> & Glimpse
 
 export async function chooseGeneration(
   fileSystem: FileSystem,
@@ -24,29 +44,77 @@ export async function chooseGeneration(
   if (log && log.kind !== 'file') throw notAFile(paths.log)
   // A name that leads nowhere (a link to a disk that is not mounted) is no log that is missing.
   if (!log && fileNames.includes(`${paths.name}.log`)) throw leadsNowhere(paths.log)
-  const backups = backupsAmong(paths, fileNames)
   const remains = remainsOf(paths, fileNames)
-  // A first log is made whole and then named, so an empty one beside other files of the store has lost its bytes.
-  if (log && (log.sizeBytes > 0 || remains.length === 0)) return { from: 'log' }
-  if (remains.length === 0) return { from: 'nothing' }
+  if (remains.length === 0) return log ? { from: 'log', store: undefined } : { from: 'nothing' }
 
-  const reaches = await Promise.all(
-    [
-      ...(fileSystem.status(paths.unfinished)
-        ? [{ choice: { from: 'unfinished', path: paths.unfinished } as Choice, path: paths.unfinished }]
-        : []),
-      ...backups.map(({ path, fileName }) => ({ choice: { from: 'backup', path, fileName } as Choice, path })),
-    ].map(async ({ choice, path }) => ({ choice, lastSeq: await lastSeqOfWhole(fileSystem, path, slices) })),
-  )
-  let best: { choice: Choice; lastSeq: number } | undefined
-  for (const { choice, lastSeq } of reaches) {
-    if (lastSeq !== undefined && (!best || lastSeq > best.lastSeq)) best = { choice, lastSeq }
-  }
-  if (best) return best.choice
-  // None is whole: the newest backup is what most can be saved of.
-  const newest = backups[0] as Backup | undefined
-  if (newest) return { from: 'backup', path: newest.path, fileName: newest.fileName }
+  // A first log is made whole and then named, so an empty one beside other files of the store has lost its bytes.
+  const bytes = log?.sizeBytes ?? 0
+  const isBesideOurs = filesBeside(paths, fileNames).length > 0
+  const found = bytes > 0 ? lookInto(fileSystem, paths.log, isBesideOurs) : undefined
+  if (found === 'older') return { from: 'log', store: undefined }
+  const mark = readMark(fileSystem, paths)
+  // As it should be; nothing else need be opened.
+  if (found?.store !== undefined && found.store === mark?.store) return { from: 'log', store: found.store }
+
+  const candidates = candidatesAmong(fileSystem, paths, fileNames)
+  const votes = new Votes(mark?.store, candidates)
+  const asItIs = { from: 'log', store: found?.store ?? mark?.store ?? votes.store } as const
+  if (found?.isReadable && !votes.outvote(found.store)) return asItIs
+  const best = await bestOf(fileSystem, candidates, votes.store, slices)
+  const why = found === undefined ? 'gone' : found.isReadable ? 'replaced' : 'unreadable'
+  if (best) return { ...best, lost: { why, bytes } }
+  if (found) return asItIs
   throw logGone(paths, remains)
+}
+
+function lookInto(fileSystem: FileSystem, path: string, isBesideOurs: boolean): Glimpse | 'older' {
+  const file = fileSystem.open(path, 'read')
+  try {
+    const found = glimpse(file)
+    return !found.isReadable && isOlderLog(file, isBesideOurs) ? 'older' : found
+  } finally {
+    file.close()
+  }
+}
+
+function candidatesAmong(fileSystem: FileSystem, paths: StorePaths, fileNames: readonly string[]): Candidate[] {
+  const { unfinished } = paths
+  const names: Omit<Candidate, keyof Glimpse>[] = backupsAmong(paths, fileNames).map((backup) => ({
+    from: 'backup',
+    ...backup,
+  }))
+  if (fileSystem.status(unfinished)) {
+    names.unshift({ from: 'unfinished', path: unfinished, fileName: `${paths.name}.log.new`, lastSeq: 0 })
+  }
+  return names.map((each) => {
+    const file = fileSystem.open(each.path, 'read')
+    try {
+      return { ...each, ...glimpse(file) }
+    } finally {
+      file.close()
+    }
+  })
+}
+
+/** The whole one that reaches furthest; if none is whole, the newest backup is what most can be saved of. */
+async function bestOf(
+  fileSystem: FileSystem,
+  candidates: readonly Candidate[],
+  store: string | undefined,
+  slices: Slices,
+): Promise<Omit<Replacement, 'lost'> | undefined> {
+  let best: Omit<Replacement, 'lost'> | undefined
+  for (const candidate of candidates) {
+    if (store !== undefined && candidate.store !== undefined && candidate.store !== store) continue
+    const { from, path, fileName } = candidate
+    const lastSeq = await lastSeqOfWhole(fileSystem, path, slices)
+    if (lastSeq !== undefined && (!best || lastSeq > best.lastSeq)) best = { from, path, fileName, lastSeq }
+  }
+  if (best) return best
+  const newest = candidates.find(
+    (each) => each.from === 'backup' && each.isReadable && (each.store === undefined || each.store === store),
+  )
+  return newest && { from: newest.from, path: newest.path, fileName: newest.fileName, lastSeq: newest.lastSeq }
 }
 
 /** The last record of a generation without a fault; undefined for any other file. */
@@ -70,6 +138,7 @@ export function filesBeside(paths: StorePaths, fileNames: readonly string[]): st
   const isOurs = (fileName: string) =>
     fileName === `${name}.log.new` ||
     fileName === `${name}.mark` ||
+    fileName.startsWith(`${name}.mark.damaged`) ||
     fileName.startsWith(`${name}.log.damaged.`) ||
     fileName.startsWith(`${name}.log.quarantine.`)
   return [...backupsAmong(paths, fileNames).map((backup) => backup.fileName), ...fileNames.filter(isOurs)]

@@ -1,11 +1,12 @@
 import type { FileSystem } from '../fs/file-system.js'
-import { readWholeFile, replaceWholeFile, writeFully } from '../fs/whole-file.js'
+import { freePath, readWholeFile, replaceWholeFile, writeFully } from '../fs/whole-file.js'
 import { validChecksum, withChecksum } from '../record/checksum.js'
 import type { StorePaths } from './names.js'
 
 /**
  * What was known to be on disk at the last clean close or checkpoint. A log that ends before its mark has lost
- * records, which nothing inside the log itself could show.
+ * records, which nothing inside the log itself could show; and what stands beside the log is told by it from what
+ * somebody else put there.
  */
 export interface Mark {
   readonly store: string
@@ -13,9 +14,14 @@ export interface Mark {
   readonly seq: number
   /** The record that the main file was last written at; null where there is no main file. */
   readonly mainFileSeq: number | null
+  /** The checksum of the main file's bytes; null where there is none, or what stands there is not known. */
+  readonly mainFileCrc: string | null
+  /** The file names of the backups that are kept; undefined in a mark that does not say. */
+  readonly backups: readonly string[] | undefined
 }
 
-const MAX_MARK_BYTES = 4096
+/** Room for the names of some thousand backups; nobody keeps that many. */
+const MAX_MARK_BYTES = 1024 * 1024
 
 /** Undefined: no mark. Null: one that is damaged. */
 export function readMark(fileSystem: FileSystem, paths: StorePaths): Mark | null | undefined {
@@ -28,8 +34,38 @@ export function readMark(fileSystem: FileSystem, paths: StorePaths): Mark | null
     throw error
   }
   if (line.at(-1) !== 0x0a || validChecksum(line.subarray(0, -1)) === undefined) return null
-  const { store, seq, mainFileSeq = null } = JSON.parse(line.toString('utf8')) as Partial<Mark>
-  return typeof store === 'string' && Number.isSafeInteger(seq) ? { store, seq: seq as number, mainFileSeq } : null
+  try {
+    return toMark(JSON.parse(line.toString('utf8')))
+  } catch {
+    return null
+  }
+}
+
+/** A line with a checksum that fits need not be a mark: somebody may have put a line of a log in its place. */
+function toMark(value: unknown): Mark | null {
+  if (typeof value !== 'object' || value === null || 'op' in value) return null
+  const { store, seq, mainFileSeq = null, mainFileCrc = null, backups } = value as Partial<Mark>
+  const isMark =
+    typeof store === 'string' &&
+    isSeq(seq) &&
+    (mainFileSeq === null || isSeq(mainFileSeq)) &&
+    (mainFileCrc === null || typeof mainFileCrc === 'string') &&
+    (backups === undefined || (Array.isArray(backups) && backups.every((name) => typeof name === 'string')))
+  return isMark ? { store, seq, mainFileSeq, mainFileCrc, backups } : null
+}
+
+function isSeq(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+export function isSameMark(one: Mark, other: Mark): boolean {
+  return spell(one) === spell(other)
+}
+
+function spell({ store, seq, mainFileSeq, mainFileCrc, backups }: Mark): string {
+  const crc = mainFileCrc === null ? null : `"${mainFileCrc}"`
+  const kept = backups === undefined ? '' : `,"backups":${JSON.stringify(backups)}`
+  return `"store":"${store}","seq":${seq},"mainFileSeq":${mainFileSeq},"mainFileCrc":${crc}${kept}`
 }
 
 export async function writeMark(
@@ -38,11 +74,13 @@ export async function writeMark(
   timestamp: string,
   mark: Mark,
 ): Promise<void> {
-  const { store, seq, mainFileSeq } = mark
-  const line = withChecksum(
-    `{"timestamp":"${timestamp}","format":1,"store":"${store}","seq":${seq},"mainFileSeq":${mainFileSeq}`,
-  )
+  const line = withChecksum(`{"timestamp":"${timestamp}","format":1,${spell(mark)}`)
   await replaceWholeFile(fileSystem, paths.logDirectory, paths.mark, `${paths.mark}.new`, (file) =>
     writeFully(file, Buffer.from(`${line}\n`), 0),
   )
+}
+
+/** One that another takes the place of because it is damaged, or of another store, is kept like everything else. */
+export function keepDamagedMark(fileSystem: FileSystem, paths: StorePaths): void {
+  if (fileSystem.status(paths.mark)) fileSystem.rename(paths.mark, freePath(fileSystem, `${paths.mark}.damaged`))
 }

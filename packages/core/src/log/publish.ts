@@ -2,7 +2,7 @@ import { READ_CHUNK_BYTES } from '../base/limits.js'
 import type { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { removeIfThere, writeFully } from '../fs/whole-file.js'
-import type { StorePaths } from './names.js'
+import { backupsAmong, type StorePaths } from './names.js'
 
 /** How a finished, synced generation becomes the log. */
 
@@ -86,7 +86,18 @@ export async function publishFirst(fileSystem: FileSystem, paths: StorePaths): P
   await fileSystem.syncDirectory(paths.logDirectory)
 }
 
-export function removeUnfinished(fileSystem: FileSystem, paths: StorePaths): void {
+/**
+ * What a crash in the middle of a publication leaves: unfinished files, and a backup's name that the log itself got
+ * and kept. That is no backup: it would grow with the log, and be damaged with it.
+ */
+export function removeLeftovers(fileSystem: FileSystem, paths: StorePaths): void {
   removeIfThere(fileSystem, paths.unfinished)
   removeIfThere(fileSystem, paths.first)
+  const identityOf = (path: string) => fileSystem.status(path)?.identity
+  const log = identityOf(paths.log)
+  // Where the system gives two files that are certainly not one the same identity, it says nothing.
+  if (log === undefined || log === identityOf(paths.lock)) return
+  for (const { path } of backupsAmong(paths, fileSystem.list(paths.logDirectory))) {
+    if (identityOf(path) === log) removeIfThere(fileSystem, path)
+  }
 }

@@ -6,12 +6,12 @@ import { classify } from '../log/classify.js'
 import { readLines } from '../log/line-reader.js'
 import { readMark } from '../log/mark.js'
 import type { StorePaths } from '../log/names.js'
+import { isOlderLog } from '../log/older-log.js'
 import { newerVersion, surveyTail } from '../log/tail-reader.js'
 import { decodeLine } from '../record/decode.js'
 import { decodeOlderLine } from '../record/decode-older.js'
 import type { Operation, PartValue } from '../record/record.js'
 import { type Encoding, toValue, type ValueText } from '../record/value.js'
-import { isOlderLog } from '../store/original.js'
 import type { System } from '../store/system.js'
 
 /** A record as the original system's `readLogEntries` gave it: the line, parsed. */
@@ -153,10 +153,10 @@ function setFields(operation: Extract<Operation, { kind: 'set' }>) {
     key,
     ...(expires !== undefined && { expires }),
     ...(value.encoding !== undefined && { encoding: value.encoding }),
-    value: JSON.parse(value.text) as unknown,
+    value: toValue({ text: value.text }, key),
   }
 }
 
 function toObject(pairs: readonly (readonly [string, ValueText])[]): Record<string, unknown> {
-  return Object.fromEntries(pairs.map(([key, value]) => [key, toValue({ text: value.text })]))
+  return Object.fromEntries(pairs.map(([key, value]) => [key, toValue({ text: value.text }, key)]))
 }

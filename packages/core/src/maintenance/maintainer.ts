@@ -83,8 +83,8 @@ export class Maintainer implements Maintenance {
       )
       .then(async () => {
         // The log is compacted; what fails from here on is told, but is no failure of that.
-        await rotateBackups(this.engine).catch((error: unknown) => this.engine.report(error))
         await this.engine.writeViews().catch((error: unknown) => this.engine.report(error))
+        await rotateBackups(this.engine).catch((error: unknown) => this.engine.report(error))
       })
       .finally(() => {
         this.#running = undefined

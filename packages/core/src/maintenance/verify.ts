@@ -1,78 +1,103 @@
-import { ioError, systemCode } from '../base/errors.js'
+import { ioError } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
-import type { FileSystem, OpenFile } from '../fs/file-system.js'
-import { readCheckpoint } from '../log/checkpoint-reader.js'
-import { backupsAmong } from '../log/names.js'
-import { surveyTail } from '../log/tail-reader.js'
+import type { OpenFile } from '../fs/file-system.js'
+import { openIfThere } from '../fs/whole-file.js'
+import { type Backup, backupsAmong } from '../log/names.js'
 import type { Engine } from '../store/engine.js'
-import type { Damage } from '../store/recovery.js'
+import type { Place } from '../store/main-file-check.js'
 import type { Verification } from '../store/types.js'
+import { type FileFound, verifyFile } from './verify-file.js'
+import { damageOfMainFile, damageOfMark } from './verify-views.js'
 
-/** Reads the log and its backups whole, in slices, and names every place that is not what was written. */
+/** Reads all files of the store whole, in slices, and names every place that is not what was written. */
 export async function verify(engine: Engine): Promise<Verification> {
   await engine.flush()
-  const { fileSystem, clock } = engine.system
-  const { paths } = engine
-  const slices = new Slices(clock)
-  const result: Verification = { ok: true, damage: [], records: 0, parts: 0, bytes: 0 }
-  const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory))
-  for (const path of [paths.log, ...backups.map((backup) => backup.path)]) {
-    const file = openIfThere(fileSystem, path)
-    // A compaction has rotated the backup away meanwhile.
-    if (!file) continue
+  try {
+    return await new Verifier(engine).run()
+  } catch (error) {
+    throw ioError('verify', engine.paths.log, error)
+  }
+}
+
+class Verifier {
+  readonly #slices: Slices
+  readonly #result: Verification = { ok: true, damage: [], records: 0, parts: 0, bytes: 0 }
+
+  constructor(private readonly engine: Engine) {
+    this.#slices = new Slices(engine.system.clock)
+  }
+
+  async run(): Promise<Verification> {
+    const { engine } = this
+    const { paths, views } = engine
+    await this.#verifyLog()
+    // From here on the names on disk and what the mark says of them belong together.
+    await views.settled()
+    const backups = backupsAmong(paths, engine.system.fileSystem.list(paths.logDirectory))
+    const present = new Set(backups.map((backup) => backup.fileName))
+    for (const fileName of views.mark.backups ?? []) if (!present.has(fileName)) this.#addGone(fileName)
+    this.#add(`${paths.name}.mark`, damageOfMark(engine))
+    this.#add(`${paths.name}.json`, await damageOfMainFile(engine, this.#slices))
+    for (const backup of backups) await this.#verifyBackup(backup)
+    this.#result.ok = this.#result.damage.length === 0
+    return this.#result
+  }
+
+  #add(file: string, place: Place | undefined): void {
+    if (place) this.#result.damage.push({ file, ...place })
+  }
+
+  #addGone(fileName: string): void {
+    this.engine.views.forgetBackup(fileName)
+    this.#add(fileName, { line: 1, offset: 0, bytes: 0 })
+  }
+
+  async #verifyLog(): Promise<void> {
+    const { maintenance, paths, system, writer } = this.engine
+    const fileName = `${paths.name}.log`
+    // In the midst of a publication the name stands for a file that nothing is written to yet.
+    await maintenance.idle()
+    const file = openIfThere(system.fileSystem, paths.log)
     try {
+      if (file?.status().identity !== writer.file.status().identity) {
+        this.#add(fileName, { line: 1, offset: 0, bytes: file?.status().sizeBytes ?? 0 })
+        return
+      }
       // What is written while this reads lies behind the end that is taken now.
-      const end = path === paths.log ? engine.writer.offset : file.status().sizeBytes
-      const found = await verifyFile(file, end, slices)
-      result.records += found.records
-      result.parts += found.parts
-      result.bytes += end
-      const fileName = path.slice(paths.logDirectory.length + 1)
-      result.damage.push(...found.damage.map((each) => ({ file: fileName, ...each })))
+      const { offset, writtenSeq } = writer
+      const { lastSeq, end } = await this.#verifyFile(file as OpenFile, fileName, offset)
+      if (lastSeq !== undefined && lastSeq < writtenSeq) this.#add(fileName, end)
+    } finally {
+      file?.close()
+    }
+  }
+
+  async #verifyBackup({ path, fileName, lastSeq }: Backup): Promise<void> {
+    const { storeId, system, views } = this.engine
+    const file = openIfThere(system.fileSystem, path)
+    if (!file) {
+      // A compaction has rotated it away meanwhile; if not, somebody has taken it.
+      if (views.mark.backups?.includes(fileName)) this.#addGone(fileName)
+      return
+    }
+    try {
+      const { sizeBytes } = file.status()
+      const found = await this.#verifyFile(file, fileName, sizeBytes)
+      if (found.damage.length > 0) return
+      // Whole, but not the file that was given this name.
+      if (found.store !== storeId) this.#add(fileName, { line: 1, offset: 0, bytes: sizeBytes })
+      else if (found.lastSeq !== lastSeq) this.#add(fileName, found.end)
     } finally {
       file.close()
     }
   }
-  result.ok = result.damage.length === 0
-  return result
-}
 
-function openIfThere(fileSystem: FileSystem, path: string): OpenFile | undefined {
-  try {
-    return fileSystem.open(path, 'read')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
-    throw ioError('verify', path, error)
+  async #verifyFile(file: OpenFile, fileName: string, end: number): Promise<FileFound> {
+    const found = await verifyFile(file, end, this.#slices)
+    for (const place of found.damage) this.#add(fileName, place)
+    this.#result.records += found.records
+    this.#result.parts += found.parts
+    this.#result.bytes += end
+    return found
   }
-}
-
-type Place = Omit<Damage, 'file'>
-
-async function verifyFile(file: OpenFile, end: number, slices: Slices) {
-  const checkpoint = await readCheckpoint(file, slices, () => {})
-  const damage: Place[] = checkpoint.bad.map(({ number, offset, length }) => ({ line: number, offset, bytes: length }))
-  if (checkpoint.bad.length === 0 && checkpoint.lost.length > 0) {
-    damage.push({ line: checkpoint.nextLine, offset: checkpoint.end, bytes: 0 })
-  }
-  let records = 0
-  let expected = checkpoint.seq === undefined ? undefined : checkpoint.seq + 1
-  const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: checkpoint.seq }
-  for (const line of await surveyTail(file, start, slices)) {
-    if (line.offset >= end) break
-    const place = {
-      line: line.number,
-      offset: line.offset,
-      bytes: line.length,
-      ...(line.key !== undefined && { key: line.key }),
-    }
-    if (line.kind === 'bad' || !line.ended) {
-      damage.push(place)
-      if (expected !== undefined) expected++
-      continue
-    }
-    records++
-    if (expected !== undefined && line.seq !== expected) damage.push({ ...place, bytes: 0 })
-    expected = line.seq + 1
-  }
-  return { damage, records, parts: checkpoint.parts }
 }

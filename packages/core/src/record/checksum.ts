@@ -2,7 +2,24 @@ import { crc32 } from 'node:zlib'
 
 /** CRC-32 (the one of zlib, gzip and PNG) over the bytes, or over the UTF-8 bytes of a text, as 8 hex digits. */
 export function checksum(data: Uint8Array | string): string {
-  return crc32(data).toString(16).padStart(8, '0')
+  return spell(crc32(data))
+}
+
+/** The same over bytes that come in pieces. */
+export class RunningChecksum {
+  #value = 0
+
+  add(bytes: Uint8Array): void {
+    this.#value = crc32(bytes, this.#value)
+  }
+
+  toString(): string {
+    return spell(this.#value)
+  }
+}
+
+function spell(value: number): string {
+  return value.toString(16).padStart(8, '0')
 }
 
 /** What every line of a version 1 file ends with: `,"crc":"xxxxxxxx"}`. */

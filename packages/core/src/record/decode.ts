@@ -54,6 +54,8 @@ class LineScanner {
   scan(): Line {
     this.#expect('{"timestamp":')
     const timestamp = this.#string()
+    // The line of a mark in the place of a log is none of ours there, and no newer version's either.
+    if (this.#take(',"format":')) return BAD
     this.#expect(',"seq":')
     const seq = this.#integer()
     const synced = this.#take(',"synced":') ? this.#integer() : undefined

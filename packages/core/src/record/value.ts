@@ -1,6 +1,6 @@
 import { FlatlogError } from '../base/errors.js'
 import { MAX_RECORD_BYTES } from '../base/limits.js'
-import { escapeSeparators, quote, unquote } from './json-text.js'
+import { endOfValue, escapeSeparators, quote } from './json-text.js'
 
 /** How a value stands in the log when it is not simply JSON. */
 export type Encoding = 'text' | 'base64'
@@ -165,20 +165,52 @@ export function fromBytes(key: string, bytes: Uint8Array): ValueText {
 }
 
 /** A fresh value at every call: nothing that a caller does to it reaches the store. */
-export function toValue(value: ValueText): unknown {
-  if (value.encoding === 'base64') return toBytes(value)
-  return JSON.parse(value.text)
+export function toValue(value: ValueText, key: string): unknown {
+  return value.encoding === 'base64' ? toBytes(value, key) : parse(value.text, key)
 }
 
 /** The text as it was given; for a value its JSON text, for bytes what they say in UTF-8, as a file would. */
-export function toText(value: ValueText): string {
-  if (value.encoding === 'text') return unquote(value.text)
-  return value.encoding === 'base64' ? Buffer.from(toBytes(value)).toString('utf8') : value.text
+export function toText(value: ValueText, key: string): string {
+  if (value.encoding === 'text') return textOf(value.text, key)
+  return value.encoding === 'base64' ? Buffer.from(toBytes(value, key)).toString('utf8') : value.text
 }
 
 /** The bytes as they were given; for anything else the UTF-8 bytes of its text. */
-export function toBytes(value: ValueText): Uint8Array {
-  if (value.encoding !== 'base64') return new Uint8Array(Buffer.from(toText(value), 'utf8'))
+export function toBytes(value: ValueText, key: string): Uint8Array {
+  if (value.encoding !== 'base64') return new Uint8Array(Buffer.from(toText(value, key), 'utf8'))
   // A copy of its own: small buffers share one allocation, which a caller must not be able to reach through this one.
-  return new Uint8Array(Buffer.from(unquote(value.text), 'base64'))
+  return new Uint8Array(Buffer.from(textOf(value.text, key), 'base64'))
 }
+
+function textOf(literal: string, key: string): string {
+  // Without a backslash a string is what stands between its quotes, and need not be parsed.
+  const isPlain = literal.length > 1 && literal.indexOf('"', 1) === literal.length - 1 && !literal.includes('\\')
+  const text = isPlain && literal[0] === '"' ? literal.slice(1, -1) : parse(literal, key)
+  if (typeof text !== 'string') throw noValue(key)
+  return text
+}
+
+function parse(text: string, key: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw noValue(key, cause)
+  }
+}
+
+/** A checksum says that the bytes are those that were written, and not that a value was written. */
+export function noValue(key: string, cause?: unknown): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_CORRUPT',
+    `What the log holds as the value of key ${JSON.stringify(key)} is no value, though its checksum fits: whoever wrote it wrote ` +
+      'it so. All other keys are as they should be. What to do: set the key anew, or delete it.',
+    { cause },
+  )
+}
+
+/** Whether a text between others is taken for one value, no more and no less. Whether it is one shows when it is parsed. */
+export function isOneValue(text: string): boolean {
+  return !NO_START.test(text) && endOfValue(`${text},`, 0) === text.length
+}
+
+const NO_START = /^[,:\]}\s]/

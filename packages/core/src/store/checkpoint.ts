@@ -2,6 +2,7 @@ import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import type { IndexedValue, KeyRangeQuery } from '../index/key-index.js'
 import { type GenerationStart, GenerationWriter } from '../log/generation-writer.js'
+import { isOneValue, noValue } from '../record/value.js'
 
 /** What can be walked over in key order: an index, or the frozen part of one. */
 export interface StateSource {
@@ -26,16 +27,25 @@ export async function* walkState(
   }
 }
 
-/** Writes the checkpoint of a state into an empty file; what has expired stays out. Returns its length in bytes. */
+/**
+ * Writes the checkpoint of a state into an empty file; what has expired stays out. Returns its length in bytes.
+ * A text that is no value cannot stand among others: it is left out where `leaveOut` is told, and an error elsewhere.
+ */
 export async function writeCheckpoint(
   file: OpenFile,
   source: StateSource,
   start: GenerationStart,
   nowMs: number,
   slices: Slices,
+  leaveOut?: (key: string) => void,
 ): Promise<number> {
   const writer = new GenerationWriter(file, start)
   for await (const [key, { text, encoding, expires, time }] of walkState(source, nowMs, slices)) {
+    if (!isOneValue(text)) {
+      if (!leaveOut) throw noValue(key)
+      leaveOut(key)
+      continue
+    }
     writer.add({ key, value: { text, encoding }, expires, time })
   }
   return writer.finish()

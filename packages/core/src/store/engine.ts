@@ -84,7 +84,7 @@ export class Engine {
   #adopt(opened: OpenedLog): void {
     const { durability, syncIntervalMs } = this.options
     // The one step that can fail comes first, so that nothing is half adopted.
-    this.#views = new Views(this.system, this.paths, this.options.mainFile, opened)
+    this.#views = new Views(this.system, this.paths, this.options, opened)
     this.#index = opened.index
     this.#recovery = opened.recovery
     this.#store = opened.store
@@ -113,6 +113,9 @@ export class Engine {
   }
   get queue(): CommitQueue {
     return this.#queue
+  }
+  get views(): Views {
+    return this.#views
   }
   get recovery(): Recovery {
     return this.#recovery

@@ -32,7 +32,7 @@ function changeOf(operation: Exclude<Operation, { kind: 'batch' }>): ChangeOpera
   switch (operation.kind) {
     case 'set': {
       const { key, value, expires } = operation
-      return { op: 'SET', key, value: toValue(value), ...(expires !== undefined && { expires }) }
+      return { op: 'SET', key, value: toValue(value, key), ...(expires !== undefined && { expires }) }
     }
     case 'delete':
       return { op: 'DELETE', key: operation.key }
@@ -42,7 +42,7 @@ function changeOf(operation: Exclude<Operation, { kind: 'batch' }>): ChangeOpera
       // Defined and not assigned, so that a key like __proto__ is a key like any other.
       return {
         op: 'SET',
-        data: Object.fromEntries(operation.data.map(([key, value]) => [key, toValue(value)])),
+        data: Object.fromEntries(operation.data.map(([key, value]) => [key, toValue(value, key)])),
       }
   }
 }

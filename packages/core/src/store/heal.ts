@@ -4,6 +4,7 @@ import { MapIndex } from '../index/map-index.js'
 import { isInRange, type KeyRange, readCheckpoint } from '../log/checkpoint-reader.js'
 import { readLines } from '../log/line-reader.js'
 import type { Backup } from '../log/names.js'
+import { glimpse } from '../log/votes.js'
 import { decodeLine } from '../record/decode.js'
 import type { LogRecord, PartValue } from '../record/record.js'
 
@@ -55,6 +56,8 @@ async function replayTo(
   let reached: number | undefined
   for (const { path } of chain) {
     const ok = await withFile(fileSystem, path, async (file) => {
+      // Behind the base one that is not of this store is as if it were not there.
+      if (isOfAnother(store, file)) return reached !== undefined
       if (reached === undefined) {
         const add = (state: readonly PartValue[]) => {
           for (const { key, value, expires, time } of state) {
@@ -63,7 +66,6 @@ async function replayTo(
         }
         const { header, bad, lost } = await readCheckpoint(file, slices, add)
         if (!header || bad.length || lost.length || header.seq > seq) return false
-        if (store !== undefined && header.store !== store) return false
         reached = header.seq
       }
       for (const record of recordsOf(file)) {
@@ -92,7 +94,7 @@ export async function findRecords(
   const found = new Map<number, { record: LogRecord; from: string }>()
   for (const { path, fileName } of backups) {
     await withFile(fileSystem, path, async (file) => {
-      if (store !== undefined && storeOf(file) !== store) return
+      if (isOfAnother(store, file)) return
       for (const record of recordsOf(file)) {
         if (isMissing(record.seq) && !found.has(record.seq)) found.set(record.seq, { record, from: fileName })
         if (slices.isDue()) await slices.pause()
@@ -102,11 +104,10 @@ export async function findRecords(
   return found
 }
 
-/** Which store a generation is of; undefined where its header cannot be read. */
-function storeOf(file: OpenFile): string | undefined {
-  const first = readLines(file).next()
-  const line = first.done ? undefined : decodeLine(first.value.bytes)
-  return line?.kind === 'header' ? line.store : undefined
+/** A backup of another store proves nothing. One that cannot say which it is of is taken for what its name says. */
+function isOfAnother(store: string | undefined, file: OpenFile): boolean {
+  const found = glimpse(file).store
+  return store !== undefined && found !== undefined && found !== store
 }
 
 /** Every whole record of a file, whatever stands between them. */

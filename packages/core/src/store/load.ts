@@ -18,6 +18,7 @@ import {
 import { decodeLine } from '../record/decode.js'
 import type { LogRecord, PartValue } from '../record/record.js'
 import { findRecords, healState } from './heal.js'
+import { noteMissingFiles } from './missing-files.js'
 import { ANY_KEY, addDamage, addInDoubt, type Recovery } from './recovery.js'
 
 /** What a generation holds, and what is to be done to its file before records are appended to it. */
@@ -50,6 +51,8 @@ export interface LoadContext {
   readonly paths: StorePaths
   readonly backups: readonly Backup[]
   readonly mark: Mark | null | undefined
+  /** The store that the files beside the log are of, where the log itself may not be able to say. */
+  readonly storeBeside: string | undefined
   readonly times: boolean
   readonly recovery: Recovery
   readonly onProgress: (phase: string, done: number, total: number) => void
@@ -91,8 +94,8 @@ export class Loader {
     const checkpoint = await readCheckpoint(file, this.#slices, (state) => this.#addState(state, 0))
     if (checkpoint.newer) throw newerVersion(file.path, checkpoint.newer.offset, checkpoint.newer.what)
     this.#lastTimestamp = checkpoint.timestamp
-    const markSeq = this.#markSeq(checkpoint.header?.store)
-    const store = checkpoint.header?.store ?? context.mark?.store
+    const store = checkpoint.header?.store ?? context.storeBeside
+    const markSeq = this.#markSeq(store)
     const afterSeq = checkpoint.seq ?? (await this.#guessCheckpointSeq(checkpoint, markSeq))
     const isHealed = await this.#healCheckpoint(checkpoint, afterSeq, store)
 
@@ -107,12 +110,14 @@ export class Loader {
     const foundNothing = !checkpoint.header && checkpoint.parts === 0 && this.#lastCrc === ''
     if (foundNothing && !isHealed) throw nothingReadable(file.path)
     const endOffset = verdict?.cut?.offset ?? this.#sizeBytes
+    const lastSeq = verdict?.lastSeq ?? run.lastSeq
+    noteMissingFiles({ ...context, ...(context.mark && this.#isMarkUseless && { mark: null }) }, lastSeq)
     return {
       index: this.#index,
       store,
       checkpointSeq: afterSeq,
       checkpointBytes: checkpoint.end,
-      lastSeq: verdict?.lastSeq ?? run.lastSeq,
+      lastSeq,
       lastCrc: this.#lastCrc || (checkpoint.header?.crc ?? ''),
       checkpointCrc: checkpoint.header?.crc ?? '',
       lastTimestamp: this.#lastTimestamp,

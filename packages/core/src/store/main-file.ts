@@ -4,6 +4,7 @@ import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { replaceWholeFile, writeFully } from '../fs/whole-file.js'
 import type { StorePaths } from '../log/names.js'
+import { RunningChecksum } from '../record/checksum.js'
 import { quote } from '../record/json-text.js'
 import { type StateSource, walkState } from './checkpoint.js'
 
@@ -21,23 +22,24 @@ export class MainFile {
 
   /** True where a main file is wanted and neither it nor the one that was put out of the way is there. */
   isMissing(): boolean {
-    const { fileSystem, paths, mode } = this
-    return mode !== false && !fileSystem.status(paths.main) && !fileSystem.status(`${paths.main}.stale`)
+    return this.mode !== false && isMainFileGone(this.fileSystem, this.paths)
   }
 
   /**
    * Writes the state, or puts an older file out of the way where it is too long or not wanted. What is read for it may be
-   * on its way to the log still: `makeDurable` sees to it that the file shows nothing that a crash can take back.
+   * on its way to the log still: `makeDurable` sees to it that the file shows nothing that a crash can take back. Returns
+   * the checksum of the file's bytes, null where there is no file now.
    */
-  async write(source: StateSource, makeDurable: () => Promise<void>): Promise<void> {
+  async write(source: StateSource, makeDurable: () => Promise<void>): Promise<string | null> {
     const { fileSystem, paths, mode } = this
     if (mode !== false) {
       try {
+        const crc = new RunningChecksum()
         await replaceWholeFile(fileSystem, paths.directory, paths.main, `${paths.main}.new`, async (file) => {
-          await this.#stream(file, source)
+          await this.#stream(file, source, crc)
           await makeDurable()
         })
-        return
+        return crc.toString()
       } catch (error) {
         if (!(error instanceof TooLong)) throw error
       }
@@ -47,28 +49,59 @@ export class MainFile {
       fileSystem.rename(paths.main, `${paths.main}.stale`)
       await fileSystem.syncDirectory(paths.directory)
     }
+    return null
   }
 
-  async #stream(file: OpenFile, source: StateSource): Promise<void> {
+  async #stream(file: OpenFile, source: StateSource, crc: RunningChecksum): Promise<void> {
     const maxBytes = this.mode === 'auto' ? AUTO_MAIN_FILE_BYTES : Number.POSITIVE_INFINITY
     let written = 0
-    let pending = '{'
-    let separator = '\n'
+    let pending = ''
     const flush = () => {
       const bytes = Buffer.from(pending)
       if (written + bytes.length > maxBytes) throw new TooLong()
       writeFully(file, bytes, written)
+      crc.add(bytes)
       written += bytes.length
       pending = ''
     }
-    for await (const [key, { text }] of walkState(source, this.clock.now(), new Slices(this.clock))) {
-      pending += `${separator}  ${quote(key)}: ${text}`
-      separator = ',\n'
+    const text = new MainFileText()
+    for await (const [key, value] of walkState(source, this.clock.now(), new Slices(this.clock))) {
+      pending += text.add(key, value.text)
       if (pending.length >= READ_CHUNK_BYTES) flush()
     }
-    pending += separator === '\n' ? '}\n' : '\n}\n'
+    pending += text.end()
     flush()
   }
 }
 
 class TooLong extends Error {}
+
+/** Neither the main file nor one that was put out of the way. */
+export function isMainFileGone(fileSystem: FileSystem, paths: StorePaths): boolean {
+  return !fileSystem.status(paths.main) && !fileSystem.status(`${paths.main}.stale`)
+}
+
+/** Puts the text together: a line for each key. */
+class MainFileText {
+  #line = '{'
+  #separator = '\n'
+
+  /** The line ahead of this key's, which is only now known not to be the last one. */
+  add(key: string, value: string): string {
+    const line = this.#line + this.#separator
+    this.#line = `  ${quote(key)}: ${value}`
+    this.#separator = ',\n'
+    return line
+  }
+
+  end(): string {
+    return this.#separator === '\n' ? '{}\n' : `${this.#line}\n}\n`
+  }
+}
+
+/** The lines of a main file of this state, without their newlines. */
+export async function* mainFileLines(source: StateSource, nowMs: number, slices: Slices): AsyncGenerator<string> {
+  const text = new MainFileText()
+  for await (const [key, value] of walkState(source, nowMs, slices)) yield text.add(key, value.text).slice(0, -1)
+  yield* text.end().slice(0, -1).split('\n')
+}

@@ -5,7 +5,7 @@ import { removeIfThere } from '../fs/whole-file.js'
 import type { StorePaths } from '../log/names.js'
 import { type StateSource, writeCheckpoint } from './checkpoint.js'
 import { type Loaded, Loader } from './load.js'
-import { newRecovery } from './recovery.js'
+import { addUnwritable, newRecovery, type Recovery } from './recovery.js'
 import type { System } from './system.js'
 
 export interface NewGeneration {
@@ -18,6 +18,8 @@ export interface NewGeneration {
   /** The last time in the log so far; empty where there is none. */
   readonly notBefore: string
   readonly times: boolean
+  /** Where it is said what had to be left out. */
+  readonly report: Recovery
 }
 
 export type WrittenGeneration = Loaded & { readonly file: OpenFile; readonly store: string }
@@ -26,7 +28,7 @@ export type WrittenGeneration = Loaded & { readonly file: OpenFile; readonly sto
 export async function writeNewGeneration(
   system: System,
   paths: StorePaths,
-  { path, source, seq, store = newStoreId(system), notBefore, times }: NewGeneration,
+  { path, source, seq, store = newStoreId(system), notBefore, times, report }: NewGeneration,
 ): Promise<WrittenGeneration> {
   const { fileSystem, clock } = system
   removeIfThere(fileSystem, path)
@@ -36,11 +38,15 @@ export async function writeNewGeneration(
     const timestamp = now > notBefore ? now : notBefore
     const { sizeBytes: stateBytes } = fileSystem.status(paths.log) ?? fileSystem.status(paths.main) ?? { sizeBytes: 0 }
     const start = { seq, store, timestamp, stateBytes }
-    await writeCheckpoint(file, source, start, clock.now(), new Slices(clock))
+    const leaveOut = (key: string) => addUnwritable(report, key)
+    await writeCheckpoint(file, source, start, clock.now(), new Slices(clock), leaveOut)
     await file.sync()
     const recovery = newRecovery('log')
-    const context = { fileSystem, clock, paths, backups: [], mark: undefined, times, recovery, onProgress() {} }
-    const loaded = await new Loader(context, file).load()
+    const beside = { backups: [], mark: undefined, storeBeside: store }
+    const loaded = await new Loader(
+      { fileSystem, clock, paths, ...beside, times, recovery, onProgress() {} },
+      file,
+    ).load()
     if (loaded.isDamaged || loaded.cut || loaded.lastSeq !== seq) {
       throw ioError('write', path, new Error('it does not read back as it was written'))
     }

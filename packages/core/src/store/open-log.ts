@@ -3,15 +3,24 @@ import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { freePath, removeIfThere } from '../fs/whole-file.js'
 import { MapIndex } from '../index/map-index.js'
-import { chooseGeneration, filesBeside } from '../log/choose.js'
-import { readMark, writeMark } from '../log/mark.js'
+import { chooseGeneration, filesBeside, type Replacement } from '../log/choose.js'
+import { keepDamagedMark, type Mark, readMark, writeMark } from '../log/mark.js'
 import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/names.js'
-import { copyBytes, copyFile, publishFirst, removeUnfinished, replaceLog } from '../log/publish.js'
+import { isOlderLog } from '../log/older-log.js'
+import { copyBytes, copyFile, keepAs, publishFirst, removeLeftovers, replaceLog } from '../log/publish.js'
 import { type Loaded, Loader } from './load.js'
 import { writeNewGeneration } from './new-generation.js'
 import type { ResolvedOptions } from './options.js'
-import { importMainFile, isOlderLog, readOlderLog } from './original.js'
-import { addDamage, newRecovery, type Recovery, refuseIfStrict } from './recovery.js'
+import { importMainFile, readOlderLog } from './original.js'
+import {
+  addDamage,
+  addLostLog,
+  addUnknownEnd,
+  newRecovery,
+  type Recovery,
+  refuseIfLogIsLost,
+  refuseIfStrict,
+} from './recovery.js'
 import { keepOriginal, setAside } from './set-aside.js'
 import type { System } from './system.js'
 
@@ -28,11 +37,12 @@ export interface OpenedLog {
   readonly lastTimestamp: string
   readonly endOffset: number
   readonly recovery: Recovery
-  /** The record that the main file was last written at; null where that is not known. */
-  readonly mainFileSeq: number | null
-  /** The last record that the mark names; undefined where there is no good mark. */
-  readonly markSeq: number | undefined
+  /** What the mark on disk says. */
+  readonly mark: Mark
 }
+
+/** The mark was not there, or not to be trusted. */
+type Unmarked = Omit<OpenedLog, 'mark'> & { readonly mark: Mark | undefined }
 
 /**
  * From whatever is on disk to a log that records can be appended to. The lock is held.
@@ -50,6 +60,8 @@ export class LogOpener {
     private readonly options: ResolvedOptions,
     /** The last writer met a failure: the page cache may show bytes that the disk does not hold. */
     private readonly isSuspect: boolean,
+    /** The last writer closed the log in order: it holds no more than its mark says. */
+    private readonly wasReleased: boolean,
   ) {
     this.#fileSystem = system.fileSystem
     this.#slices = new Slices(system.clock)
@@ -63,22 +75,24 @@ export class LogOpener {
     const choice = await chooseGeneration(fileSystem, paths, fileNames, this.#slices)
     if (choice.from === 'nothing') return await this.#firstLog()
     const recovery = newRecovery('log')
-    if (choice.from !== 'log' && options.recovery === 'strict') throw logMissing(paths)
-    if (choice.from === 'unfinished') await this.#publishUnfinished(recovery)
-    else if (choice.from === 'backup') await this.#restore(choice.path, choice.fileName, recovery)
+    if (choice.from !== 'log') {
+      refuseIfLogIsLost(options, choice, paths)
+      await this.#replace(choice)
+      addLostLog(recovery, choice, paths)
+    }
 
     // The last owner may have been killed between a rename and its sync: what is named here must stay named so.
     await fileSystem.syncDirectory(paths.logDirectory)
     const file = fileSystem.open(paths.log, 'write')
-    let opened: OpenedLog | undefined
+    let opened: Unmarked | undefined
     try {
       opened = isOlderLog(file, filesBeside(paths, fileNames).length > 0)
         ? await this.#fromOlderLog(file, recovery)
-        : await this.#fromLog(file, recovery)
-      removeUnfinished(fileSystem, paths)
+        : await this.#fromLog(file, recovery, choice.from === 'log' ? choice.store : undefined)
+      if (choice.from !== 'log' && !(this.wasReleased && opened.mark)) addUnknownEnd(recovery)
+      removeLeftovers(fileSystem, paths)
       // From its first moment on a log can be told from one that has lost its end, or is gone.
-      if (opened.markSeq === undefined) await this.#mark(opened)
-      return opened
+      return { ...opened, mark: opened.mark ?? (await this.#mark(opened, null)) }
     } catch (error) {
       opened?.file.close()
       file.close()
@@ -86,7 +100,7 @@ export class LogOpener {
     }
   }
 
-  async #fromLog(file: OpenFile, recovery: Recovery): Promise<OpenedLog> {
+  async #fromLog(file: OpenFile, recovery: Recovery, storeBeside: string | undefined): Promise<Unmarked> {
     const fileSystem = this.#fileSystem
     const { paths, options } = this
     const mark = readMark(fileSystem, paths)
@@ -98,6 +112,7 @@ export class LogOpener {
         paths,
         backups,
         mark,
+        storeBeside,
         times: options.times,
         recovery,
         onProgress: (phase, done, total) => options.onProgress({ phase, done, total }),
@@ -106,9 +121,7 @@ export class LogOpener {
     ).load()
     refuseIfStrict(options, recovery, paths)
 
-    const known = loaded.needsMark
-      ? { mainFileSeq: null, markSeq: undefined }
-      : { mainFileSeq: mark?.mainFileSeq ?? null, markSeq: mark?.seq }
+    const known = { mark: loaded.needsMark ? undefined : (mark ?? undefined) }
     if (loaded.isDamaged || this.isSuspect) {
       if (this.isSuspect)
         recovery.notes.push(
@@ -129,11 +142,7 @@ export class LogOpener {
   }
 
   /** The state goes into a clean generation, and the file that is not to be trusted is kept beside it. */
-  async #renew(
-    file: OpenFile,
-    loaded: Loaded,
-    recovery: Recovery,
-  ): Promise<Omit<OpenedLog, 'mainFileSeq' | 'markSeq'>> {
+  async #renew(file: OpenFile, loaded: Loaded, recovery: Recovery): Promise<Omit<OpenedLog, 'mark'>> {
     const { paths } = this
     const renewed = await writeNewGeneration(this.system, paths, {
       path: paths.unfinished,
@@ -142,6 +151,7 @@ export class LogOpener {
       store: loaded.store,
       notBefore: loaded.lastTimestamp,
       times: this.options.times,
+      report: recovery,
     })
     try {
       const keptAs = freePath(this.#fileSystem, damagedPath(paths, loaded.lastSeq))
@@ -214,13 +224,13 @@ export class LogOpener {
       store: undefined,
       notBefore: '',
       times: this.options.times,
+      report: recovery,
     })
     try {
       if (!this.#fileSystem.renamesOpenFiles) written.file.close()
       await publishFirst(this.#fileSystem, paths)
-      const opened = { ...this.#reopened(written), recovery, mainFileSeq, markSeq: seq }
-      await this.#mark(opened)
-      return opened
+      const opened = { ...this.#reopened(written), recovery }
+      return { ...opened, mark: await this.#mark(opened, mainFileSeq) }
     } catch (error) {
       written.file.close()
       throw error
@@ -228,32 +238,33 @@ export class LogOpener {
   }
 
   /** Says what is on disk now; the log has been synced. */
-  async #mark({ store, lastSeq: seq, mainFileSeq, lastTimestamp }: OpenedLog): Promise<void> {
-    await writeMark(this.#fileSystem, this.paths, lastTimestamp, { store, seq, mainFileSeq })
-  }
-
-  async #publishUnfinished(recovery: Recovery): Promise<void> {
-    const { paths } = this
-    this.#fileSystem.rename(paths.unfinished, paths.log)
-    await this.#fileSystem.syncDirectory(paths.logDirectory)
-    recovery.source = 'unfinished-generation'
-    this.#noteMissingLog(recovery, `${paths.name}.log.new`)
-  }
-
-  /** A backup stays what it is: the log begins as a copy of it. */
-  async #restore(path: string, fileName: string, recovery: Recovery): Promise<void> {
+  async #mark({ store, lastSeq, lastTimestamp }: Omit<OpenedLog, 'mark'>, mainFileSeq: number | null): Promise<Mark> {
     const fileSystem = this.#fileSystem
     const { paths } = this
+    keepDamagedMark(fileSystem, paths)
+    const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory)).map((backup) => backup.fileName)
+    const mark = { store, seq: lastSeq, mainFileSeq, mainFileCrc: null, backups: backups.sort() }
+    await writeMark(fileSystem, paths, lastTimestamp, mark)
+    return mark
+  }
+
+  /** A generation takes the place of a log that is not to be had. What stands there is kept under another name. */
+  async #replace({ from, path, lastSeq, lost }: Replacement): Promise<void> {
+    const fileSystem = this.#fileSystem
+    const { paths } = this
+    if (lost.bytes > 0) {
+      await keepAs(fileSystem, paths.log, freePath(fileSystem, damagedPath(paths, lastSeq)), this.#slices)
+      await fileSystem.syncDirectory(paths.logDirectory)
+    }
+    if (from === 'unfinished') {
+      fileSystem.rename(paths.unfinished, paths.log)
+      await fileSystem.syncDirectory(paths.logDirectory)
+      return
+    }
+    // A backup stays what it is: the log begins as a copy of it.
     removeIfThere(fileSystem, paths.first)
     await copyFile(fileSystem, path, paths.first, this.#slices)
     await publishFirst(fileSystem, paths)
-    recovery.source = 'backup'
-    this.#noteMissingLog(recovery, fileName)
-  }
-
-  #noteMissingLog(recovery: Recovery, healedFrom: string): void {
-    addDamage(recovery, { file: `${this.paths.name}.log`, line: 1, offset: 0, bytes: 0, healedFrom })
-    recovery.notes.push(`${this.paths.log} was gone or empty; ${healedFrom} took its place.`)
   }
 }
 
@@ -271,14 +282,5 @@ function syncFailed(path: string, cause: unknown): FlatlogError {
     `${path} could not be synced (${systemCode(cause) ?? String(cause)}), so what it shows may not be on disk. What to do: check ` +
       'the disk, then open the store again: what can be read is copied to a new file then.',
     { path, cause },
-  )
-}
-
-function logMissing(paths: StorePaths): FlatlogError {
-  return new FlatlogError(
-    'FLATLOG_CORRUPT',
-    `${paths.log} is gone or empty, and recovery: 'strict' takes nothing else in its place. Nothing was touched. ` +
-      "What to do: put the log back, or open with recovery: 'repair' to go on from the best of its backups.",
-    { path: paths.log },
   )
 }

@@ -23,14 +23,14 @@ export async function openStoreOn(
   const paths = resolved.readOnly ? existingPaths(system, resolved) : await makeDirectories(system, resolved)
   if (resolved.readOnly) return new Store(await openReadOnly(system, paths, resolved))
 
-  const openLog = (isSuspect: boolean) =>
-    describing(paths, () => new LogOpener(system, paths, resolved, isSuspect).open())
+  const openLog = (isSuspect: boolean, wasReleased = false) =>
+    describing(paths, () => new LogOpener(system, paths, resolved, isSuspect, wasReleased).open())
   const { engine, release } = await shareEngine(paths.log, resolved, isTransient, async () => {
     const { fileSystem, lockEnvironment, clock } = system
     const { lockWaitMs, takeOver } = resolved
     const lock = await acquireLock(fileSystem, lockEnvironment, clock, paths.lock, { waitMs: lockWaitMs, takeOver })
     return await openUnderLock(lock, async () => {
-      const opened = await openLog(lock.inheritedFailure !== undefined)
+      const opened = await openLog(lock.inheritedFailure !== undefined, lock.wasReleased)
       try {
         lock.clearFailure()
         return new Engine(system, paths, resolved, lock, opened, createMaintenance)

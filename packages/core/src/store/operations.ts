@@ -41,8 +41,8 @@ export function replaceOperation(pairs: Iterable<[string, unknown]>): Operation 
 }
 
 /** Size and etag of a value, by the bytes that a reader of it gets. */
-export function describeValue(value: ValueText): { size: number; etag: string } {
-  const bytes = value.encoding === 'base64' ? toBytes(value) : Buffer.from(toText(value))
+export function describeValue(value: ValueText, key: string): { size: number; etag: string } {
+  const bytes = value.encoding === 'base64' ? toBytes(value, key) : Buffer.from(toText(value, key))
   return { size: bytes.length, etag: `${checksum(bytes)}-${bytes.length}` }
 }
 
@@ -51,7 +51,7 @@ export function checkMatch(key: string, lookUp: () => ValueText | undefined, opt
   const { ifMatch, ifNoneMatch } = options
   if (ifMatch === undefined && ifNoneMatch === undefined) return
   const present = lookUp()
-  const etag = present && describeValue(present).etag
+  const etag = present && describeValue(present, key).etag
   const fits =
     (ifMatch === undefined || (ifMatch === '*' ? etag !== undefined : etag === ifMatch)) &&
     (ifNoneMatch === undefined || (ifNoneMatch === '*' ? etag === undefined : etag !== ifNoneMatch))

@@ -6,7 +6,6 @@ import { MapIndex } from '../index/map-index.js'
 import { readLines } from '../log/line-reader.js'
 import type { StorePaths } from '../log/names.js'
 import { guessKey } from '../log/tail-reader.js'
-import { validChecksum } from '../record/checksum.js'
 import { decodeOlderLine, type OlderLine, objectPairs } from '../record/decode-older.js'
 import type { ValueText } from '../record/value.js'
 import { ANY_KEY, addDamage, addInDoubt, type Recovery } from './recovery.js'
@@ -23,26 +22,6 @@ export interface OriginalState {
 
 /** The main file is read whole: the original system could not hold more than fits a string either. */
 const MAX_MAIN_FILE_BYTES = 512 * 1024 * 1024
-
-/**
- * True for a log whose first line has no seq and in which no line bears a checksum that fits. Beside files of version
- * 1 it must have a line that can be read, too: zeros there are a damaged log of version 1, which a backup may heal.
- */
-export function isOlderLog(file: OpenFile, isBesideOurs: boolean): boolean {
-  let isReadable = !isBesideOurs
-  for (const line of readLines(file)) {
-    if (validChecksum(line.bytes) !== undefined) return false
-    if (line.number === 1 && looksChecked(line.bytes)) return false
-    isReadable ||= decodeOlderLine(line.bytes).kind !== 'bad'
-  }
-  return isReadable
-}
-
-/** A first line with a seq, or with a checksum that does not fit: a damaged line of ours and none of an older log. */
-function looksChecked(line: Buffer): boolean {
-  const text = line.toString('utf8')
-  return /^\{"timestamp":"[^"]*","seq":/.test(text) || /,"crc":"[0-9a-f]{8}"\}$/.test(text)
-}
 
 /** The state that an older log stands for, over the main file where it holds only the changes since that. */
 export async function readOlderLog(

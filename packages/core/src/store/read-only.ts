@@ -5,11 +5,12 @@ import { MapIndex } from '../index/map-index.js'
 import { chooseGeneration, filesBeside } from '../log/choose.js'
 import { readMark } from '../log/mark.js'
 import { backupsAmong, type StorePaths } from '../log/names.js'
+import { isOlderLog } from '../log/older-log.js'
 import type { StoreBackend } from './backend.js'
 import { Loader } from './load.js'
 import type { ResolvedOptions } from './options.js'
-import { importMainFile, isOlderLog, readOlderLog } from './original.js'
-import { newRecovery, type Recovery, refuseIfStrict } from './recovery.js'
+import { importMainFile, readOlderLog } from './original.js'
+import { addLostLog, addUnknownEnd, newRecovery, type Recovery, refuseIfLogIsLost, refuseIfStrict } from './recovery.js'
 import type { System } from './system.js'
 
 interface ReadState {
@@ -68,8 +69,10 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions)
   const fileNames = fileSystem.list(paths.logDirectory)
   const choice = await chooseGeneration(fileSystem, paths, fileNames, slices)
   if (choice.from === 'nothing') return readMainFileOnly(system, paths)
-  const recovery = newRecovery(choice.from === 'backup' ? 'backup' : 'log')
-  const path = choice.from === 'backup' || choice.from === 'unfinished' ? choice.path : paths.log
+  if (choice.from !== 'log') refuseIfLogIsLost(options, choice, paths)
+  const recovery = newRecovery('log')
+  if (choice.from !== 'log') addLostLog(recovery, choice, paths)
+  const path = choice.from === 'log' ? paths.log : choice.path
   const file = fileSystem.open(path, 'read')
   try {
     if (isOlderLog(file, filesBeside(paths, fileNames).length > 0)) {
@@ -82,6 +85,7 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions)
         paths,
         backups: backupsAmong(paths, fileNames),
         mark: readMark(fileSystem, paths),
+        storeBeside: choice.from === 'log' ? choice.store : undefined,
         times: options.times,
         recovery,
         onProgress: (phase, done, total) => options.onProgress({ phase, done, total }),
@@ -89,6 +93,8 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions)
       file,
     ).load()
     refuseIfStrict(options, recovery, paths)
+    const wasReleased = !fileSystem.status(paths.lock)
+    if (choice.from !== 'log' && !(wasReleased && !loaded.needsMark)) addUnknownEnd(recovery)
     return { index: loaded.index, lastSeq: loaded.lastSeq, recovery }
   } finally {
     file.close()

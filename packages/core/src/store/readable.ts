@@ -47,7 +47,7 @@ export class Readable {
   /** A fresh value at every call; undefined where the key is missing or expired. Bytes come as a Uint8Array. */
   get<T = unknown>(key: string): T | undefined {
     const value = this.lookUp(key)
-    return value && (toValue(value) as T)
+    return value && (toValue(value, key) as T)
   }
 
   getMany<T = unknown>(keys: readonly string[]): (T | undefined)[] {
@@ -57,13 +57,13 @@ export class Readable {
   /** The very text that `setText` was given; for another value its JSON, for bytes what they say in UTF-8. */
   getText(key: string): string | undefined {
     const value = this.lookUp(key)
-    return value && toText(value)
+    return value && toText(value, key)
   }
 
   /** The bytes that `setBytes` was given; for another value the UTF-8 bytes of its text. */
   getBytes(key: string): Uint8Array | undefined {
     const value = this.lookUp(key)
-    return value && toBytes(value)
+    return value && toBytes(value, key)
   }
 
   /** How the value stands in the log. */
@@ -80,7 +80,7 @@ export class Readable {
     const value = this.lookUp(key)
     if (!value) return undefined
     const { expires, time } = value
-    const { size, etag } = describeValue(value)
+    const { size, etag } = describeValue(value, key)
     return { size, etag, ...(expires !== undefined && { expires }), ...(time !== undefined && { mtime: time }) }
   }
 
@@ -98,7 +98,7 @@ export class Readable {
 
   /** As `keys`, with values. */
   *entries<T = unknown>(options: ListOptions = {}): IterableIterator<[string, T]> {
-    for (const [key, value] of this.#walk(options)) yield [key, toValue(value) as T]
+    for (const [key, value] of this.#walk(options)) yield [key, toValue(value, key) as T]
   }
 
   protected lookUp(key: string): IndexedValue | undefined {

@@ -1,4 +1,5 @@
 import { FlatlogError } from '../base/errors.js'
+import type { LostLog, Replacement } from '../log/choose.js'
 import type { StorePaths } from '../log/names.js'
 
 /** A place in a file that is not what was written there. */
@@ -61,5 +62,48 @@ export function refuseIfStrict(options: { recovery: 'repair' | 'strict' }, found
     `${file} is damaged at line ${line}, byte ${offset} (${found.damage.length} places in all), and recovery: 'strict' refuses ` +
       "to go on. Nothing was touched. What to do: look at the place, or open with recovery: 'repair'.",
     { path: `${paths.logDirectory}/${file}`, offset },
+  )
+}
+
+const LOST: Readonly<Record<LostLog['why'], string>> = {
+  gone: 'is gone or empty',
+  unreadable: 'has no line that can be read',
+  replaced: 'is of another store than the files beside it',
+}
+
+/** With `recovery: 'strict'` nothing takes the place of the log. */
+export function refuseIfLogIsLost(
+  options: { recovery: 'repair' | 'strict' },
+  { fileName, lost }: Replacement,
+  paths: StorePaths,
+): void {
+  if (options.recovery !== 'strict') return
+  throw new FlatlogError(
+    'FLATLOG_CORRUPT',
+    `${paths.log} ${LOST[lost.why]}, and recovery: 'strict' takes nothing else in its place. Nothing was touched. ` +
+      `What to do: put the log back, or open with recovery: 'repair' to go on from ${fileName}.`,
+    { path: paths.log },
+  )
+}
+
+/** Another generation took the log's place. */
+export function addLostLog(recovery: Recovery, { from, fileName, lost }: Replacement, paths: StorePaths): void {
+  recovery.source = from === 'backup' ? 'backup' : 'unfinished-generation'
+  addDamage(recovery, { file: `${paths.name}.log`, line: 1, offset: 0, bytes: lost.bytes, healedFrom: fileName })
+  recovery.notes.push(`${paths.log} ${LOST[lost.why]}; ${fileName} took its place.`)
+}
+
+/** The log is lost, and only of one that was closed in order, and has its mark, is it known how far it went. */
+export function addUnknownEnd(recovery: Recovery): void {
+  addInDoubt(recovery, [ANY_KEY])
+  recovery.notes.push('Nothing says how far the lost log went, so any key may have had a later value.')
+}
+
+/** What the log held as a value is none, and a checkpoint has no place for such a text. */
+export function addUnwritable(recovery: Recovery, key: string): void {
+  recovery.clean = false
+  addInDoubt(recovery, [key])
+  recovery.notes.push(
+    `What the log held as the value of ${JSON.stringify(key)} is no value; only the former log has it.`,
   )
 }

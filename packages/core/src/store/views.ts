@@ -1,30 +1,114 @@
 import { ioError } from '../base/errors.js'
-import { writeMark } from '../log/mark.js'
-import type { StorePaths } from '../log/names.js'
+import { isSameMark, type Mark, writeMark } from '../log/mark.js'
+import { type Backup, backupsAmong, type StorePaths } from '../log/names.js'
 import type { StateSource } from './checkpoint.js'
 import { MainFile } from './main-file.js'
+import type { OpenedLog } from './open-log.js'
+import type { ResolvedOptions } from './options.js'
 import type { System } from './system.js'
 
-/** What is derived from the log and written beside it, when something has changed since the last time. */
+/**
+ * What is derived from the log and written beside it, when something has changed since the last time.
+ *
+ * The mark names the checksum of the main file and the backups, so that `verify` can tell what was damaged, replaced
+ * or removed. A crash between two writes must never look like that:
+ * - The main file is measured by the mark only if this process wrote both, or if the log ended at the very record that
+ *   both were written at: then nothing has been written since. Before a main file is replaced at that record again, the
+ *   mark forgets its checksum.
+ * - A backup is removed only once the mark on disk does not name it any more.
+ */
 export class Views {
   readonly #mainFile: MainFile
+  /** What the mark on disk says. */
+  #mark: Mark
   /** The record that the main file was last written at; null where that is not known. */
   #mainFileSeq: number | null
-  #markSeq: number | undefined
+  #mainFileCrc: string | null
+  #isMainFileKnown: boolean
+  #isMarkToBeRenewed = false
+  readonly #reportedGone = new Set<string>()
+  #writing: Promise<void> = Promise.resolve()
 
   constructor(
     private readonly system: System,
     private readonly paths: StorePaths,
-    mode: 'auto' | boolean,
-    found: { readonly mainFileSeq: number | null; readonly markSeq: number | undefined },
+    private readonly options: ResolvedOptions,
+    private readonly opened: Pick<OpenedLog, 'mark' | 'lastSeq' | 'recovery'>,
   ) {
-    this.#mainFile = new MainFile(system.fileSystem, system.clock, paths, mode)
+    const { mark, lastSeq } = opened
+    this.#mainFile = new MainFile(system.fileSystem, system.clock, paths, options.mainFile)
+    this.#mark = mark
+    this.#mainFileCrc = mark.mainFileCrc
+    this.#isMainFileKnown = mark.seq === lastSeq && mark.mainFileSeq === lastSeq
     // A main file that somebody removed is written again.
-    this.#mainFileSeq = this.#mainFile.isMissing() ? null : found.mainFileSeq
-    this.#markSeq = found.markSeq
+    this.#mainFileSeq = this.#mainFile.isMissing() ? null : mark.mainFileSeq
   }
 
-  async write(
+  /** What the mark on disk was found to say, or was written with. */
+  get mark(): Mark {
+    return this.#mark
+  }
+
+  /** The main file as it should be: with that checksum, where it is known; of that record; null where there is none. */
+  get mainFile(): { readonly crc: string | null; readonly isKnown: boolean; readonly seq: number | null } {
+    return { crc: this.#mainFileCrc, isKnown: this.#isMainFileKnown, seq: this.#mainFileSeq }
+  }
+
+  /** Resolves when nothing is being written: then what is on disk is what this object says. */
+  settled(): Promise<void> {
+    return this.#writing.catch(() => {})
+  }
+
+  /** What was found damaged is written the next time, though nothing has changed. */
+  renewMark(): void {
+    this.#isMarkToBeRenewed = true
+  }
+
+  renewMainFile(): void {
+    this.#mainFileSeq = null
+  }
+
+  /** A backup that is gone stays named until somebody was told. */
+  forgetBackup(fileName: string): void {
+    this.#reportedGone.add(fileName)
+  }
+
+  /** Backups beyond those that are to be kept, the oldest first; not those that the mark on disk still names. */
+  surplusBackups(): Backup[] {
+    const present = this.#presentBackups()
+    const staying = new Set([...this.#kept(present).map((backup) => backup.fileName), ...(this.#mark.backups ?? [])])
+    return present.filter((backup) => !staying.has(backup.fileName)).reverse()
+  }
+
+  #presentBackups(): Backup[] {
+    return backupsAmong(this.paths, this.system.fileSystem.list(this.paths.logDirectory))
+  }
+
+  #kept(backups: readonly Backup[]): readonly Backup[] {
+    // An older backup may be what heals the damage yet.
+    const isAllKept = this.opened.recovery.inDoubt.length > 0
+    return isAllKept ? backups : backups.slice(0, this.options.backups)
+  }
+
+  #backupsToName(): string[] {
+    const kept = this.#kept(this.#presentBackups()).map((backup) => backup.fileName)
+    const gone = (this.#mark.backups ?? []).filter((name) => !kept.includes(name) && !this.#reportedGone.has(name))
+    // One of those that are gone would have been rotated out at some time: then nobody misses it any more.
+    const named = this.#kept(backupsAmong(this.paths, [...kept, ...gone])).map((backup) => backup.fileName)
+    return [...new Set([...kept, ...named])].sort()
+  }
+
+  write(
+    source: StateSource,
+    place: { readonly store: string; readonly lastSeq: number; readonly syncedSeq: number },
+    timestamp: string,
+    flush: () => Promise<void>,
+  ): Promise<void> {
+    this.#writing = this.#write(source, place, timestamp, flush)
+    return this.#writing
+  }
+
+  async #write(
     source: StateSource,
     { store, lastSeq, syncedSeq }: { store: string; lastSeq: number; syncedSeq: number },
     timestamp: string,
@@ -33,20 +117,33 @@ export class Views {
     let mainFileError: unknown
     if (this.#mainFileSeq !== lastSeq) {
       try {
-        await this.#mainFile.write(source, flush)
+        if (this.#mark.mainFileCrc !== null && this.#mark.seq >= syncedSeq) {
+          await this.#writeMark({ ...this.#mark, mainFileCrc: null }, timestamp)
+        }
+        this.#isMainFileKnown = false
+        this.#mainFileCrc = await this.#mainFile.write(source, flush)
+        this.#isMainFileKnown = true
         // What is written meanwhile may be in the file too, so the older number is the safe one.
         this.#mainFileSeq = syncedSeq
-        this.#markSeq = undefined
       } catch (error) {
         // The mark is more than a view: it is written whatever became of this.
         mainFileError = error
       }
     }
-    if (this.#markSeq !== syncedSeq) {
-      const mark = { store, seq: syncedSeq, mainFileSeq: this.#mainFileSeq }
-      await writeMark(this.system.fileSystem, this.paths, timestamp, mark)
-      this.#markSeq = syncedSeq
+    const mark = {
+      store,
+      seq: syncedSeq,
+      mainFileSeq: this.#mainFileSeq,
+      mainFileCrc: this.#isMainFileKnown ? this.#mainFileCrc : null,
+      backups: this.#backupsToName(),
     }
+    if (this.#isMarkToBeRenewed || !isSameMark(mark, this.#mark)) await this.#writeMark(mark, timestamp)
     if (mainFileError) throw ioError('write', this.paths.main, mainFileError)
+  }
+
+  async #writeMark(mark: Mark, timestamp: string): Promise<void> {
+    await writeMark(this.system.fileSystem, this.paths, timestamp, mark)
+    this.#mark = mark
+    this.#isMarkToBeRenewed = false
   }
 }

@@ -107,7 +107,7 @@ describe('values', () => {
   it('any text comes back as the very same text', () => {
     fc.assert(
       fc.property(anyText, fc.boolean(), (text, asText) => {
-        expect(toText(throughFiles(fromText('k', text, asText)))).toBe(text)
+        expect(toText(throughFiles(fromText('k', text, asText)), 'k')).toBe(text)
       }),
       { numRuns: 2000 },
     )
@@ -143,15 +143,15 @@ describe('values', () => {
     const value = fromText('k', text)
     expect(value.encoding).toBe(encoding)
     if (encoding === undefined) expect(value.text).toBe(text)
-    expect(toText(throughFiles(value))).toBe(text)
+    expect(toText(throughFiles(value), 'k')).toBe(text)
   })
 
   it('any JSON value comes back equal and fresh', () => {
     fc.assert(
       fc.property(anyJson, (value) => {
         const text = throughFiles(fromValue('k', value))
-        expect(toValue(text)).toEqual(JSON.parse(JSON.stringify(value)))
-        if (typeof value === 'object' && value !== null) expect(toValue(text)).not.toBe(toValue(text))
+        expect(toValue(text, 'k')).toEqual(JSON.parse(JSON.stringify(value)))
+        if (typeof value === 'object' && value !== null) expect(toValue(text, 'k')).not.toBe(toValue(text, 'k'))
       }),
       { numRuns: 1000 },
     )
@@ -161,21 +161,21 @@ describe('values', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         const value = throughFiles(fromBytes('k', bytes))
-        expect(toBytes(value)).toEqual(bytes)
-        expect(toBytes(value).buffer.byteLength).toBe(bytes.length)
-        expect(toValue(value)).toEqual(bytes)
-        expect(toText(value)).toBe(Buffer.from(bytes).toString('utf8'))
+        expect(toBytes(value, 'k')).toEqual(bytes)
+        expect(toBytes(value, 'k').buffer.byteLength).toBe(bytes.length)
+        expect(toValue(value, 'k')).toEqual(bytes)
+        expect(toText(value, 'k')).toBe(Buffer.from(bytes).toString('utf8'))
       }),
     )
   })
 
   it('takes only the given window of a larger buffer', () => {
     const window = new Uint8Array([1, 2, 3, 4, 5]).subarray(1, 3)
-    expect([...toBytes(fromBytes('k', window))]).toEqual([2, 3])
+    expect([...toBytes(fromBytes('k', window), 'k')]).toEqual([2, 3])
   })
 
   it('a text or a value read as bytes is its UTF-8', () => {
-    expect(Buffer.from(toBytes(fromText('k', 'é'))).toString('hex')).toBe('c3a9')
-    expect(Buffer.from(toBytes(fromValue('k', ['é']))).toString()).toBe('["é"]')
+    expect(Buffer.from(toBytes(fromText('k', 'é'), 'k')).toString('hex')).toBe('c3a9')
+    expect(Buffer.from(toBytes(fromValue('k', ['é']), 'k')).toString()).toBe('["é"]')
   })
 })

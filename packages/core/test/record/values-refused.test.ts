@@ -117,7 +117,7 @@ describe('what JSON holds is taken', () => {
     const shared = { a: 1 }
     expect(fromValue('k', [shared, shared, { shared }]).text).toBe('[{"a":1},{"a":1},{"shared":{"a":1}}]')
     const deep = nested(120, [shared, shared])
-    expect(toValue(fromValue('k', deep))).toEqual(deep)
+    expect(toValue(fromValue('k', deep), 'k')).toEqual(deep)
   })
 
   it('an object without a prototype', () => {
@@ -126,13 +126,13 @@ describe('what JSON holds is taken', () => {
 
   it('__proto__ as a property of the value', () => {
     const value = JSON.parse('{"__proto__":{"x":1},"y":2}') as object
-    const back = toValue(fromValue('k', value)) as object
+    const back = toValue(fromValue('k', value), 'k') as object
     expect(Object.keys(back)).toEqual(['__proto__', 'y'])
     expect(Object.getPrototypeOf(back)).toBe(Object.prototype)
   })
 
   it('null, false, 0 and the empty string are values', () => {
-    expect([null, false, 0, ''].map((value) => toValue(fromValue('k', value)))).toEqual([null, false, 0, ''])
+    expect([null, false, 0, ''].map((value) => toValue(fromValue('k', value), 'k'))).toEqual([null, false, 0, ''])
   })
 })
 

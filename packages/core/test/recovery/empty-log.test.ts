@@ -2,16 +2,20 @@ import { copyFileSync, existsSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openStore } from '../../src/index.js'
+import { copyAsOfNow } from '../support/files.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import {
   backupsOf,
   bytesOf,
   closed,
   copyOf,
+  damagedOf,
   linesOf,
   logOf,
   logsOf,
+  markOf,
   noBackups,
+  open,
   recover,
   refuses,
   removeFiles,
@@ -109,17 +113,64 @@ describe('the log is nothing but zeros', () => {
     expect(recovery.inDoubt).toEqual([])
   })
 
-  it('beside a backup that reaches less: goes on from it with a report, or refuses; never an empty store', async () => {
+  it('beside a backup that reaches less: goes on from it, with a report', async () => {
+    const dir = await withBackups()
+    const size = bytesOf(dir, 'store.log').length
+    zero(dir)
+    const { state, recovery } = await recover(dir)
+    expect(state).toEqual({ b: 2 })
+    expect(recovery).toMatchObject({ clean: false, source: 'backup', inDoubt: ['any'] })
+    const healedFrom = backupsOf(dir)[1]
+    expect(recovery.damage[0]).toEqual({ file: 'store.log', line: 1, offset: 0, bytes: size, healedFrom })
+    expect(damagedOf(dir).map((name) => bytesOf(dir, name))).toContainEqual(Buffer.alloc(size))
+  })
+
+  it('of an owner that was killed: it may have gone on behind its mark, so everything is in doubt', async () => {
+    const dir = makeDir()
+    const store = await open(dir)
+    await store.set('a', 1)
+    await store.compact()
+    await store.set('a', 2)
+    const image = copyAsOfNow(dir, join(makeDir(), 'image'))
+    await store.close()
+    zero(image)
+    const { state, recovery } = await recover(image)
+    expect(state).toEqual({ a: 1 })
+    expect(recovery).toMatchObject({ source: 'backup', inDoubt: ['any'] })
+  })
+
+  it('beside backups in which nothing can be read either: opening is refused', async () => {
     const dir = await withBackups()
     zero(dir)
-    const outcome = await recover(dir).catch((error: unknown) => error)
-    if (outcome instanceof Error) expect(outcome).toMatchObject({ code: 'FLATLOG_CORRUPT' })
-    else expect(outcome).toMatchObject({ state: { b: 2 }, recovery: { inDoubt: ['any'] } })
+    for (const name of backupsOf(dir)) writeFileSync(join(logsOf(dir), name), Buffer.alloc(100))
+    await refuses(dir, 'FLATLOG_CORRUPT')
+  })
+
+  it("is not replaced by anything with recovery: 'strict'", async () => {
+    const dir = await withBackups()
+    zero(dir)
+    await refuses(dir, 'FLATLOG_CORRUPT', { recovery: 'strict' })
   })
 })
 
 describe('the log of another store in its place', () => {
-  it('counts, and the mark is reported; the next opening is clean', async () => {
+  const otherStore = () =>
+    closed(makeDir(), async (store) => {
+      for (const key of ['x', 'y', 'z']) await store.set(key, key)
+    })
+
+  it('against the mark and a backup: it is the stranger, and the store goes on from the backup', async () => {
+    const dir = await withBackups()
+    writeLines(dir, linesOf(await otherStore()))
+    const strange = bytesOf(dir, 'store.log')
+    const { state, recovery } = await recover(dir)
+    expect(state).toEqual({ b: 2 })
+    expect(recovery).toMatchObject({ clean: false, source: 'backup', inDoubt: ['any'] })
+    expect(recovery.damage[0]).toMatchObject({ file: 'store.log', line: 1, healedFrom: backupsOf(dir)[1] })
+    expect(damagedOf(dir).map((name) => bytesOf(dir, name))).toContainEqual(strange)
+  })
+
+  it('against the mark alone: it counts, and the mark is reported; the next opening is clean', async () => {
     const dir = await withoutBackups()
     const other = await closed(makeDir(), (store) => store.set('x', 1))
     copyFileSync(logOf(other), logOf(dir))
@@ -128,12 +179,11 @@ describe('the log of another store in its place', () => {
     expect(recovery.damage).toMatchObject([{ file: 'store.mark' }])
   })
 
-  it('is not healed with records of the backups of this one', async () => {
+  it('that counts is not healed with records of a backup of this one', async () => {
     const dir = await withBackups()
-    const other = await closed(makeDir(), async (store) => {
-      for (const key of ['x', 'y', 'z']) await store.set(key, key)
-    })
+    const other = await otherStore()
     writeLines(dir, linesOf(other))
+    copyFileSync(markOf(other), markOf(dir))
     spoilLine(dir, 2)
     const { state, recovery } = await recover(dir)
     expect(state).toEqual({ y: 'y', z: 'z' })

@@ -43,12 +43,12 @@ describe('the log is gone', () => {
     expect(backups.map((name) => bytesOf(dir, name))).toEqual(before)
   })
 
-  it('beside backups and without a mark', async () => {
+  it('beside backups and without a mark: nothing says how far it went, so everything is in doubt', async () => {
     const dir = await withBackups()
     removeFiles(dir, 'store.log', 'store.mark')
     const { state, recovery } = await recover(dir)
     expect(state).toEqual({ b: 2 })
-    expect(recovery).toMatchObject({ clean: false, source: 'backup', inDoubt: [] })
+    expect(recovery).toMatchObject({ clean: false, source: 'backup', inDoubt: ['any'] })
   })
 
   it('beside a backup that is damaged: an older whole one goes before it, with what can be read of the other', async () => {

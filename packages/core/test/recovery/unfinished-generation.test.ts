@@ -6,6 +6,7 @@ import {
   backupsOf,
   bytesOf,
   closed,
+  damagedOf,
   logOf,
   logsOf,
   markOf,
@@ -38,10 +39,21 @@ describe('an unfinished generation beside a log', () => {
 
   it('is not deleted when the log cannot be opened: it may be all there is', async () => {
     const dir = await withoutBackups()
-    copyFileSync(logOf(dir), unfinishedOf(dir))
+    writeFileSync(unfinishedOf(dir), bytesOf(dir, 'store.log').subarray(0, -3))
     writeFileSync(logOf(dir), 'garbage')
     await refuses(dir, 'FLATLOG_CORRUPT')
     expect(existsSync(unfinishedOf(dir))).toBe(true)
+  })
+
+  it('that is whole takes the place of a log in which nothing can be read', async () => {
+    const dir = await withoutBackups()
+    copyFileSync(logOf(dir), unfinishedOf(dir))
+    writeFileSync(logOf(dir), 'garbage')
+    const { state, recovery } = await recover(dir)
+    expect(state).toEqual({ a: 1 })
+    expect(recovery).toMatchObject({ clean: false, source: 'unfinished-generation', inDoubt: [] })
+    expect(recovery.damage).toMatchObject([{ file: 'store.log', line: 1, offset: 0, bytes: 7 }])
+    expect(damagedOf(dir).map((name) => bytesOf(dir, name).toString())).toEqual(['garbage'])
   })
 
   it('of the very first log is deleted too', async () => {

@@ -1,0 +1,30 @@
+import type { FileSystem } from '../fs/file-system.js'
+import type { Mark } from '../log/mark.js'
+import type { Backup, StorePaths } from '../log/names.js'
+import { isMainFileGone } from './main-file.js'
+import type { Recovery } from './recovery.js'
+
+interface Beside {
+  readonly fileSystem: FileSystem
+  readonly paths: StorePaths
+  readonly backups: readonly Backup[]
+  readonly mark: Mark | null | undefined
+  readonly recovery: Recovery
+}
+
+/** Files that are gone and that the log can do without: said, and no damage to the state. */
+export function noteMissingFiles({ fileSystem, paths, backups, mark, recovery }: Beside, lastSeq: number): void {
+  if (mark === undefined && (lastSeq > 0 || backups.length > 0)) {
+    recovery.notes.push(
+      `${paths.name}.mark is gone: had the log lost its last records, nothing would show it. It is written anew.`,
+    )
+  }
+  if (!mark) return
+  if (mark.mainFileCrc !== null && isMainFileGone(fileSystem, paths)) {
+    recovery.notes.push(`${paths.name}.json is gone. It is only a view of the log, and is written anew.`)
+  }
+  for (const fileName of mark.backups ?? []) {
+    if (backups.some((backup) => backup.fileName === fileName)) continue
+    recovery.notes.push(`The backup ${fileName} is gone. What only it could have healed stays lost.`)
+  }
+}
