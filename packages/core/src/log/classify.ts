@@ -1,4 +1,4 @@
-import { MAX_TAIL_REPAIR_BYTES } from '../base/limits.js'
+import { MAX_RECORD_BYTES, MAX_TAIL_REPAIR_BYTES } from '../base/limits.js'
 import type { SurveyLine, SurveyRecord } from './tail-reader.js'
 
 /**
@@ -59,10 +59,17 @@ export function classify(input: ClassifyInput): Verdict {
   const verdict = classifyAbove(input, synced)
   const limit = input.maxTailRepairBytes ?? MAX_TAIL_REPAIR_BYTES
   // So much is not lost in one crash: then it is damage, and what can be read behind it is kept.
-  if (verdict.cut && input.sizeBytes - verdict.cut.offset > limit) {
+  if (verdict.cut && input.sizeBytes - verdict.cut.offset > limit && !isOneTornRecord(input.survey, verdict.cut)) {
     return { ...classifyAbove(input, Number.POSITIVE_INFINITY), isBeyondRepair: true }
   }
   return verdict
+}
+
+/** A single record can be longer than the limit, and be cut short by a kill. */
+function isOneTornRecord(survey: readonly SurveyLine[], cut: { readonly offset: number }): boolean {
+  const last = survey.at(-1)
+  const isBegun = last?.kind === 'bad' && last.begun && !last.ended
+  return isBegun && last.offset === cut.offset && last.length <= MAX_RECORD_BYTES
 }
 
 function classifyAbove(

@@ -128,7 +128,11 @@ export interface SurveyRecord extends SurveyPlace {
 
 export interface SurveyBad extends SurveyPlace {
   readonly kind: 'bad'
+  /** It begins as a record does. */
+  readonly begun: boolean
 }
+
+const BEGINNING = Buffer.from('{"timestamp":"')
 
 /** Every line of the tail, whatever it is: what is needed to tell a torn tail from damage. */
 export async function surveyTail(file: OpenFile, start: TailStart, slices: Slices): Promise<SurveyLine[]> {
@@ -140,7 +144,8 @@ export async function surveyTail(file: OpenFile, start: TailStart, slices: Slice
       const { seq, synced = 0, crc } = record
       survey.push({ kind: 'record', number, offset, length, ended, seq, synced, crc, key: keyOf(record.operation) })
     } else {
-      survey.push({ kind: 'bad', number, offset, length, ended, key: guessKey(raw.bytes) })
+      const begun = raw.bytes.subarray(0, BEGINNING.length).equals(BEGINNING)
+      survey.push({ kind: 'bad', number, offset, length, ended, begun, key: guessKey(raw.bytes) })
     }
     if (slices.isDue()) await slices.pause()
   }

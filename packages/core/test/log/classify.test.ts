@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ClassifyInput, Verdict } from '../../src/log/classify.js'
-import { bad, judge, LENGTH, type Made, rec, START } from './survey-lines.js'
+import { bad, begun, judge, LENGTH, type Made, rec, START } from './survey-lines.js'
 
 /** The table of what is a torn tail and what is damage. */
 
@@ -214,6 +214,18 @@ const TABLE: [what: string, lines: Made[], expected: Short, more?: Partial<Class
     'garbage alone, longer than is repaired',
     [...whole, bad(), bad()],
     { ...WHOLE, damaged: ['bad 3', 'bad 4'], isDamaged: true },
+    { maxTailRepairBytes: 199 },
+  ],
+  [
+    'one record that was being written, longer than is repaired',
+    [rec(1), begun()],
+    { ...WHOLE, kept: [1], cut: 1, lastSeq: 1 },
+    { maxTailRepairBytes: 99 },
+  ],
+  [
+    'such a one behind another bad line',
+    [rec(1), bad(), begun()],
+    { ...WHOLE, kept: [1], damaged: ['bad 1', 'bad 2'], lastSeq: 1, isDamaged: true },
     { maxTailRepairBytes: 199 },
   ],
   [

@@ -20,7 +20,12 @@ export function rec(seq: number, more: { synced?: number; crc?: string; ended?: 
 }
 
 export function bad(key?: string, ended = true): Made {
-  return (place) => ({ kind: 'bad', ...at(place), ended, key })
+  return (place) => ({ kind: 'bad', ...at(place), ended, begun: false, key })
+}
+
+/** A record of which only the beginning was written. */
+export function begun(): Made {
+  return (place) => ({ kind: 'bad', ...at(place), ended: false, begun: true, key: undefined })
 }
 
 export function judge(lines: Made[], more: Partial<ClassifyInput> = {}): Verdict {
