@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { Durability } from '../../src/log/commit-queue.js'
 import { useChildren } from '../support/children.js'
 import { type LoadTask, whatIsIn } from '../support/load-task.js'
+import { lockPath, readLock } from '../support/locks.js'
 import { rounds } from '../support/long.js'
 import { machine, openOn } from '../support/machine.js'
 import { moment } from '../support/moment.js'
@@ -24,7 +25,13 @@ function load(dir: string, seed: number, durability: Durability, inFlight: numbe
   return { options, plan: { kind: 'workload', seed }, inFlight }
 }
 
-const KINDS = ['while it opened the store', 'after some writes', 'at any time', 'while it compacted'] as const
+const KINDS = [
+  'while it took the lock over',
+  'while it opened the store',
+  'after some writes',
+  'at any time',
+  'while it compacted',
+] as const
 type Kind = (typeof KINDS)[number]
 
 /** Sees when there is an unfinished generation in the directory. */
@@ -51,9 +58,26 @@ class CompactionWatch implements Disposable {
   }
 }
 
+/** The file by which a successor of the last owner claims its lock; undefined where there is no lock. */
+function claimPath(dir: string): string | undefined {
+  return existsSync(lockPath(dir)) ? `${lockPath(dir)}.after-${readLock(dir).token}` : undefined
+}
+
 /** Resolves when the owner, which was told to open the store, is to be killed. */
-async function momentToKill(kind: Kind, owner: Owner, compactions: CompactionWatch, random: Random): Promise<void> {
+async function momentToKill(
+  kind: Kind,
+  owner: Owner,
+  claim: string | undefined,
+  compactions: CompactionWatch,
+  random: Random,
+): Promise<void> {
   if (kind === 'while it opened the store') return await moment(random.next() * 30)
+  if (kind === 'while it took the lock over') {
+    // The claim is there for a fraction of a millisecond: no event would come in time.
+    const endMs = performance.now() + 200
+    while (claim && !existsSync(claim) && performance.now() < endMs);
+    return
+  }
   const { lastSeq } = await owner.opened
   if (kind === 'after some writes') return await owner.acknowledges(lastSeq + 1 + random.below(600))
   if (kind === 'at any time') return await moment(random.next() * 40)
@@ -91,14 +115,16 @@ test(
       let [killedAtMs, checked] = [performance.now(), Promise.resolve()]
       for (let round = 0; round < KILLS; round++) {
         const durability = DURABILITIES[round % DURABILITIES.length] as Durability
+        const claim = claimPath(dir)
         // It does not wait for the end of the one before: whoever restarts a program may be as quick.
         owner.begin(load(dir, random.seed, durability, 1 + random.below(60)))
         // Started while this one works, as starting a process takes longer than all the rest.
         const next = new Owner(childPath('load'))
         const kind = random.pick(KINDS)
-        await momentToKill(kind, owner, compactions, random)
+        await momentToKill(kind, owner, claim, compactions, random)
         owner.kill()
         count(kind)
+        if (claim && existsSync(claim)) count('left a claim')
         if (compactions.isUnderWay()) count('left an unfinished generation')
         await checked
         checked = check(owner, killedAtMs, `round ${round}, ${durability}`)
@@ -112,7 +138,8 @@ test(
         `${KILLS} kills: ${[...seen].map((each) => each.reverse().join(' ')).join(', ')}; ${acknowledged} writes. The slowest open took ` +
           `${Math.ceil(slowestOpenMs)} ms; from a kill to the next one's word it was at most ${Math.ceil(slowestMs)} ms`,
       )
-      for (const kind of [...KINDS, 'left an unfinished generation']) expect(seen.get(kind), kind).toBeGreaterThan(0)
+      for (const kind of [...KINDS, 'left a claim', 'left an unfinished generation'])
+        expect(seen.get(kind), kind).toBeGreaterThan(0)
 
       const store = await openOn(machine(), { dir, lockWaitMs: 0 })
       expectPrefix(plan, whatIsIn(store), acknowledged, 'at the end')
