@@ -157,10 +157,8 @@ class Attempt {
   async succeed(holder: LockRecord | null, failed: string | undefined, waitedMs: number): Promise<boolean> {
     const { fileSystem, lockPath, own } = this
     const claims: string[] = []
-    const dead: (LockRecord | null)[] = []
     let predecessor = holder
     for (;;) {
-      dead.push(predecessor)
       const claim = `${lockPath}.after-${predecessor?.token ?? 'unreadable'}`
       // Two unreadable claims behind each other name nobody who could be asked: the way is cleared for all.
       if (claims.includes(claim)) removeIfThere(fileSystem, claim)
@@ -179,7 +177,6 @@ class Attempt {
     // With the note of a failure from its first moment, so that a crash of ours hands it on.
     replaceLockFile(fileSystem, lockPath, failed === undefined ? own : { ...own, failed })
     for (const path of claims) removeIfThere(fileSystem, path)
-    for (const record of dead) this.#removeSocketOf(record)
     return true
   }
 
@@ -219,17 +216,6 @@ class Attempt {
   isSocketGone(): boolean {
     const { socket } = this.own
     return socket !== null && !isAbsolute(socket) && !this.fileSystem.status(join(dirname(this.lockPath), socket))
-  }
-
-  #removeSocketOf(record: LockRecord | null): void {
-    const { socket } = record ?? {}
-    // Only a name beside the lock file, as it is written there: nothing in a damaged lock file points elsewhere.
-    if (!socket || isAbsolute(socket) || socket.includes('/') || !socket.endsWith('.sock')) return
-    try {
-      removeIfThere(this.fileSystem, join(dirname(this.lockPath), socket))
-    } catch {
-      // A leftover socket refuses connections and harms nobody.
-    }
   }
 }
 
