@@ -169,8 +169,8 @@ describe('processes that take the store from each other as fast as they can', ()
         for (let kill = 0; kill < kills; kill++) {
           const next = rivals.start(Number.MAX_SAFE_INTEGER)
           const owners = rivals.counts.length
-        await expect.poll(() => rivals.counts.length, { interval: 1, timeout: 10_000 }).toBeGreaterThan(owners)
-        await moment(30 * random.next())
+          await expect.poll(() => rivals.counts.length, { interval: 1, timeout: 10_000 }).toBeGreaterThan(owners)
+          await moment(30 * random.next())
           // Mostly whoever has the store, or is about to have it; now and then anyone.
           const owner = random.below(4) ? running.findIndex(({ child }) => child.pid === ownerNow(dir)) : -1
           const [victim] = running.splice(owner < 0 ? random.below(running.length) : owner, 1) as [Run]
