@@ -6,7 +6,10 @@ import { afterEach, expect, test } from 'vitest'
 import { useChildren } from '../support/children.js'
 import { stateOf } from '../support/files.js'
 import { readLock } from '../support/locks.js'
+import { rounds } from '../support/long.js'
 import { machine, openOn } from '../support/machine.js'
+import { moment } from '../support/moment.js'
+import { withSeed } from '../support/random.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 
 const directory = useTempDirectory()
@@ -47,4 +50,27 @@ test('a worker thread that died has nothing any more, though its process lives',
   await store.set('after', 1)
   await store.close()
   expect(readdirSync(join(dir, 'logs')).sort()).toEqual(['store.log', 'store.mark'])
+})
+
+test('worker threads that are terminated while they write lose nothing that was acknowledged', async () => {
+  await withSeed(async (random) => {
+    const dir = directory()
+    let acknowledged = 0
+    for (let round = 0; round < rounds(20, 200); round++) {
+      const worker = new Worker(childPath('worker'), { workerData: { dir, counts: true } })
+      workers.push(worker)
+      const [found] = (await once(worker, 'message')) as [number]
+      expect(found).toBeGreaterThanOrEqual(acknowledged)
+      acknowledged = found
+      worker.on('message', (count: number) => {
+        acknowledged = count
+      })
+      await moment(random.next() * 10)
+      await worker.terminate()
+    }
+    await using store = await openOn(machine(), { dir, lockWaitMs: 0 })
+    expect(store.get('count')).toBeGreaterThanOrEqual(acknowledged)
+    expect(acknowledged).toBeGreaterThan(0)
+    expect(store.recovery).toMatchObject({ damage: [], inDoubt: [] })
+  })
 })

@@ -1,8 +1,15 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { openStore } from '../../../src/index.js'
 
-/** Opens a store in a thread and holds it until it is told to close. */
-const store = await openStore(workerData as { dir: string })
+/** Opens a store in a thread and holds it until it is told to close; or counts up in it, and tells how far it is. */
+const { dir, counts } = workerData as { dir: string; counts?: boolean }
+const store = await openStore({ dir, lockWaitMs: 0, durability: 'os', compaction: { minBytes: 10_000 } })
+if (counts) {
+  for (let count = (store.get('count') as number | undefined) ?? 0; ; ) {
+    parentPort?.postMessage(count)
+    await store.set('count', ++count)
+  }
+}
 await store.set('from', 'worker')
 parentPort?.postMessage('open')
 parentPort?.once('message', async () => {
