@@ -57,6 +57,8 @@ export class CommitQueue {
   #inFlight: Batch | undefined
   #turnScheduled = false
   #held = false
+  /** What was refused for want of space is being cut off. */
+  #isCutting = false
   #failure: FlatlogError | undefined
   #lastLookMs = 0
   #timer: Timer | undefined
@@ -116,13 +118,13 @@ export class CommitQueue {
   async flush(): Promise<void> {
     await this.settled()
     if (this.#failure) throw this.#failure
-    await this.#sync()
+    await this.sync()
   }
 
   /** Nothing is written and nothing acknowledged until `release`; records go on gathering. */
   async hold(): Promise<void> {
     this.#held = true
-    if (this.#inFlight) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    if (this.#inFlight || this.#isCutting) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
   release(): void {
@@ -137,7 +139,7 @@ export class CommitQueue {
   }
 
   #schedule(): void {
-    if (this.#turnScheduled || this.#held || this.#inFlight || this.#waiting.length === 0) return
+    if (this.#turnScheduled || !this.#mayWrite() || this.#waiting.length === 0) return
     this.#turnScheduled = true
     this.clock.afterTurn(() => {
       this.#turnScheduled = false
@@ -145,8 +147,12 @@ export class CommitQueue {
     })
   }
 
+  #mayWrite(): boolean {
+    return !this.#held && !this.#inFlight && !this.#isCutting && !this.#failure
+  }
+
   #commit(): void {
-    while (!this.#held && !this.#inFlight && !this.#failure) {
+    while (this.#mayWrite()) {
       const batch = this.#waiting.shift()
       if (!batch) return
       if (batch.records.length === 0) batch.resolve()
@@ -192,11 +198,15 @@ export class CommitQueue {
       () => {
         this.#inFlight = undefined
         this.#acknowledge(batch)
-        for (const resolve of this.#idle.splice(0)) resolve()
-        this.#schedule()
+        this.#goOn()
       },
       (cause: unknown) => this.fail(cause),
     )
+  }
+
+  #goOn(): void {
+    for (const resolve of this.#idle.splice(0)) resolve()
+    this.#schedule()
   }
 
   #acknowledge(batch: Batch): void {
@@ -205,14 +215,15 @@ export class CommitQueue {
     if (this.durability === 'interval' && !this.#timer) {
       this.#timer = this.clock.setTimer(() => {
         this.#timer = undefined
-        this.#sync().catch(() => {
+        this.sync().catch(() => {
           // The failure is kept and has been reported.
         })
       }, this.syncIntervalMs)
     }
   }
 
-  async #sync(): Promise<void> {
+  /** Brings to disk what is written, acknowledged or not. */
+  async sync(): Promise<void> {
     try {
       await this.writer.sync()
     } catch (cause) {
@@ -221,13 +232,25 @@ export class CommitQueue {
     }
   }
 
-  /** No room: this batch and all behind it are undone, the last first, before anyone is told. */
+  /**
+   * No room: this batch and all behind it are undone, the last first, before anyone is told. They hear of it when the
+   * file that was cut back is on disk: what is refused is absent also after a power cut.
+   */
   #giveBack(error: FlatlogError): void {
     const batches = this.#waiting.splice(0)
     const first = batches.find((batch) => batch.records.length > 0)?.records[0]
     undo(batches)
     if (first) this.events.undone(first.seq)
-    for (const batch of batches) batch.reject(error)
+    this.#isCutting = true
+    const tell = (reason: FlatlogError) => {
+      this.#isCutting = false
+      for (const batch of batches) batch.reject(reason)
+      this.#goOn()
+    }
+    this.sync().then(
+      () => tell(error),
+      () => tell(this.#failure ?? error),
+    )
   }
 
   /** It is not known what the disk holds: nothing is tried again, as a retried sync may answer for pages that are lost. */

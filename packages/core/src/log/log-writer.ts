@@ -19,6 +19,8 @@ export class LogWriter {
   /** What the last record said of that; a new generation has not said it yet. */
   #toldSyncedSeq = -1
   #syncing: Promise<void> | undefined
+  /** The file was cut back, and until that is on disk a power cut may bring the longer one back. */
+  #isCut = false
   bytesWritten = 0
   syncs = 0
 
@@ -76,19 +78,21 @@ export class LogWriter {
   #cutBack(cause: unknown): WriteFault {
     try {
       this.#file.truncate(this.#offset)
+      this.#isCut = true
       return { kind: 'no-space', cause }
     } catch (truncateCause) {
       return { kind: 'failed', cause: truncateCause }
     }
   }
 
-  /** Everything written before this call is on disk when it resolves. One sync is in flight at a time. */
+  /** Everything written or cut off before this call is on disk when it resolves. One sync is in flight at a time. */
   async sync(): Promise<void> {
     const wanted = this.#writtenSeq
     // A sync that is in flight may have begun before the last write, so it proves nothing about it.
     while (this.#syncing) await this.#syncing
-    if (this.#syncedSeq >= wanted) return
+    if (this.#syncedSeq >= wanted && !this.#isCut) return
     const covered = this.#writtenSeq
+    this.#isCut = false
     this.syncs++
     this.#syncing = this.#file.sync().finally(() => {
       this.#syncing = undefined
@@ -104,6 +108,7 @@ export class LogWriter {
     this.#offset = offset
     this.#syncedSeq = this.#writtenSeq
     this.#toldSyncedSeq = -1
+    this.#isCut = false
     former.close()
   }
 
