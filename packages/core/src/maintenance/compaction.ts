@@ -103,6 +103,8 @@ class Compaction {
     const checkpointBytes = await writeCheckpoint(file, frozen, start, this.#startedMs, this.#slices)
     this.#length = checkpointBytes
     while (engine.writer.offset - this.#copiedTo > HOLD_BYTES) await this.#copyLaterRecords(file)
+    // The log is about to be a backup, which has to be on disk like any other; what is left for the hold is little.
+    await engine.queue.sync()
     await file.sync()
     return checkpointBytes
   }
@@ -139,6 +141,7 @@ class Compaction {
       if (!queue.failure && !engine.ownsLog()) queue.fail(new Error('another process has taken the log over'))
       if (queue.failure) throw queue.failure
       await this.#copyLaterRecords(file)
+      await queue.sync()
       await file.sync()
       const start = { offset: verified.endOffset, line: verified.nextLine, afterSeq: verified.lastSeq }
       const rest = await readTailRun(file, start, this.#slices, () => {})

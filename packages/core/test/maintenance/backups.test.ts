@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { FaultyFileSystem } from '../support/faulty-file-system.js'
 import { fileNames, linesOf, logPath, stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
 import { ManualClock } from '../support/manual-clock.js'
@@ -55,6 +56,33 @@ describe('backups', () => {
     await generations(dir, 4, { backups })
     expect(backupsIn(dir)).toHaveLength(kept)
   })
+
+  test.each(['always', 'interval', 'os'] as const)(
+    'are on disk to their last record before they are backups (%s)',
+    async (durability) => {
+      const fileSystem = new FaultyFileSystem()
+      await using store = await openOn(machine({ fileSystem, clock: new ManualClock() }), {
+        dir: directory(),
+        durability,
+      })
+      // The former log still has the name that it was opened under, so its calls are told from those of the new one.
+      const calls = () => fileSystem.calls.map(({ kind, path }) => `${kind} ${path.replace(/.*store\.log\./, '')}`)
+      await store.set('before', 1)
+      const held = fileSystem.hold('sync', { on: /store\.log\.new$/ })
+      const compacted = store.compact()
+      await held.reached
+      const beforeHold = calls()
+      const during = store.set('during', 1)
+      if (durability !== 'always') await during
+      held.release()
+      await Promise.all([compacted, during])
+      expect(beforeHold.lastIndexOf('sync first')).toBeGreaterThan(beforeHold.lastIndexOf('write first'))
+      const named = calls().findIndex((call) => call.startsWith('link backup.'))
+      const lastWrite = calls().lastIndexOf('write first', named)
+      expect(lastWrite).toBeGreaterThan(calls().indexOf('write first'))
+      expect(calls().slice(lastWrite, named)).toContain('sync first')
+    },
+  )
 
   test('have names of their own when there is more than one in a second', async () => {
     const dir = directory()
