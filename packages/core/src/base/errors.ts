@@ -56,7 +56,7 @@ const EDQUOT_ERRNO = -122
 /** No room for more bytes: disk full, quota exceeded, or the file at its size limit. */
 export function isNoSpace(error: unknown): boolean {
   const code = systemCode(error)
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') return true
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG' || code === 'FLATLOG_NO_SPACE') return true
   return (error as { errno?: unknown } | null)?.errno === EDQUOT_ERRNO
 }
 

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, watch } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Durability } from '../../src/log/commit-queue.js'
 import { useChildren } from '../support/children.js'
+import { namesAndSockets } from '../support/files.js'
 import { type LoadTask, whatIsIn } from '../support/load-task.js'
 import { lockPath, readLock } from '../support/locks.js'
 import { rounds } from '../support/long.js'
@@ -148,7 +149,7 @@ test(
       await store.close()
       expect(JSON.parse(readFileSync(join(dir, 'store.json'), 'utf8'))).toEqual(modelState(plan.state))
       // Whatever the killed ones had begun is tidied away; what was cut is kept.
-      const left = readdirSync(join(dir, 'logs')).filter((fileName) => !/\.(backup|quarantine)\./.test(fileName))
+      const left = namesAndSockets(dir).filter((fileName) => !/\.(backup|quarantine)\./.test(fileName))
       expect(left).toEqual(['store.log', 'store.mark'])
     })
   },

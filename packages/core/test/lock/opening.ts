@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
-import { join } from 'node:path'
 import { afterEach, expect } from 'vitest'
 import type { LockEnvironment } from '../../src/fs/lock-environment.js'
 import type { StoreOptions } from '../../src/store/options.js'
+import { namesAndSockets } from '../support/files.js'
 import { HurriedClock, lockPath, readLock } from '../support/locks.js'
 import { machine, openOn } from '../support/machine.js'
 
@@ -36,13 +36,13 @@ export async function expectStale(dir: string, environment: Partial<LockEnvironm
   expect(readLock(dir).token).not.toBe('a'.repeat(32))
   await store.set('a', 1)
   await store.close()
-  expect(readdirSync(join(dir, 'logs')).sort()).toEqual(['store.log', 'store.mark'])
+  expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
 }
 
 export async function expectLocked(dir: string, environment: Partial<LockEnvironment> = {}): Promise<void> {
   const before = readFileSync(lockPath(dir), 'utf8')
-  const others = readdirSync(join(dir, 'logs')).sort()
+  const others = namesAndSockets(dir)
   await expect(open(dir, {}, environment)).rejects.toMatchObject({ code: 'FLATLOG_LOCKED', path: lockPath(dir) })
   expect(readFileSync(lockPath(dir), 'utf8')).toBe(before)
-  expect(readdirSync(join(dir, 'logs')).sort()).toEqual(others)
+  expect(namesAndSockets(dir)).toEqual(others)
 }

@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Puppet, run, useChildren } from '../support/children.js'
-import { linesOf, logPath, stateOf } from '../support/files.js'
+import { linesOf, logPath, namesAndSockets, stateOf } from '../support/files.js'
 import { lockPath, readLock, writeLock } from '../support/locks.js'
 import { machine, openOn } from '../support/machine.js'
 import { moment } from '../support/moment.js'
@@ -16,7 +16,6 @@ const childPath = useChildren('puppet', 'cluster')
 const startPuppet = () => new Puppet(childPath('puppet'))
 
 const locked = { code: 'FLATLOG_LOCKED' }
-const namesIn = (dir: string) => readdirSync(join(dir, 'logs')).sort()
 
 describe('two processes', () => {
   test('the second is told who has the store and what it can do, and the first goes on', async () => {
@@ -33,7 +32,7 @@ describe('two processes', () => {
     expect(await second.call('state')).toEqual({ a: 1 })
     await first.call('set', 'b', 1)
     await first.call('close')
-    expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+    expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
   })
 
   test('the second gets the store when the first lets go of it while it waits', async () => {
@@ -82,7 +81,7 @@ describe('an owner that is killed', () => {
     const store = await openOn(machine(), { dir, lockWaitMs: 0 })
     expect(store.size).toBe(5)
     await store.close()
-    expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+    expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
   })
 })
 
@@ -141,7 +140,7 @@ describe('an owner that is stopped', () => {
     await waiting
     expect(await rival.call('state')).toEqual({ before: 1, after: 1 })
     await rival.call('close')
-    expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+    expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
   })
 
   test('with writes under way finishes them all', async () => {
@@ -179,7 +178,7 @@ describe('the lock of a killed owner', () => {
       for (const pid of [1, other.pid, process.pid]) {
         writeLock(dir, { ...lock, pid, socket })
         await (await openOn(machine(), { dir, lockWaitMs: 0 })).close()
-        expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+        expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
       }
     }
   })
@@ -198,7 +197,7 @@ describe('takeOver', () => {
     expect(readLock(dir).token).toBe(token)
     await store.set('b', 1)
     await store.close()
-    expect(namesIn(dir).filter((fileName) => fileName.includes('lock'))).toEqual([])
+    expect(namesAndSockets(dir).filter((fileName) => fileName.includes('lock'))).toEqual([])
   })
 
   test('from a stopped owner: what that writes when it goes on harms nothing of the new owner', async () => {

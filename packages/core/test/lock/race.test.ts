@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Puppet, type Run, run, useChildren } from '../support/children.js'
+import { namesAndSockets } from '../support/files.js'
 import { lockPath, readLock, writeLock } from '../support/locks.js'
 import { rounds } from '../support/long.js'
 import { machine, openOn } from '../support/machine.js'
@@ -37,8 +38,6 @@ async function race(dir: string, rivals: readonly Puppet[], where: string): Prom
   return owner
 }
 
-const namesIn = (dir: string) => readdirSync(join(dir, 'logs')).sort()
-
 describe('of processes that open a store at the same moment', () => {
   const TIMES = rounds(200, 2000)
 
@@ -52,7 +51,7 @@ describe('of processes that open a store at the same moment', () => {
         await owner.call('set', 'last', round)
         await owner.call('close')
       }
-      expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+      expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
     },
     rounds(30_000, 300_000),
   )
@@ -70,7 +69,7 @@ describe('of processes that open a store at the same moment', () => {
         const owner = await race(dir, rivals, `round ${round}`)
         await owner.call('close')
       }
-      expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+      expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
     },
     rounds(30_000, 300_000),
   )
@@ -91,7 +90,7 @@ test(
     }
     const owner = await race(dir, rivals, 'at the end')
     await owner.call('close')
-    expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+    expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
   },
   rounds(30_000, 300_000),
 )
@@ -150,7 +149,7 @@ describe('processes that take the store from each other as fast as they can', ()
       expect(endings).toEqual(running.map(() => ({ code: 0, signal: null })))
       expect(rivals.notAlone).toEqual([])
       expect(rivals.counts.sort((a, b) => a - b)).toEqual(Array.from({ length: 3 * times }, (_, index) => index + 1))
-      expect(namesIn(dir)).toEqual(['store.log', 'store.mark'])
+      expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
       // Else nobody ever tried while another had it.
       expect(rivals.refused).toBeGreaterThan(0)
     },

@@ -2,8 +2,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { LockEnvironment } from '../../src/fs/lock-environment.js'
-import { lockPath, lockRecord, readLock, writeLock } from '../support/locks.js'
-import { machine } from '../support/machine.js'
+import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
+import { namesAndSockets } from '../support/files.js'
+import { HurriedClock, lockPath, lockRecord, readLock, writeLock } from '../support/locks.js'
+import { machine, openOn } from '../support/machine.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { expectLocked, expectStale, GONE_PID, open, useListeners } from './opening.js'
@@ -59,6 +61,26 @@ describe('a succession that was left unfinished', () => {
     await next.close()
   })
 
+  test.each(['write', 'link', 'rename', 'status'] as const)(
+    'by a call that fails (%s) keeps nobody out, least of all the same process',
+    async (kind) => {
+      for (let nth = 1; nth <= 3; nth++) {
+        const dir = directory()
+        writeLock(dir, dead('a'))
+        const fileSystem = new FaultyFileSystem()
+        fileSystem.fail(kind, systemError('EIO'), { on: /store\.lock/, nth })
+        const failing = openOn(machine({ fileSystem, clock: new HurriedClock() }), { dir, lockWaitMs: 0 })
+        await failing.then(
+          (store) => store.close(),
+          () => {},
+        )
+        expect(namesAndSockets(dir).filter((name) => name.includes('.after-'))).toEqual([])
+        await (await open(dir)).close()
+        expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
+      }
+    },
+  )
+
   test('nothing but a socket beside the lock is ever removed on its word', async () => {
     const dir = directory()
     const mine = join(dir, 'mine.sock')
@@ -73,7 +95,6 @@ describe('a succession that was left unfinished', () => {
 })
 
 describe('what was left by openers that were killed before they had the lock', () => {
-  const names = (dir: string) => readdirSync(join(dir, 'logs')).sort()
   const token = (letter: string) => letter.repeat(32)
 
   test('is removed by the next owner, whether there was a lock or not', async () => {
@@ -81,7 +102,7 @@ describe('what was left by openers that were killed before they had the lock', (
       const dir = directory()
       const dead = lockRecord({ pid: GONE_PID, token: token('b') })
       writeLock(dir, dead, `.${token('b')}`)
-      writeLock(dir, dead, `.after-${token('c')}.${token('b')}`)
+      writeLock(dir, dead, `.${token('c')}.former`)
       writeLock(dir, dead, `.after-${token('d')}`)
       // Killed before it had written what it was about to link.
       writeLock(dir, '', `.${token('e')}`)
@@ -90,7 +111,7 @@ describe('what was left by openers that were killed before they had the lock', (
       writeFileSync(join(dir, 'logs', 'store.lock.bbbbbbbb.sock'), '')
       if (lock) writeLock(dir, lock)
       await (await open(dir)).close()
-      expect(names(dir)).toEqual(['store.log', 'store.mark'])
+      expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
     }
   })
 
@@ -98,15 +119,14 @@ describe('what was left by openers that were killed before they had the lock', (
     const dir = directory()
     const living = lockRecord({ token: token('b'), socket: 'store.lock.bbbbbbbb.sock' })
     writeLock(dir, living, `.${token('b')}`)
-    // Others have made their files and not written them yet; one of them listens where it is not seen.
-    writeLock(dir, '', `.after-${token('a')}.${token('b')}`)
+    // Another has made its file and not written to it yet; it listens where it is not seen.
     writeLock(dir, '', `.${token('c')}`)
     await listen(join(dir, 'logs', 'store.lock.bbbbbbbb.sock'))
-    const theirs = names(dir)
+    const theirs = namesAndSockets(dir)
     for (const lock of [undefined, lockRecord({ pid: GONE_PID }), '']) {
       if (lock !== undefined) writeLock(dir, lock)
       await (await open(dir)).close()
-      expect(names(dir)).toEqual([...theirs, 'store.log', 'store.mark'])
+      expect(namesAndSockets(dir)).toEqual([...theirs, 'store.log', 'store.mark'])
     }
   })
 
@@ -135,6 +155,6 @@ describe('what was left by openers that were killed before they had the lock', (
     const store = await open(dir, {}, { listen: robbed })
     expect(await machine().lockEnvironment.probe(lockPath(dir), readLock(dir).socket as string)).toBe('answers')
     await store.close()
-    expect(names(dir)).toEqual(['store.log', 'store.mark'])
+    expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
   })
 })

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { FlatlogError } from '../../src/base/errors.js'
 import type { StoreOptions } from '../../src/store/options.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
+import { namesAndSockets } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import {
@@ -45,7 +46,7 @@ async function refusesOn(fileSystem: FaultyFileSystem, dir: string, options: Sto
   expect([...fileSystem.openFiles].map((file) => file.path)).toEqual([])
   expect(filesOf(dir)).toEqual(before)
   // The lock has been let go of, socket and all.
-  expect(readdirSync(logsOf(dir)).filter((name) => name.includes('lock'))).toEqual([])
+  expect(namesAndSockets(dir).filter((name) => name.includes('lock'))).toEqual([])
   return error as Error & { path: string; cause: { code: string } }
 }
 
@@ -83,7 +84,7 @@ describe('something else stands where a file should be', () => {
     rmSync(logOf(dir))
     symlinkSync(logOf(dir), logOf(dir))
     await expect(open(dir)).rejects.toMatchObject({ name: 'FlatlogError', code: 'FLATLOG_IO' })
-    expect(readdirSync(logsOf(dir)).sort()).toEqual(['store.log', 'store.mark'])
+    expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
   })
 
   it('a symbolic link to where a disk is not mounted now: no new store takes its place', async () => {
