@@ -82,7 +82,7 @@ async function momentToKill(
   const { lastSeq } = await owner.opened
   if (kind === 'after some writes') return await owner.acknowledges(lastSeq + 1 + random.below(600))
   if (kind === 'at any time') return await moment(random.next() * 40)
-  await compactions.next()
+  await Promise.race([compactions.next(), owner.ended])
   // At its start, or somewhat later: it takes a few milliseconds.
   await moment(random.pick([0, random.next(), 4 * random.next()]))
 }
@@ -117,7 +117,7 @@ test(
       for (let round = 0; round < KILLS; round++) {
         const durability = DURABILITIES[round % DURABILITIES.length] as Durability
         const claim = claimPath(dir)
-        // It does not wait for the end of the one before: whoever restarts a program may be as quick.
+        // Mostly it does not wait for the end of the one before: whoever restarts a program may be as quick.
         owner.begin(load(dir, random.seed, durability, 1 + random.below(60)))
         // Started while this one works, as starting a process takes longer than all the rest.
         const next = new Owner(childPath('load'))
@@ -132,6 +132,10 @@ test(
         checked.catch(() => {})
         killedAtMs = performance.now()
         owner = next
+        if (round % 20 < 19) continue
+        await checked
+        await using reader = await openOn(machine(), { dir, readOnly: true })
+        expectPrefix(plan, whatIsIn(reader), acknowledged, `read after round ${round}`)
       }
       await checked
       owner.kill()

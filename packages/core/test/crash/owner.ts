@@ -31,6 +31,7 @@ export class Owner {
   /** How many of the plan's writes are acknowledged, and when all are written. */
   acknowledged = 0
   isDone = false
+  hasEnded = false
   #isWriting = false
   readonly #run: ReturnType<typeof run>
   readonly #listeners = new Set<() => void>()
@@ -38,6 +39,9 @@ export class Owner {
   constructor(path: string) {
     this.#run = run(path, [], (line) => this.#hear(line))
     this.ended = this.#run.ended
+    void this.ended.then(() => {
+      this.hasEnded = true
+    })
     this.opened = this.#until(() => this.found)
     // A test that kills it while it opens the store does not ask.
     this.opened.catch(() => {})

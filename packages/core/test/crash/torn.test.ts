@@ -26,20 +26,22 @@ async function killInsideWrite(owner: Owner, dir: string, bytes: number): Promis
   const endMs = performance.now() + 300
   while (size <= goal && performance.now() < endMs) size = statSync(logPath(dir)).size
   owner.kill()
-  await owner.ended
+  expect((await owner.ended).signal).toBe('SIGKILL')
 }
 
-/** Kills the owner while it sets a torn tail aside, or lets it go on where it does not. */
-async function killWhileItRepairs(owner: Owner, dir: string): Promise<void> {
+/** Kills the owner while it sets a torn tail aside; false where it does not, and goes on. */
+async function killWhileItRepairs(owner: Owner, dir: string): Promise<boolean> {
   const before = quarantineFiles(dir).length
-  while (!owner.found) {
+  while (!owner.found && !owner.hasEnded) {
     if (quarantineFiles(dir).length > before) {
       owner.kill()
-      await owner.ended
-      return
+      expect((await owner.ended).signal).toBe('SIGKILL')
+      // It may have been faster, and then it has told what it found.
+      return !owner.found
     }
     await new Promise((resolve) => setImmediate(resolve))
   }
+  return false
 }
 
 function quarantineFiles(dir: string): string[] {
@@ -84,9 +86,7 @@ async function killAgainAndAgain(random: Random, { times, minMiB, maxMiB, tornMi
     const task: LoadTask = { options, plan: name, inFlight: 1 + random.below(2) }
     owner.begin(task)
     next = new Owner(childPath('load'))
-    const isKilledEarly = random.below(3) === 0
-    if (isKilledEarly) await killWhileItRepairs(owner, dir)
-    if (isKilledEarly && !owner.found) {
+    if (random.below(3) === 0 && (await killWhileItRepairs(owner, dir))) {
       repairsCutShort++
       allCutShort++
       continue
@@ -105,6 +105,7 @@ async function killAgainAndAgain(random: Random, { times, minMiB, maxMiB, tornMi
     for (const fileName of news) quarantined.add(fileName)
     if (found.cutBytes > tornMiB * MIB) torn++
     repairsCutShort = 0
+    if (owner.hasEnded) continue
     if (random.below(2)) await owner.acknowledges(found.lastSeq + 1)
     await killInsideWrite(owner, dir, (tornMiB + random.next() * random.pick([1, maxMiB - tornMiB])) * MIB)
     acknowledged = Math.max(acknowledged, owner.acknowledged)

@@ -55,7 +55,7 @@ test('worker threads that are terminated while they write lose nothing that was 
   await withSeed(async (random) => {
     const dir = directory()
     let acknowledged = 0
-    for (let round = 0; round < rounds(20, 200); round++) {
+    for (let round = 0; round < rounds(10, 100); round++) {
       const worker = new Worker(childPath('worker'), { workerData: { dir, counts: true } })
       workers.push(worker)
       const [found] = (await once(worker, 'message')) as [number]
