@@ -287,8 +287,8 @@ export class Run {
     if (!this.setup.options.mainFile) return
     const main = new Set(Object.entries(mainFileOf(this.#machine) ?? {}).map(([key, value]) => lineOf(key, value)))
     const there = this.#witness.lines(this.#process.clock.now())
-    const everThere = new Set(this.#witness.lines(Number.NEGATIVE_INFINITY))
-    if (there.every((line) => main.has(line)) && [...main].every((line) => everThere.has(line))) return
+    const mayBeThere = new Set([...there, ...this.#witness.timed])
+    if (there.every((line) => main.has(line)) && [...main].every((line) => mayBeThere.has(line))) return
     throw new Error(`the main file has\n  ${[...main]}\nand the state is\n  ${there}`)
   }
 

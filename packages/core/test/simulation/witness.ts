@@ -31,6 +31,8 @@ export class Witness {
   #base: State = new Map()
   #writes: Write[] = []
   #open: Promise<unknown>[] = []
+  /** What was written with an expiry, a line for each key and value. */
+  readonly timed = new Set<string>()
 
   constructor(private readonly isAlwaysDurable: boolean) {}
 

@@ -1,5 +1,5 @@
 import type { Store } from '../../src/store/store.js'
-import type { Change, Witness } from './witness.js'
+import { type Change, lineOf, type Witness } from './witness.js'
 
 /** The writes of the model test: each is asked of the store and told to the witness. */
 export type WriteAction =
@@ -41,6 +41,7 @@ export class Writer {
         const { key, ttlMs } = action
         const value = this.#value(action.fill)
         const expires = ttlMs === undefined ? undefined : this.nowMs() + ttlMs
+        if (expires !== undefined) this.witness.timed.add(lineOf(key, value))
         return {
           change: (state) => state.set(key, { value, expires }),
           ask: (store) => store.set(key, value, expires === undefined ? undefined : { expires }),
@@ -87,6 +88,7 @@ export class Writer {
     const done = store.update(key, (old) => {
       const { expires } = store.getMeta(key) ?? {}
       const next = { ...value, before: (old as { n?: number } | undefined)?.n ?? 0 }
+      if (expires !== undefined) this.witness.timed.add(lineOf(key, next))
       this.witness.begin(write, (state) => state.set(key, { value: next, expires }), !store.health().ok)
       return next
     })
