@@ -141,13 +141,11 @@ class Compaction {
       if (!queue.failure && !engine.ownsLog()) queue.fail(new Error('another process has taken the log over'))
       if (queue.failure) throw queue.failure
       await this.#copyLaterRecords(file)
-      await queue.sync()
       await file.sync()
       const start = { offset: verified.endOffset, line: verified.nextLine, afterSeq: verified.lastSeq }
       const rest = await readTailRun(file, start, this.#slices, () => {})
       if (!rest.complete || rest.lastSeq !== writer.writtenSeq) throw this.#unreadable(file)
-      await writer.sync().catch((cause: unknown) => queue.fail(cause))
-      if (queue.failure) throw queue.failure
+      await queue.sync()
       const published = await this.#publish(file)
       writer.switchTo(published, this.#length)
       this.frozen.settle(this.#startedMs)

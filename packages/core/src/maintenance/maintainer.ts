@@ -6,7 +6,8 @@ import {
   COMPACTION_RETRY_MAX_MS,
   COMPACTION_RETRY_MS,
 } from '../base/limits.js'
-import type { Engine, Maintenance } from '../store/engine.js'
+import type { Engine } from '../store/engine.js'
+import type { Maintenance } from '../store/maintenance.js'
 import type { Verification } from '../store/types.js'
 import { rotateBackups } from './backups.js'
 import { compact } from './compaction.js'

@@ -5,6 +5,7 @@ import { isSameMark, readMark } from '../log/mark.js'
 import type { Engine } from '../store/engine.js'
 import { mainFileLines } from '../store/main-file.js'
 import { checksumOf, firstBadLine, firstOtherLine, type Place } from '../store/main-file-check.js'
+import { NO_MARK } from '../store/opened-log.js'
 
 /**
  * The mark and the main file are compared with what this process wrote, or found there when it opened the log. What is
@@ -14,6 +15,8 @@ import { checksumOf, firstBadLine, firstOtherLine, type Place } from '../store/m
 export function damageOfMark({ system, paths, views }: Engine): Place | undefined {
   const mark = readMark(system.fileSystem, paths)
   if (mark && isSameMark(mark, views.mark)) return undefined
+  // There was no room for one.
+  if (mark === undefined && views.mark === NO_MARK) return undefined
   views.renewMark()
   return { line: 1, offset: 0, bytes: system.fileSystem.status(paths.mark)?.sizeBytes ?? 0 }
 }

@@ -3,7 +3,7 @@ import { followChanges } from './changes.js'
 import type { Engine } from './engine.js'
 
 /** One handle's share of an engine that is open for writing. */
-export function engineBackend(engine: Engine, reopen: () => Promise<void>, release: () => Promise<void>): StoreBackend {
+export function engineBackend(engine: Engine, release: () => Promise<void>): StoreBackend {
   const { events, maintenance } = engine
   return {
     name: engine.paths.name,
@@ -42,7 +42,7 @@ export function engineBackend(engine: Engine, reopen: () => Promise<void>, relea
       const { failure } = engine.queue
       return { ok: failure === undefined, ...(failure && { failure }), problems: [...events.problems] }
     },
-    reopen,
+    reopen: () => engine.reopen(),
     release() {
       // Followers of this handle wait for the next change; it is over for them.
       events.wakeWaiting()

@@ -1,39 +1,27 @@
 import type { Clock } from '../base/clock.js'
-import { FlatlogError, ioError } from '../base/errors.js'
-import { CLOCK_STEP_REPORTED_MS, MAX_RECORD_BYTES } from '../base/limits.js'
+import { FlatlogError, ioError, isNoSpace } from '../base/errors.js'
+import { MAX_RECORD_BYTES } from '../base/limits.js'
 import type { FileSystem } from '../fs/file-system.js'
 import type { Lock } from '../fs/lock.js'
 import type { IndexedValue, KeyIndex, KeyRangeQuery } from '../index/key-index.js'
 import { CommitQueue, type PendingRecord } from '../log/commit-queue.js'
-import { LogWriter } from '../log/log-writer.js'
+import { failedError, LogWriter } from '../log/log-writer.js'
 import type { StorePaths } from '../log/names.js'
 import { encodeOperation } from '../record/encode.js'
 import type { Operation } from '../record/record.js'
 import { tooLarge } from '../record/value.js'
+import { RepairLoop } from './engine-repair.js'
 import { Events } from './events.js'
-import type { OpenedLog } from './open-log.js'
+import type { Maintenance } from './maintenance.js'
+import type { OpenedLog, Unrepaired } from './opened-log.js'
 import type { ResolvedOptions } from './options.js'
 import type { Recovery } from './recovery.js'
 import type { System } from './system.js'
-import type { Verification } from './types.js'
+import { Timestamps } from './timestamps.js'
 import { Views } from './views.js'
 
 /** What stands in a line beside the operation, at most. */
 const LINE_OVERHEAD_BYTES = 128
-
-/** Work on the log that goes on beside reading and writing; the layer above provides it. */
-export interface Maintenance {
-  /** Some records were acknowledged: perhaps the log wants compacting. */
-  afterWrite(): void
-  compact(): Promise<void>
-  verify(): Promise<Verification>
-  /** Resolves when nothing is under way. */
-  idle(): Promise<void>
-  /** Starts nothing more and waits for what is under way. */
-  stop(): Promise<void>
-  /** What there is to say in `stats()`. */
-  stats(): Record<string, unknown>
-}
 
 export type MaintenanceFactory = (engine: Engine) => Maintenance
 
@@ -60,10 +48,10 @@ export class Engine {
   /** The last record that was given a number. */
   #lastSeq = 0
   #acknowledged = { seq: 0, crc: '' }
-  #lastTimestampMs = 0
-  #timestamp = ''
-  #clockReported = false
+  readonly #timestamps: Timestamps
   #views!: Views
+  #unrepaired: Unrepaired | undefined
+  readonly #repairs: RepairLoop
   #closing: Promise<void> | undefined
   #reopening: Promise<void> | undefined
 
@@ -73,18 +61,28 @@ export class Engine {
     readonly options: ResolvedOptions,
     private readonly lock: Lock,
     opened: OpenedLog,
+    /** Reads the log again, from the files. */
+    private readonly openLog: (isSuspect: boolean) => Promise<OpenedLog>,
     createMaintenance: MaintenanceFactory,
   ) {
     this.#fileSystem = system.fileSystem
     this.#clock = system.clock
+    this.#timestamps = new Timestamps(system.clock, paths.log, (error) => this.report(error))
+    this.#repairs = new RepairLoop(system.clock, async () => {
+      if (this.#unrepaired) await this.reopen().catch(() => {})
+      return this.#unrepaired === undefined
+    })
     this.maintenance = createMaintenance(this)
     this.#adopt(opened)
+    if (opened.unrepaired) this.#repairs.start()
   }
 
   #adopt(opened: OpenedLog): void {
     const { durability, syncIntervalMs } = this.options
-    // The one step that can fail comes first, so that nothing is half adopted.
-    this.#views = new Views(this.system, this.paths, this.options, opened)
+    // What can fail comes first, so that nothing is half adopted.
+    const views = new Views(this.system, this.paths, this.options, opened)
+    if (!opened.unrepaired) this.lock.clearFailure()
+    this.#views = views
     this.#index = opened.index
     this.#recovery = opened.recovery
     this.#store = opened.store
@@ -92,8 +90,7 @@ export class Engine {
     this.#checkpoint = { seq, bytes, crc }
     this.#lastSeq = opened.lastSeq
     this.#acknowledged = { seq: opened.lastSeq, crc: opened.lastCrc }
-    this.#lastTimestampMs = Date.parse(opened.lastTimestamp) || 0
-    this.#timestamp = ''
+    this.#timestamps.goOnBehind(opened.lastTimestamp)
     this.#writer = new LogWriter(this.paths.log, opened.file, opened.endOffset, opened.lastSeq)
     this.#queue = new CommitQueue(this.#writer, this.#clock, durability, syncIntervalMs, {
       acknowledged: (records) => this.#onAcknowledged(records),
@@ -103,6 +100,9 @@ export class Engine {
       },
       ownsLog: () => this.ownsLog(),
     })
+    this.#unrepaired = opened.unrepaired
+    if (opened.unrepaired) this.#queue.refuse(opened.unrepaired.error)
+    this.lock.keepReserve()
   }
 
   get index(): KeyIndex {
@@ -153,25 +153,13 @@ export class Engine {
     }
     const timestamp = this.stamp()
     const seq = ++this.#lastSeq
-    const time = this.options.times ? this.#lastTimestampMs : undefined
+    const time = this.options.times ? this.#timestamps.lastMs : undefined
     const undo = this.#index.apply(operation, seq, time)
     return this.#queue.add({ seq, timestamp, operation, encoded, undo })
   }
 
-  /** The wall clock, or the last timestamp where the clock stands before that: times in the log never go back. */
   stamp(): string {
-    const now = this.#clock.now()
-    if (now > this.#lastTimestampMs) {
-      this.#lastTimestampMs = now
-      this.#timestamp = new Date(now).toISOString()
-    } else if (this.#timestamp === '') {
-      this.#timestamp = new Date(this.#lastTimestampMs).toISOString()
-    }
-    if (this.#lastTimestampMs - now > CLOCK_STEP_REPORTED_MS && !this.#clockReported) {
-      this.#clockReported = true
-      this.events.problem(clockStep(this.paths.log, now, this.#timestamp), new Date(now).toISOString())
-    }
-    return this.#timestamp
+    return this.#timestamps.next()
   }
 
   #onAcknowledged(records: readonly PendingRecord[]): void {
@@ -201,7 +189,8 @@ export class Engine {
   }
 
   flush(): Promise<void> {
-    return this.#queue.flush()
+    // Where nothing could be written there is nothing to bring to disk.
+    return this.#unrepaired ? Promise.resolve() : this.#queue.flush()
   }
 
   /** False when somebody took the log over by force: then nothing may be written to its files any more. */
@@ -222,35 +211,54 @@ export class Engine {
     await this.#views.write(this.#index, state, this.stamp(), () => this.flush())
   }
 
-  /** After a failure: reads the log again, copies what is whole to a new file, and goes on there. */
-  reopen(open: (isSuspect: boolean) => Promise<OpenedLog>): Promise<void> {
+  /** After a failure: reads the log again, copies what is whole to a new file, and goes on there. Or tries to repair it. */
+  reopen(): Promise<void> {
     if (!this.#queue.failure) return Promise.resolve()
-    this.#reopening ??= this.#reopen(open).finally(() => {
+    this.#reopening ??= this.#reopen().finally(() => {
       this.#reopening = undefined
     })
     return this.#reopening
   }
 
-  async #reopen(open: (isSuspect: boolean) => Promise<OpenedLog>): Promise<void> {
+  async #reopen(): Promise<void> {
     // A compaction of the failed log gives up at its next step; it must not meet the new one.
     await this.maintenance.idle()
-    if (!this.ownsLog()) throw this.#queue.failure
+    const unrepaired = this.#unrepaired
+    if (!this.ownsLog()) {
+      throw unrepaired ? this.#giveUpRepair(new Error('another process has taken the log over')) : this.#queue.failure
+    }
     this.#queue.stop()
     const former = this.#writer
-    if (!this.#fileSystem.renamesOpenFiles) former.close()
-    const opened = await open(true)
+    if (!this.#fileSystem.renamesOpenFiles && !unrepaired) former.close()
+    let opened: OpenedLog
     try {
+      opened = await (unrepaired ? unrepaired.repair() : this.openLog(true))
+    } catch (error) {
+      if (!unrepaired) throw error
+      throw isNoSpace(error) ? unrepaired.error : this.#giveUpRepair(error)
+    }
+    try {
+      if (opened.unrepaired) throw opened.unrepaired.error
       this.#adopt(opened)
     } catch (error) {
       opened.file.close()
       throw error
     }
-    former.close()
-    this.lock.clearFailure()
+    if (opened.file !== former.file) former.close()
     this.events.wakeWaiting()
   }
 
+  /** What came between leaves it open what is on disk, so that from here on it is a failure like any other. */
+  #giveUpRepair(cause: unknown): FlatlogError {
+    this.#unrepaired = undefined
+    const error = failedError(this.paths.log, cause)
+    this.#queue.refuse(error)
+    this.#onFailed(error)
+    return error
+  }
+
   close(): Promise<void> {
+    this.#repairs.stop()
     this.#closing ??= this.#close()
     return this.#closing
   }
@@ -282,13 +290,4 @@ export function rejected(error: unknown): Promise<never> {
   // Whoever does not wait for a write must not be brought down by it.
   promise.catch(() => {})
   return promise
-}
-
-function clockStep(path: string, now: number, timestamp: string): FlatlogError {
-  return new FlatlogError(
-    'FLATLOG_CLOCK',
-    `The clock says ${new Date(now).toISOString()}, but ${path} has records of ${timestamp}. They keep their order; new ` +
-      'ones bear the later time until the clock has passed it. What to do: see that the clock is right.',
-    { path },
-  )
 }

@@ -1,15 +1,16 @@
-import { FlatlogError, systemCode } from '../base/errors.js'
+import { isNoSpace } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { freePath, removeIfThere } from '../fs/whole-file.js'
 import { MapIndex } from '../index/map-index.js'
-import { chooseGeneration, filesBeside, type Replacement } from '../log/choose.js'
+import { type Choice, chooseGeneration, filesBeside, type Replacement } from '../log/choose.js'
 import { keepDamagedMark, type Mark, readMark, writeMark } from '../log/mark.js'
 import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/names.js'
 import { isOlderLog } from '../log/older-log.js'
-import { copyBytes, copyFile, keepAs, publishFirst, removeLeftovers, replaceLog } from '../log/publish.js'
+import { copyFile, keepAs, publishFirst, removeLeftovers } from '../log/publish.js'
 import { type Loaded, Loader } from './load.js'
 import { writeNewGeneration } from './new-generation.js'
+import { NO_MARK, type OpenedLog } from './opened-log.js'
 import type { ResolvedOptions } from './options.js'
 import { importMainFile, readOlderLog } from './original.js'
 import {
@@ -21,28 +22,9 @@ import {
   refuseIfLogIsLost,
   refuseIfStrict,
 } from './recovery.js'
-import { keepOriginal, setAside } from './set-aside.js'
+import { LogRepair, noRoomToRepair } from './repair-log.js'
+import { dropSecondName, keepOriginal } from './set-aside.js'
 import type { System } from './system.js'
-
-/** A log that is ready for the next record. */
-export interface OpenedLog {
-  readonly file: OpenFile
-  readonly index: MapIndex
-  readonly store: string
-  readonly checkpointSeq: number
-  readonly checkpointBytes: number
-  readonly checkpointCrc: string
-  readonly lastSeq: number
-  readonly lastCrc: string
-  readonly lastTimestamp: string
-  readonly endOffset: number
-  readonly recovery: Recovery
-  /** What the mark on disk says. */
-  readonly mark: Mark
-}
-
-/** The mark was not there, or not to be trusted. */
-type Unmarked = Omit<OpenedLog, 'mark'> & { readonly mark: Mark | undefined }
 
 /**
  * From whatever is on disk to a log that records can be appended to. The lock is held.
@@ -53,6 +35,7 @@ type Unmarked = Omit<OpenedLog, 'mark'> & { readonly mark: Mark | undefined }
 export class LogOpener {
   readonly #fileSystem: FileSystem
   readonly #slices: Slices
+  readonly #repair: LogRepair
 
   constructor(
     private readonly system: System,
@@ -65,6 +48,7 @@ export class LogOpener {
   ) {
     this.#fileSystem = system.fileSystem
     this.#slices = new Slices(system.clock)
+    this.#repair = new LogRepair(system, paths, options, this.#slices)
   }
 
   async open(): Promise<OpenedLog> {
@@ -77,30 +61,40 @@ export class LogOpener {
     const recovery = newRecovery('log')
     if (choice.from !== 'log') {
       refuseIfLogIsLost(options, choice, paths)
-      await this.#replace(choice)
       addLostLog(recovery, choice, paths)
+      const noRoom = await this.#replace(choice)
+      if (noRoom) return await this.#readInstead(choice, recovery, noRoom)
     }
 
     // The last owner may have been killed between a rename and its sync: what is named here must stay named so.
     await fileSystem.syncDirectory(paths.logDirectory)
     const file = fileSystem.open(paths.log, 'write')
-    let opened: Unmarked | undefined
     try {
-      opened = isOlderLog(file, filesBeside(paths, fileNames).length > 0)
+      return isOlderLog(file, filesBeside(paths, fileNames).length > 0)
         ? await this.#fromOlderLog(file, recovery)
-        : await this.#fromLog(file, recovery, choice.from === 'log' ? choice.store : undefined)
-      if (choice.from !== 'log' && !(this.wasReleased && opened.mark)) addUnknownEnd(recovery)
-      removeLeftovers(fileSystem, paths)
-      // From its first moment on a log can be told from one that has lost its end, or is gone.
-      return { ...opened, mark: opened.mark ?? (await this.#mark(opened, null)) }
+        : await this.#fromLog(file, recovery, choice)
     } catch (error) {
-      opened?.file.close()
       file.close()
       throw error
     }
   }
 
-  async #fromLog(file: OpenFile, recovery: Recovery, storeBeside: string | undefined): Promise<Unmarked> {
+  async #fromLog(file: OpenFile, recovery: Recovery, choice: Choice): Promise<OpenedLog> {
+    const { loaded, asFound } = await this.#load(file, recovery, choice)
+    const repair = async () => {
+      // What an unfinished compaction has left may be what fills the disk: the log is there, and was read.
+      this.#remove(() => removeIfThere(this.#fileSystem, this.paths.unfinished))
+      return this.#ready(await this.#repaired(loaded, asFound))
+    }
+    try {
+      return await repair()
+    } catch (error) {
+      if (!isNoSpace(error)) throw error
+      return { ...asFound, unrepaired: { error: noRoomToRepair(this.paths.log, error), repair } }
+    }
+  }
+
+  async #load(file: OpenFile, recovery: Recovery, choice: Choice): Promise<{ loaded: Loaded; asFound: OpenedLog }> {
     const fileSystem = this.#fileSystem
     const { paths, options } = this
     const mark = readMark(fileSystem, paths)
@@ -112,7 +106,7 @@ export class LogOpener {
         paths,
         backups,
         mark,
-        storeBeside,
+        storeBeside: choice.from === 'log' ? choice.store : undefined,
         times: options.times,
         recovery,
         onProgress: (phase, done, total) => options.onProgress({ phase, done, total }),
@@ -120,70 +114,77 @@ export class LogOpener {
       file,
     ).load()
     refuseIfStrict(options, recovery, paths)
-
-    const known = { mark: loaded.needsMark ? undefined : (mark ?? undefined) }
-    if (loaded.isDamaged || this.isSuspect) {
-      if (this.isSuspect)
-        recovery.notes.push(
-          'The last writer met a failure, or was robbed of its lock; its records were copied to a new file.',
-        )
-      return { ...(await this.#renew(file, loaded, recovery)), ...known }
-    }
-    if (loaded.cut) {
-      await setAside(this.system, paths, file, loaded.cut.offset, this.#slices)
-      file.truncate(loaded.cut.offset)
-    }
-    // Whoever wrote last may have left bytes in the page cache only; from here on they are known to be on disk.
-    await rewrite(file, loaded.unprovenOffset, loaded.endOffset, this.#slices)
-    await file.sync().catch((cause: unknown) => {
-      throw syncFailed(paths.log, cause)
-    })
-    return { ...loaded, store: loaded.store as string, file, recovery, ...known }
+    const goodMark = loaded.needsMark ? undefined : mark
+    if (choice.from !== 'log' && !(this.wasReleased && goodMark)) addUnknownEnd(recovery)
+    return { loaded, asFound: { ...loaded, store: loaded.store ?? '', file, recovery, mark: goodMark ?? NO_MARK } }
   }
 
-  /** The state goes into a clean generation, and the file that is not to be trusted is kept beside it. */
-  async #renew(file: OpenFile, loaded: Loaded, recovery: Recovery): Promise<Omit<OpenedLog, 'mark'>> {
-    const { paths } = this
-    const renewed = await writeNewGeneration(this.system, paths, {
-      path: paths.unfinished,
-      source: loaded.index,
-      seq: loaded.lastSeq,
-      store: loaded.store,
-      notBefore: loaded.lastTimestamp,
-      times: this.options.times,
-      report: recovery,
-    })
+  async #repaired(loaded: Loaded, asFound: OpenedLog): Promise<OpenedLog> {
+    const { file, recovery } = asFound
+    if (!loaded.isDamaged && !this.isSuspect) {
+      await this.#repair.cut(file, loaded)
+      return asFound
+    }
+    const renewed = await this.#repair.renew(file, loaded, recovery)
+    if (this.isSuspect) {
+      recovery.notes.push(
+        'The last writer met a failure, or was robbed of its lock; its records were copied to a new file.',
+      )
+    }
+    return { ...asFound, ...renewed }
+  }
+
+  /** By its mark a log can be told from one that has lost its end, or is gone: it has one from its first moment on. */
+  async #ready(opened: OpenedLog, mainFileSeq: number | null = null): Promise<OpenedLog> {
     try {
-      const keptAs = freePath(this.#fileSystem, damagedPath(paths, loaded.lastSeq))
-      if (!this.#fileSystem.renamesOpenFiles) {
-        renewed.file.close()
-        file.close()
-      }
-      await replaceLog(this.#fileSystem, paths, keptAs, this.#slices)
-      recovery.notes.push(`The former log is kept as ${keptAs.slice(paths.logDirectory.length + 1)}.`)
-      file.close()
-      return { ...this.#reopened(renewed), recovery }
+      this.#remove(() => removeLeftovers(this.#fileSystem, this.paths))
+      return opened.mark === NO_MARK ? { ...opened, mark: await this.#mark(opened, mainFileSeq) } : opened
     } catch (error) {
-      renewed.file.close()
+      opened.file.close()
       throw error
     }
   }
 
-  #reopened<T extends { file: OpenFile }>(written: T): T {
-    if (this.#fileSystem.renamesOpenFiles) return written
-    return { ...written, file: this.#fileSystem.open(this.paths.log, 'write') }
+  /** Where even removing takes room, the next opening tries it again. */
+  #remove(remove: () => void): void {
+    try {
+      remove()
+    } catch (error) {
+      if (!isNoSpace(error)) throw error
+    }
+  }
+
+  /** Says what is on disk now; the log has been synced. */
+  async #mark({ store, lastSeq, lastTimestamp }: OpenedLog, mainFileSeq: number | null): Promise<Mark> {
+    const fileSystem = this.#fileSystem
+    const { paths } = this
+    const damaged = freePath(fileSystem, `${paths.mark}.damaged`)
+    keepDamagedMark(fileSystem, paths)
+    const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory)).map((backup) => backup.fileName)
+    const mark = { store, seq: lastSeq, mainFileSeq, mainFileCrc: null, backups: backups.sort() }
+    try {
+      await writeMark(fileSystem, paths, lastTimestamp, mark)
+      return mark
+    } catch (error) {
+      if (!isNoSpace(error)) throw error
+      // A log can do without until there is room: the mark is tried again at the latest at close.
+      if (fileSystem.status(damaged) && !fileSystem.status(paths.mark)) fileSystem.rename(damaged, paths.mark)
+      return NO_MARK
+    }
   }
 
   async #firstLog(): Promise<OpenedLog> {
     const { paths } = this
     const index = new MapIndex()
     const recovery = newRecovery('new')
-    if (importMainFile(this.#fileSystem, paths, index, recovery, false)) {
+    const isImported = importMainFile(this.#fileSystem, paths, index, recovery, false)
+    if (isImported) {
       recovery.source = 'main-file'
       recovery.notes.push(`The state was taken over from ${paths.main}, which is kept as it was beside it.`)
-      await keepOriginal(this.#fileSystem, paths.main, paths.directory, this.#slices)
     }
-    return this.#publishAsFirst(index, 0, 0, recovery)
+    return this.#publishAsFirst(index, 0, 0, recovery, async () => {
+      if (isImported) await keepOriginal(this.#fileSystem, paths.main, paths.directory, this.#slices)
+    })
   }
 
   async #fromOlderLog(file: OpenFile, recovery: Recovery): Promise<OpenedLog> {
@@ -204,19 +205,22 @@ export class LogOpener {
     }
     recovery.notes.push(`${paths.log} is of the original system; it was taken over and is kept as it was beside it.`)
     file.close()
-    await keepOriginal(this.#fileSystem, paths.log, paths.logDirectory, this.#slices)
-    await keepOriginal(this.#fileSystem, paths.main, paths.directory, this.#slices)
-    return this.#publishAsFirst(index, lastSeq, null, recovery)
+    return this.#publishAsFirst(index, lastSeq, null, recovery, async () => {
+      await keepOriginal(this.#fileSystem, paths.log, paths.logDirectory, this.#slices)
+      await keepOriginal(this.#fileSystem, paths.main, paths.directory, this.#slices)
+    })
   }
 
+  /** Nothing is touched before the new log is whole: where there is no room for it, everything is as it was. */
   async #publishAsFirst(
     index: MapIndex,
     seq: number,
     mainFileSeq: number | null,
     recovery: Recovery,
+    keepOriginals: () => Promise<void>,
   ): Promise<OpenedLog> {
+    const fileSystem = this.#fileSystem
     const { paths } = this
-    removeIfThere(this.#fileSystem, paths.first)
     const written = await writeNewGeneration(this.system, paths, {
       path: paths.first,
       source: index,
@@ -227,60 +231,60 @@ export class LogOpener {
       report: recovery,
     })
     try {
-      if (!this.#fileSystem.renamesOpenFiles) written.file.close()
-      await publishFirst(this.#fileSystem, paths)
-      const opened = { ...this.#reopened(written), recovery }
-      return { ...opened, mark: await this.#mark(opened, mainFileSeq) }
+      await keepOriginals()
+      if (!fileSystem.renamesOpenFiles) written.file.close()
+      await publishFirst(fileSystem, paths)
     } catch (error) {
       written.file.close()
+      removeIfThere(fileSystem, paths.first)
+      throw error
+    }
+    return this.#ready({ ...this.#repair.reopened(written), recovery, mark: NO_MARK }, mainFileSeq)
+  }
+
+  /**
+   * A generation takes the place of a log that is not to be had. What stands there is kept under another name. Returns
+   * the error where there is no room for that; then everything is as it was.
+   */
+  async #replace({ from, path, lastSeq, lost }: Replacement): Promise<unknown> {
+    const fileSystem = this.#fileSystem
+    const { paths } = this
+    const keptAs = freePath(fileSystem, damagedPath(paths, lastSeq))
+    try {
+      if (lost.bytes > 0) {
+        await keepAs(fileSystem, paths.log, keptAs, this.#slices)
+        await fileSystem.syncDirectory(paths.logDirectory)
+      }
+      if (from === 'unfinished') {
+        fileSystem.rename(paths.unfinished, paths.log)
+        await fileSystem.syncDirectory(paths.logDirectory)
+        return undefined
+      }
+      // A backup stays what it is: the log begins as a copy of it.
+      removeIfThere(fileSystem, paths.first)
+      await copyFile(fileSystem, path, paths.first, this.#slices)
+      await publishFirst(fileSystem, paths)
+      return undefined
+    } catch (error) {
+      if (!isNoSpace(error)) throw error
+      dropSecondName(fileSystem, paths.log, keptAs)
+      removeIfThere(fileSystem, paths.first)
+      return error
+    }
+  }
+
+  /** The state that the log would have if there were room to put it back. */
+  async #readInstead(choice: Replacement, recovery: Recovery, noRoom: unknown): Promise<OpenedLog> {
+    const file = this.#fileSystem.open(choice.path, 'read')
+    try {
+      const { asFound } = await this.#load(file, recovery, choice)
+      return {
+        ...asFound,
+        unrepaired: { error: noRoomToRepair(this.paths.log, noRoom), repair: () => this.open() },
+      }
+    } catch (error) {
+      file.close()
       throw error
     }
   }
-
-  /** Says what is on disk now; the log has been synced. */
-  async #mark({ store, lastSeq, lastTimestamp }: Omit<OpenedLog, 'mark'>, mainFileSeq: number | null): Promise<Mark> {
-    const fileSystem = this.#fileSystem
-    const { paths } = this
-    keepDamagedMark(fileSystem, paths)
-    const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory)).map((backup) => backup.fileName)
-    const mark = { store, seq: lastSeq, mainFileSeq, mainFileCrc: null, backups: backups.sort() }
-    await writeMark(fileSystem, paths, lastTimestamp, mark)
-    return mark
-  }
-
-  /** A generation takes the place of a log that is not to be had. What stands there is kept under another name. */
-  async #replace({ from, path, lastSeq, lost }: Replacement): Promise<void> {
-    const fileSystem = this.#fileSystem
-    const { paths } = this
-    if (lost.bytes > 0) {
-      await keepAs(fileSystem, paths.log, freePath(fileSystem, damagedPath(paths, lastSeq)), this.#slices)
-      await fileSystem.syncDirectory(paths.logDirectory)
-    }
-    if (from === 'unfinished') {
-      fileSystem.rename(paths.unfinished, paths.log)
-      await fileSystem.syncDirectory(paths.logDirectory)
-      return
-    }
-    // A backup stays what it is: the log begins as a copy of it.
-    removeIfThere(fileSystem, paths.first)
-    await copyFile(fileSystem, path, paths.first, this.#slices)
-    await publishFirst(fileSystem, paths)
-  }
-}
-
-/**
- * Writes the same bytes again. Where the last owner was killed between a sync that failed and its note of that, the
- * system takes their pages for written although the disk does not have them, and a sync alone would do nothing.
- */
-async function rewrite(file: OpenFile, start: number, end: number, slices: Slices): Promise<void> {
-  await copyBytes(file, file, start, end, start, slices)
-}
-
-function syncFailed(path: string, cause: unknown): FlatlogError {
-  return new FlatlogError(
-    'FLATLOG_FAILED',
-    `${path} could not be synced (${systemCode(cause) ?? String(cause)}), so what it shows may not be on disk. What to do: check ` +
-      'the disk, then open the store again: what can be read is copied to a new file then.',
-    { path, cause },
-  )
 }

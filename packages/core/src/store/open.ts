@@ -32,15 +32,14 @@ export async function openStoreOn(
     return await openUnderLock(lock, async () => {
       const opened = await openLog(lock.inheritedFailure !== undefined, lock.wasReleased)
       try {
-        lock.clearFailure()
-        return new Engine(system, paths, resolved, lock, opened, createMaintenance)
+        return new Engine(system, paths, resolved, lock, opened, openLog, createMaintenance)
       } catch (error) {
         opened.file.close()
         throw ioError('open', paths.log, error)
       }
     })
   })
-  return new Store(engineBackend(engine, () => engine.reopen(openLog), release))
+  return new Store(engineBackend(engine, release))
 }
 
 async function openUnderLock(lock: Lock, open: () => Promise<Engine>): Promise<Engine> {

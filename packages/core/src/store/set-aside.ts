@@ -1,30 +1,35 @@
 import type { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
-import { freePath } from '../fs/whole-file.js'
+import { freePath, removeIfThere } from '../fs/whole-file.js'
 import { quarantinePath, type StorePaths } from '../log/names.js'
 import { copyBytes, keepAs } from '../log/publish.js'
 import type { System } from './system.js'
 
 /** Nothing that recovery takes out of use is deleted: it is kept beside, and on disk there before anything is cut. */
 
-/** Copies the end of the log, from `offset` on, to a file of its own. */
+/** Copies the end of the log, from `offset` on, to a file of its own, whose path it returns. */
 export async function setAside(
   system: System,
   paths: StorePaths,
   file: OpenFile,
   offset: number,
   slices: Slices,
-): Promise<void> {
+): Promise<string> {
   const { fileSystem, clock } = system
   const path = freePath(fileSystem, quarantinePath(paths, clock.now(), offset))
   const aside = fileSystem.open(path, 'create')
   try {
     await copyBytes(file, aside, offset, file.status().sizeBytes, 0, slices)
     await aside.sync()
-  } finally {
     aside.close()
+    await fileSystem.syncDirectory(paths.logDirectory)
+    return path
+  } catch (error) {
+    aside.close()
+    // Half of it is of no use: all of it stands in the log yet.
+    removeIfThere(fileSystem, path)
+    throw error
   }
-  await fileSystem.syncDirectory(paths.logDirectory)
 }
 
 /** A second name for a file of the original system, before anything takes its first one. */
@@ -41,4 +46,12 @@ export async function keepOriginal(
   if (fileSystem.status(kept)?.identity === original.identity) return
   await keepAs(fileSystem, path, freePath(fileSystem, kept), slices)
   await fileSystem.syncDirectory(directory)
+}
+
+/** Of no use as long as it is a name of the very same file; false where another file has the first name by now. */
+export function dropSecondName(fileSystem: FileSystem, path: string, secondName: string): boolean {
+  const second = fileSystem.status(secondName)
+  if (second && fileSystem.status(path)?.identity !== second.identity) return false
+  removeIfThere(fileSystem, secondName)
+  return true
 }

@@ -3,7 +3,7 @@ import { isSameMark, type Mark, writeMark } from '../log/mark.js'
 import { type Backup, backupsAmong, type StorePaths } from '../log/names.js'
 import type { StateSource } from './checkpoint.js'
 import { MainFile } from './main-file.js'
-import type { OpenedLog } from './open-log.js'
+import type { OpenedLog } from './opened-log.js'
 import type { ResolvedOptions } from './options.js'
 import type { System } from './system.js'
 

@@ -1,0 +1,113 @@
+import { FlatlogError, systemCode } from '../base/errors.js'
+import type { Slices } from '../base/slices.js'
+import type { OpenFile } from '../fs/file-system.js'
+import { freePath, removeIfThere } from '../fs/whole-file.js'
+import { damagedPath, type StorePaths } from '../log/names.js'
+import { copyBytes, replaceLog } from '../log/publish.js'
+import type { Loaded } from './load.js'
+import { type WrittenGeneration, writeNewGeneration } from './new-generation.js'
+import type { ResolvedOptions } from './options.js'
+import { addInDoubt, newRecovery, type Recovery } from './recovery.js'
+import { dropSecondName, setAside } from './set-aside.js'
+import type { System } from './system.js'
+
+/**
+ * Makes a log that was read one that records can be appended to. Where there is no room for that, everything is as it
+ * was before, so that it can be tried again.
+ */
+export class LogRepair {
+  constructor(
+    private readonly system: System,
+    private readonly paths: StorePaths,
+    private readonly options: ResolvedOptions,
+    private readonly slices: Slices,
+  ) {}
+
+  /** The torn tail is kept beside the log and cut off; from then on what the log holds is known to be on disk. */
+  async cut(file: OpenFile, loaded: Loaded): Promise<void> {
+    if (loaded.cut) {
+      const { offset } = loaded.cut
+      const kept = await setAside(this.system, this.paths, file, offset, this.slices)
+      try {
+        file.truncate(offset)
+      } catch (error) {
+        // The next try would keep the same bytes once more.
+        removeIfThere(this.system.fileSystem, kept)
+        throw error
+      }
+    }
+    // Where the last owner was killed between a sync that failed and its note of that, the system takes those pages for
+    // written although the disk does not have them, and a sync alone would do nothing: the same bytes are written again.
+    await copyBytes(file, file, loaded.unprovenOffset, loaded.endOffset, loaded.unprovenOffset, this.slices)
+    await file.sync().catch((cause: unknown) => {
+      throw syncFailed(this.paths.log, cause)
+    })
+  }
+
+  /** The state goes into a clean generation, and the file that is not to be trusted is kept beside it. */
+  async renew(file: OpenFile, loaded: Loaded, recovery: Recovery): Promise<WrittenGeneration> {
+    const { paths } = this
+    const { fileSystem } = this.system
+    const keptAs = freePath(fileSystem, damagedPath(paths, loaded.lastSeq))
+    const report = newRecovery('log')
+    const renewed = await writeNewGeneration(this.system, paths, {
+      path: paths.unfinished,
+      source: loaded.index,
+      seq: loaded.lastSeq,
+      store: loaded.store,
+      notBefore: loaded.lastTimestamp,
+      times: this.options.times,
+      report,
+    })
+    try {
+      if (!fileSystem.renamesOpenFiles) {
+        renewed.file.close()
+        file.close()
+      }
+      await replaceLog(fileSystem, paths, keptAs, this.slices)
+    } catch (error) {
+      renewed.file.close()
+      // Whether the new name outlives a power cut is not known; the note of that makes the next owner copy it once more.
+      throw this.#isDropped(keptAs) ? error : syncFailed(paths.log, error)
+    }
+    // Only now: what has to be tried again would be said again.
+    recovery.clean &&= report.clean
+    addInDoubt(recovery, report.inDoubt)
+    recovery.notes.push(...report.notes, `The former log is kept as ${keptAs.slice(paths.logDirectory.length + 1)}.`)
+    file.close()
+    return this.reopened(renewed)
+  }
+
+  /** As long as the log is the old one, its second name and what was to take its place are of no use. */
+  #isDropped(keptAs: string): boolean {
+    const { fileSystem } = this.system
+    if (!dropSecondName(fileSystem, this.paths.log, keptAs)) return false
+    removeIfThere(fileSystem, this.paths.unfinished)
+    return true
+  }
+
+  /** A generation that has become the log, where it had to be closed for that. */
+  reopened<T extends { readonly file: OpenFile }>(written: T): T {
+    const { fileSystem } = this.system
+    if (fileSystem.renamesOpenFiles) return written
+    return { ...written, file: fileSystem.open(this.paths.log, 'write') }
+  }
+}
+
+function syncFailed(path: string, cause: unknown): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_FAILED',
+    `${path} could not be synced (${systemCode(cause) ?? String(cause)}), so what it shows may not be on disk. What to do: check ` +
+      'the disk, then open the store again: what can be read is copied to a new file then.',
+    { path, cause },
+  )
+}
+
+export function noRoomToRepair(path: string, cause: unknown): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_NO_SPACE',
+    `There is no room to repair ${path}, which has to be done before anything is written to it. Reading goes on; this write ` +
+      'changed nothing. What to do: free some space. The repair is tried again by itself, and by store.reopen().',
+    { path, cause },
+  )
+}

@@ -1,0 +1,192 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { FlatlogError } from '../../src/base/errors.js'
+import type { Store } from '../../src/store/store.js'
+import { FaultyFileSystem } from '../support/faulty-file-system.js'
+import { fileNames, stateOf } from '../support/files.js'
+import { machine, openOn } from '../support/machine.js'
+import { useRejectionWatch } from '../support/rejections.js'
+import { canMount, useSmallDisks } from '../support/small-disk.js'
+import { LONG, noSpace } from './places.js'
+
+/** A compaction for which there is no room, or for which it runs out on the way. The disk is a real one. */
+const smallDisk = useSmallDisks()
+useRejectionWatch()
+
+const BLOCK = 4096
+const unfinishedIn = (dir: string) => fileNames(dir).filter((name) => /\.(new|first|copy)$/.test(name))
+
+/** So many keys in a checkpoint, a backup behind it, and records that change some. */
+async function fillStore(store: Store, keys: number): Promise<void> {
+  await store.replace(Object.fromEntries(Array.from({ length: keys }, (_, n) => [`k${n}`, 'v'.repeat(900)])))
+  await store.compact()
+  for (let n = 0; n < keys; n += 5) await store.set(`k${n}`, 'w'.repeat(900))
+}
+
+/** The machine as it is, but for what it says of its free space: room that others take before it is written to. */
+function boaster(): FaultyFileSystem {
+  const fileSystem = new FaultyFileSystem()
+  fileSystem.free = Number.POSITIVE_INFINITY
+  return fileSystem
+}
+
+describe.skipIf(!canMount)('where there is no room for a compaction', () => {
+  test('on demand it rejects and touches nothing, the store goes on, and it works when there is room', async () => {
+    const disk = smallDisk(4 * 1024 * 1024)
+    const dir = join(disk.path, 'data')
+    const store = await openOn(machine(), { dir })
+    await fillStore(store, 100)
+    const state = stateOf(store)
+    const names = fileNames(dir)
+    disk.fill()
+    for (const roomBytes of [0, 10 * BLOCK]) {
+      disk.giveBack(roomBytes)
+      await expect(store.compact()).rejects.toMatchObject(noSpace)
+      await expect(store.compact()).rejects.toThrow(/What to do: free some space/)
+      expect(fileNames(dir)).toEqual(names)
+      expect(stateOf(store)).toEqual(state)
+    }
+    expect(store.health()).toMatchObject({ ok: true })
+    expect(store.stats()).toMatchObject({ compacting: false, lastCompactionError: expect.stringContaining('bytes') })
+    // As far as there is room, it is written to.
+    await store.set('long', LONG)
+    disk.giveBack()
+    await store.compact()
+    expect(store.stats()).toMatchObject({ lastCompactionError: undefined, checkpointSeq: 22 })
+    await store.close()
+    await using again = await openOn(machine(), { dir })
+    expect(stateOf(again)).toEqual({ ...state, long: LONG })
+    expect(again.recovery.clean).toBe(true)
+  })
+
+  test('in the background it is told as a problem, and no write is refused for it', async () => {
+    const disk = smallDisk(4 * 1024 * 1024)
+    const dir = join(disk.path, 'data')
+    const store = await openOn(machine(), { dir, compaction: { minBytes: 50_000 } })
+    disk.fill()
+    disk.giveBack(60 * BLOCK)
+    const told = new Promise<FlatlogError>((resolve) => store.on('problem', resolve))
+    for (let n = 0; n < 10; n++) await store.set(`k${n}`, LONG)
+    expect(await told).toMatchObject(noSpace)
+    expect(store.health()).toMatchObject({ ok: true, problems: [{ error: noSpace }] })
+    expect(unfinishedIn(dir)).toEqual([])
+    await store.set('more', LONG)
+    await store.close()
+    await using again = await openOn(machine(), { dir })
+    expect(again.size).toBe(11)
+    expect(again.recovery.clean).toBe(true)
+  })
+})
+
+describe.skipIf(!canMount)('where the room ends in the midst of', () => {
+  /**
+   * Tries it with no block free, with one, with two, … until it goes through. After each time the store has its state, no
+   * file is half made, the store closes, opens on what is left of the disk, and is written to when there is room.
+   */
+  async function staircase(
+    options: { mainFile: boolean; durability?: 'os' },
+    act: (store: Store) => Promise<unknown>,
+  ): Promise<{ refused: number }> {
+    const disk = smallDisk(4 * 1024 * 1024)
+    let refused = 0
+    let inRow = 0
+    for (let blocks = 0; inRow < 3; blocks++) {
+      expect(blocks).toBeLessThan(300)
+      const dir = join(disk.path, `data ${blocks}`)
+      const fileSystem = boaster()
+      const store = await openOn(machine({ fileSystem }), { dir, backups: 1, compaction: false, ...options })
+      await fillStore(store, 100)
+      const state = stateOf(store)
+      const problems: FlatlogError[] = []
+      store.on('problem', (error) => problems.push(error))
+      disk.fill()
+      disk.giveBack(blocks * BLOCK)
+      const isThrough = await act(store).then(
+        () => true,
+        (error: unknown) => {
+          expect(error).toMatchObject(noSpace)
+          return false
+        },
+      )
+      for (const problem of problems) expect(problem).toMatchObject(noSpace)
+      if (isThrough && problems.length === 0) inRow++
+      else refused++
+      const where = `${blocks} blocks`
+      expect(store.health().ok, where).toBe(true)
+      expect(stateOf(store), where).toEqual(state)
+      expect(unfinishedIn(dir), where).toEqual([])
+      expect(fileSystem.openFiles.size, where).toBe(1)
+      await store.close()
+      expect(
+        fileNames(dir).filter((name) => name.includes('lock') || name.endsWith('.new')),
+        where,
+      ).toEqual([])
+
+      disk.fill()
+      await using again = await openOn(machine(), { dir, mainFile: false })
+      expect(stateOf(again), where).toEqual(state)
+      expect(again.recovery, where).toMatchObject({ damage: [], cutBytes: 0 })
+      disk.giveBack()
+      await again.set('after', LONG)
+      await again.compact()
+      expect(stateOf(again), where).toEqual({ ...state, after: LONG })
+      await again.close()
+      rmSync(dir, { recursive: true })
+    }
+    return { refused }
+  }
+
+  test.each([
+    ['a compaction', { mainFile: false }],
+    ['a compaction with a main file', { mainFile: true }],
+    ['a compaction of what is not on disk yet', { mainFile: false, durability: 'os' }],
+  ] as const)('%s', async (_, options) => {
+    const { refused } = await staircase(options, (store) => store.compact())
+    // The checkpoint alone has more than twenty blocks.
+    expect(refused).toBeGreaterThan(20)
+  })
+
+  test('a compaction while there are writes', async () => {
+    const { refused } = await staircase({ mainFile: false }, async (store) => {
+      const compacted = store.compact()
+      const written = await Promise.allSettled(
+        Array.from({ length: 50 }, (_, n) => store.set(`k${n}`, store.get(`k${n}`))),
+      )
+      for (const each of written) if (each.status === 'rejected') expect(each.reason).toMatchObject(noSpace)
+      await compacted
+    })
+    expect(refused).toBeGreaterThan(20)
+  })
+})
+
+describe.skipIf(!canMount)('closing on a full disk', () => {
+  test('tells of the main file and the mark, lets go of everything, and loses nothing', async () => {
+    const disk = smallDisk(4 * 1024 * 1024)
+    let hasFailed = 0
+    for (let blocks = 0; blocks < 40; blocks++) {
+      const dir = join(disk.path, `data ${blocks}`)
+      const fileSystem = new FaultyFileSystem()
+      const store = await openOn(machine({ fileSystem }), { dir })
+      await fillStore(store, 100)
+      const state = stateOf(store)
+      const problems: FlatlogError[] = []
+      store.on('problem', (error) => problems.push(error))
+      disk.fill()
+      disk.giveBack(blocks * BLOCK)
+      await store.close()
+      if (problems.length > 0) hasFailed++
+      for (const problem of problems) expect(problem).toMatchObject(noSpace)
+      expect(fileSystem.openFiles.size).toBe(0)
+      expect(fileNames(dir).filter((name) => /lock|\.new$/.test(name))).toEqual([])
+      disk.fill()
+      await using again = await openOn(machine(), { dir, mainFile: false })
+      expect(stateOf(again)).toEqual(state)
+      expect(again.recovery.clean).toBe(true)
+      await again.close()
+      disk.giveBack()
+      rmSync(dir, { recursive: true })
+    }
+    expect(hasFailed).toBeGreaterThan(10)
+  })
+})

@@ -1,0 +1,175 @@
+import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { expect } from 'vitest'
+import type { StoreOptions } from '../../src/store/options.js'
+import type { Store } from '../../src/store/store.js'
+import { append, damagedOf, logOf, markOf, quarantinesOf, replaceLine, spoilLine } from '../recovery/installation.js'
+import type { Puppet } from '../support/children.js'
+import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
+import { stateOf } from '../support/files.js'
+import { machine, openOn } from '../support/machine.js'
+
+/** What can lie on a disk when it is full and a store is opened there. */
+export interface Place {
+  /** Leaves the files of a store, and returns its state. */
+  make(dir: string, startPuppet: () => Puppet): Promise<Record<string, unknown>>
+  /** Repairing takes room, so that the store cannot be written to before there is some. */
+  readonly needsRepair: boolean
+  /** What is there beside the log when it is repaired. */
+  kept?(dir: string): string[]
+}
+
+/** Longer than what the last block of any file has left. */
+export const LONG = 'x'.repeat(10_000)
+export const noSpace = { name: 'FlatlogError', code: 'FLATLOG_NO_SPACE' }
+
+export const VALUES = { a: 1, b: { two: 'zwei' }, c: [3] }
+
+async function write(store: Pick<Store, 'set'>): Promise<void> {
+  for (const [key, value] of Object.entries(VALUES)) await store.set(key, value)
+}
+
+export async function closed(dir: string, options: StoreOptions = {}): Promise<Record<string, unknown>> {
+  const store = await openOn(machine(), { dir, ...options })
+  await write(store)
+  await store.close()
+  return VALUES
+}
+
+async function killed(dir: string, startPuppet: () => Puppet): Promise<Record<string, unknown>> {
+  const puppet = startPuppet()
+  await puppet.call('open', { dir })
+  await write({ set: (key, value) => puppet.call('set', key, value) })
+  await puppet.killAndWait()
+  return VALUES
+}
+
+/** Records in a checkpoint of several parts, in a backup, and behind the checkpoint. */
+async function compacted(dir: string): Promise<Record<string, unknown>> {
+  const store = await openOn(machine(), { dir, mainFile: false })
+  await store.replace(Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`k${n}`, 'v'.repeat(900)])))
+  await store.compact()
+  await write(store)
+  const state = stateOf(store)
+  await store.close()
+  return state
+}
+
+export const PLACES: [string, Place][] = [
+  ['closed in order', { make: (dir) => closed(dir), needsRepair: false }],
+  ['left by an owner that was killed', { make: killed, needsRepair: false }],
+  [
+    'with a torn tail, left by an owner that was killed',
+    {
+      async make(dir, startPuppet) {
+        const state = await killed(dir, startPuppet)
+        append(dir, '{"timestamp":"2025-01-15T12:00:00.000Z","seq":4,"op":"SET","key":"to')
+        return state
+      },
+      needsRepair: true,
+      kept: quarantinesOf,
+    },
+  ],
+  [
+    'with a torn tail, left by an owner that was killed when a compaction had filled the disk',
+    {
+      async make(dir, startPuppet) {
+        const state = await killed(dir, startPuppet)
+        append(dir, '{"timestamp":"2025-01-15T12:00:00.000Z","seq":4,"op":"SET","key":"to')
+        writeFileSync(`${logOf(dir)}.new`, Buffer.alloc(4096))
+        return state
+      },
+      // What the compaction took is room enough.
+      needsRepair: false,
+      kept: quarantinesOf,
+    },
+  ],
+  [
+    'without its mark',
+    {
+      async make(dir) {
+        const state = await closed(dir)
+        rmSync(markOf(dir))
+        return state
+      },
+      needsRepair: false,
+    },
+  ],
+  [
+    'with a mark that is damaged',
+    {
+      async make(dir) {
+        const state = await closed(dir)
+        writeFileSync(markOf(dir), 'no mark\n')
+        return state
+      },
+      needsRepair: false,
+    },
+  ],
+  [
+    'with a line that is there twice',
+    {
+      async make(dir) {
+        const state = await closed(dir)
+        const lines = readFileSync(logOf(dir), 'utf8').split('\n')
+        replaceLine(dir, 3, lines[2] as string, lines[2] as string)
+        return state
+      },
+      needsRepair: true,
+      kept: damagedOf,
+    },
+  ],
+  [
+    'with a part of its checkpoint that a backup heals',
+    {
+      async make(dir) {
+        const state = await compacted(dir)
+        spoilLine(dir, 3)
+        return state
+      },
+      needsRepair: true,
+      kept: damagedOf,
+    },
+  ],
+  [
+    'whose last owner met a failure',
+    {
+      async make(dir) {
+        await closed(dir)
+        const fileSystem = new FaultyFileSystem()
+        const store = await openOn(machine({ fileSystem }), { dir })
+        fileSystem.fail('sync', systemError('EIO'), { on: /store\.log/ })
+        await expect(store.set('a', 1)).rejects.toMatchObject({ code: 'FLATLOG_FAILED' })
+        await store.close()
+        return VALUES
+      },
+      needsRepair: true,
+      kept: damagedOf,
+    },
+  ],
+  [
+    'whose log is gone, beside a backup',
+    {
+      async make(dir) {
+        const store = await openOn(machine(), { dir, mainFile: false })
+        await write(store)
+        await store.compact()
+        await store.close()
+        rmSync(logOf(dir))
+        return VALUES
+      },
+      needsRepair: true,
+    },
+  ],
+  [
+    'whose log is empty, beside one that was finished',
+    {
+      async make(dir) {
+        const state = await closed(dir)
+        renameSync(logOf(dir), `${logOf(dir)}.new`)
+        appendFileSync(logOf(dir), '')
+        return state
+      },
+      needsRepair: false,
+    },
+  ],
+]
