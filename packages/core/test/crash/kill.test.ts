@@ -80,7 +80,7 @@ async function momentToKill(
     return
   }
   const { lastSeq } = await owner.opened
-  if (kind === 'after some writes') return await owner.acknowledges(lastSeq + 1 + random.below(600))
+  if (kind === 'after some writes') return await owner.acknowledges(lastSeq + 1 + random.below(300))
   if (kind === 'at any time') return await moment(random.next() * 40)
   await Promise.race([compactions.next(), owner.ended])
   // At its start, or somewhat later: it takes a few milliseconds.

@@ -124,7 +124,7 @@ async function killAgainAndAgain(random: Random, { times, minMiB, maxMiB, tornMi
 test(
   'killed inside writes of 1 to 16 MiB: what is torn is cut and kept, and nothing that was acknowledged is lost',
   async () => {
-    await withSeed((random) => killAgainAndAgain(random, { times: rounds(14, 140), minMiB: 1, maxMiB: 16, tornMiB: 0 }))
+    await withSeed((random) => killAgainAndAgain(random, { times: rounds(12, 140), minMiB: 1, maxMiB: 16, tornMiB: 0 }))
   },
   rounds(60_000, 900_000),
 )

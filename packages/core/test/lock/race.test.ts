@@ -80,7 +80,7 @@ test(
   async () => {
     const dir = directory()
     let rivals = await startPuppets(6)
-    const times = rounds(30, 300)
+    const times = rounds(20, 300)
     for (let round = 0; round < times; round++) {
       const owner = await race(dir, rivals, `round ${round}`)
       await owner.call('set', `round ${round}`, round)
@@ -164,7 +164,7 @@ describe('processes that take the store from each other as fast as they can', ()
         const rivals = new Rivals(dir)
         const running = Array.from({ length: 3 }, () => rivals.start(Number.MAX_SAFE_INTEGER))
         for (const rival of running) rivals.begin(rival)
-        const kills = rounds(50, 500)
+        const kills = rounds(30, 500)
         for (let kill = 0; kill < kills; kill++) {
           const next = rivals.start(Number.MAX_SAFE_INTEGER)
           const owners = rivals.counts.length
