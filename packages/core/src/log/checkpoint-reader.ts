@@ -15,6 +15,7 @@ export interface KeyRange {
 export interface BadLine {
   readonly number: number
   readonly offset: number
+  /** 0 where a line is missing. */
   readonly length: number
 }
 
@@ -30,7 +31,9 @@ export interface CheckpointFound {
   readonly timestamp: string
   readonly parts: number
   readonly keys: number
-  /** Lines that cannot be read, are there twice, in another place than their own, or not of this checkpoint. */
+  /** The file ends inside the checkpoint, or in something that cannot be read and begins there. */
+  readonly isCutOff: boolean
+  /** Lines that cannot be read, are missing, are there twice, not where they were written, or not of this checkpoint. */
   readonly bad: readonly BadLine[]
   /** Keys whose values stood in lines that could not be read. */
   readonly lost: readonly KeyRange[]
@@ -59,10 +62,14 @@ type Found = FoundPart | 'gap'
 /** Gathers the lines that belong to the checkpoint, and then judges them together. */
 class CheckpointLines {
   #header: HeaderLine | undefined
+  #headerPlace: BadLine = { number: 0, offset: 0, length: 0 }
   #index: IndexLine | undefined
+  #indexPlace: BadLine | undefined
   #newer: CheckpointFound['newer']
   #found: Found[] = []
   readonly #bad: BadLine[] = []
+  /** Where the last line ends that cannot be read. */
+  #unreadableEnd = 0
   /** Lines that cannot be read and of which it is not known yet whether a line of the checkpoint follows. */
   #pending: BadLine[] = []
   /** The line behind the last one that was looked at, or the first record. */
@@ -70,7 +77,7 @@ class CheckpointLines {
 
   /** Takes a line; true once the checkpoint has ended before it: at the first record, wherever that stands. */
   isOver(raw: RawLine): boolean {
-    const line = raw.ended ? decodeLine(raw.bytes) : { kind: 'bad' as const }
+    const line = decodeLine(raw.bytes)
     const place = { number: raw.number, offset: raw.offset, length: raw.length }
     this.#next = { number: raw.number, offset: raw.offset }
     if (line.kind === 'record') return true
@@ -85,18 +92,33 @@ class CheckpointLines {
     }
     // A line of the checkpoint: what could not be read before it stood in the checkpoint too.
     for (const bad of this.#pending.splice(0)) this.#miss(bad)
+    this.#add(line, place)
+    // It says what it says, but more than its newline may be gone with that.
+    if (!raw.ended) {
+      this.#bad.push(place)
+      this.#unreadableEnd = raw.offset + raw.length
+    }
+    return false
+  }
+
+  #add(line: HeaderLine | PartLine | IndexLine, place: BadLine): void {
     if (line.kind === 'header' && !this.#header && this.#parts().length === 0) {
       this.#header = line
-      // What stood before the header held no keys.
+      this.#headerPlace = place
+      // What stood before the header held no keys, and an index line there is another one than its own.
       this.#found = []
+      if (this.#indexPlace) this.#bad.push(this.#indexPlace)
+      this.#indexPlace = undefined
     } else if (line.kind === 'part' && this.#header?.indexAt !== 0) this.#found.push({ part: line, place })
-    else if (line.kind === 'index' && !this.#index) this.#index = line
-    else this.#bad.push(place)
-    return false
+    else if (line.kind === 'index' && !this.#indexPlace) {
+      this.#index = line
+      this.#indexPlace = place
+    } else this.#bad.push(place)
   }
 
   #miss(place: BadLine): void {
     this.#bad.push(place)
+    this.#unreadableEnd = place.offset + place.length
     // The index line held no keys; its place is known from the header.
     if (this.#index === undefined && place.offset !== this.#header?.indexAt) this.#found.push('gap')
   }
@@ -118,7 +140,8 @@ class CheckpointLines {
       onState(part.state)
       if (slices.isDue()) await slices.pause()
     }
-    if (!header && this.#bad.length === 0) this.#bad.push({ number: 1, offset: 0, length: 0 })
+    const lost = this.#lost(parts)
+    if (this.#bad.length === 0) this.#bad.push(...this.#missing(parts, lost))
     const end = this.#pending[0] ?? this.#next ?? { number: 1, offset: sizeBytes }
     return {
       header,
@@ -131,8 +154,10 @@ class CheckpointLines {
       ),
       parts: parts.length,
       keys: parts.reduce((keys, { part }) => keys + part.state.length, header?.state.length ?? 0),
-      bad: this.#bad.sort((a, b) => a.offset - b.offset),
-      lost: this.#lost(parts),
+      isCutOff:
+        this.#unreadableEnd >= sizeBytes || (header !== undefined && header.indexAt >= sizeBytes && !this.#index),
+      bad: [...new Set(this.#bad)].sort((a, b) => a.offset - b.offset),
+      lost,
       newer: this.#newer,
     }
   }
@@ -156,6 +181,7 @@ class CheckpointLines {
     const rows = this.#index && new Map(this.#index.rows.map((row, position) => [row.crc, position]))
     const seen = new Set<string>()
     let furthest = -1
+    const indexAt = this.#indexPlace?.offset ?? Number.POSITIVE_INFINITY
     const own: FoundPart[] = []
     for (const each of this.#parts()) {
       const { part, place } = each
@@ -169,7 +195,7 @@ class CheckpointLines {
       // Not lost, but not where it was written either.
       const last = own.at(-1)?.part.state.at(-1)?.key
       const isBehind = last === undefined || (part.state[0]?.key ?? '') > last
-      if (position < furthest || !isBehind) this.#bad.push(place)
+      if (position < furthest || !isBehind || place.offset > indexAt) this.#bad.push(place)
       furthest = Math.max(furthest, position)
       seen.add(part.crc)
       own.push(each)
@@ -188,11 +214,21 @@ class CheckpointLines {
     )
   }
 
+  /** Where lines are gone without a trace: a header, the first part that the index names in vain, or the index line. */
+  #missing(parts: readonly FoundPart[], lost: readonly KeyRange[]): BadLine[] {
+    if (!this.#header) return [{ number: 1, offset: 0, length: 0 }]
+    if (lost.length === 0 && (this.#index || this.#header.indexAt === 0)) return []
+    const next = this.#index?.rows.findIndex((row, position) => row.crc !== parts[position]?.part.crc) ?? parts.length
+    const { number, offset, length } = parts[next - 1]?.place ?? this.#headerPlace
+    return [{ number: number + 1, offset: offset + length, length: 0 }]
+  }
+
   /** Without the index: whatever lies between the readable neighbours of each bad stretch. */
   #lostByGaps(): KeyRange[] {
     const indexAt = this.#header?.indexAt
     // Where not even the index line's place is left, parts may be missing behind the last one that was found.
-    const hasIndexPlace = indexAt !== undefined && this.#bad.some((line) => line.offset === indexAt)
+    const isAtIndex = ({ offset, length }: BadLine) => offset === indexAt || offset + length === indexAt
+    const hasIndexPlace = [...this.#bad, ...this.#parts().map((each) => each.place)].some(isAtIndex)
     const found: Found[] = hasIndexPlace ? this.#found : [...this.#found, 'gap']
     const lost: KeyRange[] = []
     found.forEach((each, position) => {

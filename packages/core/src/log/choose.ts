@@ -123,7 +123,7 @@ async function lastSeqOfWhole(fileSystem: FileSystem, path: string, slices: Slic
   try {
     const checkpoint = await readCheckpoint(file, slices, () => {})
     if (checkpoint.newer) throw newerVersion(path, checkpoint.newer.offset, checkpoint.newer.what)
-    if (!checkpoint.header || checkpoint.bad.length || checkpoint.lost.length) return undefined
+    if (!checkpoint.header || checkpoint.bad.length) return undefined
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: checkpoint.seq }
     const tail = await readTailRun(file, start, slices, () => {})
     return tail.complete ? tail.lastSeq : undefined

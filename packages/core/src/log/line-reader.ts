@@ -15,6 +15,8 @@ export interface RawLine {
 }
 
 const NEWLINE = 0x0a
+/** For a file that grows while it is read. */
+const MIN_CHUNK_BYTES = 4096
 
 /**
  * The lines of a file from `start`, in chunks, so that a file of any size passes through little memory. A line over
@@ -27,7 +29,9 @@ export function* readLines(
   end = Number.POSITIVE_INFINITY,
   maxLineBytes = MAX_READ_RECORD_BYTES,
 ): Generator<RawLine> {
-  const chunk = Buffer.allocUnsafe(READ_CHUNK_BYTES)
+  // Most files are small, and many are read when a store is opened: no more is allocated than there is to read.
+  const rest = Math.min(end, file.status().sizeBytes) - start
+  const chunk = Buffer.allocUnsafe(Math.min(READ_CHUNK_BYTES, Math.max(rest, MIN_CHUNK_BYTES)))
   let pieces: Buffer[] = []
   let pieceBytes = 0
   let lineOffset = start

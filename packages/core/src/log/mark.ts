@@ -9,6 +9,7 @@ import type { StorePaths } from './names.js'
  * somebody else put there.
  */
 export interface Mark {
+  readonly timestamp: string
   readonly store: string
   /** The last record on disk. */
   readonly seq: number
@@ -44,20 +45,22 @@ export function readMark(fileSystem: FileSystem, paths: StorePaths): Mark | null
 /** A line with a checksum that fits need not be a mark: somebody may have put a line of a log in its place. */
 function toMark(value: unknown): Mark | null {
   if (typeof value !== 'object' || value === null || 'op' in value) return null
-  const { store, seq, mainFileSeq = null, mainFileCrc = null, backups } = value as Partial<Mark>
+  const { timestamp, store, seq, mainFileSeq = null, mainFileCrc = null, backups } = value as Partial<Mark>
   const isMark =
+    typeof timestamp === 'string' &&
     typeof store === 'string' &&
     isSeq(seq) &&
     (mainFileSeq === null || isSeq(mainFileSeq)) &&
     (mainFileCrc === null || typeof mainFileCrc === 'string') &&
     (backups === undefined || (Array.isArray(backups) && backups.every((name) => typeof name === 'string')))
-  return isMark ? { store, seq, mainFileSeq, mainFileCrc, backups } : null
+  return isMark ? { timestamp, store, seq, mainFileSeq, mainFileCrc, backups } : null
 }
 
 function isSeq(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
+/** Whether both say the same, whenever they were written. */
 export function isSameMark(one: Mark, other: Mark): boolean {
   return spell(one) === spell(other)
 }
@@ -68,13 +71,8 @@ function spell({ store, seq, mainFileSeq, mainFileCrc, backups }: Mark): string 
   return `"store":"${store}","seq":${seq},"mainFileSeq":${mainFileSeq},"mainFileCrc":${crc}${kept}`
 }
 
-export async function writeMark(
-  fileSystem: FileSystem,
-  paths: StorePaths,
-  timestamp: string,
-  mark: Mark,
-): Promise<void> {
-  const line = withChecksum(`{"timestamp":"${timestamp}","format":1,${spell(mark)}`)
+export async function writeMark(fileSystem: FileSystem, paths: StorePaths, mark: Mark): Promise<void> {
+  const line = withChecksum(`{"timestamp":"${mark.timestamp}","format":1,${spell(mark)}`)
   await replaceWholeFile(fileSystem, paths.logDirectory, paths.mark, `${paths.mark}.new`, (file) =>
     writeFully(file, Buffer.from(`${line}\n`), 0),
   )

@@ -7,7 +7,7 @@ import { readLines } from './line-reader.js'
  * taken for the log; and which of several is the stranger is told by the others.
  */
 
-/** What the first line of a file that can be read says. */
+/** What the first line of a file that holds any state and can be read says. */
 export interface Glimpse {
   readonly isReadable: boolean
   /** Undefined where that line is no header. */
@@ -17,7 +17,8 @@ export interface Glimpse {
 export function glimpse(file: OpenFile): Glimpse {
   for (const raw of readLines(file)) {
     const line = decodeLine(raw.bytes)
-    if (line.kind !== 'bad') return { isReadable: true, store: line.kind === 'header' ? line.store : undefined }
+    if (line.kind !== 'bad' && line.kind !== 'index')
+      return { isReadable: true, store: line.kind === 'header' ? line.store : undefined }
   }
   return { isReadable: false, store: undefined }
 }

@@ -44,10 +44,8 @@ export async function verifyFile(file: OpenFile, end: number, slices: Slices): P
   return { damage, store: checkpoint.header?.store, parts: checkpoint.parts, records, lastSeq, end: next }
 }
 
-function damageOfCheckpoint({ bad, lost, newer, nextLine, end }: CheckpointFound): DamagedPlace[] {
-  const damage: DamagedPlace[] = bad.map(({ number, offset, length }) => ({ line: number, offset, bytes: length }))
-  if (bad.length === 0 && lost.length > 0) damage.push({ line: nextLine, offset: end, bytes: 0 })
+function damageOfCheckpoint({ bad, newer, nextLine }: CheckpointFound): DamagedPlace[] {
   // Nothing of this store is: whoever could write it has not opened it.
-  if (newer) damage.push({ line: nextLine, offset: newer.offset, bytes: 0 })
-  return damage
+  if (newer) return [{ line: nextLine, offset: newer.offset, bytes: 0 }]
+  return bad.map(({ number, offset, length }) => ({ line: number, offset, bytes: length }))
 }

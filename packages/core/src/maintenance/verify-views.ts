@@ -46,13 +46,10 @@ export async function damageOfMainFile(engine: Engine, slices: Slices): Promise<
 }
 
 /** As exactly as it can be told: where the state has moved on, a line that is still JSON may be the bad one. */
-async function firstOtherPlace(
-  { index, lastSeq, system, views }: Engine,
-  file: OpenFile,
-  slices: Slices,
-): Promise<Place> {
-  const isOfNow = views.mark.mainFileSeq === lastSeq
-  const expected = mainFileLines(index, system.clock.now(), slices)
+async function firstOtherPlace({ index, lastSeq, views }: Engine, file: OpenFile, slices: Slices): Promise<Place> {
+  const { mainFileSeq, timestamp } = views.mark
+  const isOfNow = mainFileSeq === lastSeq
+  const expected = mainFileLines(index, Date.parse(timestamp), slices)
   const other = isOfNow ? await firstOtherLine(file, expected, slices) : await firstBadLine(file, slices)
   return other ?? { line: 1, offset: 0, bytes: file.status().sizeBytes }
 }

@@ -64,8 +64,8 @@ async function replayTo(
             index.addCheckpointed(key, { ...value, expires, time, seq: 0 })
           }
         }
-        const { header, bad, lost } = await readCheckpoint(file, slices, add)
-        if (!header || bad.length || lost.length || header.seq > seq) return false
+        const { header, bad } = await readCheckpoint(file, slices, add)
+        if (!header || bad.length || header.seq > seq) return false
         reached = header.seq
       }
       for (const record of recordsOf(file)) {
@@ -102,6 +102,30 @@ export async function findRecords(
     })
   }
   return found
+}
+
+/**
+ * The last record that any backup of this store holds, of those whose names say that they go further than `lastSeq`.
+ * A backup is a copy of what the log was: a log that ends before it has lost its end.
+ */
+export async function reachOfBackups(
+  fileSystem: FileSystem,
+  backups: readonly Backup[],
+  store: string | undefined,
+  lastSeq: number,
+  slices: Slices,
+): Promise<number> {
+  let reach = 0
+  for (const { path } of backups.filter((backup) => backup.lastSeq > lastSeq)) {
+    await withFile(fileSystem, path, async (file) => {
+      if (isOfAnother(store, file)) return
+      for (const { seq } of recordsOf(file)) {
+        reach = Math.max(reach, seq)
+        if (slices.isDue()) await slices.pause()
+      }
+    })
+  }
+  return reach
 }
 
 /** A backup of another store proves nothing. One that cannot say which it is of is taken for what its name says. */

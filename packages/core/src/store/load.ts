@@ -17,9 +17,10 @@ import {
 } from '../log/tail-reader.js'
 import { decodeLine } from '../record/decode.js'
 import type { LogRecord, PartValue } from '../record/record.js'
-import { findRecords, healState } from './heal.js'
+import { findRecords, healState, reachOfBackups } from './heal.js'
 import { noteMissingFiles } from './missing-files.js'
 import { ANY_KEY, addDamage, addInDoubt, type Recovery } from './recovery.js'
+import { reportVerdict } from './report-verdict.js'
 
 /** What a generation holds, and what is to be done to its file before records are appended to it. */
 export interface Loaded {
@@ -43,6 +44,8 @@ export interface Loaded {
   readonly isDamaged: boolean
   /** The mark says nothing about this log, or is not there: it is to be written. */
   readonly needsMark: boolean
+  /** Its last owner closed the log in order, and the mark is of that moment: the log went no further than it says. */
+  readonly isEndKnown: boolean
 }
 
 export interface LoadContext {
@@ -53,6 +56,8 @@ export interface LoadContext {
   readonly mark: Mark | null | undefined
   /** The store that the files beside the log are of, where the log itself may not be able to say. */
   readonly storeBeside: string | undefined
+  /** The last owner left the log in order: then it went no further than a good mark says. */
+  readonly wasReleased: boolean
   readonly times: boolean
   readonly recovery: Recovery
   readonly onProgress: (phase: string, done: number, total: number) => void
@@ -105,8 +110,11 @@ export class Loader {
       if (record.seq % PROGRESS_RECORDS === 0) context.onProgress('replay', offset, this.#sizeBytes)
     }
     const run = await readTailRun(file, start, this.#slices, onRecord, markSeq)
-    const isFaultless = run.complete && markSeq <= run.lastSeq
-    const verdict = isFaultless ? undefined : await this.#judge(start, run.lastSeq, markSeq, store)
+    const { fileSystem, backups } = context
+    const backedUpSeq = await reachOfBackups(fileSystem, backups, store, run.lastSeq, this.#slices)
+    const knownSeq = Math.max(markSeq, backedUpSeq)
+    const isFaultless = run.complete && knownSeq <= run.lastSeq
+    const verdict = isFaultless ? undefined : await this.#judge(start, run.lastSeq, knownSeq, store)
     const foundNothing = !checkpoint.header && checkpoint.parts === 0 && this.#lastCrc === ''
     if (foundNothing && !isHealed) throw nothingReadable(file.path)
     const endOffset = verdict?.cut?.offset ?? this.#sizeBytes
@@ -125,8 +133,16 @@ export class Loader {
       unprovenOffset: run.unprovenOffset,
       cut: verdict?.cut,
       needsMark: this.#isMarkUseless,
-      isDamaged: verdict?.isDamaged === true || checkpoint.bad.length > 0 || checkpoint.lost.length > 0,
+      isEndKnown: this.#isEndKnown,
+      isDamaged: verdict?.isDamaged === true || checkpoint.bad.length > 0,
     }
+  }
+
+  get #isEndKnown(): boolean {
+    const { backups, mark, wasReleased } = this.context
+    // A mark that is older than a backup is not that of the last close.
+    const isOfLastClose = mark !== undefined && mark !== null && backups.every((backup) => backup.lastSeq <= mark.seq)
+    return wasReleased && isOfLastClose && !this.#isMarkUseless
   }
 
   #addState(state: readonly PartValue[], seq: number): void {
@@ -175,9 +191,9 @@ export class Loader {
 
   async #healCheckpoint(checkpoint: CheckpointFound, seq: number, store: string | undefined): Promise<boolean> {
     const { bad, lost } = checkpoint
-    if (bad.length === 0 && lost.length === 0) return false
+    if (bad.length === 0) return false
     // A checkpoint is published whole, so where the file ends inside it the records behind it are gone as well.
-    if (checkpoint.header && checkpoint.header.indexAt >= this.#sizeBytes) {
+    if (checkpoint.isCutOff) {
       addInDoubt(this.context.recovery, [ANY_KEY])
       this.context.recovery.notes.push(
         `${this.#fileName} ends inside its checkpoint: the records behind that are gone.`,
@@ -189,10 +205,6 @@ export class Loader {
     const healedFrom = healed && { healedFrom: healed.from }
     for (const { number, offset, length } of bad) {
       addDamage(recovery, { file: this.#fileName, line: number, offset, bytes: length, ...healedFrom })
-    }
-    if (bad.length === 0) {
-      const { nextLine, end } = checkpoint
-      addDamage(recovery, { file: this.#fileName, line: nextLine, offset: end, bytes: 0, ...healedFrom })
     }
     if (lost.length === 0) return false
     if (healed) {
@@ -230,7 +242,9 @@ export class Loader {
     const healed = [...found.values()].map(({ record }) => record).filter((record) => record.seq > appliedSeq)
     const inOrder = [...kept, ...healed].sort((a, b) => a.seq - b.seq)
     for (const each of inOrder) this.#replay('number' in each ? this.#readAgain(each) : each)
-    this.#report(verdict, found)
+    const { recovery } = this.context
+    const about = { file: this.#fileName, sizeBytes: this.#sizeBytes, isEndKnown: this.#isEndKnown }
+    reportVerdict({ recovery, verdict, found, ...about })
     return verdict
   }
 
@@ -240,66 +254,5 @@ export class Loader {
     const record = decodeLine(bytes)
     if (record.kind !== 'record') throw new Error(`${this.file.path} changed while it was being read`)
     return record
-  }
-
-  #report(verdict: Verdict, found: ReadonlyMap<number, { from: string }>): void {
-    const { recovery } = this.context
-    const file = this.#fileName
-    const healedLines = new Map<unknown, string | undefined>()
-    for (const run of verdict.missing) {
-      let from: string | undefined
-      let isHealed = true
-      for (let seq = run.from; seq <= run.to && isHealed; seq++) {
-        from = found.get(seq)?.from
-        isHealed = from !== undefined
-      }
-      const healedFrom = isHealed ? from : undefined
-      for (const line of run.lines) healedLines.set(line, healedFrom)
-      if (run.lines.length === 0) {
-        addDamage(recovery, {
-          file,
-          line: run.number,
-          offset: run.offset,
-          bytes: 0,
-          ...(healedFrom !== undefined && { healedFrom }),
-        })
-      }
-      const which = run.from === run.to ? `Record ${run.from}` : `Records ${run.from} to ${run.to}`
-      if (isHealed) recovery.notes.push(`${which} of ${file} could not be read and came from ${from}.`)
-      else {
-        addInDoubt(recovery, [...run.lines.map((line) => line.key), ANY_KEY])
-        recovery.notes.push(`${which} of ${file} had been on disk and cannot be read any more; no backup holds it.`)
-      }
-    }
-    for (const { line, why } of verdict.damaged) {
-      const healedFrom = healedLines.get(line)
-      addDamage(recovery, {
-        file,
-        line: line.number,
-        offset: line.offset,
-        bytes: line.length,
-        ...(line.key !== undefined && { key: line.key }),
-        ...(healedFrom !== undefined && { healedFrom }),
-      })
-      if (why !== 'conflict') continue
-      addInDoubt(recovery, [line.key ?? ANY_KEY])
-      recovery.notes.push(`Line ${line.number} of ${file} has the number of another record; the first of them counts.`)
-    }
-    if (verdict.isDamaged) recovery.clean = false
-    if (verdict.isBeyondRepair) {
-      addInDoubt(recovery, [ANY_KEY])
-      recovery.notes.push(
-        `What cannot be read in ${file} is longer than the tail that a crash leaves, so it is taken for damage.`,
-      )
-    }
-    recovery.damage.sort((a, b) => (a.file === b.file ? a.offset - b.offset : 0))
-    if (!verdict.cut) return
-    recovery.clean = false
-    recovery.cutBytes = this.#sizeBytes - verdict.cut.offset
-    recovery.notes.push(
-      `The last ${recovery.cutBytes} bytes of ${file}, from line ${verdict.cut.line} on, are a torn tail: writes that were ` +
-        'under way when the process or the power stopped. Nothing proves that they were ever on disk; if they were, ' +
-        'this is damage. They are set aside.',
-    )
   }
 }

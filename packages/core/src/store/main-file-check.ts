@@ -14,7 +14,7 @@ export interface Place {
 
 export async function checksumOf(file: OpenFile, slices: Slices): Promise<string> {
   const crc = new RunningChecksum()
-  const chunk = Buffer.allocUnsafe(READ_CHUNK_BYTES)
+  const chunk = Buffer.allocUnsafe(Math.min(READ_CHUNK_BYTES, Math.max(1, file.status().sizeBytes)))
   for (let at = 0; ; ) {
     const filled = file.read(chunk, at)
     if (filled === 0) return crc.toString()

@@ -42,7 +42,7 @@ export async function writeNewGeneration(
     await writeCheckpoint(file, source, start, clock.now(), new Slices(clock), leaveOut)
     await file.sync()
     const recovery = newRecovery('log')
-    const beside = { backups: [], mark: undefined, storeBeside: store }
+    const beside = { backups: [], mark: undefined, storeBeside: store, wasReleased: true }
     const loaded = await new Loader(
       { fileSystem, clock, paths, ...beside, times, recovery, onProgress() {} },
       file,

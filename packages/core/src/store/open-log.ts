@@ -107,6 +107,7 @@ export class LogOpener {
         backups,
         mark,
         storeBeside: choice.from === 'log' ? choice.store : undefined,
+        wasReleased: this.wasReleased,
         times: options.times,
         recovery,
         onProgress: (phase, done, total) => options.onProgress({ phase, done, total }),
@@ -114,8 +115,8 @@ export class LogOpener {
       file,
     ).load()
     refuseIfStrict(options, recovery, paths)
+    if (choice.from !== 'log' && !loaded.isEndKnown) addUnknownEnd(recovery)
     const goodMark = loaded.needsMark ? undefined : mark
-    if (choice.from !== 'log' && !(this.wasReleased && goodMark)) addUnknownEnd(recovery)
     return { loaded, asFound: { ...loaded, store: loaded.store ?? '', file, recovery, mark: goodMark ?? NO_MARK } }
   }
 
@@ -155,15 +156,15 @@ export class LogOpener {
   }
 
   /** Says what is on disk now; the log has been synced. */
-  async #mark({ store, lastSeq, lastTimestamp }: OpenedLog, mainFileSeq: number | null): Promise<Mark> {
+  async #mark({ store, lastSeq, lastTimestamp: timestamp }: OpenedLog, mainFileSeq: number | null): Promise<Mark> {
     const fileSystem = this.#fileSystem
     const { paths } = this
     const damaged = freePath(fileSystem, `${paths.mark}.damaged`)
     keepDamagedMark(fileSystem, paths)
     const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory)).map((backup) => backup.fileName)
-    const mark = { store, seq: lastSeq, mainFileSeq, mainFileCrc: null, backups: backups.sort() }
+    const mark = { timestamp, store, seq: lastSeq, mainFileSeq, mainFileCrc: null, backups: backups.sort() }
     try {
-      await writeMark(fileSystem, paths, lastTimestamp, mark)
+      await writeMark(fileSystem, paths, mark)
       return mark
     } catch (error) {
       if (!isNoSpace(error)) throw error

@@ -30,4 +30,11 @@ export interface Unrepaired {
 }
 
 /** Says nothing, and is never what is to be said: it is written as soon as there is room. */
-export const NO_MARK: Mark = { store: '', seq: -1, mainFileSeq: null, mainFileCrc: null, backups: [] }
+export const NO_MARK: Mark = {
+  timestamp: '',
+  store: '',
+  seq: -1,
+  mainFileSeq: null,
+  mainFileCrc: null,
+  backups: [],
+}

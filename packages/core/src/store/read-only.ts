@@ -78,6 +78,7 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions)
     if (isOlderLog(file, filesBeside(paths, fileNames).length > 0)) {
       return { ...(await readOlderLog(fileSystem, paths, file, recovery, slices, options.times)), recovery }
     }
+    const wasReleased = !fileSystem.status(paths.lock)
     const loaded = await new Loader(
       {
         fileSystem,
@@ -86,6 +87,7 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions)
         backups: backupsAmong(paths, fileNames),
         mark: readMark(fileSystem, paths),
         storeBeside: choice.from === 'log' ? choice.store : undefined,
+        wasReleased,
         times: options.times,
         recovery,
         onProgress: (phase, done, total) => options.onProgress({ phase, done, total }),
@@ -93,8 +95,7 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions)
       file,
     ).load()
     refuseIfStrict(options, recovery, paths)
-    const wasReleased = !fileSystem.status(paths.lock)
-    if (choice.from !== 'log' && !(wasReleased && !loaded.needsMark)) addUnknownEnd(recovery)
+    if (recovery.source !== 'log' && !loaded.isEndKnown) addUnknownEnd(recovery)
     return { index: loaded.index, lastSeq: loaded.lastSeq, recovery }
   } finally {
     file.close()

@@ -93,10 +93,10 @@ export function addLostLog(recovery: Recovery, { from, fileName, lost }: Replace
   recovery.notes.push(`${paths.log} ${LOST[lost.why]}; ${fileName} took its place.`)
 }
 
-/** The log is lost, and only of one that was closed in order, and has its mark, is it known how far it went. */
+/** The log has lost its end, and only of one that was closed in order, and has its mark, is it known how far it went. */
 export function addUnknownEnd(recovery: Recovery): void {
   addInDoubt(recovery, [ANY_KEY])
-  recovery.notes.push('Nothing says how far the lost log went, so any key may have had a later value.')
+  recovery.notes.push('Nothing says how far the log went, so any key may have had a later value.')
 }
 
 /** What the log held as a value is none, and a checkpoint has no place for such a text. */

@@ -118,7 +118,7 @@ export class Views {
     if (this.#mainFileSeq !== lastSeq) {
       try {
         if (this.#mark.mainFileCrc !== null && this.#mark.seq >= syncedSeq) {
-          await this.#writeMark({ ...this.#mark, mainFileCrc: null }, timestamp)
+          await this.#writeMark({ ...this.#mark, timestamp, mainFileCrc: null })
         }
         this.#isMainFileKnown = false
         this.#mainFileCrc = await this.#mainFile.write(source, flush)
@@ -131,18 +131,19 @@ export class Views {
       }
     }
     const mark = {
+      timestamp,
       store,
       seq: syncedSeq,
       mainFileSeq: this.#mainFileSeq,
       mainFileCrc: this.#isMainFileKnown ? this.#mainFileCrc : null,
       backups: this.#backupsToName(),
     }
-    if (this.#isMarkToBeRenewed || !isSameMark(mark, this.#mark)) await this.#writeMark(mark, timestamp)
+    if (this.#isMarkToBeRenewed || !isSameMark(mark, this.#mark)) await this.#writeMark(mark)
     if (mainFileError) throw ioError('write', this.paths.main, mainFileError)
   }
 
-  async #writeMark(mark: Mark, timestamp: string): Promise<void> {
-    await writeMark(this.system.fileSystem, this.paths, timestamp, mark)
+  async #writeMark(mark: Mark): Promise<void> {
+    await writeMark(this.system.fileSystem, this.paths, mark)
     this.#mark = mark
     this.#isMarkToBeRenewed = false
   }

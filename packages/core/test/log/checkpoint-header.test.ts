@@ -77,7 +77,7 @@ describe('a bad header', () => {
   })
 
   it('of an empty file, of zeros, of a cut line: nothing is found and everything is lost', async () => {
-    for (const bytes of ['', '\0'.repeat(5000), LINES[0]!.slice(0, 50), LINES[0]!]) {
+    for (const bytes of ['', '\0'.repeat(5000), LINES[0]!.slice(0, 50), LINES[0]!.slice(0, -1)]) {
       const found = await read(new MemoryFile(bytes))
       expect(found).toMatchObject({
         header: undefined,
@@ -86,6 +86,13 @@ describe('a bad header', () => {
         lost: [{ from: undefined, to: undefined }],
       })
     }
+  })
+
+  it('that lacks nothing but its newline says what it says, and that the file ends there', async () => {
+    const { header, seq, lost, bad, isCutOff } = await read(new MemoryFile(LINES[0]!))
+    expect({ header: header?.seq, seq, isCutOff }).toEqual({ header: 42, seq: 42, isCutOff: true })
+    expect(lost).toEqual([{ from: undefined, to: undefined }])
+    expect(bad).toEqual([{ number: 1, offset: 0, length: LINES[0]!.length }])
   })
 })
 

@@ -209,11 +209,17 @@ describe('a bad index line', () => {
     expect(lost).toHaveLength(1)
   })
 
-  it('that is gone: whatever stood behind the last part is in doubt', async () => {
-    const { found, lost, end } = await read(changed({ [index]: [] }))
+  it('that is gone: the header says that it followed the last part, so nothing is lost', async () => {
+    const { found, lost, bad, end } = await read(changed({ [index]: [] }))
+    expect([...found.keys()]).toEqual(allBut())
+    expect({ lost, bad }).toEqual({ lost: [], bad: [{ number: index + 1, offset: end, length: 0 }] })
+    expect(end).toBe(whole.length - LINES[index]!.length - 1)
+  })
+
+  it('that is gone together with the header: whatever stood behind the last part is in doubt', async () => {
+    const { found, lost } = await read(changed({ 0: [], [index]: [] }))
     expect([...found.keys()]).toEqual(allBut())
     expect(lost).toEqual([{ from: `${keysOf(PARTS).at(-1)}\0`, to: undefined }])
-    expect(end).toBe(whole.length - LINES[index]!.length - 1)
   })
 
   it('that is gone together with the last part', async () => {

@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { withChecksum } from '../../src/record/checksum.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import {
   bytesOf,
@@ -69,6 +70,8 @@ describe('a log that goes on behind its mark', () => {
   })
 })
 
+const MARK_START = '{"timestamp":"2025-01-15T12:00:00.000Z","format":1,"store":"0123456789abcdef","seq":4'
+
 describe('the mark itself', () => {
   const damages: [what: string, damage: (bytes: Buffer) => Buffer | string][] = [
     ['with a flipped bit', (bytes) => Buffer.from(bytes.map((byte, at) => (at === 20 ? byte ^ 1 : byte)))],
@@ -78,6 +81,14 @@ describe('the mark itself', () => {
     ['zeros', (bytes) => Buffer.alloc(bytes.length)],
     ['far too long', () => Buffer.alloc(100_000, 'x')],
     ['JSON of somebody else', () => '{"seq":4}\n'],
+    ['with a checksum that fits, but no JSON', () => `${withChecksum('{"store')}\n`],
+    [
+      'with a checksum that fits, but a number for a store',
+      () => `${withChecksum('{"timestamp":"","store":1,"seq":4')}\n`,
+    ],
+    ['with a checksum that fits, but names that are none', () => `${withChecksum(`${MARK_START},"backups":[1]`)}\n`],
+    ['with a checksum that fits, but a number below zero', () => `${withChecksum(`${MARK_START},"mainFileSeq":-1`)}\n`],
+    ['the line of a log', () => `${withChecksum(`${MARK_START},"op":"CHECKPOINT"`)}\n`],
   ]
 
   it.each(damages)('%s is reported and written anew; the log counts', async (_what, damage) => {
@@ -91,6 +102,7 @@ describe('the mark itself', () => {
       inDoubt: [],
       damage: [{ file: 'store.mark', offset: 0, bytes: damaged.length }],
     })
+    expect(bytesOf(dir, 'store.mark.damaged')).toEqual(damaged)
   })
 
   it("damaged is damage with recovery: 'strict'", async () => {
@@ -99,10 +111,11 @@ describe('the mark itself', () => {
     await refuses(dir, 'FLATLOG_CORRUPT', { recovery: 'strict' })
   })
 
-  it('that is gone is written again at the next close, though nothing changed', async () => {
+  it('that is gone is noted, and written again though nothing changed', async () => {
     const dir = await closed(makeDir(), write)
     removeFiles(dir, 'store.mark')
-    expect((await look(dir)).recovery.clean).toBe(true)
+    const { recovery } = await look(dir)
+    expect(recovery).toMatchObject({ clean: true, notes: [expect.stringContaining('store.mark is gone')] })
     expect(existsSync(markOf(dir))).toBe(true)
     writeLines(dir, linesOf(dir).slice(0, 3))
     expect((await look(dir)).recovery.inDoubt).toEqual(['any'])
@@ -122,6 +135,18 @@ describe('the mark itself', () => {
       const store = JSON.parse(linesOf(dir)[0]!).store as string
       expect(JSON.parse(readFileSync(markOf(dir), 'utf8'))).toMatchObject({ store, seq: 4 })
     }
+  })
+
+  it('of an older kind, which names neither the main file nor the backups, is as good as ever', async () => {
+    const dir = await closed(makeDir(), write)
+    const { timestamp, store, seq } = JSON.parse(readFileSync(markOf(dir), 'utf8')) as Record<string, string | number>
+    const older = `{"timestamp":"${timestamp}","format":1,"store":"${store}","seq":${seq},"mainFileSeq":null`
+    writeFileSync(markOf(dir), `${withChecksum(older)}\n`)
+    await using again = await open(dir)
+    expect(again.recovery).toMatchObject({ clean: true, notes: [] })
+    expect(await again.verify()).toMatchObject({ ok: true, damage: [] })
+    await again.close()
+    expect(JSON.parse(readFileSync(markOf(dir), 'utf8'))).toMatchObject({ seq, backups: [] })
   })
 
   it('is one line of plain JSON with the record and the store that it is about', async () => {
