@@ -1,0 +1,57 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { rounds } from '../support/long.js'
+import { Random, withSeed } from '../support/random.js'
+import { type Damage, damage } from './damages.js'
+import { Judge } from './judge.js'
+import type { MemoryDisk } from './memory-disk.js'
+import { foreignStore, makeSubjects, type Subject } from './subjects.js'
+
+/**
+ * Whatever happens to the bytes of a store, or to its files, is found: at opening, or at the latest by `verify`. What
+ * precedes and what follows is kept, what a backup proves is healed, and no value is wrong in silence.
+ */
+
+/** Enough to see what they have in common. */
+const MAX_FAULTS = 5
+
+let subjects: Subject[]
+let foreign: MemoryDisk
+
+beforeAll(async () => {
+  subjects = await makeSubjects()
+  foreign = await foreignStore()
+})
+
+/** One damaged store; returns what is to be complained of, with the story of it. */
+async function judge(random: Random): Promise<string | undefined> {
+  const subject = random.pick(subjects)
+  const disk = subject.disk.copy()
+  const wanted = random.below(100) < 85 ? 1 : 2 + random.below(2)
+  const damages: Damage[] = []
+  for (let tries = 0; damages.length < wanted && tries < 20; tries++) {
+    const done = damage(disk, subject, foreign, random)
+    if (done) damages.push(done)
+  }
+  const judged = new Judge(subject, foreign, disk, damages)
+  await judged.run()
+  if (random.below(8) === 0) await judged.judgeStrict()
+  if (random.below(8) === 0) await judged.judgeReadOnly()
+  if (judged.complaints.length === 0) return undefined
+  const what = damages.map((each) => each.what).join('; ')
+  return `the store "${subject.name}", ${what}\n- ${judged.complaints.join('\n- ')}\n  ${judged.describe()}`
+}
+
+describe('a damaged store', () => {
+  test('is never wrong in silence, wherever and however it is damaged', { timeout: 600_000 }, async () => {
+    await withSeed(async ({ seed }) => {
+      const faults: string[] = []
+      const cases = rounds(10_000, 100_000)
+      for (let number = 0; number < cases && faults.length < MAX_FAULTS; number++) {
+        // Each case has a seed of its own, so that it can be run again as the first one.
+        const fault = await judge(new Random(seed + number))
+        if (fault) faults.push(`FLATLOG_SEED=${seed + number}: ${fault}`)
+      }
+      expect(faults.join('\n\n')).toBe('')
+    })
+  })
+})

@@ -1,0 +1,118 @@
+import type { Recovery } from '../../src/store/recovery.js'
+import type { Evidence } from './evidence.js'
+import type { Expected } from './expected.js'
+import { firstChange, generationOf, splitLines } from './lines.js'
+import { LOGS } from './opening.js'
+import type { Outcome } from './outcome.js'
+import { LOG, MAIN, MARK } from './subjects.js'
+
+/** Whether every file that was damaged is named, with the place, and no other. Returns what is to be complained of. */
+export function judgeReports(evidence: Evidence, outcome: Outcome, expected: Expected | undefined): string[] {
+  return [
+    ...evidence.changed.flatMap((path) => {
+      if (path === LOG) return reportOfLog(evidence, outcome, expected)
+      if (path === MARK) return reportOfMark(evidence, outcome)
+      if (path === MAIN) return reportOfMain(evidence, outcome)
+      return path.includes('.log.backup.') ? reportOfBackup(evidence, outcome, path) : []
+    }),
+    ...falseAlarms(evidence, outcome),
+  ]
+}
+
+function reportOfLog(evidence: Evidence, { recovery }: Outcome, expected: Expected | undefined): string[] {
+  const { clean, cutBytes, damage, source } = recovery
+  if (evidence.isForeignLogInCharge) {
+    return clean && !evidence.isChanged(MARK) ? ['nothing says that the log is of another store'] : []
+  }
+  const places = damage.filter((each) => each.file === 'store.log')
+  const isUnnoticed = expected ? expected.isSilent : evidence.isEndUnnoticed
+  if (places.length === 0 && cutBytes === 0) return isUnnoticed ? [] : ['the damage of the log is not reported']
+  if (expected?.isHealed && !damage.some((each) => each.healedFrom)) return ['it was healed from nothing']
+  // What was cut off, and what another file took the place of, is named as a whole.
+  const isWhole = cutBytes > 0 || source !== 'log' || evidence.isOtherFile(LOG)
+  return isWhole ? [] : faultsOfPlaces(evidence, LOG, places)
+}
+
+function reportOfMark(evidence: Evidence, { recovery, verified }: Outcome): string[] {
+  if (evidence.isOldMark || evidence.isNothingLeft || evidence.isStrange) return []
+  const isNamed = [...recovery.damage, ...verified.damage].some((each) => each.file === 'store.mark')
+  const isNoted = recovery.notes.some((note) => note.includes('store.mark'))
+  const isGone = evidence.bytesOf(MARK) === undefined
+  return (isGone ? isNoted : isNamed) ? [] : ['the damage of the mark is not reported']
+}
+
+function reportOfMain(evidence: Evidence, { verified }: Outcome): string[] {
+  const places = verified.damage.filter((each) => each.file === 'store.json')
+  const bytes = evidence.bytesOf(MAIN)
+  const isMarkGood = !evidence.isChanged(MARK) && !evidence.isForeignLogInCharge
+  const isKnown = isMarkGood && !evidence.subject.isKilled
+  if (places.length === 0) {
+    if (!bytes) return isMarkGood ? ['nothing says that the main file is gone'] : []
+    // The mark is not of the log's last record: any JSON may have stood there.
+    const isNoticed = (isKnown && !evidence.isChanged(LOG)) || !isJson(bytes)
+    return isNoticed ? ['the damage of the main file is not reported'] : []
+  }
+  return isKnown && evidence.changed.length === 1 ? faultsOfPlaces(evidence, MAIN, places) : []
+}
+
+function reportOfBackup(evidence: Evidence, { verified }: Outcome, path: string): string[] {
+  const file = path.slice(LOGS.length + 1)
+  const places = verified.damage.filter((each) => each.file === file)
+  if (places.length > 0) return evidence.isOtherFile(path) ? [] : faultsOfPlaces(evidence, path, places)
+  if (evidence.isForeignLogInCharge) return []
+  const isMissed = evidence.found.has(path) ? !evidence.isAsGood(path) : evidence.isNamed(file)
+  return isMissed ? [`the damage of ${file} is not reported`] : []
+}
+
+/** The first line that is not as it was is named, with its place in bytes, and with its key where that can be read. */
+function faultsOfPlaces(evidence: Evidence, path: string, places: Recovery['damage']): string[] {
+  const bytes = evidence.bytesOf(path) ?? Buffer.alloc(0)
+  const original = evidence.subject.disk.bytesOf(path)
+  const change = firstChange(original, bytes)
+  // Of several places in one file at least one is named; which of them, is not worked out.
+  if (!change || evidence.damages.filter((each) => each.path === path).length !== 1) return []
+  const offsets = [...splitLines(bytes).map((line) => line.offset), bytes.length]
+  const misplaced = places.filter((each) => offsets[each.line - 1] !== each.offset)
+  const faults = misplaced.map((each) => `line ${each.line} does not begin at byte ${each.offset}`)
+  // A newline that is gone joins two lines, and one that is new splits one.
+  if (!places.some((each) => Math.abs(each.line - change.number) <= 1)) {
+    faults.push(`line ${change.number} is not named: ${JSON.stringify(places)}`)
+  }
+  const exact = places.find((each) => each.line === change.number && each.bytes > 0)
+  const key = path === MAIN ? undefined : keyOf(change.bytes, original)
+  if (exact && key !== undefined && exact.key !== key) faults.push(`the key of line ${exact.line} is ${key}`)
+  return faults
+}
+
+/** The key that a damaged line names, if it is a record that was changed in place, and not there. */
+function keyOf(line: Buffer, original: Buffer): string | undefined {
+  const text = line.toString('latin1')
+  const named = generationOf(original).records.find(({ key, seq, bytes }) => {
+    const isInPlace = bytes.length === line.length && text.includes(`"seq":${seq},`)
+    return key !== undefined && isInPlace && text.includes(`,"key":${JSON.stringify(key)},`)
+  })
+  return named?.key
+}
+
+function falseAlarms(evidence: Evidence, { recovery, verified }: Outcome): string[] {
+  if (evidence.isStrange) return []
+  const changed = evidence.changed.map((path) => path.slice(path.lastIndexOf('/') + 1))
+  const named = [...recovery.damage, ...verified.damage].map((each) => each.file)
+  const strangers = named.filter((file) => !changed.includes(file) && !isOfOldMark(evidence, file))
+  return strangers.map((file) => `a false alarm about ${file}`)
+}
+
+/** An older mark names backups that have been rotated out since, and may be taken for that of the present main file. */
+function isOfOldMark(evidence: Evidence, file: string): boolean {
+  const isGone = file.includes('.log.backup.') && !evidence.found.has(`${LOGS}/${file}`)
+  return evidence.isOldMark && (isGone || file === 'store.json')
+}
+
+function isJson(bytes: Buffer): boolean {
+  try {
+    JSON.parse(bytes.toString().replace(/^\ufeff/, ''))
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,40 @@
+import { Maintainer } from '../../src/maintenance/maintainer.js'
+import { openStoreOn } from '../../src/store/open.js'
+import type { StoreOptions } from '../../src/store/options.js'
+import type { Store } from '../../src/store/store.js'
+import type { System } from '../../src/store/system.js'
+import { ManualClock } from '../support/manual-clock.js'
+import { type MemoryDisk, memoryLockEnvironment } from './memory-disk.js'
+
+/** Where the stores of these tests are, and how they are opened and looked at. */
+
+export const DIR = '/data'
+export const LOGS = '/data/logs'
+/** When the damaged stores are opened. */
+export const NOW = Date.parse('2025-01-15T13:00:00.000Z')
+
+export function openOnDisk(system: System, options: StoreOptions): Promise<Store> {
+  return openStoreOn(system, (engine) => new Maintainer(engine), { dir: DIR, compaction: false, ...options })
+}
+
+let boots = 0
+
+/** Opens after another boot of the machine: the lock of a killed owner is stale. */
+export function openAgain(disk: MemoryDisk, options: StoreOptions, now = NOW): Promise<Store> {
+  const lockEnvironment = memoryLockEnvironment((++boots).toString(16).padStart(8, 'f'))
+  return openOnDisk({ clock: new ManualClock(now), fileSystem: disk, lockEnvironment }, options)
+}
+
+/** All that a caller can see of a value, as one text. */
+export function spell(encoding: string, text: string, expires: number | undefined, time: number | undefined): string {
+  return `${encoding} ${expires ?? '-'} ${time ?? '-'} ${text}`
+}
+
+export function stateOf(store: Store): Map<string, string> {
+  const state = new Map<string, string>()
+  for (const key of store.keys()) {
+    const { expires, mtime } = store.getMeta(key) ?? {}
+    state.set(key, spell(store.getEncoding(key) as string, store.getText(key) as string, expires, mtime))
+  }
+  return state
+}

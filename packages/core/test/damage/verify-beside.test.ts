@@ -1,0 +1,248 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { withChecksum } from '../../src/record/checksum.js'
+import type { Store } from '../../src/store/store.js'
+import { useRejectionWatch } from '../support/rejections.js'
+import { splitLines } from './lines.js'
+import { MemoryDisk } from './memory-disk.js'
+import { LOGS, openAgain } from './opening.js'
+import { backupsOf, foreignStore, LOG, MAIN, MARK } from './subjects.js'
+
+/** What stands beside the log is damaged while the store is open: `verify` names it, and what can be is written anew. */
+
+useRejectionWatch()
+
+let disk: MemoryDisk
+let store: Store
+let foreign: MemoryDisk
+
+beforeAll(async () => {
+  foreign = await foreignStore()
+})
+
+afterEach(() => store.close())
+
+beforeEach(async () => {
+  disk = new MemoryDisk()
+  store = await openAgain(disk, {})
+  for (const round of [1, 2, 3]) {
+    await store.batch(['a', 'b', 'c'].map((key) => ({ op: 'SET', key, value: { round, key } })))
+    await store.compact()
+    await store.set(`only ${round}`, round)
+  }
+  await store.close()
+  store = await openAgain(disk, {})
+})
+
+const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1)
+const text = (path: string) => disk.bytesOf(path).toString()
+const put = (path: string, bytes: string | Buffer) => disk.put(path, Buffer.from(bytes as string))
+const damage = async () => (await store.verify()).damage
+
+async function reopen(): Promise<void> {
+  await store.close()
+  store = await openAgain(disk, {})
+}
+
+async function expectWhole(): Promise<void> {
+  expect(await store.verify()).toMatchObject({ ok: true, damage: [] })
+}
+
+/** A file that is gone, or of which nothing is as it was. */
+const whole = (path: string, bytes = 0) => ({ file: nameOf(path), line: 1, offset: 0, bytes })
+
+test('nothing is wrong with what nobody touched', async () => {
+  await expectWhole()
+  await store.set('a', 1)
+  await expectWhole()
+  await store.compact()
+  await expectWhole()
+})
+
+describe('the mark', () => {
+  const damages: [string, () => void][] = [
+    ['is gone', () => disk.remove(MARK)],
+    ['has a flipped bit', () => put(MARK, text(MARK).replace('seq', 'req'))],
+    ['is empty', () => put(MARK, '')],
+    ['is of another store', () => put(MARK, foreign.bytesOf(MARK))],
+    ['is the header of the log', () => put(MARK, splitLines(disk.bytesOf(LOG))[0]?.bytes as Buffer)],
+  ]
+
+  test.each(damages)('%s: it is named, and written anew though nothing has changed', async (_, harm) => {
+    harm()
+    const bytes = disk.has(MARK) ? disk.bytesOf(MARK).length : 0
+    expect(await damage()).toEqual([whole(MARK, bytes)])
+    expect(await damage()).toEqual([whole(MARK, bytes)])
+    await reopen()
+    expect(store.recovery).toMatchObject({ clean: true, notes: [] })
+    await expectWhole()
+  })
+
+  test('that is an earlier one of the same store is found while this process knows better', async () => {
+    const earlier = text(MARK)
+    await store.set('a', 'later')
+    await store.compact()
+    put(MARK, earlier)
+    expect(await damage()).toEqual([whole(MARK, earlier.length)])
+  })
+})
+
+describe('the main file', () => {
+  test.each([
+    ['in its first line', 0, 1],
+    ['in a key', 8, 2],
+    ['in a value', 40, 3],
+    ['at its end', -2, 8],
+  ])('changed %s: the line is named, and the file is written anew', async (_, at, line) => {
+    const before = text(MAIN)
+    const bytes = Buffer.from(disk.bytesOf(MAIN))
+    bytes[at < 0 ? bytes.length + at : at]! ^= 1
+    put(MAIN, bytes)
+    const { offset, bytes: lengthOf } = splitLines(bytes)[line - 1]!
+    expect(await damage()).toEqual([{ file: 'store.json', line, offset, bytes: lengthOf.length }])
+    await reopen()
+    expect(text(MAIN)).toBe(before)
+    await expectWhole()
+  })
+
+  test.each([
+    ['a line is gone', (lines: string[]) => lines.toSpliced(2, 1), 3],
+    ['its end is gone', (lines: string[]) => lines.slice(0, -2), 7],
+    ['a key was added', (lines: string[]) => lines.toSpliced(1, 0, '  "0": 1,'), 2],
+    ['a value was edited', (lines: string[]) => lines.with(1, '  "a": "edited",'), 2],
+  ])('%s: that place is named', async (_, change, line) => {
+    put(MAIN, change(text(MAIN).split('\n')).join('\n'))
+    expect(await damage()).toMatchObject([{ file: 'store.json', line }])
+  })
+
+  test('that is gone is named, noted at the next opening, and written again at close', async () => {
+    disk.remove(MAIN)
+    expect(await damage()).toEqual([whole(MAIN)])
+    await reopen()
+    await expectWhole()
+    disk.remove(MAIN)
+    await store.close()
+    disk.has(MAIN) && disk.remove(MAIN)
+    store = await openAgain(disk, {})
+    expect(store.recovery).toMatchObject({ clean: true, notes: [expect.stringContaining('store.json is gone')] })
+    await reopen()
+    expect(disk.has(MAIN)).toBe(true)
+  })
+
+  test('whose store has been written to since is found by its checksum; the line only where it is no JSON', async () => {
+    await store.set('a', 'later')
+    const before = text(MAIN)
+    put(MAIN, before.replace('"round":3', '"round":4'))
+    expect(await damage()).toEqual([whole(MAIN, before.length)])
+    put(MAIN, before.replace('"round":3', '"round";3'))
+    expect(await damage()).toMatchObject([{ file: 'store.json', line: 2, offset: 2 }])
+  })
+
+  test('of a killed owner is no damage though the mark does not know it; what is no JSON is', async () => {
+    await store.set('a', 'later')
+    const killed = disk.copy()
+    const older = text(MAIN)
+    await store.close()
+    disk = killed
+    store = await openAgain(disk, {})
+    for (const json of ['{"any":"JSON"}', '{\n  "any": "JSON",\n  "more": 1\n}\n', '\ufeff[1]', older]) {
+      put(MAIN, json)
+      await expectWhole()
+    }
+    for (const [broken, line] of [
+      ['', 1],
+      ['{"any"', 1],
+      ['{\n  "a": 1\n  "b": 2\n}\n', 2],
+      ['{\n  "a": 1,\n}\n', 2],
+      ['{\n  "a": 1,\n  "b": \n}\n', 3],
+      ['{}\n}\n', 2],
+      [older.slice(0, -3), 7],
+    ] as const) {
+      put(MAIN, broken)
+      expect(await damage(), broken).toMatchObject([{ file: 'store.json', line }])
+    }
+  })
+
+  test('with which nobody has to do (mainFile: false) is left alone', async () => {
+    await store.close()
+    store = await openAgain(disk, { mainFile: false })
+    await store.set('a', 'later')
+    await store.compact()
+    put(MAIN, 'somebody else wrote this')
+    await expectWhole()
+  })
+})
+
+describe('the backups', () => {
+  test('one that is gone is named until the mark forgets it', async () => {
+    const [gone = ''] = backupsOf(disk)
+    disk.remove(gone)
+    expect(await damage()).toEqual([whole(gone)])
+    await reopen()
+    await expectWhole()
+    expect(text(MARK)).not.toContain(nameOf(gone))
+  })
+
+  test('one that is gone is named also by an owner that came after others had not asked', async () => {
+    const [, gone = ''] = backupsOf(disk)
+    disk.remove(gone)
+    await store.set('a', 1)
+    await reopen()
+    expect(store.recovery.notes).toEqual([expect.stringContaining(nameOf(gone))])
+    expect(await damage()).toEqual([whole(gone)])
+  })
+
+  test('one that compactions have rotated away since nobody misses', async () => {
+    const [oldest = ''] = backupsOf(disk)
+    disk.remove(oldest)
+    await reopen()
+    await store.set('a', 1)
+    await store.compact()
+    await expectWhole()
+  })
+
+  test('one that is another file is named', async () => {
+    const [first = '', second = ''] = backupsOf(disk)
+    const right = disk.bytesOf(second)
+    put(second, foreign.bytesOf(LOG))
+    expect(await damage()).toEqual([whole(second, foreign.bytesOf(LOG).length)])
+    for (const other of [disk.bytesOf(first), disk.bytesOf(LOG), right.subarray(0, splitLines(right).at(-1)?.offset)]) {
+      put(second, other)
+      expect(await damage()).toMatchObject([{ file: nameOf(second), line: splitLines(other).length + 1, bytes: 0 }])
+    }
+    put(second, right)
+    await expectWhole()
+  })
+
+  test('one of a newer version is named, and the others are read', async () => {
+    const [first = '', second = ''] = backupsOf(disk)
+    const line = '{"timestamp":"2025-01-15T12:00:00.000Z","seq":1,"op":"CHECKPOINT","format":2'
+    put(first, `${withChecksum(line)}\n`)
+    put(second, '')
+    expect(await damage()).toMatchObject([{ file: nameOf(second) }, { file: nameOf(first), line: 1, offset: 0 }])
+  })
+})
+
+describe('the log itself, while it is open', () => {
+  test('is gone, or another file has its name', async () => {
+    const other = disk.bytesOf(LOG)
+    disk.remove(LOG)
+    expect(await damage()).toEqual([whole(LOG)])
+    put(LOG, other)
+    expect(await damage()).toEqual([whole(LOG, other.length)])
+  })
+
+  test('has lost its last records', async () => {
+    await store.set('a', 1)
+    const lines = splitLines(disk.bytesOf(LOG))
+    const last = lines.at(-1)!
+    put(LOG, disk.bytesOf(LOG).subarray(0, last.offset))
+    expect(await damage()).toEqual([{ file: 'store.log', line: last.number, offset: last.offset, bytes: 0 }])
+  })
+})
+
+test('a store that is only read is not verified: it cannot know what should be there', async () => {
+  await store.close()
+  store = await openAgain(disk, { readOnly: true })
+  await expect(store.verify()).rejects.toMatchObject({ code: 'FLATLOG_READ_ONLY' })
+  expect(disk.paths.filter((path) => path.startsWith(LOGS) && path.includes('.lock'))).toEqual([])
+})
