@@ -124,7 +124,7 @@ export class CommitQueue {
   /** Nothing is written and nothing acknowledged until `release`; records go on gathering. */
   async hold(): Promise<void> {
     this.#held = true
-    if (this.#inFlight || this.#isCutting) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    if (this.#inFlight) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
   release(): void {
@@ -198,15 +198,11 @@ export class CommitQueue {
       () => {
         this.#inFlight = undefined
         this.#acknowledge(batch)
-        this.#goOn()
+        for (const resolve of this.#idle.splice(0)) resolve()
+        this.#schedule()
       },
       (cause: unknown) => this.fail(cause),
     )
-  }
-
-  #goOn(): void {
-    for (const resolve of this.#idle.splice(0)) resolve()
-    this.#schedule()
   }
 
   #acknowledge(batch: Batch): void {
@@ -245,7 +241,7 @@ export class CommitQueue {
     const tell = (reason: FlatlogError) => {
       this.#isCutting = false
       for (const batch of batches) batch.reject(reason)
-      this.#goOn()
+      this.#schedule()
     }
     this.sync().then(
       () => tell(error),
