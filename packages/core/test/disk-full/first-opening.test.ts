@@ -1,20 +1,25 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { Store } from '../../src/store/store.js'
 import { filesOf, logOf } from '../recovery/installation.js'
-import { FaultyFileSystem } from '../support/faulty-file-system.js'
+import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { fileNames, stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { canMount, useSmallDisks } from '../support/small-disk.js'
+import { useTempDirectory } from '../support/temp-directory.js'
 import { LONG, noSpace } from './places.js'
 
 /** A store that is made, or taken over from the original system, takes room: where there is none, everything is as it was. */
+const directory = useTempDirectory()
 const smallDisk = useSmallDisks()
 useRejectionWatch()
 
 const BLOCK = 4096
 const older = '{"timestamp":"2024-01-01T00:00:00.000Z","op":"SET","key":"b","value":2}\n'
+
+const namesIn = (dir: string) => (readdirSync(dir, { recursive: true }) as string[]).sort()
 
 function originals(dir: string): void {
   mkdirSync(join(dir, 'logs'), { recursive: true })
@@ -70,3 +75,28 @@ describe.skipIf(!canMount).each(beginnings)('%s', (_, make, state) => {
     expect(fileNames(dir)).not.toContain('store.log.first')
   })
 })
+
+test.each(beginnings)(
+  '%s: room that ends after the log was written leaves nothing of it either',
+  async (_, make, state) => {
+    for (const [kind, on] of [
+      ['link', /before-flatlog$/],
+      ['rename', /store\.log$/],
+    ] as const) {
+      const dir = directory()
+      make(dir)
+      const before = namesIn(dir)
+      const fileSystem = new FaultyFileSystem()
+      fileSystem.fail(kind, systemError('ENOSPC'), { on })
+      const opened = await openOn(machine({ fileSystem }), { dir, lockWaitMs: 0 }).catch((error: unknown) => error)
+      if (opened instanceof Error) {
+        expect(opened).toMatchObject(noSpace)
+        // The second names of the originals are found again by the next opening.
+        expect(namesIn(dir).filter((name) => !name.includes('before-flatlog'))).toEqual(before)
+        expect(fileSystem.openFiles.size).toBe(0)
+      } else await (opened as Store).close()
+      await using again = await openOn(machine(), { dir })
+      expect(stateOf(again)).toEqual(state)
+    }
+  },
+)

@@ -161,6 +161,21 @@ export const PLACES: [string, Place][] = [
     },
   ],
   [
+    'whose log has no line that can be read, beside a backup',
+    {
+      async make(dir) {
+        const store = await openOn(machine(), { dir, mainFile: false })
+        await write(store)
+        await store.compact()
+        await store.close()
+        writeFileSync(logOf(dir), 'garbage\n'.repeat(100))
+        return VALUES
+      },
+      needsRepair: true,
+      kept: damagedOf,
+    },
+  ],
+  [
     'whose log is empty, beside one that was finished',
     {
       async make(dir) {

@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Store } from '../../src/store/store.js'
+import { GONE_PID } from '../lock/opening.js'
 import { Puppet, useChildren } from '../support/children.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { fileNames, isSpare, stateOf } from '../support/files.js'
 import { FullDisk } from '../support/full-disk.js'
-import { lockPath, readLock } from '../support/locks.js'
+import { lockPath, lockRecord, readLock, writeLock } from '../support/locks.js'
 import { rounds } from '../support/long.js'
 import { machine, openOn } from '../support/machine.js'
 import { useRejectionWatch } from '../support/rejections.js'
@@ -46,7 +47,7 @@ describe('the reserve', () => {
     for (const spare of sparesIn(dir)) {
       expect(statSync(join(dir, 'logs', spare))).toMatchObject({ size: 4096, nlink: 1 })
     }
-    execFileSync('rm', [join(dir, 'logs', 'store.lock.spare')])
+    rmSync(join(dir, 'logs', 'store.lock.spare'))
     writeFileSync(join(dir, 'logs', 'store.lock.spare.2'), '')
     await using store = await openOn(machine(), { dir })
     expect(sparesIn(dir).map((spare) => statSync(join(dir, 'logs', spare)).size)).toEqual([4096, 4096, 4096])
@@ -57,7 +58,7 @@ describe('the reserve', () => {
     for (const kind of ['open', 'write', 'rename', 'status'] as const) {
       const dir = directory()
       await closed(dir)
-      for (const spare of sparesIn(dir)) execFileSync('rm', [join(dir, 'logs', spare)])
+      for (const spare of sparesIn(dir)) rmSync(join(dir, 'logs', spare))
       const fileSystem = new FaultyFileSystem()
       // The first of the files that have the token of the owner is the lock; what comes later are spares in the making.
       const on = kind === 'rename' || kind === 'status' ? /\.spare/ : /\.lock\.[0-9a-f]{32}$/
@@ -78,6 +79,19 @@ describe('the reserve', () => {
     await expect(openFull(dir, fileSystem)).rejects.toMatchObject({ code: 'FLATLOG_IO' })
     expect(sparesIn(dir)).toHaveLength(3)
     expect(lockFilesIn(dir)).toEqual([])
+  })
+
+  test('of an opener that came too late is as it was before', async () => {
+    const dir = directory()
+    await closed(dir)
+    writeLock(dir, lockRecord({ pid: GONE_PID }))
+    // A rival that lives, and has its claim already.
+    writeLock(dir, lockRecord({ token: 'b'.repeat(32) }), `.after-${'a'.repeat(32)}`)
+    for (let attempt = 0; attempt < 5; attempt++) {
+      await expect(openFull(dir)).rejects.toMatchObject({ code: 'FLATLOG_LOCKED' })
+      expect(sparesIn(dir)).toHaveLength(3)
+    }
+    expect(lockFilesIn(dir)).toEqual(['store.lock', `store.lock.after-${'a'.repeat(32)}`])
   })
 
   test('is not made by a store that could not be made', async () => {
@@ -108,6 +122,10 @@ describe('on a disk where others take every block that comes free', () => {
       await store.close()
       expect(lockFilesIn(dir)).toEqual([])
       expect(sparesIn(dir)).toHaveLength(3)
+      for (const spare of sparesIn(dir)) {
+        // For people who look into it: this is no lock.
+        expect(readFileSync(join(dir, 'logs', spare), 'utf8')).toMatch(/^Kept for the lock.* \n$/)
+      }
       if (round % 3 > 0) dir = killed
     }
   })
@@ -131,6 +149,23 @@ describe('on a disk where others take every block that comes free', () => {
     await using last = await openOn(machine(), { dir })
     await last.set('a', 4)
     expect(readLock(dir)).not.toHaveProperty('failed')
+  })
+
+  test('a note that cannot be taken back for want of room stays, and keeps nothing from working', async () => {
+    const dir = directory()
+    await closed(dir)
+    writeLock(dir, lockRecord({ pid: GONE_PID, failed: 'a sync failed' }))
+    for (const spare of sparesIn(dir)) rmSync(join(dir, 'logs', spare))
+    const fileSystem = new FaultyFileSystem()
+    // The first is the lock itself; the second would be the one without the note.
+    fileSystem.fail('write', systemError('ENOSPC'), { on: /\.lock\.[0-9a-f]{32}$/, nth: 2 })
+    const store = await openOn(machine({ fileSystem }), { dir, mainFile: false })
+    await store.set('d', 1)
+    expect(readLock(dir).failed).toBe('a sync failed')
+    await using next = await openOn(machine(), { dir: killedAsOfNow(dir) })
+    expect(stateOf(next)).toEqual({ ...VALUES, d: 1 })
+    await store.close()
+    expect(lockFilesIn(dir)).toEqual([])
   })
 
   test.each(['of a lock that is free', 'of a lock whose owner was killed'])(

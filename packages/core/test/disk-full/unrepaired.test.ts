@@ -1,7 +1,17 @@
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Store } from '../../src/store/store.js'
-import { append, copyOf, damagedOf, filesOf, linesOf, quarantinesOf, replaceLine } from '../recovery/installation.js'
+import {
+  append,
+  copyOf,
+  damagedOf,
+  filesOf,
+  linesOf,
+  markOf,
+  quarantinesOf,
+  replaceLine,
+} from '../recovery/installation.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { copyAsOfNow, namesAndSockets, stateOf } from '../support/files.js'
 import { lockRecord, readLock, writeLock } from '../support/locks.js'
@@ -177,6 +187,20 @@ describe.each([
     expect(stateOf(again)).toEqual(VALUES)
   })
 
+  test('closing ends the trying where there is no room yet', async () => {
+    const { dir, fileSystem, clock, store } = await opened(spoil)
+    await passTime(clock, 1000)
+    const before = filesOf(dir)
+    await store.close()
+    expect(clock.timers).toBe(0)
+    const calls = fileSystem.calls.length
+    await passTime(clock, 10_000)
+    expect(fileSystem.calls.slice(calls)).toEqual([])
+    expect(fileSystem.openFiles.size).toBe(0)
+    expect(filesOf(dir)).toEqual(before)
+    expect(namesAndSockets(dir).filter((name) => name.includes('lock'))).toEqual([])
+  })
+
   test('killed in the midst of it, the next one finds everything', async () => {
     const { dir, fileSystem, clock, store } = await opened(spoil)
     fileSystem.heal()
@@ -230,6 +254,25 @@ test('the note of a failure stays in the lock until the log is repaired', async 
   await store.set('d', 1)
   await store.close()
   expect(namesAndSockets(dir).filter((name) => name.includes('lock'))).toEqual([])
+})
+
+test('a mark that is damaged stays where it is until there is room for another', async () => {
+  const dir = directory()
+  await closed(dir, { mainFile: false })
+  writeFileSync(markOf(dir), 'no mark\n')
+  const fileSystem = new FaultyFileSystem()
+  const before = filesOf(dir)
+  fileSystem.fail('write', systemError('ENOSPC'), { on: /\.mark\.new$/, ...ALWAYS })
+  const store = await openOn(machine({ fileSystem }), { dir, mainFile: false })
+  expect(filesOf(dir)).toEqual(before)
+  await store.set('d', 1)
+  const problems: unknown[] = []
+  store.on('problem', (error) => problems.push(error))
+  fileSystem.heal()
+  await store.close()
+  expect(problems).toEqual([])
+  await using again = await openOn(machine(), { dir })
+  expect(again.recovery).toMatchObject({ clean: true, damage: [], notes: [] })
 })
 
 test('a store that has failed and finds no room in reopen stays failed, and can be reopened later', async () => {
