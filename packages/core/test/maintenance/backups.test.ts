@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { FaultyFileSystem } from '../support/faulty-file-system.js'
+import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { fileNames, linesOf, logPath, stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
 import { ManualClock } from '../support/manual-clock.js'
@@ -83,6 +83,26 @@ describe('backups', () => {
       expect(calls().slice(lastWrite, named)).toContain('sync first')
     },
   )
+
+  test('stay as long as the mark names them: where it cannot be written, none is removed', async () => {
+    const dir = directory()
+    await generations(dir, 2, { backups: 2 })
+    const fileSystem = new FaultyFileSystem()
+    const store = await openOn(machine({ fileSystem }), { dir, backups: 1 })
+    fileSystem.fail('rename', systemError('EACCES'), { on: /store\.mark$/, times: 2 })
+    await store.set('a', 1)
+    await store.compact()
+    expect(backupsIn(dir)).toHaveLength(3)
+    expect(store.health().problems).toMatchObject([{ error: { code: 'FLATLOG_IO' } }])
+    // As if the process were killed here: the mark on disk names backups, and all of them are there.
+    await store.close()
+    const again = await openOn(machine(), { dir, backups: 1 })
+    expect(await again.verify()).toMatchObject({ ok: true })
+    await again.set('a', 2)
+    await again.compact()
+    expect(backupsIn(dir)).toHaveLength(1)
+    await again.close()
+  })
 
   test('have names of their own when there is more than one in a second', async () => {
     const dir = directory()
