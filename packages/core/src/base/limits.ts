@@ -37,6 +37,8 @@ export const COMPACTION_MAX_TAIL_KEYS = 250_000
 export const COMPACTION_RETRY_MS = 1000
 /** … up to this. */
 export const COMPACTION_RETRY_MAX_MS = 3_600_000
+/** … or up to this for want of space: it costs little to ask, and a log that is not compacted fills the disk again. */
+export const COMPACTION_NO_SPACE_RETRY_MAX_MS = 60_000
 
 /** A wall clock that stands further than this behind the log's last timestamp is reported. */
 export const CLOCK_STEP_REPORTED_MS = 3_600_000

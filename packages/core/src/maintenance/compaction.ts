@@ -8,13 +8,15 @@ import { readCheckpoint } from '../log/checkpoint-reader.js'
 import { backupPath } from '../log/names.js'
 import { copyBytes, replaceLog } from '../log/publish.js'
 import { readTailRun, type TailRun } from '../log/tail-reader.js'
-import { writeCheckpoint } from '../store/checkpoint.js'
+import { checkpointLength, writeCheckpoint } from '../store/checkpoint.js'
 import type { Engine } from '../store/engine.js'
 
 /** What is left to copy before the hold, so that the hold is short. */
 const HOLD_BYTES = READ_CHUNK_BYTES
 /** What a new generation is written with, beyond its own length, so that the disk is not filled to its last byte. */
 const SPARE_BYTES = 1024 * 1024
+/** The same for a small state, on a disk that may be small itself. */
+const MIN_SPARE_BYTES = 64 * 1024
 
 /**
  * Writes a new generation of the log while it is read and written:
@@ -64,7 +66,7 @@ class Compaction {
     const { engine } = this
     const { fileSystem } = engine.system
     const { unfinished } = engine.paths
-    this.#checkSpace()
+    await this.#checkSpace()
     removeIfThere(fileSystem, unfinished)
     const file = fileSystem.open(unfinished, 'create')
     try {
@@ -79,11 +81,14 @@ class Compaction {
     }
   }
 
-  #checkSpace(): void {
+  async #checkSpace(): Promise<void> {
     const { engine } = this
     const free = engine.system.fileSystem.freeBytes(engine.paths.logDirectory)
-    const needed = engine.writer.offset + SPARE_BYTES
-    if (free === undefined || free >= needed) return
+    if (free === undefined || free >= engine.writer.offset + SPARE_BYTES) return
+    // A log that could not be compacted for a while may be many times as long as what comes of it.
+    const state = await checkpointLength(this.frozen, this.#startedMs, this.#slices)
+    const needed = state + Math.min(Math.max(state, MIN_SPARE_BYTES), SPARE_BYTES)
+    if (free >= needed) return
     throw new FlatlogError(
       'FLATLOG_NO_SPACE',
       `Compacting ${engine.paths.log} needs about ${needed} bytes beside it, and ${free} are free. The log goes on as it is. ` +

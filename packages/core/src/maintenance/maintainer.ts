@@ -1,8 +1,9 @@
 import type { Timer } from '../base/clock.js'
-import { closedError, ioError } from '../base/errors.js'
+import { closedError, ioError, isNoSpace } from '../base/errors.js'
 import {
   COMPACTION_MAX_TAIL_KEYS,
   COMPACTION_MIN_BYTES,
+  COMPACTION_NO_SPACE_RETRY_MAX_MS,
   COMPACTION_RETRY_MAX_MS,
   COMPACTION_RETRY_MS,
 } from '../base/limits.js'
@@ -22,6 +23,7 @@ export class Maintainer implements Maintenance {
   #scheduled: Timer | undefined
   #stopped = false
   #failuresInRow = 0
+  #wasNoSpace = false
   #compactions = 0
   #lastCompactionMs: number | undefined
   #lastError: string | undefined
@@ -40,7 +42,8 @@ export class Maintainer implements Maintenance {
   }
 
   #retryDelayMs(): number {
-    return Math.min(COMPACTION_RETRY_MS * 2 ** (this.#failuresInRow - 1), COMPACTION_RETRY_MAX_MS)
+    const maxMs = this.#wasNoSpace ? COMPACTION_NO_SPACE_RETRY_MAX_MS : COMPACTION_RETRY_MAX_MS
+    return Math.min(COMPACTION_RETRY_MS * 2 ** (this.#failuresInRow - 1), maxMs)
   }
 
   #isWanted(): boolean {
@@ -77,6 +80,7 @@ export class Maintainer implements Maintenance {
         },
         (error: unknown) => {
           this.#failuresInRow++
+          this.#wasNoSpace = isNoSpace(error)
           const known = ioError('compact', this.engine.paths.log, error)
           this.#lastError = known.message
           throw known

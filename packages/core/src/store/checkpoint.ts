@@ -2,6 +2,8 @@ import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import type { IndexedValue, KeyRangeQuery } from '../index/key-index.js'
 import { type GenerationStart, GenerationWriter } from '../log/generation-writer.js'
+import { encodePair } from '../record/encode.js'
+import { quote } from '../record/json-text.js'
 import { isOneValue, noValue } from '../record/value.js'
 
 /** What can be walked over in key order: an index, or the frozen part of one. */
@@ -25,6 +27,23 @@ export async function* walkState(
     after = page.at(-1)?.[0]
     if (slices.isDue()) await slices.pause()
   }
+}
+
+/** What the lines of a checkpoint have beside keys and values: a few hundredths of that, and a header. */
+const LINES_SHARE = 0.05
+const HEADER_BYTES = 1024
+/** What stands in the meta of a part for a key that expires, has an encoding or a time, beside its name. */
+const META_BYTES = 48
+
+/** About how long the checkpoint of a state is, and no shorter. */
+export async function checkpointLength(source: StateSource, nowMs: number, slices: Slices): Promise<number> {
+  let bytes = 0
+  for await (const [key, { text, encoding, expires, time }] of walkState(source, nowMs, slices)) {
+    const pair = Buffer.byteLength(encodePair({ key, value: { text, encoding }, expires, time })) + 1
+    const hasMeta = encoding !== undefined || expires !== undefined || time !== undefined
+    bytes += pair + (hasMeta ? 2 * Buffer.byteLength(quote(key)) + META_BYTES : 0)
+  }
+  return Math.ceil(bytes * (1 + LINES_SHARE)) + HEADER_BYTES
 }
 
 /**

@@ -6,11 +6,15 @@ import type { Store } from '../../src/store/store.js'
 import { FaultyFileSystem } from '../support/faulty-file-system.js'
 import { fileNames, stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
+import { ManualClock } from '../support/manual-clock.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { canMount, useSmallDisks } from '../support/small-disk.js'
+import { useTempDirectory } from '../support/temp-directory.js'
+import { turns } from '../support/turns.js'
 import { LONG, noSpace } from './places.js'
 
 /** A compaction for which there is no room, or for which it runs out on the way. The disk is a real one. */
+const directory = useTempDirectory()
 const smallDisk = useSmallDisks()
 useRejectionWatch()
 
@@ -60,6 +64,25 @@ describe.skipIf(!canMount)('where there is no room for a compaction', () => {
     expect(again.recovery.clean).toBe(true)
   })
 
+  test('it needs room for the state, and not for all that was ever written over', async () => {
+    const disk = smallDisk(4 * 1024 * 1024)
+    const dir = join(disk.path, 'data')
+    const store = await openOn(machine(), { dir, compaction: false, backups: 0 })
+    for (let n = 0; n < 200; n++) await store.set('k', LONG)
+    await store.set('other', { n: 1 }, { ttlMs: 3_600_000 })
+    const state = stateOf(store)
+    const { logBytes } = store.stats() as { logBytes: number }
+    disk.fill()
+    disk.giveBack(25 * BLOCK)
+    expect(logBytes).toBeGreaterThan(10 * disk.freeBytes)
+    await store.compact()
+    expect(stateOf(store)).toEqual(state)
+    expect(disk.freeBytes).toBeGreaterThan(logBytes / 2)
+    await store.close()
+    await using again = await openOn(machine(), { dir })
+    expect(stateOf(again)).toEqual(state)
+  })
+
   test('in the background it is told as a problem, and no write is refused for it', async () => {
     const disk = smallDisk(4 * 1024 * 1024)
     const dir = join(disk.path, 'data')
@@ -77,6 +100,33 @@ describe.skipIf(!canMount)('where there is no room for a compaction', () => {
     expect(again.size).toBe(11)
     expect(again.recovery.clean).toBe(true)
   })
+})
+
+test('in the background it is tried again once a minute at least, however often there was no room', async () => {
+  const fileSystem = new FaultyFileSystem()
+  const clock = new ManualClock()
+  await using store = await openOn(machine({ fileSystem, clock }), {
+    dir: directory(),
+    compaction: { minBytes: 1000 },
+    mainFile: false,
+  })
+  fileSystem.free = 0
+  const settle = async () => {
+    await turns(5)
+    while ((store.stats() as { compacting: boolean }).compacting) await turns(1)
+  }
+  for (let tries = 0; tries < 15; tries++) {
+    await store.set('a', 'x'.repeat(2000))
+    clock.advance(60_000)
+    await settle()
+    expect(store.stats()).toMatchObject({ compactions: 0, lastCompactionError: expect.stringContaining('are free') })
+    expect(store.health().problems).toHaveLength(tries + 1)
+  }
+  fileSystem.free = undefined
+  await store.set('a', 'there is room')
+  clock.advance(60_000)
+  await settle()
+  expect(store.stats()).toMatchObject({ compactions: 1, lastCompactionError: undefined })
 })
 
 describe.skipIf(!canMount)('where the room ends in the midst of', () => {
