@@ -125,7 +125,9 @@ describe('what never was a line', () => {
         const start = withStart ? `{"timestamp":"${TIME}","seq":1,"op":` : ''
         const body = start + chosen.join('')
         const decoded = decodeLine(Buffer.from(`${body},"crc":"${crc32(Buffer.from(body))}"}`))
-        if (body !== '') expect(decoded.kind).not.toBe('bad')
+        // What reads like a mark is known to be none of a log.
+        const isMark = /^\{"timestamp":"[^"]*","format":/.test(body)
+        if (body !== '' && !isMark) expect(decoded.kind).not.toBe('bad')
       }),
       { numRuns: 2000 },
     )
