@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import type { StoreOptions } from '../../src/store/options.js'
 import type { CallKind } from '../support/faulty-file-system.js'
 import type { Profile } from './disk.js'
-import type { FaultCode } from './faults.js'
-import type { Run } from './run.js'
+import type { Fault, FaultCode } from './faults.js'
+import type { CrashPlan, Run } from './run.js'
 import { describe, type WriteAction } from './writes.js'
 
 /** What the model test does to a store, as fast-check's commands: they shrink to the few that make it fail. */
@@ -76,53 +76,125 @@ const FILES = {
   any: /./,
 } as const
 
-const fault = fc
-  .record({
-    kind: fc.constantFrom<CallKind | 'any'>(
-      ...(['write', 'write', 'sync', 'sync', 'syncDirectory', 'rename', 'link', 'remove', 'truncate'] as const),
-      ...(['open', 'read', 'status', 'list', 'any'] as const),
-    ),
-    on: fc.constantFrom<keyof typeof FILES>('log', 'log', 'new', 'mark', 'main', 'any'),
-    nth: fc.integer({ min: 1, max: 8 }),
-    times: fc.constantFrom(1, 1, 1, 2, 1000),
-    code: fc.constantFrom<FaultCode>('EIO', 'EIO', 'ENOSPC', 'ENOSPC', 'short', 'EDQUOT', 'EMFILE', 'EACCES'),
-    happens: fc.boolean(),
-  })
-  .map((parts) => new Step(`fault(${JSON.stringify(parts)})`, (run) => run.fault({ ...parts, on: FILES[parts.on] })))
+type FaultParts = Omit<Fault, 'on'> & { readonly on: keyof typeof FILES }
 
-const crash = fc
-  .record({
-    how: fc.constantFrom('kill' as const, 'power' as const, 'power' as const),
-    calls: fc.oneof(fc.nat(8), fc.nat(80)),
-    share: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
+const anyFault: fc.Arbitrary<FaultParts> = fc.record({
+  kind: fc.constantFrom<CallKind | 'any'>(
+    ...(['write', 'write', 'sync', 'sync', 'syncDirectory', 'rename', 'link', 'remove', 'truncate'] as const),
+    ...(['open', 'read', 'status', 'list', 'any'] as const),
+  ),
+  on: fc.constantFrom<keyof typeof FILES>('log', 'log', 'new', 'mark', 'main', 'any'),
+  nth: fc.integer({ min: 1, max: 8 }),
+  times: fc.constantFrom(1, 1, 1, 2, 1000),
+  code: fc.constantFrom<FaultCode>('EIO', 'EIO', 'ENOSPC', 'ENOSPC', 'short', 'EDQUOT', 'EMFILE', 'EACCES'),
+  happens: fc.boolean(),
+})
+
+/** Some of a fault that are to be so; the rest is left to chance. */
+export type FaultFocus = Partial<FaultParts>
+
+/** What happens to disks: there is no room for the next record, or the log cannot be synced. */
+const USUAL_FAULTS: readonly FaultFocus[] = [
+  { kind: 'write', on: 'log', code: 'ENOSPC', happens: false },
+  { kind: 'write', on: 'log', code: 'short' },
+  { kind: 'sync', on: 'log', code: 'EIO', happens: false },
+]
+
+function fault(focuses: readonly FaultFocus[]): fc.Arbitrary<Command> {
+  return fc.record({ parts: anyFault, focus: fc.constantFrom(...focuses) }).map(({ parts, focus }) => {
+    const wanted = { ...parts, ...focus }
+    return new Step(`fault(${JSON.stringify(wanted)})`, (run) => run.fault({ ...wanted, on: FILES[wanted.on] }))
   })
-  .map(
-    ({ how, calls, share }) =>
-      new Step(`crashAfter(${how}, ${calls}, ${share})`, (run) => run.crashAfter(how, calls, share)),
-  )
+}
+
+const crashing: fc.Arbitrary<CrashPlan> = fc.record({
+  how: fc.constantFrom('kill' as const, 'power' as const, 'power' as const),
+  share: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
+  at: fc.oneof(
+    fc.record({ changes: fc.oneof(fc.nat(4), fc.nat(30)) }),
+    fc.record({
+      // Calls of which there are few, so that hardly one of many would be hit.
+      kind: fc.constantFrom<CallKind>('syncDirectory', 'sync', 'rename', 'link', 'remove', 'truncate'),
+      changes: fc.nat(2),
+    }),
+  ),
+})
+
+/** Comes about in whatever is done next. */
+const crashLater = crashing.map((plan) => new Step(`crash(${JSON.stringify(plan)})`, (run) => run.crashAt(plan)))
+
+/** Comes about while these writes are under way, perhaps beside a compaction. */
+const crashInWrites = fc
+  .record({ plan: crashing, actions: fc.array(write, { minLength: 1, maxLength: 6 }), compacts: fc.boolean() })
+  .map(({ plan, actions, compacts }) => {
+    const text = `${compacts ? 'compact, ' : ''}${actions.map(describe).join(', ')}`
+    return new Step(`crash(${JSON.stringify(plan)}) in (${text})`, async (run) => {
+      await run.crashAt(plan)
+      if (compacts) await run.startCompacting()
+      for (const action of actions) {
+        await run.write([action])
+        await run.pass(1)
+      }
+      await run.check()
+    })
+  })
+
+const closeAndOpen = fc
+  .constantFrom('kill' as const, 'power' as const)
+  .map((crash) => new Step(`close and open(${crash})`, (run) => run.closeAndOpen(crash)))
 
 const step = (text: string, act: (run: Run) => Promise<void>) => fc.constant(text).map(() => new Step(text, act))
 
+const USUAL = {
+  write: writes(4),
+  'write much': writes(30),
+  check: step('check', (run) => run.check()),
+  flush: step('flush', (run) => run.flush()),
+  'start flushing': step('start flushing', (run) => run.startFlushing()),
+  'start compacting': step('start compacting', (run) => run.startCompacting()),
+  compact: step('compact', (run) => run.compact()),
+  wait: fc.nat(2000).map((ms) => new Step(`wait(${ms})`, (run) => run.wait(ms))),
+  'close and open': closeAndOpen,
+  'hand over': step('hand over', (run) => run.handOver()),
+  'take over': step('take over', (run) => run.takeOver()),
+  verify: step('verify', (run) => run.verify()),
+  'crash later': crashLater,
+  'crash in writes': crashInWrites,
+}
+
+export type CommandName = keyof typeof USUAL | 'fault' | 'heal'
+
+/** Those that are not named come once. */
+const WEIGHTS: Partial<Record<CommandName, number>> = {
+  write: 3,
+  'start compacting': 2,
+  'crash in writes': 4,
+  fault: 2,
+  heal: 2,
+}
+const WEIGHT_OF_OFTEN = 8
+
+/** What is looked at in particular. */
+export interface CommandFocus {
+  /** Comes many times as often as it does otherwise. */
+  readonly often?: readonly CommandName[]
+  /** Other faults do not come. */
+  readonly faults?: readonly FaultFocus[]
+}
+
 /** `withFaults`: calls go wrong as well. Apart, each kind of run goes deeper. */
-export function commands(withFaults: boolean, maxCommands: number): fc.Arbitrary<Iterable<Command>> {
-  const usual: fc.Arbitrary<Command>[] = [
-    writes(4),
-    writes(4),
-    writes(4),
-    writes(30),
-    step('check', (run) => run.check()),
-    step('flush', (run) => run.flush()),
-    step('start compacting', (run) => run.startCompacting()),
-    step('start compacting', (run) => run.startCompacting()),
-    step('compact', (run) => run.compact()),
-    fc.nat(2000).map((ms) => new Step(`wait(${ms})`, (run) => run.wait(ms))),
-    step('close and open', (run) => run.closeAndOpen()),
-    step('verify', (run) => run.verify()),
-    crash,
-    crash,
-  ]
-  const faulty = [fault, fault, step('heal', (run) => run.heal()), step('heal', (run) => run.heal())]
-  return fc.commands(withFaults ? [...usual, ...faulty] : usual, { maxCommands, size: 'max' })
+export function commands(
+  withFaults: boolean,
+  maxCommands: number,
+  { often = [], faults = [...USUAL_FAULTS, {}, {}, {}] }: CommandFocus = {},
+): fc.Arbitrary<Iterable<Command>> {
+  const faulty = { fault: fault(faults), heal: step('heal', (run) => run.heal()) }
+  const all = Object.entries<fc.Arbitrary<Command>>(withFaults ? { ...USUAL, ...faulty } : USUAL)
+  const weighed = all.flatMap(([name, command]) => {
+    const weight = WEIGHTS[name as CommandName] ?? 1
+    return Array<typeof command>(often.includes(name as CommandName) ? WEIGHT_OF_OFTEN : weight).fill(command)
+  })
+  return fc.commands(weighed, { maxCommands, size: 'max' })
 }
 
 export interface RunParameters {

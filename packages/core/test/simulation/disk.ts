@@ -84,6 +84,11 @@ export class SimulatedDisk {
     for (const entry of directory.live.values()) if (entry instanceof Directory) this.#namesSynced(entry, tick)
   }
 
+  /** Whether a power cut could leave anything else than what is seen now, but for files of these names. */
+  isDirty(except: RegExp): boolean {
+    return isDirty(this.#root, except)
+  }
+
   /** The file of that number, wherever it is named. */
   inode(id: number): Inode | undefined {
     return findInode(this.#root, id)
@@ -129,6 +134,12 @@ export class SimulatedDisk {
   }
 }
 
+function isDirty({ live, changes }: Directory, except: RegExp): boolean {
+  if (changes.some(({ names }) => names.some(([name]) => !except.test(name)))) return true
+  const entries = [...live].filter(([name]) => !except.test(name)).map(([, entry]) => entry)
+  return entries.some((entry) => (entry instanceof Directory ? isDirty(entry, except) : entry.isDirty))
+}
+
 function findInode(directory: Directory, id: number): Inode | undefined {
   for (const entry of directory.live.values()) {
     const found = entry instanceof Directory ? findInode(entry, id) : entry.id === id ? entry : undefined
@@ -143,23 +154,18 @@ function chooseSurvival(random: Random, tick: number, profile: Profile): () => S
   const grown = profile === 'posix' ? random.pick(['zeros', 'garbage'] as const) : 'zeros'
   const some = { tearBytes, grown, random }
   const until = random.below(tick + 1)
-  switch (random.below(profile === 'posix' ? 5 : 3)) {
-    case 0:
-      // Only what was synced.
-      return () => ({ ...some, which: { until: 0 } })
-    case 1:
-      // All of it.
-      return () => ({ ...some, which: { until: tick } })
-    case 2:
-      // The device wrote in order, as far as it came; recent moments are where the danger is.
-      return random.below(2) === 0
-        ? () => ({ ...some, which: { until } })
-        : () => ({ ...some, which: { until: Math.max(0, tick - random.below(12)) } })
-    case 3:
-      return () => ({ ...some, which: 'any' })
-    default:
-      return () => ({ ...some, which: random.pick([{ until: 0 }, { until: tick }, { until }, 'any'] as const) })
+  // How often: what tells a good store from a bad one is mostly what comes in no order.
+  const [none, all, inOrder, any] = profile === 'posix' ? [1, 2, 4, 7] : [1, 2, 4, 4]
+  const dice = random.below(profile === 'posix' ? 10 : 4)
+  if (dice < none) return () => ({ ...some, which: { until: 0 } })
+  if (dice < all) return () => ({ ...some, which: { until: tick } })
+  if (dice < inOrder) {
+    // The device wrote in order, as far as it came; recent moments are where the danger is.
+    const end = random.below(2) === 0 ? until : Math.max(0, tick - random.below(12))
+    return () => ({ ...some, which: { until: end } })
   }
+  if (dice < any) return () => ({ ...some, which: 'any' })
+  return () => ({ ...some, which: random.pick([{ until: 0 }, { until: tick }, { until }, 'any'] as const) })
 }
 
 function survivingDirectory(directory: Directory, survival: () => Survival, known: Map<Inode, Inode>): Directory {

@@ -21,10 +21,18 @@ export function errorOf(code: Exclude<FaultCode, 'short'>): Error {
   return code === 'EDQUOT' ? quotaExceeded() : systemError(code)
 }
 
+const READING: ReadonlySet<CallKind> = new Set<CallKind>(['realPath', 'makeDirectory', 'list', 'status', 'read'])
+
+/** Whether a crash behind the call can leave another disk than a crash ahead of it. */
+export function isChange({ kind, creates }: SimulatedCall): boolean {
+  return kind === 'open' ? creates === true : !READING.has(kind)
+}
+
 /** What to do with the calls of a process: die at one of them, let some go wrong, take time over syncs. */
 export class Fate {
   #faults: { fault: Fault; toSkip: number; left: number }[] = []
   #callsToLive = Number.POSITIVE_INFINITY
+  #counts: (call: SimulatedCall) => boolean = () => true
   #bytesAtDeath: number | undefined
   calls = 0
   /** The kinds of calls that went wrong so far. */
@@ -34,16 +42,26 @@ export class Fate {
 
   readonly onCall: OnCall = (call) => {
     this.calls++
-    if (--this.#callsToLive < 0) return this.#death(call)
+    if (this.#counts(call)) this.#callsToLive--
+    if (this.#callsToLive < 0 && this.#counts(call)) return this.#death(call)
     const effect = this.#wrong(call)
     if (effect) return effect
     return call.kind === 'sync' || call.kind === 'syncDirectory' ? { turns: this.syncTurns() } : undefined
   }
 
-  /** The process dies at the call behind so many; inside it, if that is a write, after that share of its bytes. */
-  dieAfter(calls: number, shareOfBytes?: number): void {
+  /**
+   * The process dies at the call behind so many, of those that count; inside it, if that is a write, after that share
+   * of its bytes.
+   */
+  dieAfter(calls: number, shareOfBytes?: number, counts: (call: SimulatedCall) => boolean = () => true): void {
     this.#callsToLive = calls
     this.#bytesAtDeath = shareOfBytes
+    this.#counts = counts
+  }
+
+  /** It does not die, whatever was said before. */
+  spare(): void {
+    this.#callsToLive = Number.POSITIVE_INFINITY
   }
 
   add(fault: Fault): void {

@@ -12,6 +12,8 @@ export interface SimulatedCall {
   readonly path: string
   /** What a write was given, and where it goes. */
   readonly write?: { readonly bytes: Buffer; readonly position: number; readonly inode: Inode }
+  /** An `open` that is to make the file. */
+  readonly creates?: boolean
 }
 
 /** What happens to a call instead of, or beside, what it was meant to do. */
@@ -59,9 +61,9 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   /** For every call: dead processes make none, and what is to happen to this one happens. */
-  enter(kind: CallKind, path: string, write?: SimulatedCall['write']): Effect | undefined {
+  enter(kind: CallKind, path: string, more: Pick<SimulatedCall, 'write' | 'creates'> = {}): Effect | undefined {
     if (this.#isDead) throw new Dead()
-    const effect = this.onCall({ kind, path: this.#onDisk(path), ...(write && { write }) })
+    const effect = this.onCall({ kind, path: this.#onDisk(path), ...more })
     if (effect && 'dies' in effect && effect.keepBytes === undefined) this.#end()
     return effect
   }
@@ -76,8 +78,8 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   /** A call that changes names: it can fail before or after it has done so. */
-  #change(kind: CallKind, path: string, change: () => void): void {
-    const effect = this.enter(kind, path)
+  #change(kind: CallKind, path: string, change: () => void, creates = false): void {
+    const effect = this.enter(kind, path, { creates })
     const error = effect && 'error' in effect ? effect.error : undefined
     if (!error || (effect as { happens?: boolean }).happens) change()
     if (error) throw error
@@ -127,7 +129,7 @@ export class SimulatedFileSystem implements FileSystem {
 
   open(path: string, mode: OpenMode): OpenFile {
     let inode: Inode | undefined
-    this.#change('open', path, () => {
+    const find = () => {
       const { directory, name, entry } = this.#place(path)
       if (entry instanceof Directory) throw systemError('EISDIR')
       if (mode === 'create') {
@@ -135,7 +137,8 @@ export class SimulatedFileSystem implements FileSystem {
         inode = this.disk.newInode()
         directory.change(this.disk.nextTick(), [name, inode])
       } else inode = entry
-    })
+    }
+    this.#change('open', path, find, mode === 'create')
     if (!inode) throw systemError('ENOENT')
     const file = new SimulatedFile(this, path, inode)
     this.openFiles.add(file)
@@ -278,7 +281,7 @@ class SimulatedFile implements OpenFile {
 
   write(bytes: Uint8Array | string, position: number): number {
     const given = Buffer.from(bytes as string)
-    const effect = this.#enter('write', { bytes: given, position, inode: this.inode })
+    const effect = this.#enter('write', { write: { bytes: given, position, inode: this.inode } })
     const keepBytes = effect && 'keepBytes' in effect ? Math.min(effect.keepBytes ?? 0, given.length) : given.length
     if (keepBytes > 0) this.inode.write(given.subarray(0, keepBytes), position, this.system.disk.nextTick())
     if (effect && 'dies' in effect) this.system.endInside()
@@ -305,9 +308,9 @@ class SimulatedFile implements OpenFile {
     this.system.openFiles.delete(this)
   }
 
-  #enter(kind: CallKind, write?: SimulatedCall['write']): Effect | undefined {
+  #enter(kind: CallKind, more: Pick<SimulatedCall, 'write'> = {}): Effect | undefined {
     this.#checkOpen()
-    const effect = this.system.enter(kind, this.system.presentPath(this.path, this.inode), write)
+    const effect = this.system.enter(kind, this.system.presentPath(this.path, this.inode), more)
     if (effect && 'error' in effect) throw effect.error
     return effect
   }

@@ -68,7 +68,10 @@ export class Inode {
     bytes.copy(this.#live, position)
     // Pages between the old end and the new bytes come into being too, as zeros.
     this.#remember(Math.min(position, this.#length), end, tick)
-    if (end > this.#length) this.#setLength(end, tick)
+    // Also where the page cache has been that long: a failed sync can have left the file shorter on the disk.
+    const known = this.#lengths.at(-1)?.bytes ?? this.#durable.length
+    if (end > known) this.#lengths.push({ tick, bytes: end })
+    this.#length = Math.max(this.#length, end)
   }
 
   truncate(length: number, tick: number): void {
@@ -76,7 +79,8 @@ export class Inode {
     this.#reserve(length)
     if (length < before) this.#live.fill(0, length, before)
     this.#remember(Math.min(length, before), Math.max(length, before), tick)
-    this.#setLength(length, tick)
+    this.#length = length
+    this.#lengths.push({ tick, bytes: length })
   }
 
   #reserve(end: number): void {
@@ -93,11 +97,6 @@ export class Inode {
       if (versions) versions.push({ tick, bytes })
       else this.#versions.set(page, [{ tick, bytes }])
     }
-  }
-
-  #setLength(bytes: number, tick: number): void {
-    this.#length = bytes
-    this.#lengths.push({ tick, bytes })
   }
 
   /** What a sync that began at that tick covers is on the disk; what came later is not. */

@@ -62,6 +62,13 @@ export class SimulatedProcess {
   kill(): void {
     this.fileSystem.die()
     this.machine.ended(this)
+    this.#forgetStores()
+  }
+
+  /** The engine remembers the stores of a thread by their paths for as long as they are open; these will never close. */
+  #forgetStores(): void {
+    const { [Symbol.for('flatlog.engines.1')]: stores } = globalThis as { [name: symbol]: Map<string, unknown> }
+    for (const path of stores?.keys() ?? []) if (path.startsWith(`${this.fileSystem.mount}/`)) stores?.delete(path)
   }
 
   open(options: Omit<StoreOptions, 'dir'>): Promise<Store> {

@@ -1,7 +1,12 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { rounds } from '../support/long.js'
 import { withSeed } from '../support/random.js'
 import { modelTest } from './model.js'
+
+vi.mock(import('../../src/base/limits.js'), async (original) => {
+  const { SMALL_LIMITS } = await import('./small-limits.js')
+  return { ...(await original()), ...SMALL_LIMITS }
+})
 
 /** The time is the limit, not the number: a machine that is busy tries less, and says how much it has tried. */
 const LIMIT_MS = rounds(18_000, 900_000)

@@ -1,10 +1,12 @@
 import { FlatlogError } from '../../src/base/errors.js'
 import type { StoreOptions } from '../../src/store/options.js'
 import type { Store } from '../../src/store/store.js'
+import type { CallKind } from '../support/faulty-file-system.js'
 import type { Random } from '../support/random.js'
 import type { Profile } from './disk.js'
-import { Fate, type Fault } from './faults.js'
+import { Fate, type Fault, isChange } from './faults.js'
 import type { SimulatedCall } from './file-system.js'
+import { backupsBefore, Kept } from './kept.js'
 import { lookReadOnly, mainFileOf } from './looks.js'
 import { SimulatedMachine, type SimulatedProcess } from './machine.js'
 import { settle, turns } from './settle.js'
@@ -18,8 +20,19 @@ export interface Setup {
   readonly random: Random
   /** Recovery is crashed so often at most before it is let through. @default 3 */
   readonly crashesInRecovery?: number
+  /** From every power cut the store is opened on so many disks that the cut may leave. @default 1 */
+  readonly powerCuts?: number
   /** Called before every call of the process that has the store open. */
   readonly onCall?: (call: SimulatedCall, run: Run) => void
+}
+
+/** When a process is to die. */
+export interface CrashPlan {
+  readonly how: Crash
+  /** Behind so many calls that change the disk; where a kind is named, of that kind. */
+  readonly at: { readonly changes: number; readonly kind?: CallKind }
+  /** Of a write that it dies in, so much is done. */
+  readonly share: number | undefined
 }
 
 /** A disk and what must be on it, at one moment of a run. */
@@ -28,8 +41,11 @@ export interface Moment {
   readonly witness: Witness
 }
 
-/** An opening makes about so many calls; a crash at one behind the last is none. */
-const CALLS_OF_OPENING = 90
+/** An opening makes about so many calls that change something; a crash at one behind the last is none. */
+const CHANGES_OF_OPENING = 15
+const LOCK = /\.lock/
+/** The background sync has ended after so many turns, and one that was in flight before it. */
+const TURNS_OF_SYNCS = 60
 
 /**
  * One store through writes, faults and crashes, and the witness of what it said. Everything is done through the
@@ -44,6 +60,7 @@ export class Run {
   #compacting: Promise<void> = Promise.resolve()
   /** An error of something that nobody waits for. */
   #surprise: unknown
+  readonly #kept = new Kept()
   readonly #witness: Witness
   readonly #writer: Writer
 
@@ -78,6 +95,15 @@ export class Run {
       process.kill()
       await this.#openAgain()
     }
+  }
+
+  /** The same through crashes. Nothing is left of them: a store that was never ready is a new one. */
+  async beginThroughCrashes(): Promise<void> {
+    const { random } = this.setup
+    const crash = random.pick(['kill', 'power'] as const)
+    for (let crashes = random.below(3); crashes > 0; crashes--) await this.#crashInRecovery(crash)
+    await this.begin()
+    this.#found(crash)
   }
 
   /** This very moment: what is on the disk, and what was answered so far. */
@@ -119,14 +145,30 @@ export class Run {
     await this.#do((store) => store.flush())
   }
 
+  /** Not waited for, so that others come while the disk is at work. */
+  async startFlushing(): Promise<void> {
+    await this.#whenUp()
+    const line = this.#witness.line()
+    const process = this.#process
+    this.#goesOn(this.#store.flush().then(() => process.isDead || line()))
+  }
+
   /** Not waited for: it goes on beside what follows. */
   async startCompacting(): Promise<void> {
     await this.#whenUp()
+    this.#compacting = this.#goesOn(this.#store.compact())
+  }
+
+  /** It may fail as everything else, but nobody waits to hear of it. */
+  #goesOn(promise: Promise<unknown>): Promise<void> {
     const [process, fate] = [this.#process, this.#fate]
-    this.#compacting = this.#store.compact().catch((error: unknown) => {
-      const isClosed = (error as { code?: string }).code === 'FLATLOG_CLOSED'
-      if (!process.isDead && !isClosed && fate.hit.length === 0) this.#surprise ??= error
-    })
+    return promise.then(
+      () => {},
+      (error: unknown) => {
+        const isClosed = (error as { code?: string }).code === 'FLATLOG_CLOSED'
+        if (!process.isDead && !isClosed && fate.hit.length === 0) this.#surprise ??= error
+      },
+    )
   }
 
   /** The compaction that was started last has ended in one way or the other. */
@@ -136,7 +178,11 @@ export class Run {
   }
 
   async compact(): Promise<void> {
+    await this.#whenUp()
+    const checkBackups = backupsBefore(this.#machine, this.#store, this.setup.options.backups ?? 3)
     await this.#do((store) => store.compact())
+    if (this.#process.isDead || this.#fate.hit.length > 0 || this.#store.stats().compacting) return
+    checkBackups()
   }
 
   async verify(): Promise<void> {
@@ -153,10 +199,15 @@ export class Run {
     await turns(count)
   }
 
-  /** Time goes by. */
+  /** Time goes by. Where records are synced in intervals, those are on disk that were there for a whole one. */
   async wait(ms: number): Promise<void> {
     await this.#whenUp()
+    const { durability, syncIntervalMs = 1000 } = this.setup.options
+    const line = this.#witness.acknowledgedLine()
     this.#process.clock.advance(ms)
+    if (durability !== 'interval' || ms < syncIntervalMs) return
+    await turns(TURNS_OF_SYNCS)
+    if (!this.#process.isDead && this.#store.health().ok) line()
   }
 
   /** From now on, calls go wrong. */
@@ -176,8 +227,8 @@ export class Run {
     if (outcome.kind === 'resolved') this.#found('kill')
   }
 
-  /** A clean close, and a new process that opens the store again. */
-  async closeAndOpen(): Promise<void> {
+  /** A clean close, and a new process that opens the store again, perhaps after the power was gone. */
+  async closeAndOpen(crash: Crash = 'kill'): Promise<void> {
     await this.#whenUp()
     this.#fate.heal()
     const hasFailed = !this.#store.health().ok
@@ -190,14 +241,74 @@ export class Run {
     this.#checkFiles(this.#process)
     if (this.#fate.hit.length === 0) this.#checkMainFile()
     this.#process.kill()
-    await this.#recover('kill')
+    await this.#recover(crash)
+    const { clean, notes } = this.#store.recovery
+    if (closed.kind === 'resolved' && !hasFailed && !clean) throw new Error(`not clean after a close: ${notes}`)
   }
 
-  /** The process dies at the call behind so many, whatever is done then; if it makes no more, at the next look. */
-  async crashAfter(crash: Crash, calls: number, shareOfBytes: number | undefined): Promise<void> {
+  /** The next process waits for the lock while this one closes the store: it goes on with all that this one has said. */
+  async handOver(): Promise<void> {
     await this.#whenUp()
-    this.#crash = crash
-    this.#fate.dieAfter(calls, shareOfBytes)
+    // One that has failed may leave its lock behind, and this process lives on.
+    if (!this.#store.health().ok) return
+    const former = this.#process
+    const { process, fate } = this.#newRival()
+    const closing = this.#store.close()
+    const opening = process.open({ ...this.setup.options, lockWaitMs: 60_000 })
+    const [closed, opened] = await Promise.all([settle(former, closing), settle(process, opening)])
+    if (closed.kind === 'rejected') this.#checkError(closed.error)
+    if (opened.kind !== 'resolved') throw opened.kind === 'rejected' ? opened.error : new Error('the next owner died')
+    await this.#witness.answered()
+    former.kill()
+    this.#goOnWith(process, fate, opened.value)
+    this.#found('kill')
+  }
+
+  /** Another process takes the log over by force, and this one writes on for a while without knowing it. */
+  async takeOver(): Promise<void> {
+    // A robbed owner that is compacting writes to the same unfinished file as the one that has robbed it.
+    if (this.setup.options.compaction !== false) return
+    await this.compacted()
+    if (this.#process.isDead) return
+    const [robbed, store] = [this.#process, this.#store]
+    const { process, fate } = this.#newRival()
+    this.#witness.robbed()
+    const opened = await settle(process, process.open({ ...this.setup.options, takeOver: true }))
+    if (opened.kind !== 'resolved') throw opened.kind === 'rejected' ? opened.error : new Error('the next owner died')
+    this.#goOnWith(process, fate, opened.value)
+    this.#found('kill')
+    for (let write = 1; write <= 3; write++) {
+      store.set('a', 'of a robbed owner').catch(() => {})
+      this.#writer.write({ do: 'set', key: 'b:1', fill: 10 * write })
+      await turns(2)
+    }
+    await this.check()
+    robbed.kill()
+  }
+
+  /** Another process of this machine, beside the one that has the store open, whom from now on nothing befalls. */
+  #newRival(): { process: SimulatedProcess; fate: Fate } {
+    this.#fate.heal()
+    this.#fate.spare()
+    const rival = this.#newProcess(this.#machine)
+    const { clock } = rival.process
+    clock.advance(Math.max(0, this.#process.clock.now() - clock.now()))
+    return rival
+  }
+
+  /** The process dies at that call, whatever is done then. */
+  async crashAt({ how, at, share }: CrashPlan): Promise<void> {
+    await this.#whenUp()
+    this.#crash = how
+    const { changes, kind } = at
+    const counts = kind === undefined ? this.#countedCalls() : (call: SimulatedCall) => call.kind === kind
+    this.#fate.dieAfter(changes, share, counts)
+  }
+
+  /** Those that change something; mostly not the lock, as there are so many of those and so little depends on them. */
+  #countedCalls(): (call: SimulatedCall) => boolean {
+    const withLock = this.setup.random.below(4) === 0
+    return (call) => isChange(call) && (withLock || !LOCK.test(call.path))
   }
 
   /** The last step: whatever is still under way is cut, and the state must be a possible one. */
@@ -235,20 +346,29 @@ export class Run {
 
   /** After a crash: once straight through, once through crashes inside recovery. Both must lead to the same state. */
   async #recover(crash: Crash): Promise<void> {
-    const { random, crashesInRecovery = 3 } = this.setup
-    if (crash === 'power') this.#machine = this.#machine.powerCut()
+    const { random, crashesInRecovery = 3, powerCuts = 1 } = this.setup
+    if (crash === 'power') {
+      const others = this.#machine.disk.isDirty(LOCK) ? powerCuts - 1 : 0
+      for (let other = 0; other < others; other++) await this.#lookAt(this.#machine.powerCut())
+      this.#machine = this.#machine.powerCut()
+    }
+    this.#kept.lookBefore(this.#machine)
     await lookReadOnly(this.setup, { machine: this.#machine, witness: this.#witness }, crash)
     if (crashesInRecovery === 0) {
       await this.#openAgain()
+      this.#kept.lookAfter(this.#machine)
       this.#found(crash)
       return
     }
     const straight = this.#newProcess(this.#machine.clone()).process
     const once = await this.#openIn(straight)
-    for (let crashes = random.below(crashesInRecovery + 1); crashes > 0; crashes--) {
+    // Where there is nothing to repair, an opening has little that a crash could leave half done.
+    const mostCrashes = once.recovery.clean ? Math.min(1, crashesInRecovery) : crashesInRecovery
+    for (let crashes = random.below(mostCrashes + 1); crashes > 0; crashes--) {
       await this.#crashInRecovery(crash)
     }
     await this.#openAgain()
+    this.#kept.lookAfter(this.#machine)
     this.#found(crash)
     const [here, there] = [this.#process.clock, straight.clock]
     // What expired meanwhile has expired in both.
@@ -259,11 +379,21 @@ export class Run {
     if (first !== second) throw new Error(`recovered once: ${first}\nrecovered after crashes: ${second}`)
   }
 
+  /** Another disk that this power cut may leave. */
+  async #lookAt(machine: SimulatedMachine): Promise<void> {
+    const { process } = this.#newProcess(machine)
+    const store = await this.#openIn(process)
+    withoutDamage(store)
+    this.#witness.clone().found(textOfStore(store), process.clock.now(), 'power')
+    process.kill()
+  }
+
   /** Crashed in the same way as the store was: a power cut behind a kill may take more than the kill did. */
   async #crashInRecovery(crash: Crash): Promise<void> {
     const { random } = this.setup
     const { process, fate } = this.#newProcess(this.#machine)
-    fate.dieAfter(random.below(CALLS_OF_OPENING), random.below(2) === 0 ? random.next() : undefined)
+    const share = random.below(2) === 0 ? random.next() : undefined
+    fate.dieAfter(random.below(CHANGES_OF_OPENING), share, this.#countedCalls())
     const outcome = await settle(process, process.open(this.setup.options))
     if (outcome.kind === 'rejected') throw outcome.error
     process.kill()
@@ -280,6 +410,7 @@ export class Run {
     this.#process = process
     this.#fate = fate
     this.#store = store
+    this.#compacting = Promise.resolve()
   }
 
   /** After a clean close the main file is the state; what has expired since it was written may still stand in it. */

@@ -67,6 +67,7 @@ export class Witness {
         () => {
           if (!isHeard()) return
           if (write.answer === 'absent') throw new Error(`${write.what} was acknowledged by a store that has failed`)
+          if (write.answer === 'doubtful') return
           write.answer = 'acknowledged'
           write.isDurable ||= this.isAlwaysDurable
         },
@@ -98,6 +99,19 @@ export class Witness {
         if (write.answer === 'acknowledged' || write.answer === 'pending') write.isDurable = true
       }
     }
+  }
+
+  /** As `line`, for what has been acknowledged by now, and will be on disk without anybody's asking. */
+  acknowledgedLine(): () => void {
+    const before = this.#writes.filter(({ answer }) => answer === 'acknowledged')
+    return () => {
+      for (const write of before) write.isDurable = true
+    }
+  }
+
+  /** Another process takes the log over now: what is acknowledged from here on may be in a file that nobody reads. */
+  robbed(): void {
+    for (const write of this.#writes) if (write.answer === 'pending') write.answer = 'doubtful'
   }
 
   /** The state that a living store shows when all writes are answered. */
@@ -179,5 +193,6 @@ export function textOfStore(store: Store): string {
 /** Values are told apart by the number in them; what only fills them up would make every message unreadable. */
 function shown(value: unknown): unknown {
   const { n, fill } = (value ?? {}) as { n?: number; fill?: string }
-  return typeof n === 'number' ? `${n}${fill === undefined ? '' : `+${fill.length}`}` : value
+  if (typeof n !== 'number') return value
+  return `${n}${fill === undefined ? '' : `+${fill.length}${/^x*$/.test(fill) ? '' : ' and not what was written'}`}`
 }

@@ -1,0 +1,255 @@
+import type { Bug } from '../bug.js'
+
+/** Compaction, publishing, and files that are replaced. */
+
+const PUBLISH = 'log/publish.ts'
+const COMPACTION = 'maintenance/compaction.ts'
+const WHOLE = 'fs/whole-file.ts'
+
+export const publishBugs: readonly Bug[] = [
+  {
+    name: 'a new generation overwrites the log',
+    what: 'The new generation is copied over the bytes of the old one instead of being renamed.',
+    edits: [
+      {
+        file: PUBLISH,
+        from: 'fileSystem.rename(paths.unfinished, paths.log)',
+        to: `const [source, target] = [fileSystem.open(paths.unfinished, 'read'), fileSystem.open(paths.log, 'write')]
+  target.truncate(0)
+  await copyBytes(source, target, 0, source.status().sizeBytes, 0, slices)
+  await target.sync()
+  source.close()
+  target.close()
+  fileSystem.remove(paths.unfinished)`,
+      },
+      { file: COMPACTION, from: 'fileSystem.renamesOpenFiles ? file :', to: '(file.close(), false) ? file :' },
+    ],
+    focus: {},
+  },
+  {
+    name: 'the mark is overwritten in place',
+    what: 'Small files are written over their old bytes instead of being replaced.',
+    edits: [
+      {
+        file: WHOLE,
+        from: 'fileSystem.rename(temporaryPath, path)',
+        to: `if (fileSystem.status(path)) {
+    const [source, target] = [fileSystem.open(temporaryPath, 'read'), fileSystem.open(path, 'write')]
+    const bytes = Buffer.alloc(source.status().sizeBytes)
+    source.read(bytes, 0)
+    target.truncate(0)
+    target.write(bytes, 0)
+    await target.sync()
+    source.close()
+    target.close()
+    fileSystem.remove(temporaryPath)
+  } else fileSystem.rename(temporaryPath, path)`,
+      },
+    ],
+    focus: {},
+  },
+  {
+    name: 'small files get their names before their bytes are on disk',
+    what: 'The mark is renamed without having been synced.',
+    edits: [{ file: WHOLE, from: 'await write(file)\n    await file.sync()', to: 'await write(file)' }],
+    focus: {},
+  },
+  {
+    name: 'the old generation is removed first',
+    what: 'The log is removed before the new generation gets its name, so that for a moment there is none.',
+    edits: [
+      {
+        file: PUBLISH,
+        from: 'fileSystem.rename(paths.unfinished, paths.log)',
+        to: 'fileSystem.remove(paths.log)\n  fileSystem.rename(paths.unfinished, paths.log)',
+      },
+    ],
+    focus: {},
+  },
+  {
+    name: 'no sync of the directory behind the rename',
+    what: 'Writes are acknowledged in a new generation whose name is not on disk.',
+    edits: [
+      {
+        file: PUBLISH,
+        from: 'fileSystem.rename(paths.unfinished, paths.log)\n  await fileSystem.syncDirectory(paths.logDirectory)',
+        to: 'fileSystem.rename(paths.unfinished, paths.log)',
+      },
+    ],
+    focus: {},
+  },
+  {
+    name: 'no sync of the directory behind a first log',
+    what: 'The mark of a new store can outlive the name of its log.',
+    edits: [
+      {
+        file: PUBLISH,
+        from: 'fileSystem.rename(paths.first, paths.log)\n  await fileSystem.syncDirectory(paths.logDirectory)',
+        to: 'fileSystem.rename(paths.first, paths.log)',
+      },
+    ],
+    focus: {},
+    isRare: true,
+  },
+  {
+    name: 'no sync of new directories',
+    what: 'The directories of a new store are not on disk when its first writes are acknowledged.',
+    edits: [{ file: 'store/open.ts', from: 'await syncNames(fileSystem, each, isOurs)', to: '' }],
+    focus: {},
+  },
+  {
+    name: 'a new generation is not synced',
+    what: 'A compaction renames a file whose bytes are not on disk.',
+    edits: [
+      { file: COMPACTION, from: 'await file.sync()\n    return checkpointBytes', to: 'return checkpointBytes' },
+      {
+        file: COMPACTION,
+        from: 'await this.#copyLaterRecords(file)\n      await file.sync()',
+        to: 'await this.#copyLaterRecords(file)',
+      },
+    ],
+    focus: {},
+  },
+  {
+    name: 'the end of a new generation is not synced',
+    what: 'The records that were copied during the hold are not on disk when the new generation is.',
+    edits: [
+      {
+        file: COMPACTION,
+        from: 'await this.#copyLaterRecords(file)\n      await file.sync()',
+        to: 'await this.#copyLaterRecords(file)',
+      },
+    ],
+    focus: {},
+  },
+  {
+    name: 'a first log is not synced',
+    what: 'A first log, or one that was made after a failure, gets its name before its bytes are on disk.',
+    edits: [
+      {
+        file: 'store/new-generation.ts',
+        from: 'await file.sync()',
+        to: '',
+      },
+    ],
+    focus: {},
+  },
+  {
+    name: 'the hold does not hold',
+    what: 'Writes are acknowledged in the old generation while the new one is being published.',
+    edits: [{ file: 'log/commit-queue.ts', from: 'this.#held = true', to: '' }],
+    focus: {},
+  },
+  {
+    name: 'later records are not copied',
+    what: 'What was written behind the checkpoint while that was made is not in the new generation.',
+    edits: [
+      {
+        file: COMPACTION,
+        from: 'await this.#copyLaterRecords(file)\n      await file.sync()',
+        to: 'await file.sync()',
+      },
+      { file: COMPACTION, from: ' || rest.lastSeq !== writer.writtenSeq', to: '' },
+    ],
+    focus: {},
+  },
+  {
+    name: 'what is taken back stays in the checkpoint',
+    what: 'A compaction goes on although records that it has frozen were rejected, and covers their numbers.',
+    edits: [
+      {
+        file: COMPACTION,
+        from: 'await engine.queue.seal()',
+        to: 'await engine.queue.seal().catch(() => engine.writer.offset)',
+      },
+    ],
+    focus: {},
+    isRare: true,
+  },
+  {
+    name: 'the mark says too much',
+    what: 'The mark names records that nothing has synced.',
+    edits: [
+      {
+        file: 'store/engine.ts',
+        from: 'const { syncedSeq } = this.#writer',
+        to: 'const { writtenSeq: syncedSeq } = this.#writer',
+      },
+    ],
+    focus: { options: { durability: 'os' } },
+    isRare: true,
+  },
+  {
+    name: 'the newest backup is rotated away',
+    what: 'Instead of the oldest backup the newest one is removed.',
+    edits: [
+      {
+        file: 'store/views.ts',
+        from: 'backups.slice(0, this.options.backups)',
+        to: 'backups.toReversed().slice(0, this.options.backups)',
+      },
+    ],
+    focus: {},
+  },
+  {
+    name: 'backups are never rotated',
+    what: 'No backup is ever removed.',
+    edits: [{ file: 'maintenance/backups.ts', from: 'fileSystem.remove(path)', to: '' }],
+    focus: {},
+  },
+  {
+    name: 'the old generation is not kept',
+    what: 'A compaction leaves no backup.',
+    edits: [{ file: PUBLISH, from: 'await keepAs(fileSystem, paths.log, keepOldAs, slices)', to: '' }],
+    focus: {},
+  },
+  {
+    name: 'deleted keys come back in memory',
+    what: 'When a compaction settles, the tombstones of the frozen tail are dropped and what they hid is seen again.',
+    edits: [
+      {
+        file: 'index/layer.ts',
+        from: 'if (value === TOMBSTONE) this.drop(key)',
+        to: 'if (value === TOMBSTONE) continue',
+      },
+    ],
+    focus: {},
+  },
+  {
+    name: 'deleted keys come back in the file',
+    what: 'The checkpoint is written without a look at the tombstones of the frozen tail.',
+    edits: [
+      {
+        file: 'index/map-index.ts',
+        from: 'page: (query, limit, nowMs) => pageOf(frozen, query, limit, nowMs)',
+        to: `page: (query, limit, nowMs) => {
+        const top = frozen.map((layer) => Object.assign(Object.create(layer), {
+          get: (key) => (layer.get(key) === TOMBSTONE ? undefined : layer.get(key)),
+          cleared: layer.cleared,
+          keysFrom: (from) => layer.keysFrom(from),
+        }))
+        return pageOf(top, query, limit, nowMs)
+      }`,
+      },
+    ],
+    focus: {},
+  },
+  {
+    name: 'cleared prefixes are forgotten',
+    what: 'When a compaction settles, what was cleared is seen again.',
+    edits: [{ file: 'index/layer.ts', from: 'for (const prefix of newer.cleared) this.#dropAll(prefix)', to: '' }],
+    focus: {},
+  },
+  {
+    name: 'an expired key uncovers its former value',
+    what: 'An entry that has expired no longer hides what the checkpoint has of its key.',
+    edits: [
+      {
+        file: 'index/map-index.ts',
+        from: 'if (value !== undefined) return isThere',
+        to: 'if (value !== undefined && (value === TOMBSTONE || isThere(value, nowMs))) return isThere',
+      },
+    ],
+    focus: { often: ['wait', 'compact', 'check'] },
+  },
+]

@@ -1,0 +1,88 @@
+import type { Bug } from '../bug.js'
+
+/** Opening after a crash. */
+
+const OPEN = 'store/open-log.ts'
+const REPAIR = 'store/repair-log.ts'
+
+export const recoveryBugs: readonly Bug[] = [
+  {
+    name: 'the torn tail is not cut',
+    what: 'New records are written over the torn ones, and what is longer of those stays behind them.',
+    edits: [{ file: REPAIR, from: 'file.truncate(offset)', to: '' }],
+    focus: {},
+  },
+  {
+    name: 'append after a gap',
+    what: 'New records are written where the torn tail ended, with a gap ahead of them.',
+    edits: [{ file: 'store/engine.ts', from: 'opened.endOffset,', to: 'opened.endOffset + opened.recovery.cutBytes,' }],
+    focus: {},
+  },
+  {
+    name: 'the torn tail is not set aside',
+    what: 'What is cut off is nowhere any more.',
+    edits: [{ file: REPAIR, from: 'await setAside(this.system, this.paths, file, offset, this.slices)', to: "''" }],
+    focus: {},
+  },
+  {
+    name: 'what is set aside is not synced',
+    what: 'What is cut off can be lost when the power goes while the store is being opened.',
+    edits: [{ file: 'store/set-aside.ts', from: 'await aside.sync()', to: '' }],
+    focus: {},
+  },
+  {
+    name: 'the name of what is set aside is not synced',
+    what: 'What is cut off can be lost when the power goes while the store is being opened.',
+    edits: [
+      {
+        file: 'store/set-aside.ts',
+        from: 'aside.close()\n    await fileSystem.syncDirectory(paths.logDirectory)',
+        to: 'aside.close()',
+      },
+    ],
+    focus: {},
+  },
+  {
+    name: 'the log is not synced when it is opened',
+    what: 'What the last owner had only in the page cache is shown, and the power takes it.',
+    edits: [{ file: REPAIR, from: 'await file.sync().catch', to: 'await Promise.resolve().catch' }],
+    focus: {},
+  },
+  {
+    name: 'unproven records are not written again',
+    what: 'Pages that a failed sync has lost are synced once more, which does nothing, and are shown as if they were on disk.',
+    edits: [{ file: REPAIR, from: 'await copyBytes(file, file,', to: 'void (file,' }],
+    focus: {},
+  },
+  {
+    name: 'the suspect file is appended to',
+    what: 'The note of a failure is not heeded.',
+    edits: [{ file: OPEN, from: 'if (!loaded.isDamaged && !this.isSuspect) {', to: 'if (!loaded.isDamaged) {' }],
+    focus: {},
+  },
+  {
+    name: 'the directory is not synced when the log is opened',
+    what: 'A name that the last owner had given but not synced is taken away by the power, with what was written since.',
+    edits: [
+      {
+        file: OPEN,
+        from: 'await fileSystem.syncDirectory(paths.logDirectory)\n    const file',
+        to: 'const file',
+      },
+    ],
+    focus: {},
+    isRare: true,
+  },
+  {
+    name: 'a torn tail is damage',
+    what: 'What a crash has torn is taken for damage.',
+    edits: [{ file: 'log/classify.ts', from: '(places.get(line) as number) > synced', to: 'false' }],
+    focus: {},
+  },
+  {
+    name: 'checksums are not looked at',
+    what: 'Whatever ends like a line is taken for one.',
+    edits: [{ file: 'record/checksum.ts', from: 'checksum(line.subarray(0, end)) === written', to: 'true' }],
+    focus: {},
+  },
+]

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { build } from 'tsup'
+import { SMALL_LIMITS } from '../simulation/small-limits.js'
+import type { Edit } from './bug.js'
+
+/** The checker in one file with an engine some places of which are written otherwise. */
+
+const sources = fileURLToPath(new URL('../../src/', import.meta.url))
+const checker = fileURLToPath(new URL('./checker.ts', import.meta.url))
+// The bundle stands in a temporary directory, from where no package is found by its name.
+const fastCheck = pathToFileURL(createRequire(import.meta.url).resolve('fast-check')).href
+
+const LIMITS = 'base/limits.ts'
+
+/** The limits of the model test; here they cannot be replaced while it runs. */
+function withSmallLimits(text: string): string {
+  return Object.entries(SMALL_LIMITS).reduce(
+    (edited, [name, value]) => edited.replace(new RegExp(`(export const ${name}) = .*`), `$1 = ${value}`),
+    text,
+  )
+}
+
+/** The edited sources, by their paths. Whoever has changed a place of theirs has to say what the bug would be now. */
+function editedSources(edits: readonly Edit[]): Map<string, string> {
+  const limits = join(sources, LIMITS)
+  const texts = new Map([[limits, withSmallLimits(readFileSync(limits, 'utf8'))]])
+  for (const { file, from, to } of edits) {
+    const path = join(sources, file)
+    const text = texts.get(path) ?? readFileSync(path, 'utf8')
+    const count = text.split(from).length - 1
+    if (count !== 1) throw new Error(`src/${file} has ${count} places, where one is wanted, that read:\n${from}`)
+    texts.set(
+      path,
+      text.replace(from, () => to),
+    )
+  }
+  return texts
+}
+
+export async function bundle(edits: readonly Edit[], directory: string, name: string): Promise<string> {
+  const texts = editedSources(edits)
+  const met = new Set<string>()
+  await build({
+    entry: { [name]: checker },
+    outDir: directory,
+    outExtension: () => ({ js: '.mjs' }),
+    format: ['esm'],
+    target: 'node20',
+    config: false,
+    silent: true,
+    dts: false,
+    clean: false,
+    esbuildPlugins: [
+      {
+        name: 'plant',
+        setup(plugin) {
+          plugin.onResolve({ filter: /^fast-check$/ }, () => ({ path: fastCheck, external: true }))
+          plugin.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+            const contents = texts.get(path)
+            if (contents === undefined) return undefined
+            met.add(path)
+            return { contents, loader: 'ts' }
+          })
+        },
+      },
+    ],
+  })
+  if (met.size !== texts.size) throw new Error(`${name}: the checker does not use all of ${[...texts.keys()]}`)
+  return join(directory, `${name}.mjs`)
+}

@@ -1,0 +1,5 @@
+/**
+ * Limits of the engine that are so small that a small log meets them: a line is longer than what is read at once, a
+ * checkpoint has several parts, and what one turn has to write goes out in several writes.
+ */
+export const SMALL_LIMITS = { READ_CHUNK_BYTES: 4096, PART_BYTES: 1024, MAX_WRITE_BYTES: 8192 } as const
