@@ -31,6 +31,8 @@ export interface CheckpointFound {
   readonly timestamp: string
   readonly parts: number
   readonly keys: number
+  /** The highest record that any part is of; undefined where there is no part. */
+  readonly partsSeq: number | undefined
   /** The file ends inside the checkpoint, or in something that cannot be read and begins there. */
   readonly isCutOff: boolean
   /** Lines that cannot be read, are missing, are there twice, not where they were written, or not of this checkpoint. */
@@ -153,6 +155,7 @@ class CheckpointLines {
         '',
       ),
       parts: parts.length,
+      partsSeq: parts.length ? Math.max(...parts.map(({ part }) => part.seq)) : undefined,
       keys: parts.reduce((keys, { part }) => keys + part.state.length, header?.state.length ?? 0),
       isCutOff:
         this.#unreadableEnd >= sizeBytes || (header !== undefined && header.indexAt >= sizeBytes && !this.#index),

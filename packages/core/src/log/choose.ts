@@ -39,6 +39,8 @@ export async function chooseGeneration(
   paths: StorePaths,
   fileNames: readonly string[],
   slices: Slices,
+  /** The log was read, and holds nothing that counts. */
+  isLogOut = false,
 ): Promise<Choice> {
   const log = fileSystem.status(paths.log)
   if (log && log.kind !== 'file') throw notAFile(paths.log)
@@ -50,7 +52,8 @@ export async function chooseGeneration(
   // A first log is made whole and then named, so an empty one beside other files of the store has lost its bytes.
   const bytes = log?.sizeBytes ?? 0
   const isBesideOurs = filesBeside(paths, fileNames).length > 0
-  const found = bytes > 0 ? lookInto(fileSystem, paths.log, isBesideOurs) : undefined
+  const seen = bytes > 0 ? lookInto(fileSystem, paths.log, isBesideOurs) : undefined
+  const found = seen && isLogOut ? { isReadable: false, store: undefined } : seen
   if (found === 'older') return { from: 'log', store: undefined }
   const mark = readMark(fileSystem, paths)
   // As it should be; nothing else need be opened.

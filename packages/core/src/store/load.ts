@@ -63,13 +63,16 @@ export interface LoadContext {
   readonly onProgress: (phase: string, done: number, total: number) => void
 }
 
-function nothingReadable(path: string): FlatlogError {
-  return new FlatlogError(
-    'FLATLOG_CORRUPT',
-    `Nothing in ${path} can be read, and no backup reaches what it held. Nothing was touched. What to do: put a good ` +
-      'copy in its place; or move it and the files that begin with its name away to begin with an empty store.',
-    { path, offset: 0 },
-  )
+/** Thrown before anything was touched: perhaps a file beside the log can take its place. */
+export class NothingReadable extends FlatlogError {
+  constructor(path: string) {
+    super(
+      'FLATLOG_CORRUPT',
+      `Nothing in ${path} can be read, and no backup reaches what it held. Nothing was touched. What to do: put a good ` +
+        'copy in its place; or move it and the files that begin with its name away to begin with an empty store.',
+      { path, offset: 0 },
+    )
+  }
 }
 
 /** Progress is told after so many records. */
@@ -116,7 +119,7 @@ export class Loader {
     const isFaultless = run.complete && knownSeq <= run.lastSeq
     const verdict = isFaultless ? undefined : await this.#judge(start, run.lastSeq, knownSeq, store)
     const foundNothing = !checkpoint.header && checkpoint.parts === 0 && this.#lastCrc === ''
-    if (foundNothing && !isHealed) throw nothingReadable(file.path)
+    if (foundNothing && !isHealed) throw new NothingReadable(file.path)
     const endOffset = verdict?.cut?.offset ?? this.#sizeBytes
     const lastSeq = verdict?.lastSeq ?? run.lastSeq
     noteMissingFiles({ ...context, ...(context.mark && this.#isMarkUseless && { mark: null }) }, lastSeq)
@@ -181,8 +184,12 @@ export class Loader {
     return 0
   }
 
-  /** With header and index gone, the record that follows says what the checkpoint covered; else mark and backups do. */
+  /**
+   * With header and index gone: what the parts are of, even if that is less than the checkpoint covers, as the records
+   * between are missed then. Without parts the record that follows says it; else mark and backups do.
+   */
   async #guessCheckpointSeq(checkpoint: CheckpointFound, markSeq: number): Promise<number> {
+    if (checkpoint.partsSeq !== undefined) return checkpoint.partsSeq
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: undefined }
     const survey = await surveyTail(this.file, start, this.#slices)
     const first = survey.find((line) => line.kind === 'record')

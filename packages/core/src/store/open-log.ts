@@ -8,7 +8,7 @@ import { keepDamagedMark, type Mark, readMark, writeMark } from '../log/mark.js'
 import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/names.js'
 import { isOlderLog } from '../log/older-log.js'
 import { copyFile, keepAs, publishFirst, removeLeftovers } from '../log/publish.js'
-import { type Loaded, Loader } from './load.js'
+import { type Loaded, Loader, NothingReadable } from './load.js'
 import { writeNewGeneration } from './new-generation.js'
 import { NO_MARK, type OpenedLog } from './opened-log.js'
 import type { ResolvedOptions } from './options.js'
@@ -51,12 +51,13 @@ export class LogOpener {
     this.#repair = new LogRepair(system, paths, options, this.#slices)
   }
 
-  async open(): Promise<OpenedLog> {
+  /** `isLogOut`: the log was read, and holds nothing that counts. */
+  async open(isLogOut = false): Promise<OpenedLog> {
     const fileSystem = this.#fileSystem
     const { paths, options } = this
     const fileNames = fileSystem.list(paths.logDirectory)
     checkNeighbours(paths, fileNames)
-    const choice = await chooseGeneration(fileSystem, paths, fileNames, this.#slices)
+    const choice = await chooseGeneration(fileSystem, paths, fileNames, this.#slices, isLogOut)
     if (choice.from === 'nothing') return await this.#firstLog()
     const recovery = newRecovery('log')
     if (choice.from !== 'log') {
@@ -75,6 +76,7 @@ export class LogOpener {
         : await this.#fromLog(file, recovery, choice)
     } catch (error) {
       file.close()
+      if (error instanceof NothingReadable && !isLogOut) return await this.open(true)
       throw error
     }
   }

@@ -7,7 +7,7 @@ import { readMark } from '../log/mark.js'
 import { backupsAmong, type StorePaths } from '../log/names.js'
 import { isOlderLog } from '../log/older-log.js'
 import type { StoreBackend } from './backend.js'
-import { Loader } from './load.js'
+import { Loader, NothingReadable } from './load.js'
 import type { ResolvedOptions } from './options.js'
 import { importMainFile, readOlderLog } from './original.js'
 import { addLostLog, addUnknownEnd, newRecovery, type Recovery, refuseIfLogIsLost, refuseIfStrict } from './recovery.js'
@@ -63,11 +63,11 @@ async function describing(paths: StorePaths, action: () => Promise<ReadState>): 
   }
 }
 
-async function read(system: System, paths: StorePaths, options: ResolvedOptions): Promise<ReadState> {
+async function read(system: System, paths: StorePaths, options: ResolvedOptions, isLogOut = false): Promise<ReadState> {
   const { fileSystem, clock } = system
   const slices = new Slices(clock)
   const fileNames = fileSystem.list(paths.logDirectory)
-  const choice = await chooseGeneration(fileSystem, paths, fileNames, slices)
+  const choice = await chooseGeneration(fileSystem, paths, fileNames, slices, isLogOut)
   if (choice.from === 'nothing') return readMainFileOnly(system, paths)
   if (choice.from !== 'log') refuseIfLogIsLost(options, choice, paths)
   const recovery = newRecovery('log')
@@ -97,6 +97,9 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions)
     refuseIfStrict(options, recovery, paths)
     if (recovery.source !== 'log' && !loaded.isEndKnown) addUnknownEnd(recovery)
     return { index: loaded.index, lastSeq: loaded.lastSeq, recovery }
+  } catch (error) {
+    if (error instanceof NothingReadable && !isLogOut) return await read(system, paths, options, true)
+    throw error
   } finally {
     file.close()
   }

@@ -67,7 +67,7 @@ export function refuseIfStrict(options: { recovery: 'repair' | 'strict' }, found
 
 const LOST: Readonly<Record<LostLog['why'], string>> = {
   gone: 'is gone or empty',
-  unreadable: 'has no line that can be read',
+  unreadable: 'has nothing in it that can be made use of',
   replaced: 'is of another store than the files beside it',
 }
 

@@ -49,7 +49,9 @@ async function faultsOf(random: Random): Promise<string[]> {
   return faults
 }
 
-test('a crash at any moment of a repair changes nothing about what comes of it', { timeout: 300_000 }, async () => {
+test('a crash at any moment of a repair changes nothing about what comes of it', {
+  timeout: rounds(300_000, 3_600_000),
+}, async () => {
   await withSeed(async ({ seed }) => {
     const cases = rounds(150, 5000)
     for (let number = 0; number < cases; number++) {

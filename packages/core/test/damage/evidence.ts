@@ -14,10 +14,9 @@ import { backupsOf, LOG, MARK, type Subject } from './subjects.js'
  * 3. The log is of another store, and fewer than two files are left that say so, or its mark came with it
  *    (`isForeignLogInCharge`); or it has lost its header, and the mark is of another store (`isForeignMarkInCharge`).
  * 4. The mark is an older one of the same store (`isOldMark`).
- * 5. Nothing but records is left of the log, and no mark says that they were on disk (`isOnlyTornTail`).
- * 6. A backup is another whole generation of the same store that ends with the same record (`isAsGood`), or it is gone
+ * 5. A backup is another whole generation of the same store that ends with the same record (`isAsGood`), or it is gone
  *    together with the mark that named it (`isNamed`).
- * 7. The main file of a killed owner, or one whose mark is damaged too, is still JSON (judged in `judge-reports`).
+ * 6. The main file of a killed owner, or one whose mark is damaged too, is still JSON (judged in `judge-reports`).
  */
 export class Evidence {
   /** The files as they were found. */
@@ -109,7 +108,13 @@ export class Evidence {
     const lines = this.#linesOf(LOG)
     if (!lines.some((line) => isLineIn(line, foreign))) return false
     const saysSo = lines[0]?.bytes.equals(foreign[0]?.bytes as Buffer)
-    return !saysSo || this.isMarkForeign || this.witnesses.length < 2
+    return !saysSo || this.isMarkForeign || this.witnesses.length < 2 + this.#strangers
+  }
+
+  /** Backups of the other store. */
+  get #strangers(): number {
+    const known = backupsOf(this.foreign).map((path) => this.foreign.bytesOf(path))
+    return this.changed.filter((path) => known.some((each) => this.bytesOf(path)?.equals(each))).length
   }
 
   get isMarkForeign(): boolean {
@@ -128,11 +133,6 @@ export class Evidence {
 
   get isOldMark(): boolean {
     return this.isChanged(MARK) && this.bytesOf(MARK)?.equals(this.subject.earlier.bytesOf(MARK)) === true
-  }
-
-  get isOnlyTornTail(): boolean {
-    const { checkpoint } = generationOf(this.subject.disk.bytesOf(LOG))
-    return this.isChanged(MARK) && !this.#linesOf(LOG).some((line) => isLineIn(line, checkpoint))
   }
 
   isAsGood(path: string): boolean {

@@ -42,7 +42,9 @@ async function judge(random: Random): Promise<string | undefined> {
 }
 
 describe('a damaged store', () => {
-  test('is never wrong in silence, wherever and however it is damaged', { timeout: 600_000 }, async () => {
+  test('is never wrong in silence, wherever and however it is damaged', {
+    timeout: rounds(300_000, 3_600_000),
+  }, async () => {
     await withSeed(async ({ seed }) => {
       const faults: string[] = []
       const cases = rounds(10_000, 100_000)

@@ -59,7 +59,7 @@ export class Judge {
     if (error.code !== 'FLATLOG_CORRUPT') this.#complain(`refused with ${error.code}: ${error.message}`)
     const left = [LOG, ...backupsOf(this.subject.disk)].filter((path) => evidence.hasWholeLine(path))
     // With the mark of another store against a single backup it cannot be told which is the stranger.
-    const isExcused = this.#expected ? this.#expected.isRefused : evidence.isMarkForeign || evidence.isOnlyTornTail
+    const isExcused = this.#expected ? this.#expected.isRefused : evidence.isMarkForeign
     if (!isExcused && left.length > 0) this.#complain(`refused, though there is ${left.join()}: ${error.message}`)
     if (evidence.isTouched(this.disk)) this.#complain('refused, and something was touched')
   }

@@ -15,6 +15,7 @@ import {
   removeFiles,
   replaceLine,
   spoilLine,
+  writeLines,
 } from './installation.js'
 
 /** Header, parts and index of a checkpoint are damaged: healed from backups where those prove the values. */
@@ -69,6 +70,19 @@ describe('with a backup that reaches it', () => {
     expect(state).toEqual({ a: 1, b: 2 })
     expect(recovery.damage).toMatchObject([{ line: 1, offset: 0, healedFrom: backupsOf(dir)[0] }])
     expect(recovery.inDoubt).toEqual([])
+  })
+
+  it('of which only parts are left, beside a backup that goes further: they are not taken for as new as that', async () => {
+    const dir = await inParts(makeDir())
+    // As a crash in a compaction leaves it where there are no second names.
+    const copy = 'store.log.backup.20990115T130000Z-0000000000000047'
+    copyFileSync(join(logsOf(dir), 'store.log'), join(logsOf(dir), copy))
+    const parts = linesOf(dir).slice(1, lastPart(dir))
+    writeLines(dir, ['# no header', ...parts])
+    removeFiles(dir, 'store.mark')
+    const { state, recovery } = await recover(dir)
+    expect(state).toEqual(STATE)
+    expect(recovery).toMatchObject({ clean: false, inDoubt: ['any'] })
   })
 
   it('what was deleted or has expired does not come back from it', async () => {

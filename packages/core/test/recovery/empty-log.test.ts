@@ -139,6 +139,17 @@ describe('the log is nothing but zeros', () => {
     expect(recovery).toMatchObject({ source: 'backup', inDoubt: ['any'] })
   })
 
+  it('but for one record, of which nothing says that it was on disk: as if it were gone', async () => {
+    const dir = await withBackups()
+    writeLines(dir, ['garbage', linesOf(dir)[1]!])
+    truncateSync(logOf(dir), bytesOf(dir, 'store.log').length - 1)
+    removeFiles(dir, 'store.mark', backupsOf(dir)[1]!)
+    const { state, recovery } = await recover(dir)
+    expect(state).toEqual({ a: 1 })
+    expect(recovery).toMatchObject({ clean: false, source: 'backup', inDoubt: ['any'] })
+    expect(damagedOf(dir)).not.toEqual([])
+  })
+
   it('beside backups in which nothing can be read either: opening is refused', async () => {
     const dir = await withBackups()
     zero(dir)
