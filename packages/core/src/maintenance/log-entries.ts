@@ -97,6 +97,10 @@ async function* entries(
   const checkpoint = await readCheckpoint(file, slices, add)
   if (checkpoint.newer) throw newerVersion(paths.log, checkpoint.newer.offset, checkpoint.newer.what)
   const { header, seq = 0 } = checkpoint
+  const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: seq }
+  const survey = await surveyTail(file, start, slices)
+  // An empty checkpoint in the place of one that cannot be read would be taken for an empty store.
+  if (!header && checkpoint.parts === 0 && !survey.some((line) => line.kind === 'record')) throw nothingReadable(paths)
   yield {
     timestamp: checkpoint.timestamp,
     seq,
@@ -104,8 +108,6 @@ async function* entries(
     state: toObject(state),
     ...(header && { compactedAt: header.compactedAt }),
   }
-  const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: seq }
-  const survey = await surveyTail(file, start, slices)
   const markSeq = readMark(fileSystem, paths)?.seq ?? 0
   const { kept } = classify({ survey, afterSeq: seq, markSeq, sizeBytes: file.status().sizeBytes })
   for (const line of kept) {
@@ -116,6 +118,14 @@ async function* entries(
     yield toEntry(record.operation, record.timestamp, record.seq)
     if (slices.isDue()) await slices.pause()
   }
+}
+
+function nothingReadable(paths: StorePaths): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_CORRUPT',
+    `Nothing in ${paths.log} can be read. What to do: open the store, which goes on from the best of its backups.`,
+    { path: paths.log, offset: 0 },
+  )
 }
 
 function changed(paths: StorePaths, offset: number): FlatlogError {

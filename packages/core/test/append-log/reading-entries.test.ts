@@ -114,6 +114,17 @@ describe('readLogEntries', () => {
     expect(await keys()).toEqual([undefined, 'a', 'c'])
   })
 
+  it('of a log in which nothing can be read is an error, and no empty checkpoint', async () => {
+    const dir = makeDir()
+    await run(dir, (store) => store.set('a', 1))
+    const log = playersLog(dir)
+    writeFileSync(log, readFileSync(log, 'utf8').replaceAll('timestamp', 'timestump'))
+    await expect(openLogs({ dir }).readLogEntries('players')).rejects.toMatchObject({
+      code: 'FLATLOG_CORRUPT',
+      path: log,
+    })
+  })
+
   it('reads a log of the original system, its lines numbered', async () => {
     const dir = makeDir()
     mkdirSync(join(dir, 'logs'))
