@@ -220,6 +220,8 @@ export class CommitQueue {
 
   /** Brings to disk what is written, acknowledged or not. */
   async sync(): Promise<void> {
+    // After a sync that failed the next one says that all is well about pages that are lost.
+    if (this.#failure) throw this.#failure
     try {
       await this.writer.sync()
     } catch (cause) {

@@ -265,8 +265,11 @@ export class Engine {
 
   async #close(): Promise<void> {
     await this.#reopening?.catch(() => {})
+    const hadFailed = this.#queue.failure !== undefined
     try {
       await this.maintenance.stop()
+      // What was acknowledged and is not on disk yet will not come there: nobody has heard of that so far.
+      if (!hadFailed && this.#queue.failure) throw this.#queue.failure
       if (!this.#queue.failure) {
         await this.flush()
         await this.writeViews().catch((error: unknown) => this.report(error))

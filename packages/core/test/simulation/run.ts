@@ -273,6 +273,8 @@ export class Run {
     const [robbed, store] = [this.#process, this.#store]
     const { process, fate } = this.#newRival()
     this.#witness.robbed()
+    // What the robbed owner has under way may fail from here on.
+    this.#fate.hit.push('the log is taken over')
     const opened = await settle(process, process.open({ ...this.setup.options, takeOver: true }))
     if (opened.kind !== 'resolved') throw opened.kind === 'rejected' ? opened.error : new Error('the next owner died')
     this.#goOnWith(process, fate, opened.value)

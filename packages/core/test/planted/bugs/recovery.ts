@@ -53,6 +53,7 @@ export const recoveryBugs: readonly Bug[] = [
     what: 'Pages that a failed sync has lost are synced once more, which does nothing, and are shown as if they were on disk.',
     edits: [{ file: REPAIR, from: 'await copyBytes(file, file,', to: 'void (file,' }],
     focus: {},
+    isRare: true,
   },
   {
     name: 'the suspect file is appended to',
