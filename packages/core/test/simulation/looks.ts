@@ -32,7 +32,11 @@ export function mainFileOf(machine: SimulatedMachine): Record<string, unknown> |
   const { fileSystem } = process
   const text = textOfFile(fileSystem, `${fileSystem.mount}/data/store.json`)
   process.kill()
-  return text === undefined ? undefined : (JSON.parse(text) as Record<string, unknown>)
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as Record<string, unknown>)
+  } catch {
+    throw new Error('the main file is no JSON')
+  }
 }
 
 function textOfFile(fileSystem: FileSystem, path: string): string | undefined {

@@ -72,7 +72,10 @@ export const commitBugs: readonly Bug[] = [
     name: 'a failed sync is tried again',
     what: 'After a failed sync a second one says that all is well, and the writes are acknowledged.',
     edits: [{ file: WRITER, from: 'this.#file.sync()', to: 'this.#file.sync().catch(() => this.#file.sync())' }],
-    focus: {},
+    focus: {
+      options: { durability: 'always', compaction: false },
+      faults: [{ kind: 'sync', on: 'log', code: 'EIO', nth: 1, times: 1, happens: false }],
+    },
   },
   {
     name: 'no undo when there is no room',
