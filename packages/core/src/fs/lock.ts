@@ -12,6 +12,8 @@ import { LockReserve } from './lock-reserve.js'
  * the owner ends in whatever way, and keeps it open while the owner is merely stopped.
  */
 export interface Lock {
+  /** What no other owner has. */
+  readonly token: string
   /** What the owner before us noted about a failure, if it left the lock behind in that state. */
   readonly inheritedFailure: string | undefined
   /** The owner before us left in order, or there was none. */
@@ -26,6 +28,15 @@ export interface Lock {
   keepReserve(): void
   /** Idempotent. A lock with a noted failure stays where it is, as a stale one, so that the note is found. */
   release(): void
+}
+
+/** Whether the lock is held still: one that cannot be read just now says nothing against it. */
+export function holds(lock: Lock): boolean {
+  try {
+    return lock.stillOurs()
+  } catch {
+    return true
+  }
 }
 
 export interface LockOptions {
@@ -106,16 +117,21 @@ function held(
   listener: { close(): void },
 ): Lock {
   let failed: string | undefined
+  /** False: the failure is known here only, and whoever opens next would not hear of it. */
+  let isNoted = true
   let released = false
   let keepsReserve = hasReserve
   const stillOurs = () => readLockFile(fileSystem, lockPath)?.token === own.token
   const write = () => {
     const { failed: _, ...record } = own
+    isNoted = false
     if (stillOurs()) replaceLockFile(fileSystem, lockPath, failed === undefined ? record : { ...record, failed })
+    isNoted = true
   }
   // Until the failure that we inherited is dealt with, a crash of ours must hand the note on: it stands in our lock.
   failed = inheritedFailure
   return {
+    token: own.token,
     inheritedFailure,
     wasReleased,
     stillOurs,
@@ -142,6 +158,8 @@ function held(
       released = true
       try {
         if (failed === undefined && stillOurs()) removeLockFile(fileSystem, lockPath, own.token, keepsReserve)
+        // Without the note nobody else could tell that this process, which may live on, has left.
+        if (failed !== undefined && !isNoted) write()
       } catch (error) {
         abandonedTokens().add(own.token)
         throw error

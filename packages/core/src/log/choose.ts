@@ -1,9 +1,10 @@
+import { join } from 'node:path'
 import { FlatlogError } from '../base/errors.js'
 import type { Slices } from '../base/slices.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { readCheckpoint } from './checkpoint-reader.js'
 import { readMark } from './mark.js'
-import { backupsAmong, type StorePaths } from './names.js'
+import { backupsAmong, type StorePaths, unfinishedAmong } from './names.js'
 import { isOlderLog } from './older-log.js'
 import { newerVersion, readTailRun } from './tail-reader.js'
 import { type Glimpse, glimpse, Votes } from './votes.js'
@@ -81,14 +82,12 @@ function lookInto(fileSystem: FileSystem, path: string, isBesideOurs: boolean): 
 }
 
 function candidatesAmong(fileSystem: FileSystem, paths: StorePaths, fileNames: readonly string[]): Candidate[] {
-  const { unfinished } = paths
-  const names: Omit<Candidate, keyof Glimpse>[] = backupsAmong(paths, fileNames).map((backup) => ({
-    from: 'backup',
-    ...backup,
-  }))
-  if (fileSystem.status(unfinished)) {
-    names.unshift({ from: 'unfinished', path: unfinished, fileName: `${paths.name}.log.new`, lastSeq: 0 })
-  }
+  const names: Omit<Candidate, keyof Glimpse>[] = [
+    ...unfinishedAmong(paths, fileNames).map((fileName) => {
+      return { from: 'unfinished' as const, path: join(paths.logDirectory, fileName), fileName, lastSeq: 0 }
+    }),
+    ...backupsAmong(paths, fileNames).map((backup) => ({ from: 'backup' as const, ...backup })),
+  ]
   return names.map((each) => {
     const file = fileSystem.open(each.path, 'read')
     try {
@@ -139,12 +138,12 @@ async function lastSeqOfWhole(fileSystem: FileSystem, path: string, slices: Slic
 export function filesBeside(paths: StorePaths, fileNames: readonly string[]): string[] {
   const { name } = paths
   const isOurs = (fileName: string) =>
-    fileName === `${name}.log.new` ||
     fileName === `${name}.mark` ||
     fileName.startsWith(`${name}.mark.damaged`) ||
     fileName.startsWith(`${name}.log.damaged.`) ||
     fileName.startsWith(`${name}.log.quarantine.`)
-  return [...backupsAmong(paths, fileNames).map((backup) => backup.fileName), ...fileNames.filter(isOurs)]
+  const backups = backupsAmong(paths, fileNames).map((backup) => backup.fileName)
+  return [...backups, ...unfinishedAmong(paths, fileNames), ...fileNames.filter(isOurs)]
 }
 
 /** Files that show that there was a log: those, and an older log that was taken over. */

@@ -38,6 +38,8 @@ export function fileTime(unixMs: number): string {
 }
 
 const SEQ_DIGITS = 16
+const OWN_TOKEN_DIGITS = 8
+const UNFINISHED_ENDING = /^\.log\.new(-[0-9a-f]{8})?$/
 
 export interface StorePaths {
   readonly name: string
@@ -67,6 +69,14 @@ export function storePaths(directory: string, name: string): StorePaths {
     lock: join(logDirectory, `${name}.lock`),
     main: join(directory, `${name}.json`),
   }
+}
+
+/**
+ * For an owner behind one that may still be at work, robbed of its lock or failed in the middle: with a name of its own
+ * for what it writes, so that neither can rename or remove what the other has made.
+ */
+export function besideFormerOwner(paths: StorePaths, token: string): StorePaths {
+  return { ...paths, unfinished: `${paths.log}.new-${token.slice(0, OWN_TOKEN_DIGITS)}` }
 }
 
 export function backupPath(paths: StorePaths, unixMs: number, lastSeq: number): string {
@@ -100,6 +110,13 @@ export function backupsAmong(paths: StorePaths, fileNames: readonly string[]): B
     }
   }
   return backups.sort((a, b) => b.lastSeq - a.lastSeq || (a.fileName < b.fileName ? 1 : -1))
+}
+
+/** Generations that were never finished, or were about to become the log, whoever wrote them. */
+export function unfinishedAmong(paths: StorePaths, fileNames: readonly string[]): string[] {
+  return fileNames.filter(
+    (fileName) => fileName.startsWith(paths.name) && UNFINISHED_ENDING.test(fileName.slice(paths.name.length)),
+  )
 }
 
 /** Where letters' case makes no difference to the system, two such stores would be one. */

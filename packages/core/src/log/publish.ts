@@ -1,8 +1,9 @@
+import { join } from 'node:path'
 import { READ_CHUNK_BYTES } from '../base/limits.js'
 import type { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { removeIfThere, writeFully } from '../fs/whole-file.js'
-import { backupsAmong, type StorePaths } from './names.js'
+import { backupsAmong, type StorePaths, unfinishedAmong } from './names.js'
 
 /** How a finished, synced generation becomes the log. */
 
@@ -91,8 +92,19 @@ export async function publishFirst(fileSystem: FileSystem, paths: StorePaths): P
  * and kept. That is no backup: it would grow with the log, and be damaged with it.
  */
 export function removeLeftovers(fileSystem: FileSystem, paths: StorePaths): void {
-  removeIfThere(fileSystem, paths.unfinished)
+  removeUnfinished(fileSystem, paths)
   removeIfThere(fileSystem, paths.first)
+  removeSecondNames(fileSystem, paths)
+}
+
+export function removeUnfinished(fileSystem: FileSystem, paths: StorePaths): void {
+  for (const fileName of unfinishedAmong(paths, fileSystem.list(paths.logDirectory))) {
+    removeIfThere(fileSystem, join(paths.logDirectory, fileName))
+  }
+}
+
+/** Names of backups that the log itself got, and kept. */
+export function removeSecondNames(fileSystem: FileSystem, paths: StorePaths): void {
   const identityOf = (path: string) => fileSystem.status(path)?.identity
   const log = identityOf(paths.log)
   // Where the system gives two files that are certainly not one the same identity, it says nothing.

@@ -76,7 +76,7 @@ class Compaction {
     } catch (error) {
       // After a rename that may have happened the file is the log; the engine has failed then, and the next open looks.
       if (engine.writer.file !== file) file.close()
-      if (!engine.queue.failure) removeIfThere(fileSystem, unfinished)
+      if (!engine.queue.failure && engine.ownsLog()) removeIfThere(fileSystem, unfinished)
       throw error
     }
   }
@@ -164,6 +164,7 @@ class Compaction {
     const { engine } = this
     const { paths, queue } = engine
     const { fileSystem, clock } = engine.system
+    const identities = [engine.writer.file.status().identity, file.status().identity] as const
     if (!fileSystem.renamesOpenFiles) {
       file.close()
       engine.writer.close()
@@ -172,26 +173,26 @@ class Compaction {
     try {
       await replaceLog(fileSystem, paths, kept, this.#slices)
     } catch (error) {
-      if (this.#isStillOldLog(kept)) {
+      if (this.#isPerhapsReplaced(...identities)) {
+        queue.fail(error)
+      } else {
+        // No backup, but a second name of a file that is still written to.
         removeIfThere(fileSystem, kept)
         if (!fileSystem.renamesOpenFiles) engine.writer.adopt(fileSystem.open(paths.log, 'write'))
-      } else {
-        queue.fail(error)
       }
       throw error
     }
     return fileSystem.renamesOpenFiles ? file : fileSystem.open(paths.log, 'write')
   }
 
-  /** True when the rename has certainly not happened: the log and the backup are two names of one file. */
-  #isStillOldLog(kept: string): boolean {
-    const { engine } = this
-    const { fileSystem } = engine.system
+  /** False when the rename has certainly not happened: the log is another file than the new generation. */
+  #isPerhapsReplaced(oldIdentity: string, newIdentity: string): boolean {
+    const { system, paths } = this.engine
     try {
-      const backup = fileSystem.status(kept)
-      return backup === undefined || fileSystem.status(engine.paths.log)?.identity === backup.identity
+      const { identity } = system.fileSystem.status(paths.log) ?? { identity: newIdentity }
+      return identity === newIdentity || oldIdentity === newIdentity
     } catch {
-      return false
+      return true
     }
   }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js'
 import { FlatlogError, ioError, isNoSpace } from '../base/errors.js'
 import { MAX_RECORD_BYTES } from '../base/limits.js'
 import type { FileSystem } from '../fs/file-system.js'
-import type { Lock } from '../fs/lock.js'
+import { holds, type Lock } from '../fs/lock.js'
 import type { IndexedValue, KeyIndex, KeyRangeQuery } from '../index/key-index.js'
 import { CommitQueue, type PendingRecord } from '../log/commit-queue.js'
 import { failedError, LogWriter } from '../log/log-writer.js'
@@ -195,12 +195,7 @@ export class Engine {
 
   /** False when somebody took the log over by force: then nothing may be written to its files any more. */
   ownsLog(): boolean {
-    try {
-      return this.lock.stillOurs()
-    } catch {
-      // A lock file that cannot be read just now says nothing against us.
-      return true
-    }
+    return holds(this.lock)
   }
 
   /** Writes what can be derived from the log: the main file, and the mark of what is on disk. */

@@ -7,7 +7,7 @@ import { type Choice, chooseGeneration, filesBeside, type Replacement } from '..
 import { keepDamagedMark, type Mark, readMark, writeMark } from '../log/mark.js'
 import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/names.js'
 import { isOlderLog } from '../log/older-log.js'
-import { copyFile, keepAs, publishFirst, removeLeftovers } from '../log/publish.js'
+import { copyFile, keepAs, publishFirst, removeLeftovers, removeSecondNames, removeUnfinished } from '../log/publish.js'
 import { type Loaded, Loader, NothingReadable } from './load.js'
 import { writeNewGeneration } from './new-generation.js'
 import { NO_MARK, type OpenedLog } from './opened-log.js'
@@ -85,7 +85,8 @@ export class LogOpener {
     const { loaded, asFound } = await this.#load(file, recovery, choice)
     const repair = async () => {
       // What an unfinished compaction has left may be what fills the disk: the log is there, and was read.
-      this.#remove(() => removeIfThere(this.#fileSystem, this.paths.unfinished))
+      this.#remove(() => removeUnfinished(this.#fileSystem, this.paths))
+      this.#remove(() => removeSecondNames(this.#fileSystem, this.paths))
       return this.#ready(await this.#repaired(loaded, asFound))
     }
     try {
@@ -259,7 +260,7 @@ export class LogOpener {
         await fileSystem.syncDirectory(paths.logDirectory)
       }
       if (from === 'unfinished') {
-        fileSystem.rename(paths.unfinished, paths.log)
+        fileSystem.rename(path, paths.log)
         await fileSystem.syncDirectory(paths.logDirectory)
         return undefined
       }

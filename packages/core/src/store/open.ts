@@ -1,8 +1,9 @@
 import { dirname, join } from 'node:path'
 import { FlatlogError, ioError, systemCode } from '../base/errors.js'
 import type { FileSystem } from '../fs/file-system.js'
-import { acquireLock, type Lock } from '../fs/lock.js'
-import { checkName, type StorePaths, storePaths } from '../log/names.js'
+import { acquireLock, holds, type Lock } from '../fs/lock.js'
+import { OwnersFileSystem } from '../fs/owners-file-system.js'
+import { besideFormerOwner, checkName, type StorePaths, storePaths } from '../log/names.js'
 import { Engine, type MaintenanceFactory } from './engine.js'
 import { engineBackend } from './engine-backend.js'
 import { LogOpener } from './open-log.js'
@@ -23,16 +24,19 @@ export async function openStoreOn(
   const paths = resolved.readOnly ? existingPaths(system, resolved) : await makeDirectories(system, resolved)
   if (resolved.readOnly) return new Store(await openReadOnly(system, paths, resolved))
 
-  const openLog = (isSuspect: boolean, wasReleased = false) =>
-    describing(paths, () => new LogOpener(system, paths, resolved, isSuspect, wasReleased).open())
   const { engine, release } = await shareEngine(paths.log, resolved, isTransient, async () => {
     const { fileSystem, lockEnvironment, clock } = system
     const { lockWaitMs, takeOver } = resolved
     const lock = await acquireLock(fileSystem, lockEnvironment, clock, paths.lock, { waitMs: lockWaitMs, takeOver })
     return await openUnderLock(lock, async () => {
-      const opened = await openLog(lock.inheritedFailure !== undefined, lock.wasReleased)
+      const hadFailed = lock.inheritedFailure !== undefined
+      const own = hadFailed ? besideFormerOwner(paths, lock.token) : paths
+      const owner = { ...system, fileSystem: new OwnersFileSystem(fileSystem, () => mustHold(lock, own)) }
+      const openLog = (isSuspect: boolean, wasReleased = false) =>
+        describing(own, () => new LogOpener(owner, own, resolved, isSuspect, wasReleased).open())
+      const opened = await openLog(hadFailed, lock.wasReleased)
       try {
-        return new Engine(system, paths, resolved, lock, opened, openLog, createMaintenance)
+        return new Engine(owner, own, resolved, lock, opened, openLog, createMaintenance)
       } catch (error) {
         opened.file.close()
         throw ioError('open', paths.log, error)
@@ -47,7 +51,11 @@ async function openUnderLock(lock: Lock, open: () => Promise<Engine>): Promise<E
     return await open()
   } catch (error) {
     // What could not be synced may be in the page cache only, where the next open would find it and trust it.
-    if (error instanceof FlatlogError && error.code === 'FLATLOG_FAILED') lock.noteFailure(error.message)
+    try {
+      if (error instanceof FlatlogError && error.code === 'FLATLOG_FAILED') lock.noteFailure(error.message)
+    } catch {
+      // Tried again at the release.
+    }
     try {
       lock.release()
     } catch {
@@ -55,6 +63,16 @@ async function openUnderLock(lock: Lock, open: () => Promise<Engine>): Promise<E
     }
     throw error
   }
+}
+
+function mustHold(lock: Lock, paths: StorePaths): void {
+  if (holds(lock)) return
+  throw new FlatlogError(
+    'FLATLOG_LOCKED',
+    `${paths.lock} was taken over by another process while the store was open here; nothing more is done with its files. What ` +
+      'to do: leave the store to that process, or close it there and open it here again.',
+    { path: paths.lock },
+  )
 }
 
 async function describing<T>(paths: StorePaths, action: () => Promise<T>): Promise<T> {

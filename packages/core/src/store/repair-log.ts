@@ -50,6 +50,7 @@ export class LogRepair {
     const { fileSystem } = this.system
     const keptAs = freePath(fileSystem, damagedPath(paths, loaded.lastSeq))
     const report = newRecovery('log')
+    await this.#keepBytes(file)
     const renewed = await writeNewGeneration(this.system, paths, {
       path: paths.unfinished,
       source: loaded.index,
@@ -76,6 +77,14 @@ export class LogRepair {
     recovery.notes.push(...report.notes, `The former log is kept as ${keptAs.slice(paths.logDirectory.length + 1)}.`)
     file.close()
     return this.reopened(renewed)
+  }
+
+  /**
+   * What is kept under another name has its last bytes on disk, too, as far as the disk takes them: where it does not,
+   * the state is in the new generation all the same.
+   */
+  async #keepBytes(file: OpenFile): Promise<void> {
+    await file.sync().catch(() => {})
   }
 
   /** As long as the log is the old one, its second name and what was to take its place are of no use. */

@@ -94,7 +94,7 @@ async function killAgainAndAgain(random: Random, { times, minMiB, maxMiB, tornMi
     const found = await owner.opened
     const where = `round ${round}, ${durability}`
     expectPrefix(plan, found, acknowledged, where)
-    expectReady(found.openMs, where)
+    expectReady(found.openMs, where, statSync(logPath(dir)).size + found.cutBytes)
     slowestMs = Math.max(slowestMs, found.openMs)
     const news = quarantineFiles(dir).filter((fileName) => !quarantined.has(fileName))
     const kept = news.map((fileName) => readFileSync(join(dir, 'logs', fileName)))

@@ -266,10 +266,7 @@ export class Run {
 
   /** Another process takes the log over by force, and this one writes on for a while without knowing it. */
   async takeOver(): Promise<void> {
-    // A robbed owner that is compacting writes to the same unfinished file as the one that has robbed it.
-    if (this.setup.options.compaction !== false) return
-    await this.compacted()
-    if (this.#process.isDead) return
+    await this.#whenUp()
     const [robbed, store] = [this.#process, this.#store]
     const { process, fate } = this.#newRival()
     this.#witness.robbed()

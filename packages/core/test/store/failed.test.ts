@@ -269,10 +269,41 @@ test('a failure that cannot be noted is still a failure', async () => {
   const fileSystem = new FaultyFileSystem()
   const store = await filled(fileSystem, dir)
   fileSystem.fail('sync', systemError('EIO'), { on: LOG })
-  fileSystem.fail('write', systemError('ENOSPC'), { on: /store\.lock/ })
+  fileSystem.fail('rename', systemError('EIO'), { on: /store\.lock/ })
   await expect(store.set('a', 'new')).rejects.toMatchObject(failed)
   expect(store.health().ok).toBe(false)
+  // At the latest when it leaves: others could not tell that it has, as long as its process lives.
+  expect(lockFile(dir)).not.toHaveProperty('failed')
   await store.close()
+  expect(lockFile(dir).failed).toContain('store.log')
+  await using next = await openOn(machine(), { dir, lockWaitMs: 0 })
+  expect(next.recovery.notes.join(' ')).toMatch(/met a failure/)
+})
+
+test('a failure that can never be noted keeps this process from nothing', async () => {
+  const dir = directory()
+  const fileSystem = new FaultyFileSystem()
+  const store = await filled(fileSystem, dir)
+  fileSystem.fail('sync', systemError('EIO'), { on: LOG })
+  fileSystem.fail('rename', systemError('EIO'), { on: /store\.lock/, times: Number.POSITIVE_INFINITY })
+  await expect(store.set('a', 'new')).rejects.toMatchObject(failed)
+  await store.close()
+  expect(lockFile(dir)).not.toHaveProperty('failed')
+  fileSystem.heal()
+  await using next = await openOn(machine({ fileSystem }), { dir, lockWaitMs: 0 })
+  expect(possibleStates).toContainEqual(stateOf(next))
+})
+
+test('an opening that fails, and cannot note it, lets go of the lock', async () => {
+  const dir = directory()
+  const fileSystem = new FaultyFileSystem()
+  await (await filled(fileSystem, dir)).close()
+  fileSystem.fail('sync', systemError('EIO'), { on: /store\.log$/ })
+  fileSystem.fail('rename', systemError('EIO'), { on: /store\.lock/, times: Number.POSITIVE_INFINITY })
+  await expect(openOn(machine({ fileSystem }), { dir })).rejects.toMatchObject(failed)
+  fileSystem.heal()
+  await using next = await openOn(machine({ fileSystem }), { dir, lockWaitMs: 0 })
+  expect(stateOf(next)).toEqual({ a: 'old', b: 'old' })
 })
 
 describe('an owner that was silent for a while', () => {

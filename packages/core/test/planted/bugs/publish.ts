@@ -198,6 +198,18 @@ export const publishBugs: readonly Bug[] = [
     focus: {},
   },
   {
+    name: 'a robbed owner goes on with the names',
+    what: 'Who was robbed in the middle of a compaction, or of a close, renames its files over those of the next owner.',
+    edits: [
+      {
+        file: 'store/open.ts',
+        from: '() => mustHold(lock, own)',
+        to: '() => {}',
+      },
+    ],
+    focus: { often: ['take over', 'start compacting'] },
+  },
+  {
     name: 'the old generation is not kept',
     what: 'A compaction leaves no backup.',
     edits: [{ file: PUBLISH, from: 'await keepAs(fileSystem, paths.log, keepOldAs, slices)', to: '' }],
