@@ -10,13 +10,10 @@ import { copyBytes, replaceLog } from '../log/publish.js'
 import { readTailRun, type TailRun } from '../log/tail-reader.js'
 import { checkpointLength, writeCheckpoint } from '../store/checkpoint.js'
 import type { Engine } from '../store/engine.js'
+import { lackOfSpace } from '../store/free-space.js'
 
 /** What is left to copy before the hold, so that the hold is short. */
 const HOLD_BYTES = READ_CHUNK_BYTES
-/** What a new generation is written with, beyond its own length, so that the disk is not filled to its last byte. */
-const SPARE_BYTES = 1024 * 1024
-/** The same for a small state, on a disk that may be small itself. */
-const MIN_SPARE_BYTES = 64 * 1024
 
 /**
  * Writes a new generation of the log while it is read and written:
@@ -83,16 +80,15 @@ class Compaction {
 
   async #checkSpace(): Promise<void> {
     const { engine } = this
-    const free = engine.system.fileSystem.freeBytes(engine.paths.logDirectory)
-    if (free === undefined || free >= engine.writer.offset + SPARE_BYTES) return
+    const { fileSystem } = engine.system
     // A log that could not be compacted for a while may be many times as long as what comes of it.
-    const state = await checkpointLength(this.frozen, this.#startedMs, this.#slices)
-    const needed = state + Math.min(Math.max(state, MIN_SPARE_BYTES), SPARE_BYTES)
-    if (free >= needed) return
+    const exact = () => checkpointLength(this.frozen, this.#startedMs, this.#slices)
+    const lack = await lackOfSpace(fileSystem, engine.paths.logDirectory, engine.writer.offset, exact)
+    if (!lack) return
     throw new FlatlogError(
       'FLATLOG_NO_SPACE',
-      `Compacting ${engine.paths.log} needs about ${needed} bytes beside it, and ${free} are free. The log goes on as it is. ` +
-        'What to do: free some space; the next compaction tries again by itself.',
+      `Compacting ${engine.paths.log} needs about ${lack.needed} bytes beside it, and ${lack.free} are free. The log goes on as ` +
+        'it is. What to do: free some space; the next compaction tries again by itself.',
       { path: engine.paths.log },
     )
   }

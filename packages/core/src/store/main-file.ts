@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js'
+import { FlatlogError } from '../base/errors.js'
 import { AUTO_MAIN_FILE_BYTES, READ_CHUNK_BYTES } from '../base/limits.js'
 import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
@@ -6,7 +7,8 @@ import { replaceWholeFile, writeFully } from '../fs/whole-file.js'
 import type { StorePaths } from '../log/names.js'
 import { RunningChecksum } from '../record/checksum.js'
 import { quote } from '../record/json-text.js'
-import { type StateSource, walkState } from './checkpoint.js'
+import { checkpointLength, type StateSource, walkState } from './checkpoint.js'
+import { lackOfSpace } from './free-space.js'
 
 /**
  * `NAME.json`: the state as plain JSON, for people and other programs. It is a view of the log: replaced as a whole,
@@ -33,6 +35,7 @@ export class MainFile {
   async write(source: StateSource, makeDurable: () => Promise<void>): Promise<string | null> {
     const { fileSystem, paths, mode } = this
     if (mode !== false) {
+      await this.#checkSpace(source)
       try {
         const crc = new RunningChecksum()
         await replaceWholeFile(fileSystem, paths.directory, paths.main, `${paths.main}.new`, async (file) => {
@@ -50,6 +53,20 @@ export class MainFile {
       await fileSystem.syncDirectory(paths.directory)
     }
     return null
+  }
+
+  async #checkSpace(source: StateSource): Promise<void> {
+    const { fileSystem, clock, paths } = this
+    const logBytes = fileSystem.status(paths.log)?.sizeBytes ?? 0
+    const exact = () => checkpointLength(source, clock.now(), new Slices(clock))
+    const lack = await lackOfSpace(fileSystem, paths.directory, logBytes, exact)
+    if (!lack) return
+    throw new FlatlogError(
+      'FLATLOG_NO_SPACE',
+      `Writing ${paths.main} needs about ${lack.needed} bytes, and ${lack.free} are free. The log has everything; this file is ` +
+        'as it was before. What to do: free some space; it is written again at the next checkpoint, or at close.',
+      { path: paths.main },
+    )
   }
 
   async #stream(file: OpenFile, source: StateSource, crc: RunningChecksum): Promise<void> {

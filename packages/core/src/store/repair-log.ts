@@ -84,7 +84,11 @@ export class LogRepair {
    * the state is in the new generation all the same.
    */
   async #keepBytes(file: OpenFile): Promise<void> {
-    await file.sync().catch(() => {})
+    try {
+      await file.sync()
+    } catch {
+      // See above.
+    }
   }
 
   /** As long as the log is the old one, its second name and what was to take its place are of no use. */

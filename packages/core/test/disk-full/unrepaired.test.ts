@@ -29,7 +29,7 @@ useRejectionWatch()
 const failed = { code: 'FLATLOG_FAILED' }
 const ALWAYS = { times: Number.POSITIVE_INFINITY }
 const ASIDE = /\.quarantine\./
-const NEW = /store\.log\.new$/
+const NEW = /store\.log\.new/
 
 interface Unrepaired {
   readonly dir: string

@@ -69,7 +69,7 @@ const writes = (most: number) =>
 
 const FILES = {
   log: /\.log$/,
-  new: /\.log\.new$/,
+  new: /\.log\.new/,
   mark: /\.mark(\.new)?$/,
   main: /\.json(\.new)?$/,
   lock: /\.lock/,
