@@ -17,6 +17,10 @@ export const READ_CHUNK_BYTES = 256 * KIB
 export const PART_BYTES = 8 * KIB
 /** A checkpoint has at most about this many parts; larger checkpoints get larger parts. */
 export const MAX_PARTS = 65_536
+/** A checkpoint up to this long is read whole when a store is opened, and all that is wrong with it is told then. */
+export const OPEN_WHOLE_BYTES = MIB
+/** Of one up to this long all parts are checked when it is opened; those of a longer one when they are read. */
+export const OPEN_CHECKED_BYTES = 16 * MIB
 /** How long the engine works at a stretch before it lets others run. */
 export const SLICE_MS = 4
 

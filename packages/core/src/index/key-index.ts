@@ -1,18 +1,27 @@
-import type { Operation } from '../record/record.js'
+import type { OpenFile } from '../fs/file-system.js'
+import type { KeyRange } from '../log/checkpoint-reader.js'
+import type { LogRecord, Operation, PartSummary, PartValue } from '../record/record.js'
 import type { ValueText } from '../record/value.js'
+import type { WrittenRecord } from '../record/written-record.js'
 
 /** What the index knows of a key. */
 export interface IndexedValue extends ValueText {
   /** Unix time in ms at which the key is gone. */
   readonly expires: number | undefined
-  /** The record that wrote it: its place in the log. */
-  readonly seq: number
   /** Unix ms when it was written. */
   readonly time: number | undefined
 }
 
-/** Takes one operation's effect back. Operations are undone in the reverse of their order. */
-export type Undo = () => void
+/** `range`: its keys. `line`: its number in the file. */
+export type OnBadPart = (part: PartSummary, range: KeyRange, line: number) => void
+
+/** What one operation did to the index. */
+export interface Effect {
+  /** Takes it back. Operations are undone in the reverse of their order. */
+  undo(): void
+  /** The record stands in the file now: from here on its values can be read from there. */
+  written(record: WrittenRecord): void
+}
 
 /** Where a listing begins and what it holds. */
 export interface KeyRangeQuery {
@@ -22,34 +31,90 @@ export interface KeyRangeQuery {
   readonly after: string | undefined
 }
 
-/**
- * From key to value, in key order (UTF-16 code units, as `<` compares). What lies above it does not know how it is
- * held: all in memory, or as places in the checkpoint's parts.
- *
- * It is layered: a tail of what the records behind the checkpoint say, perhaps a frozen tail that a compaction works
- * on, and the checkpoint. An upper layer hides what it names or has cleared in those below.
- */
-export interface KeyIndex {
-  /** Undefined where the key is missing, deleted or expired. */
-  get(key: string, nowMs: number): IndexedValue | undefined
+/** What can be walked over in key order: an index, or the frozen part of one. */
+export interface StateSource {
   /** Up to `limit` keys in key order that are there now. */
   page(query: KeyRangeQuery, limit: number, nowMs: number): [key: string, value: IndexedValue][]
-  apply(operation: Operation, seq: number, timeMs: number | undefined): Undo
+}
+
+/**
+ * From key to value, in key order (UTF-16 code units, as `<` compares).
+ *
+ * It is layered: a tail of what the records behind the checkpoint say, perhaps frozen tails that a compaction works on,
+ * and the checkpoint. An upper layer hides what it names or has cleared in those below. The values stand in the file;
+ * in memory are their places, and as many of their texts as the cache has room for.
+ *
+ * Whatever reads may throw FLATLOG_CORRUPT where the file no longer holds what was written to it, for the keys in that
+ * place alone.
+ */
+export interface KeyIndex extends StateSource {
+  /** Undefined where the key is missing, deleted or expired. */
+  get(key: string, nowMs: number): IndexedValue | undefined
+  /** As `get`, without reading a value for it where that can be avoided. */
+  has(key: string, nowMs: number): boolean
+  /** As `page`, without the values. */
+  pageOfKeys(query: KeyRangeQuery, limit: number, nowMs: number): string[]
+  apply(operation: Operation, seq: number, timeMs: number | undefined): Effect
   /** Keys named since the last checkpoint. */
   readonly tailKeys: number
+  /** About how many bytes the state has, and no fewer. */
+  readonly stateBytes: number
   /** About which share of the checkpoint's keys is known to be dead, cleared by prefix or expired: 0 to 1. */
   deadShare(nowMs: number): number
-  /** Whether there is a key whose time is over and which a compaction would remove. Walks over all of them. */
+  /** When half of the checkpoint's keys will have expired; undefined where that will not be. */
+  readonly halfExpiredMs: number | undefined
+  /** Whether a key of the checkpoint has expired, which a compaction would remove. */
   holdsExpired(nowMs: number): boolean
   /** From here on changes go to a new tail; what was there is what a compaction works on. */
   freeze(): FrozenIndex
+  /** What the cache holds of the values' texts. */
+  readonly cachedBytes: number
+  /** Told of each part of the checkpoint that turns out not to be what was written, once. */
+  onBadPart: OnBadPart | undefined
+  /** Looks at the part of the checkpoint that stands at that byte of the file. */
+  checkPartAt(offset: number): void
+  /** A range of the checkpoint that could not be read has this state; it is kept in memory until the next checkpoint. */
+  heal(range: KeyRange, state: readonly PartValue[]): void
 }
 
-export interface FrozenIndex {
-  /** As `KeyIndex.page`, without what came after the freezing. */
-  page(query: KeyRangeQuery, limit: number, nowMs: number): [key: string, value: IndexedValue][]
-  /** What was frozen, but for what had expired then, is in a checkpoint now: it becomes the lowest layer. */
-  settle(nowMs: number): void
+/** An index that is being filled from a file, when that is opened. */
+export interface LoadingIndex extends KeyIndex {
+  /** `place`: undefined where the record was found in another file. */
+  replay(record: LogRecord, timeMs: number | undefined, place: ReplayPlace | undefined): void
+}
+
+/** Where a record stands that is replayed from a file. */
+export interface ReplayPlace {
+  /** Of the line's first byte. */
+  readonly offset: number
+  readonly line: Buffer
+  /** At which byte of the line each value's text begins, in the order of the record's operations. */
+  readonly valueStarts: readonly number[]
+}
+
+/** A piece of a state, in key order: a part of the last checkpoint as it stands there, or one key. */
+export type StatePiece =
+  | { readonly part: PartSummary; readonly line: Buffer }
+  | { readonly part?: undefined; readonly pair: PartValue }
+
+/** A checkpoint that was written. */
+export interface WrittenCheckpoint {
+  readonly file: OpenFile
+  readonly parts: readonly WrittenPart[]
+  /** A state so short that it stands in the header. */
+  readonly inlineState: readonly PartValue[]
+}
+
+/** `origin`: the part of the last checkpoint that it is a copy of. */
+export type WrittenPart = PartSummary & { readonly origin?: PartSummary | undefined }
+
+export interface FrozenIndex extends StateSource {
+  /** About how many bytes the state has, and no fewer. */
+  readonly stateBytes: number
+  /** The state in pieces, without what had expired by then. `takesPart`: whether one of that length may stay as it is. */
+  pieces(nowMs: number, takesPart: (bytes: number) => boolean): Generator<StatePiece>
+  /** What was frozen is this checkpoint now, and what came since stands `shift` bytes further on in its file. */
+  settle(checkpoint: WrittenCheckpoint, shift: number): void
   /** The checkpoint came to nothing: all is as if there had been no freezing. */
   thaw(): void
 }

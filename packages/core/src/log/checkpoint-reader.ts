@@ -1,7 +1,8 @@
 import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { decodeLine } from '../record/decode.js'
-import type { HeaderLine, IndexLine, PartLine, PartValue } from '../record/record.js'
+import { expiryOf } from '../record/part-meta.js'
+import type { HeaderLine, IndexLine, PartLine, PartSummary, PartValue } from '../record/record.js'
 import { type RawLine, readLines } from './line-reader.js'
 
 /** A stretch of keys, in key order; undefined is "without bound". */
@@ -30,6 +31,8 @@ export interface CheckpointFound {
   /** The last time that a readable line of the checkpoint bears. */
   readonly timestamp: string
   readonly parts: number
+  /** Those that count, in key order. */
+  readonly ownParts: readonly PartSummary[]
   readonly keys: number
   /** The highest record that any part is of; undefined where there is no part. */
   readonly partsSeq: number | undefined
@@ -43,21 +46,48 @@ export interface CheckpointFound {
   readonly newer: { readonly what: string; readonly offset: number } | undefined
 }
 
-/** Reads the checkpoint of an open version 1 file and hands its state over, in the order of the file. */
+/**
+ * Reads every line of the checkpoint of an open version 1 file. Its state, which may be more than there is memory for,
+ * is handed over piece by piece where it is asked for.
+ */
 export async function readCheckpoint(
   file: OpenFile,
   slices: Slices,
-  onState: (state: readonly PartValue[]) => void,
+  onState?: (state: readonly PartValue[]) => void,
 ): Promise<CheckpointFound> {
   const lines = new CheckpointLines()
   for (const raw of readLines(file)) {
     if (lines.isOver(raw)) break
     if (slices.isDue()) await slices.pause()
   }
-  return await lines.judge(file.status().sizeBytes, slices, onState)
+  const found = lines.judge(file.status().sizeBytes)
+  if (onState) {
+    if (found.header) onState(found.header.state)
+    for (const part of found.ownParts) {
+      onState(readPartState(file, part))
+      if (slices.isDue()) await slices.pause()
+    }
+  }
+  return found
 }
 
-type FoundPart = { readonly part: PartLine; readonly place: BadLine }
+/** A part's keys and values, read again from where it was found. */
+export function readPartState(file: OpenFile, { offset, bytes }: PartSummary): readonly PartValue[] {
+  const line = Buffer.allocUnsafe(bytes)
+  const filled = file.read(line, offset)
+  const part = decodeLine(line.subarray(0, filled))
+  if (part.kind !== 'part')
+    throw Object.assign(new Error(`${file.path} changed while it was being read`), { code: 'EIO' })
+  return part.state
+}
+
+interface FoundPart {
+  readonly summary: PartSummary
+  readonly seq: number
+  readonly timestamp: string
+  readonly lastKey: string
+  readonly place: BadLine
+}
 /** What stands where in the checkpoint: a part, or something that cannot be read and may have been one. */
 type Found = FoundPart | 'gap'
 
@@ -94,7 +124,7 @@ class CheckpointLines {
     }
     // A line of the checkpoint: what could not be read before it stood in the checkpoint too.
     for (const bad of this.#pending.splice(0)) this.#miss(bad)
-    this.#add(line, place)
+    this.#add(line, place, raw.ended)
     // It says what it says, but more than its newline may be gone with that.
     if (!raw.ended) {
       this.#bad.push(place)
@@ -103,7 +133,7 @@ class CheckpointLines {
     return false
   }
 
-  #add(line: HeaderLine | PartLine | IndexLine, place: BadLine): void {
+  #add(line: HeaderLine | PartLine | IndexLine, place: BadLine, isEnded: boolean): void {
     if (line.kind === 'header' && !this.#header && this.#parts().length === 0) {
       this.#header = line
       this.#headerPlace = place
@@ -111,7 +141,7 @@ class CheckpointLines {
       this.#found = []
       if (this.#indexPlace) this.#bad.push(this.#indexPlace)
       this.#indexPlace = undefined
-    } else if (line.kind === 'part' && this.#header?.indexAt !== 0) this.#found.push({ part: line, place })
+    } else if (line.kind === 'part' && this.#header?.indexAt !== 0) this.#found.push(toFound(line, place, isEnded))
     else if (line.kind === 'index' && !this.#indexPlace) {
       this.#index = line
       this.#indexPlace = place
@@ -129,19 +159,10 @@ class CheckpointLines {
     return this.#found.filter((each) => each !== 'gap')
   }
 
-  async judge(
-    sizeBytes: number,
-    slices: Slices,
-    onState: (state: readonly PartValue[]) => void,
-  ): Promise<CheckpointFound> {
+  judge(sizeBytes: number): CheckpointFound {
     this.#claimPending()
     const header = this.#header
-    if (header) onState(header.state)
     const parts = this.#ownParts()
-    for (const { part } of parts) {
-      onState(part.state)
-      if (slices.isDue()) await slices.pause()
-    }
     const lost = this.#lost(parts)
     if (this.#bad.length === 0) this.#bad.push(...this.#missing(parts, lost))
     const end = this.#pending[0] ?? this.#next ?? { number: 1, offset: sizeBytes }
@@ -150,13 +171,14 @@ class CheckpointLines {
       seq: header?.seq ?? this.#index?.seq,
       end: end.offset,
       nextLine: end.number,
-      timestamp: [header, this.#index, ...parts.map(({ part }) => part)].reduce(
+      timestamp: [header, this.#index, ...parts].reduce(
         (latest, line) => (line && line.timestamp > latest ? line.timestamp : latest),
         '',
       ),
       parts: parts.length,
-      partsSeq: parts.length ? Math.max(...parts.map(({ part }) => part.seq)) : undefined,
-      keys: parts.reduce((keys, { part }) => keys + part.state.length, header?.state.length ?? 0),
+      ownParts: inKeyOrder(parts),
+      partsSeq: parts.length ? parts.reduce((seq, part) => Math.max(seq, part.seq), 0) : undefined,
+      keys: parts.reduce((keys, { summary }) => keys + summary.keys, header?.state.length ?? 0),
       isCutOff:
         this.#unreadableEnd >= sizeBytes || (header !== undefined && header.indexAt >= sizeBytes && !this.#index),
       bad: [...new Set(this.#bad)].sort((a, b) => a.offset - b.offset),
@@ -183,26 +205,28 @@ class CheckpointLines {
   #ownParts(): FoundPart[] {
     const rows = this.#index && new Map(this.#index.rows.map((row, position) => [row.crc, position]))
     const seen = new Set<string>()
+    const strangers = new Set<Found>()
     let furthest = -1
     const indexAt = this.#indexPlace?.offset ?? Number.POSITIVE_INFINITY
     const own: FoundPart[] = []
     for (const each of this.#parts()) {
-      const { part, place } = each
-      const position = rows?.get(part.crc) ?? (rows ? undefined : own.length)
-      const isForeign = position === undefined || part.seq > (this.#header?.seq ?? part.seq)
-      if (isForeign || seen.has(part.crc)) {
+      const { summary, seq, place } = each
+      const position = rows?.get(summary.crc) ?? (rows ? undefined : own.length)
+      const isForeign = position === undefined || seq > (this.#header?.seq ?? seq)
+      if (isForeign || seen.has(summary.crc)) {
         this.#bad.push(place)
-        this.#found = this.#found.filter((found) => found !== each)
+        strangers.add(each)
         continue
       }
       // Not lost, but not where it was written either.
-      const last = own.at(-1)?.part.state.at(-1)?.key
-      const isBehind = last === undefined || (part.state[0]?.key ?? '') > last
+      const last = own.at(-1)?.lastKey
+      const isBehind = last === undefined || summary.firstKey > last
       if (position < furthest || !isBehind || place.offset > indexAt) this.#bad.push(place)
       furthest = Math.max(furthest, position)
-      seen.add(part.crc)
+      seen.add(summary.crc)
       own.push(each)
     }
+    this.#found = this.#found.filter((found) => !strangers.has(found))
     return own
   }
 
@@ -210,7 +234,7 @@ class CheckpointLines {
     if (this.#header?.indexAt === 0) return []
     if (!this.#index) return this.#lostByGaps()
     // The index names every part, so what it names and was not found is exactly what is missing.
-    const found = new Set(parts.map(({ part }) => part.crc))
+    const found = new Set(parts.map(({ summary }) => summary.crc))
     const { rows } = this.#index
     return rows.flatMap((row, position) =>
       found.has(row.crc) ? [] : [{ from: row.firstKey, to: rows[position + 1]?.firstKey }],
@@ -221,7 +245,8 @@ class CheckpointLines {
   #missing(parts: readonly FoundPart[], lost: readonly KeyRange[]): BadLine[] {
     if (!this.#header) return [{ number: 1, offset: 0, length: 0 }]
     if (lost.length === 0 && (this.#index || this.#header.indexAt === 0)) return []
-    const next = this.#index?.rows.findIndex((row, position) => row.crc !== parts[position]?.part.crc) ?? parts.length
+    const next =
+      this.#index?.rows.findIndex((row, position) => row.crc !== parts[position]?.summary.crc) ?? parts.length
     const { number, offset, length } = parts[next - 1]?.place ?? this.#headerPlace
     return [{ number: number + 1, offset: offset + length, length: 0 }]
   }
@@ -238,12 +263,41 @@ class CheckpointLines {
       const before = found[position - 1]
       if (each !== 'gap' || before === 'gap') return
       const after = found.slice(position).find((later) => later !== 'gap')
-      const last = before?.part.state.at(-1)?.key
+      const last = before?.lastKey
       // The smallest string behind the last key of the part ahead.
-      lost.push({ from: last === undefined ? undefined : `${last}\0`, to: after?.part.state[0]?.key })
+      lost.push({ from: last === undefined ? undefined : `${last}\0`, to: after?.summary.firstKey })
     })
     return lost
   }
+}
+
+function toFound(line: PartLine, place: BadLine, isEnded: boolean): FoundPart {
+  const { state, seq, timestamp, crc } = line
+  const summary = {
+    firstKey: state[0]?.key ?? '',
+    offset: place.offset,
+    bytes: place.length - (isEnded ? 1 : 0),
+    keys: state.length,
+    ...expiryOf(state),
+    crc,
+  }
+  return { summary, seq, timestamp, lastKey: state.at(-1)?.key ?? '', place }
+}
+
+/**
+ * As a lookup wants them. Where no index tells which of two parts with the same keys is a stranger, the later one is
+ * left out: a lookup would find only one of them.
+ */
+function inKeyOrder(parts: readonly FoundPart[]): PartSummary[] {
+  const inOrder = parts
+    .filter(({ summary }) => summary.keys > 0)
+    .sort((a, b) => (a.summary.firstKey < b.summary.firstKey ? -1 : a.summary.firstKey > b.summary.firstKey ? 1 : 0))
+  const own: FoundPart[] = []
+  for (const part of inOrder) {
+    const last = own.at(-1)
+    if (last === undefined || part.summary.firstKey > last.lastKey) own.push(part)
+  }
+  return own.map(({ summary }) => summary)
 }
 
 export function isInRange(key: string, range: KeyRange): boolean {

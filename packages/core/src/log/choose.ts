@@ -123,11 +123,11 @@ async function bestOf(
 async function lastSeqOfWhole(fileSystem: FileSystem, path: string, slices: Slices): Promise<number | undefined> {
   const file = fileSystem.open(path, 'read')
   try {
-    const checkpoint = await readCheckpoint(file, slices, () => {})
+    const checkpoint = await readCheckpoint(file, slices)
     if (checkpoint.newer) throw newerVersion(path, checkpoint.newer.offset, checkpoint.newer.what)
     if (!checkpoint.header || checkpoint.bad.length) return undefined
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: checkpoint.seq }
-    const tail = await readTailRun(file, start, slices, () => {})
+    const tail = await readTailRun(file, start, slices)
     return tail.complete ? tail.lastSeq : undefined
   } finally {
     file.close()

@@ -1,8 +1,9 @@
 import type { Clock, Timer } from '../base/clock.js'
 import type { FlatlogError } from '../base/errors.js'
 import { MAX_WRITE_BYTES } from '../base/limits.js'
+import { CHECKSUM_BYTES } from '../record/checksum.js'
 import { encodeRecord } from '../record/encode.js'
-import type { Operation } from '../record/record.js'
+import type { WrittenRecord } from '../record/written-record.js'
 import { failedError, type LogWriter, noSpaceError } from './log-writer.js'
 
 /**
@@ -13,17 +14,24 @@ import { failedError, type LogWriter, noSpaceError } from './log-writer.js'
 export type Durability = 'always' | 'interval' | 'os'
 
 /** A record on its way to the log. */
-export interface PendingRecord {
+export interface PendingRecord extends WrittenRecord {
   readonly seq: number
   readonly timestamp: string
-  readonly operation: Operation
-  /** The line's text from `"op"` on. */
-  readonly encoded: string
-  /** Takes the record's effect in memory back. */
-  readonly undo: () => void
+  /** What it has done in memory. */
+  readonly effect: {
+    undo(): void
+    /** It stands in the file now. */
+    written(record: WrittenRecord): void
+  }
   /** Set when the line is made. */
-  crc?: string
+  crc: string
+  /** Set when it is written. */
+  encodedEnd: number
+  isAscii: boolean
 }
+
+/** What a line has behind the text of its operation: the checksum and the newline. */
+const LINE_END_CHARACTERS = CHECKSUM_BYTES + 1
 
 interface Batch {
   readonly records: PendingRecord[]
@@ -179,11 +187,14 @@ export class CommitQueue {
       const line = encodeRecord(record.timestamp, record.seq, lines === '' ? told : undefined, record.encoded)
       record.crc = line.slice(-10, -2)
       lines += `${line}\n`
+      record.encodedEnd = lines.length - LINE_END_CHARACTERS
     }
     this.writes++
+    const start = writer.offset
     const fault = writer.append(lines, (batch.records.at(-1) as PendingRecord).seq, told)
     if (!fault) {
       batch.endOffset = writer.offset
+      place(batch.records, lines, start, writer.offset - start)
       return true
     }
     this.#waiting.unshift(batch)
@@ -274,7 +285,21 @@ export class CommitQueue {
 
 function undo(batches: readonly Batch[]): void {
   for (const batch of batches.toReversed()) {
-    for (const record of batch.records.toReversed()) record.undo()
+    for (const record of batch.records.toReversed()) record.effect.undo()
+  }
+}
+
+/** From places in the text of a write to places in the file. */
+function place(records: readonly PendingRecord[], lines: string, start: number, bytes: number): void {
+  const isAscii = bytes === lines.length
+  let [character, byte] = [0, start]
+  for (const record of records) {
+    if (!isAscii) byte += Buffer.byteLength(lines.slice(character, record.encodedEnd))
+    else byte = start + record.encodedEnd
+    character = record.encodedEnd
+    record.encodedEnd = byte
+    record.isAscii = isAscii
+    record.effect.written(record)
   }
 }
 

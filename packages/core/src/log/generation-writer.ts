@@ -2,7 +2,8 @@ import { MAX_PARTS, MAX_READ_RECORD_BYTES, PART_BYTES, READ_CHUNK_BYTES } from '
 import type { OpenFile } from '../fs/file-system.js'
 import { writeFully } from '../fs/whole-file.js'
 import { encodeHeader, encodeIndex, encodePair, encodePart } from '../record/encode.js'
-import type { HeaderLine, IndexRow, PartValue } from '../record/record.js'
+import { expiryOf } from '../record/part-meta.js'
+import type { HeaderLine, PartSummary, PartValue } from '../record/record.js'
 
 export interface GenerationStart {
   /** The record that the checkpoint covers. */
@@ -13,6 +14,24 @@ export interface GenerationStart {
   readonly stateBytes: number
 }
 
+/** What was written. */
+export interface WrittenGeneration {
+  /** Of the checkpoint, in bytes. */
+  readonly length: number
+  readonly parts: readonly (PartSummary & { readonly origin?: PartSummary })[]
+  /** The whole state, where it stands in the header and not in parts. */
+  readonly inlineState: readonly PartValue[]
+  /** Where the index line begins; 0 where there is none. */
+  readonly indexAt: number
+}
+
+const NEWLINE = Buffer.from('\n')
+const MAX_PART_BYTES = MAX_READ_RECORD_BYTES / 4
+/** What a row of the index has beside its key. */
+const ROW_BYTES = 64
+/** Each time that the index has grown by this, parts get twice as long. */
+const INDEX_STEP_BYTES = 16 * 1024 * 1024
+
 /**
  * Writes the checkpoint of a new generation: header, parts in key order, index line. The header is written last, into
  * the room that was left for it, so an unfinished file begins with zeros and is never taken for a whole one.
@@ -21,8 +40,10 @@ export class GenerationWriter {
   readonly #file: OpenFile
   readonly #start: GenerationStart
   readonly #timestampMs: number
-  readonly #partBytes: number
-  readonly #rows: IndexRow[] = []
+  #partBytes: number
+  /** About how long the index line becomes. */
+  #indexBytes = 0
+  readonly #parts: (PartSummary & { readonly origin?: PartSummary })[] = []
   readonly #headerBytes: number
   /** Where the next part begins. */
   #offset: number
@@ -36,17 +57,14 @@ export class GenerationWriter {
     this.#file = file
     this.#start = start
     this.#timestampMs = Date.parse(start.timestamp)
-    this.#partBytes = Math.min(Math.max(PART_BYTES, Math.ceil(start.stateBytes / MAX_PARTS)), MAX_READ_RECORD_BYTES / 4)
+    this.#partBytes = Math.min(Math.max(PART_BYTES, Math.ceil(start.stateBytes / MAX_PARTS)), MAX_PART_BYTES)
     this.#headerBytes = Buffer.byteLength(encodeHeader(this.#header([], 0))) + 1
     this.#offset = this.#headerBytes
   }
 
   /** Keys come in rising order, each once. */
   add(pair: PartValue): void {
-    if (this.#lastKey !== undefined && pair.key <= this.#lastKey) {
-      throw new Error(`keys out of order in a checkpoint: ${JSON.stringify(pair.key)}`)
-    }
-    this.#lastKey = pair.key
+    this.#inOrder(pair.key)
     const length = Buffer.byteLength(encodePair(pair)) + 1
     // A value that is longer than a part stands in one of its own.
     if (this.#part.length && this.#partLength + length > this.#partBytes) this.#endPart()
@@ -54,17 +72,43 @@ export class GenerationWriter {
     this.#partLength += length
   }
 
-  /** Returns the length of the checkpoint. Nothing is synced yet. */
-  finish(): number {
-    if (this.#rows.length === 0 && this.#fitsHeader()) return this.#finishInline()
+  #inOrder(key: string): void {
+    if (this.#lastKey !== undefined && key <= this.#lastKey) {
+      throw new Error(`keys out of order in a checkpoint: ${JSON.stringify(key)}`)
+    }
+    this.#lastKey = key
+  }
+
+  /**
+   * Whether a part of an earlier checkpoint, of that length, may follow as it is. Short parts are put together with
+   * their neighbours, so that the number of parts stays in proportion to the state.
+   */
+  takesPart(bytes: number): boolean {
+    const least = this.#partBytes / 2
+    return bytes >= least && (this.#part.length === 0 || this.#partLength >= least)
+  }
+
+  /** A part of an earlier checkpoint, byte for byte. `line`: without its newline; it was checked. */
+  addPart(part: PartSummary, line: Buffer): void {
+    if (this.#part.length) this.#endPart()
+    this.#inOrder(part.firstKey)
+    const { firstKey, keys, minExpires, maxExpires, crc, bytes } = part
+    this.#parts.push({ firstKey, offset: this.#offset, keys, minExpires, maxExpires, crc, bytes, origin: part })
+    this.#append(line)
+    this.#append(NEWLINE)
+  }
+
+  /** Nothing is synced yet. */
+  finish(): WrittenGeneration {
+    if (this.#parts.length === 0 && this.#fitsHeader()) return this.#finishInline()
     if (this.#part.length) this.#endPart()
     const indexAt = this.#offset
-    this.#append(Buffer.from(`${encodeIndex(this.#start.timestamp, this.#start.seq, this.#rows)}\n`))
+    this.#append(Buffer.from(`${encodeIndex(this.#start.timestamp, this.#start.seq, this.#parts)}\n`))
     this.#flush()
     const header = Buffer.from(`${encodeHeader(this.#header([], indexAt))}\n`)
     if (header.length !== this.#headerBytes) throw new Error('the header does not fit the room that was left for it')
     writeFully(this.#file, header, 0)
-    return this.#offset
+    return { length: this.#offset, parts: this.#parts, inlineState: [], indexAt }
   }
 
   /** A header has no place to say that a key expires, how its value is encoded, or when it was written. */
@@ -74,10 +118,10 @@ export class GenerationWriter {
     )
   }
 
-  #finishInline(): number {
+  #finishInline(): WrittenGeneration {
     const line = Buffer.from(`${encodeHeader(this.#header(this.#part, 0))}\n`)
     writeFully(this.#file, line, 0)
-    return line.length
+    return { length: line.length, parts: [], inlineState: this.#part, indexAt: 0 }
   }
 
   #header(state: readonly PartValue[], indexAt: number): Omit<HeaderLine, 'kind' | 'crc'> {
@@ -87,25 +131,23 @@ export class GenerationWriter {
 
   #endPart(): void {
     const part = this.#part
-    const line = encodePart(this.#start.timestamp, this.#timestampMs, this.#start.seq, part)
-    let minExpires: number | null = null
-    let maxExpires: number | null = 0
-    for (const { expires } of part) {
-      if (expires === undefined) maxExpires = null
-      else {
-        minExpires = Math.min(minExpires ?? expires, expires)
-        if (maxExpires !== null) maxExpires = Math.max(maxExpires, expires)
-      }
-    }
-    this.#rows.push({
-      firstKey: (part[0] as PartValue).key,
+    const bytes = Buffer.from(`${encodePart(this.#start.timestamp, this.#timestampMs, this.#start.seq, part)}\n`)
+    const { key: firstKey } = part[0] as PartValue
+    this.#parts.push({
+      firstKey,
       offset: this.#offset,
       keys: part.length,
-      minExpires,
-      maxExpires,
-      crc: line.slice(-10, -2),
+      ...expiryOf(part),
+      crc: bytes.toString('latin1', bytes.length - 11, bytes.length - 3),
+      bytes: bytes.length - 1,
     })
-    this.#append(Buffer.from(`${line}\n`))
+    this.#append(bytes)
+    // The index is one line, which has its limit: where keys are very long there are fewer parts.
+    this.#indexBytes += firstKey.length * 2 + ROW_BYTES
+    if (this.#indexBytes > INDEX_STEP_BYTES) {
+      this.#indexBytes = 0
+      this.#partBytes = Math.min(this.#partBytes * 2, MAX_PART_BYTES)
+    }
     this.#part = []
     this.#partLength = 0
   }

@@ -17,6 +17,8 @@ export interface Mark {
   readonly mainFileSeq: number | null
   /** The checksum of the main file's bytes; null where there is none, or what stands there is not known. */
   readonly mainFileCrc: string | null
+  /** Damage was found while the store was open: whoever opens it next reads all of it. */
+  readonly isToBeChecked?: boolean | undefined
   /** The file names of the backups that are kept; undefined in a mark that does not say. */
   readonly backups: readonly string[] | undefined
 }
@@ -45,15 +47,24 @@ export function readMark(fileSystem: FileSystem, paths: StorePaths): Mark | null
 /** A line with a checksum that fits need not be a mark: somebody may have put a line of a log in its place. */
 function toMark(value: unknown): Mark | null {
   if (typeof value !== 'object' || value === null || 'op' in value) return null
-  const { timestamp, store, seq, mainFileSeq = null, mainFileCrc = null, backups } = value as Partial<Mark>
+  const {
+    timestamp,
+    store,
+    seq,
+    mainFileSeq = null,
+    mainFileCrc = null,
+    isToBeChecked,
+    backups,
+  } = value as Partial<Mark>
   const isMark =
     typeof timestamp === 'string' &&
     typeof store === 'string' &&
     isSeq(seq) &&
     (mainFileSeq === null || isSeq(mainFileSeq)) &&
     (mainFileCrc === null || typeof mainFileCrc === 'string') &&
+    (isToBeChecked === undefined || typeof isToBeChecked === 'boolean') &&
     (backups === undefined || (Array.isArray(backups) && backups.every((name) => typeof name === 'string')))
-  return isMark ? { timestamp, store, seq, mainFileSeq, mainFileCrc, backups } : null
+  return isMark ? { timestamp, store, seq, mainFileSeq, mainFileCrc, isToBeChecked, backups } : null
 }
 
 function isSeq(value: unknown): value is number {
@@ -65,10 +76,10 @@ export function isSameMark(one: Mark, other: Mark): boolean {
   return spell(one) === spell(other)
 }
 
-function spell({ store, seq, mainFileSeq, mainFileCrc, backups }: Mark): string {
+function spell({ store, seq, mainFileSeq, mainFileCrc, isToBeChecked, backups }: Mark): string {
   const crc = mainFileCrc === null ? null : `"${mainFileCrc}"`
   const kept = backups === undefined ? '' : `,"backups":${JSON.stringify(backups)}`
-  return `"store":"${store}","seq":${seq},"mainFileSeq":${mainFileSeq},"mainFileCrc":${crc}${kept}`
+  return `"store":"${store}","seq":${seq},"mainFileSeq":${mainFileSeq},"mainFileCrc":${crc}${isToBeChecked ? ',"isToBeChecked":true' : ''}${kept}`
 }
 
 export async function writeMark(fileSystem: FileSystem, paths: StorePaths, mark: Mark): Promise<void> {

@@ -32,6 +32,10 @@ export interface PlacedRecord {
   readonly record: LogRecord
   readonly offset: number
   readonly length: number
+  /** The line without its newline; valid until the next record. */
+  readonly line: Buffer
+  /** At which byte of the line the text of each value begins, in the order of the record's operations. */
+  readonly valueStarts: readonly number[]
 }
 
 /**
@@ -42,7 +46,7 @@ export async function readTailRun(
   file: OpenFile,
   start: TailStart,
   slices: Slices,
-  onRecord: (placed: PlacedRecord) => void,
+  onRecord?: (placed: PlacedRecord) => void,
   provenSeq = 0,
 ): Promise<TailRun> {
   let lastSeq = start.afterSeq
@@ -53,7 +57,8 @@ export async function readTailRun(
   let complete = true
   const unproven = new Unproven(provenSeq)
   for (const raw of readLines(file, start.offset, start.line)) {
-    const line = decodeRecord(file, raw)
+    const valueStarts: number[] = []
+    const line = decodeRecord(file, raw, onRecord && valueStarts)
     if (!raw.ended || line === undefined || (lastSeq !== undefined && line.seq !== lastSeq + 1)) {
       complete = false
       break
@@ -64,7 +69,7 @@ export async function readTailRun(
     synced = Math.max(synced, line.synced ?? 0)
     endOffset = raw.offset + raw.length
     unproven.add(line.seq, raw.offset, line.synced)
-    onRecord({ record: line, offset: raw.offset, length: raw.length })
+    onRecord?.({ record: line, offset: raw.offset, length: raw.length, line: raw.bytes, valueStarts })
     if (slices.isDue()) await slices.pause()
   }
   const unprovenOffset = unproven.firstOffset ?? endOffset
@@ -92,8 +97,8 @@ class Unproven {
   }
 }
 
-function decodeRecord(file: OpenFile, raw: RawLine): LogRecord | undefined {
-  const line = decodeLine(raw.bytes)
+function decodeRecord(file: OpenFile, raw: RawLine, valueStarts?: number[]): LogRecord | undefined {
+  const line = decodeLine(raw.bytes, valueStarts)
   if (line.kind === 'newer') throw newerVersion(file.path, raw.offset, line.what)
   return line.kind === 'record' ? line : undefined
 }

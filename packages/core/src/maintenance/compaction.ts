@@ -4,8 +4,9 @@ import { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { removeIfThere } from '../fs/whole-file.js'
 import type { FrozenIndex } from '../index/key-index.js'
-import { readCheckpoint } from '../log/checkpoint-reader.js'
+import type { GenerationWriter, WrittenGeneration } from '../log/generation-writer.js'
 import { backupPath } from '../log/names.js'
+import { readBackCheckpoint } from '../log/open-checkpoint.js'
 import { copyBytes, replaceLog } from '../log/publish.js'
 import { readTailRun, type TailRun } from '../log/tail-reader.js'
 import { checkpointLength, writeCheckpoint } from '../store/checkpoint.js'
@@ -39,6 +40,9 @@ export async function compact(engine: Engine): Promise<void> {
 /** How far the new generation was read back. */
 type Verified = TailRun & { readonly nextLine: number; readonly headerCrc: string }
 
+/** What the lines of a checkpoint have beside keys and values, at most, where parts are as short as they are made. */
+const LINES_SHARE = 1.1
+
 class Compaction {
   readonly #slices: Slices
   /** What had expired by then stays out of the checkpoint. */
@@ -52,7 +56,8 @@ class Compaction {
     private readonly frozen: FrozenIndex,
     private readonly frozenSeq: number,
     private readonly timestamp: string,
-    copyFrom: number,
+    /** Where the records begin in the old log that came after the freezing. */
+    private readonly copyFrom: number,
   ) {
     this.#slices = new Slices(engine.system.clock)
     this.#startedMs = engine.system.clock.now()
@@ -67,9 +72,9 @@ class Compaction {
     removeIfThere(fileSystem, unfinished)
     const file = fileSystem.open(unfinished, 'create')
     try {
-      const checkpointBytes = await this.#writeCheckpoint(file)
-      const verified = await this.#verifyCheckpoint(file)
-      await this.#publishHeld(file, verified, checkpointBytes)
+      const written = await this.#writeCheckpoint(file)
+      const verified = await this.#verify(file, written)
+      await this.#publishHeld(file, verified, written)
     } catch (error) {
       // After a rename that may have happened the file is the log; the engine has failed then, and the next open looks.
       if (engine.writer.file !== file) file.close()
@@ -78,12 +83,16 @@ class Compaction {
     }
   }
 
+  get #roughBytes(): number {
+    return Math.min(this.engine.writer.offset, Math.ceil(this.frozen.stateBytes * LINES_SHARE))
+  }
+
   async #checkSpace(): Promise<void> {
     const { engine } = this
     const { fileSystem } = engine.system
     // A log that could not be compacted for a while may be many times as long as what comes of it.
     const exact = () => checkpointLength(this.frozen, this.#startedMs, this.#slices)
-    const lack = await lackOfSpace(fileSystem, engine.paths.logDirectory, engine.writer.offset, exact)
+    const lack = await lackOfSpace(fileSystem, engine.paths.logDirectory, this.#roughBytes, exact)
     if (!lack) return
     throw new FlatlogError(
       'FLATLOG_NO_SPACE',
@@ -93,21 +102,22 @@ class Compaction {
     )
   }
 
-  async #writeCheckpoint(file: OpenFile): Promise<number> {
+  async #writeCheckpoint(file: OpenFile): Promise<WrittenGeneration> {
     const { engine, frozen, timestamp } = this
     const start = {
       seq: this.frozenSeq,
       store: engine.storeId,
       timestamp,
-      stateBytes: engine.writer.offset,
+      stateBytes: this.#roughBytes,
     }
-    const checkpointBytes = await writeCheckpoint(file, frozen, start, this.#startedMs, this.#slices)
-    this.#length = checkpointBytes
+    const pieces = (writer: GenerationWriter) => frozen.pieces(this.#startedMs, (bytes) => writer.takesPart(bytes))
+    const written = await writeCheckpoint(file, pieces, start, this.#slices)
+    this.#length = written.length
     while (engine.writer.offset - this.#copiedTo > HOLD_BYTES) await this.#copyLaterRecords(file)
     // The log is about to be a backup, which has to be on disk like any other; what is left for the hold is little.
     await engine.queue.sync()
     await file.sync()
-    return checkpointBytes
+    return written
   }
 
   /** Copies what the old log has gained. Only whole written records are copied: the writer's offset ends with one. */
@@ -120,21 +130,22 @@ class Compaction {
   }
 
   /** Reads back what was written, as the next open would. */
-  async #verifyCheckpoint(file: OpenFile): Promise<Verified> {
-    const checkpoint = await readCheckpoint(file, this.#slices, () => {})
-    if (!checkpoint.header || checkpoint.bad.length || checkpoint.lost.length) throw this.#unreadable(file)
-    const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: this.frozenSeq }
-    let nextLine = checkpoint.nextLine
+  async #verify(file: OpenFile, { length, parts, inlineState }: WrittenGeneration): Promise<Verified> {
+    const headerCrc = await readBackCheckpoint(file, length, parts, inlineState, this.#slices)
+    if (headerCrc === undefined) throw this.#unreadable(file)
+    // A header, the parts, and where there are some an index.
+    let nextLine = parts.length ? parts.length + 3 : 2
+    const start = { offset: length, line: nextLine, afterSeq: this.frozenSeq }
     const run = await readTailRun(file, start, this.#slices, () => nextLine++)
     if (!run.complete) throw this.#unreadable(file)
-    return { ...run, nextLine, headerCrc: checkpoint.header.crc }
+    return { ...run, nextLine, headerCrc }
   }
 
   #unreadable(file: OpenFile): FlatlogError {
     return ioError('write', file.path, new Error('the new generation does not read back as it was written'))
   }
 
-  async #publishHeld(file: OpenFile, verified: Verified, checkpointBytes: number): Promise<void> {
+  async #publishHeld(file: OpenFile, verified: Verified, written: WrittenGeneration): Promise<void> {
     const { engine } = this
     const { queue, writer } = engine
     await queue.hold()
@@ -144,13 +155,13 @@ class Compaction {
       await this.#copyLaterRecords(file)
       await file.sync()
       const start = { offset: verified.endOffset, line: verified.nextLine, afterSeq: verified.lastSeq }
-      const rest = await readTailRun(file, start, this.#slices, () => {})
+      const rest = await readTailRun(file, start, this.#slices)
       if (!rest.complete || rest.lastSeq !== writer.writtenSeq) throw this.#unreadable(file)
       await queue.sync()
       const published = await this.#publish(file)
+      this.frozen.settle({ ...written, file: published }, written.length - this.copyFrom)
       writer.switchTo(published, this.#length)
-      this.frozen.settle(this.#startedMs)
-      engine.checkpointed({ seq: this.frozenSeq, bytes: checkpointBytes, crc: verified.headerCrc })
+      engine.checkpointed({ seq: this.frozenSeq, bytes: written.length, crc: verified.headerCrc })
     } finally {
       queue.release()
     }

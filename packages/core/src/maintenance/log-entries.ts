@@ -7,6 +7,7 @@ import { readLines } from '../log/line-reader.js'
 import { readMark } from '../log/mark.js'
 import type { StorePaths } from '../log/names.js'
 import { isOlderLog } from '../log/older-log.js'
+import { openCheckpoint } from '../log/open-checkpoint.js'
 import { newerVersion, surveyTail } from '../log/tail-reader.js'
 import { decodeLine } from '../record/decode.js'
 import { decodeOlderLine } from '../record/decode-older.js'
@@ -53,7 +54,7 @@ export async function hasRecordsToCompact(system: System, paths: StorePaths): Pr
   if (!file) return false
   try {
     if (isOlderLog(file, false)) return true
-    const { end } = await readCheckpoint(file, new Slices(system.clock), () => {})
+    const { end } = await openCheckpoint(file, new Slices(system.clock), false)
     return end < file.status().sizeBytes
   } catch (error) {
     throw ioError('read', paths.log, error)

@@ -20,7 +20,7 @@ export interface FileFound {
 
 /** Reads up to `end`: what is written while this reads lies behind that. */
 export async function verifyFile(file: OpenFile, end: number, slices: Slices): Promise<FileFound> {
-  const checkpoint = await readCheckpoint(file, slices, () => {})
+  const checkpoint = await readCheckpoint(file, slices)
   const damage = damageOfCheckpoint(checkpoint)
   const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: checkpoint.seq }
   let next: DamagedPlace = { line: start.line, offset: start.offset, bytes: 0 }

@@ -5,6 +5,11 @@ export function checksum(data: Uint8Array | string): string {
   return spell(crc32(data))
 }
 
+/** The same as a number. */
+export function checksumValue(data: Uint8Array | string): number {
+  return crc32(data)
+}
+
 /** The same over bytes that come in pieces. */
 export class RunningChecksum {
   #value = 0

@@ -1,5 +1,6 @@
 import { CHECKSUM_BYTES, validChecksum } from './checksum.js'
 import { endOfString, endOfValue, sliceObject, unquote } from './json-text.js'
+import { metaOf, NO_META, type PartMeta } from './part-meta.js'
 import {
   type DeleteOperation,
   FORMAT,
@@ -28,15 +29,28 @@ export type Line =
 
 const BAD: Line = { kind: 'bad' }
 
-export function decodeLine(line: Buffer): Line {
+/** `valueStarts` gets the bytes of the line at which the text of each value of a record begins, in the order of its operations. */
+export function decodeLine(line: Buffer, valueStarts?: number[]): Line {
   const crc = validChecksum(line)
   if (crc === undefined) return BAD
   const text = line.toString('utf8', 0, line.length - CHECKSUM_BYTES)
   try {
-    return new LineScanner(text, crc).scan()
+    const scanned = new LineScanner(text, crc, valueStarts).scan()
+    if (valueStarts && text.length !== line.length - CHECKSUM_BYTES) inBytes(text, valueStarts)
+    return scanned
   } catch (error) {
     // The bytes are what their writer meant, and this version cannot read them: so the writer was another version.
     return { kind: 'newer', what: error instanceof Unexpected ? error.message : 'a value that is no JSON' }
+  }
+}
+
+/** From places in the text to places in its bytes. */
+function inBytes(text: string, places: number[]): void {
+  let [character, byte] = [0, 0]
+  for (const [at, place] of places.entries()) {
+    byte += Buffer.byteLength(text.slice(character, place))
+    character = place
+    places[at] = byte
   }
 }
 
@@ -49,6 +63,7 @@ class LineScanner {
   constructor(
     private readonly text: string,
     private readonly crc: string,
+    private readonly valueStarts: number[] | undefined,
   ) {}
 
   scan(): Line {
@@ -82,6 +97,7 @@ class LineScanner {
     const expires = this.#take(',"expires":') ? this.#integer() : undefined
     const encoding = this.#take(',"encoding":') ? this.#encoding() : undefined
     this.#expect(',"value":')
+    this.valueStarts?.push(this.#at)
     const text = this.text.slice(this.#at, endOfLast())
     this.#at += text.length
     return { kind: 'set', key, value: { text, encoding }, expires }
@@ -126,7 +142,7 @@ class LineScanner {
   #part(timestamp: string, seq: number): Line {
     const start = this.#take(',"meta":') ? this.#at : -1
     if (start !== -1) this.#at = endOfValue(this.text, start)
-    const meta = start === -1 ? {} : (JSON.parse(this.text.slice(start, this.#at)) as PartMeta)
+    const meta = start === -1 ? NO_META : (JSON.parse(this.text.slice(start, this.#at)) as PartMeta)
     this.#expect(',"state":')
     const state = withMeta(this.#pairs(), meta, Date.parse(timestamp))
     this.#expectEnd()
@@ -136,7 +152,10 @@ class LineScanner {
   #pairs(): [key: string, value: ValueText][] {
     if (this.text[this.#at] !== '{') throw new Unexpected('a state that is no object')
     const pairs: [string, ValueText][] = []
-    this.#at = sliceObject(this.text, this.#at, (key, text) => pairs.push([key, { text }]))
+    this.#at = sliceObject(this.text, this.#at, (key, text, start) => {
+      pairs.push([key, { text }])
+      this.valueStarts?.push(start)
+    })
     return pairs
   }
 
@@ -178,25 +197,11 @@ class LineScanner {
   }
 }
 
-interface PartMeta {
-  expires?: Record<string, number>
-  encoding?: Record<string, Encoding>
-  /** Null where it is not known when the key was written. */
-  ages?: (number | null)[]
-}
-
 function withMeta(pairs: [string, ValueText][], meta: PartMeta, timestampMs: number): PartValue[] {
-  const { expires = {}, encoding = {}, ages } = meta
-  return pairs.map(([key, { text }], position) => ({
-    key,
-    value: { text, encoding: Object.hasOwn(encoding, key) ? encoding[key] : undefined },
-    expires: Object.hasOwn(expires, key) ? expires[key] : undefined,
-    time: timeOf(ages?.[position], timestampMs),
-  }))
-}
-
-function timeOf(age: number | null | undefined, timestampMs: number): number | undefined {
-  return age === undefined || age === null ? undefined : timestampMs - age
+  return pairs.map(([key, { text }], position) => {
+    const { expires, encoding, time } = metaOf(meta, key, position, timestampMs)
+    return { key, value: { text, encoding }, expires, time }
+  })
 }
 
 function toRow(row: unknown): IndexRow {

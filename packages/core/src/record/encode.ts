@@ -21,10 +21,35 @@ export function encodeOperation(operation: Operation): string {
     case 'clear':
       return `"op":"DELETE","prefix":${quote(operation.prefix)}`
     case 'replace':
-      return `"op":"SET","data":{${operation.data.map(([key, value]) => `${quote(key)}:${value.text}`).join(',')}}`
+      return `${DATA}${operation.data.map(([key, value]) => `${quote(key)}:${value.text}`).join(',')}}`
     case 'batch':
-      return `"op":"BATCH","ops":[${operation.operations.map((each) => `{${encodeKeyed(each)}}`).join(',')}]`
+      return `${OPS}${operation.operations.map((each) => `{${encodeKeyed(each)}}`).join(',')}]`
   }
+}
+
+const DATA = '"op":"SET","data":{'
+const OPS = '"op":"BATCH","ops":['
+
+/** Where the text of each value begins in what `encodeOperation` gives, in the order of the operations. */
+export function valueStartsOf(operation: Operation): number[] {
+  const starts: number[] = []
+  if (operation.kind === 'replace') {
+    let at = DATA.length
+    for (const [key, { text }] of operation.data) {
+      starts.push(at + quote(key).length + 1)
+      at = (starts.at(-1) as number) + text.length + 1
+    }
+  } else if (operation.kind === 'batch') {
+    let at = OPS.length
+    for (const each of operation.operations) {
+      const { length } = encodeKeyed(each)
+      if (each.kind === 'set') starts.push(at + 1 + length - each.value.text.length)
+      at += length + 3
+    }
+  } else if (operation.kind === 'set') {
+    starts.push(encodeKeyed(operation).length - operation.value.text.length)
+  }
+  return starts
 }
 
 function encodeKeyed(operation: SetOperation | DeleteOperation): string {

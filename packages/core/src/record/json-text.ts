@@ -93,7 +93,11 @@ function endOfScalar(json: string, start: number): number {
  * Calls back with each key of a JSON object and the text of its value, in the order of the text, a doubled key twice.
  * Returns the place behind the object. The text must be JSON.
  */
-export function sliceObject(json: string, start: number, each: (key: string, text: string) => void): number {
+export function sliceObject(
+  json: string,
+  start: number,
+  each: (key: string, text: string, valueStart: number) => void,
+): number {
   let at = skipSpace(json, start + 1)
   while (at < json.length && json.charCodeAt(at) !== 0x7d) {
     const keyEnd = endOfString(json, at)
@@ -101,7 +105,7 @@ export function sliceObject(json: string, start: number, each: (key: string, tex
     const key = unquote(json.slice(at, keyEnd))
     const valueStart = skipSpace(json, skipSpace(json, keyEnd) + 1)
     const valueEnd = endOfValue(json, valueStart)
-    each(key, json.slice(valueStart, valueEnd))
+    each(key, json.slice(valueStart, valueEnd), valueStart)
     at = skipSpace(json, valueEnd)
     if (json.charCodeAt(at) === 0x2c) at = skipSpace(json, at + 1)
   }

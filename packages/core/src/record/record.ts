@@ -76,6 +76,12 @@ export interface IndexRow {
   readonly crc: string
 }
 
+/** A part as it stands in a file. */
+export interface PartSummary extends IndexRow {
+  /** The length of its line, without the newline. */
+  readonly bytes: number
+}
+
 export interface IndexLine {
   readonly kind: 'index'
   readonly timestamp: string

@@ -11,7 +11,9 @@ export interface StoreBackend {
   readonly recovery: Recovery
   now(): number
   lookUp(key: string): IndexedValue | undefined
+  has(key: string): boolean
   page(query: KeyRangeQuery, limit: number): [key: string, value: IndexedValue][]
+  pageOfKeys(query: KeyRangeQuery, limit: number): string[]
   /** Throws where nothing can be written, before anything is made of the arguments. */
   checkWritable(): void
   write(operation: Operation, key: string): Promise<void>

@@ -1,15 +1,10 @@
 import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
-import type { IndexedValue, KeyRangeQuery } from '../index/key-index.js'
-import { type GenerationStart, GenerationWriter } from '../log/generation-writer.js'
+import type { IndexedValue, StatePiece, StateSource } from '../index/key-index.js'
+import { type GenerationStart, GenerationWriter, type WrittenGeneration } from '../log/generation-writer.js'
 import { encodePair } from '../record/encode.js'
 import { quote } from '../record/json-text.js'
 import { isOneValue, noValue } from '../record/value.js'
-
-/** What can be walked over in key order: an index, or the frozen part of one. */
-export interface StateSource {
-  page(query: KeyRangeQuery, limit: number, nowMs: number): [key: string, value: IndexedValue][]
-}
 
 const PAGE_KEYS = 256
 
@@ -46,26 +41,34 @@ export async function checkpointLength(source: StateSource, nowMs: number, slice
   return Math.ceil(bytes * (1 + LINES_SHARE)) + HEADER_BYTES
 }
 
+/** The same as pieces of a checkpoint. */
+export async function* pairsOf(source: StateSource, nowMs: number, slices: Slices): AsyncGenerator<StatePiece> {
+  for await (const [key, { text, encoding, expires, time }] of walkState(source, nowMs, slices)) {
+    yield { pair: { key, value: { text, encoding }, expires, time } }
+  }
+}
+
+/** What a checkpoint is made of, in key order; the writer is asked whether a part may stay as it is. */
+export type Pieces = (writer: GenerationWriter) => Iterable<StatePiece> | AsyncIterable<StatePiece>
+
 /**
- * Writes the checkpoint of a state into an empty file; what has expired stays out. Returns its length in bytes.
- * A text that is no value cannot stand among others: it is left out where `leaveOut` is told, and an error elsewhere.
+ * Writes a checkpoint into an empty file. A text that is no value cannot stand among others: it is left out where
+ * `leaveOut` is told, and an error elsewhere.
  */
 export async function writeCheckpoint(
   file: OpenFile,
-  source: StateSource,
+  pieces: Pieces,
   start: GenerationStart,
-  nowMs: number,
   slices: Slices,
   leaveOut?: (key: string) => void,
-): Promise<number> {
+): Promise<WrittenGeneration> {
   const writer = new GenerationWriter(file, start)
-  for await (const [key, { text, encoding, expires, time }] of walkState(source, nowMs, slices)) {
-    if (!isOneValue(text)) {
-      if (!leaveOut) throw noValue(key)
-      leaveOut(key)
-      continue
-    }
-    writer.add({ key, value: { text, encoding }, expires, time })
+  for await (const piece of pieces(writer)) {
+    if (piece.part) writer.addPart(piece.part, piece.line)
+    else if (isOneValue(piece.pair.value.text)) writer.add(piece.pair)
+    else if (leaveOut) leaveOut(piece.pair.key)
+    else throw noValue(piece.pair.key)
+    if (slices.isDue()) await slices.pause()
   }
   return writer.finish()
 }

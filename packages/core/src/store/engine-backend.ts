@@ -12,7 +12,9 @@ export function engineBackend(engine: Engine, release: () => Promise<void>): Sto
     },
     now: () => engine.system.clock.now(),
     lookUp: (key) => engine.lookUp(key),
+    has: (key) => engine.index.has(key, engine.system.clock.now()),
     page: (query, limit) => engine.page(query, limit),
+    pageOfKeys: (query, limit) => engine.index.pageOfKeys(query, limit, engine.system.clock.now()),
     checkWritable() {
       if (engine.queue.failure) throw engine.queue.failure
     },

@@ -154,8 +154,8 @@ export class Engine {
     const timestamp = this.stamp()
     const seq = ++this.#lastSeq
     const time = this.options.times ? this.#timestamps.lastMs : undefined
-    const undo = this.#index.apply(operation, seq, time)
-    return this.#queue.add({ seq, timestamp, operation, encoded, undo })
+    const effect = this.#index.apply(operation, seq, time)
+    return this.#queue.add({ seq, timestamp, operation, encoded, effect, crc: '', encodedEnd: 0, isAscii: true })
   }
 
   stamp(): string {
@@ -164,7 +164,7 @@ export class Engine {
 
   #onAcknowledged(records: readonly PendingRecord[]): void {
     const last = records.at(-1) as PendingRecord
-    this.#acknowledged = { seq: last.seq, crc: last.crc as string }
+    this.#acknowledged = { seq: last.seq, crc: last.crc }
     this.events.acknowledged(records)
     this.maintenance.afterWrite()
   }

@@ -84,7 +84,7 @@ export class Events {
     if (this.#watchers.size === 0) return
     for (const { timestamp, seq, crc, operation } of records) {
       for (const watcher of this.#watchers) {
-        for (const change of changesOf(timestamp, seq, crc as string, operation)) this.#call(() => watcher(change))
+        for (const change of changesOf(timestamp, seq, crc, operation)) this.#call(() => watcher(change))
       }
     }
   }

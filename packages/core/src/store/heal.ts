@@ -1,12 +1,12 @@
 import type { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
-import { MapIndex } from '../index/map-index.js'
+import { LayeredIndex } from '../index/layered-index.js'
 import { isInRange, type KeyRange, readCheckpoint } from '../log/checkpoint-reader.js'
 import { readLines } from '../log/line-reader.js'
 import type { Backup } from '../log/names.js'
 import { glimpse } from '../log/votes.js'
 import { decodeLine } from '../record/decode.js'
-import type { LogRecord, PartValue } from '../record/record.js'
+import type { LogRecord, Operation, PartValue } from '../record/record.js'
 
 /**
  * What backups can prove. A value is healed only by replaying a whole checkpoint and every record behind it up to the
@@ -29,7 +29,7 @@ export async function healState(
   for (const [position, base] of backups.entries()) {
     // Newer backups hold the records that the base does not reach; together they must leave no gap.
     const chain = [base, ...backups.slice(0, position).reverse()]
-    const index = await replayTo(fileSystem, chain, store, seq, slices)
+    const index = await replayTo(fileSystem, chain, store, seq, lost, slices)
     if (!index) continue
     const state: PartValue[] = []
     let after: string | undefined
@@ -37,7 +37,7 @@ export async function healState(
       const page = index.page({ prefix: '', after }, 1000, 0)
       if (page.length === 0) return { state, from: base.fileName }
       for (const [key, { text, encoding, expires, time }] of page) {
-        if (lost.some((range) => isInRange(key, range))) state.push({ key, value: { text, encoding }, expires, time })
+        state.push({ key, value: { text, encoding }, expires, time })
       }
       after = page.at(-1)?.[0]
     }
@@ -50,27 +50,31 @@ async function replayTo(
   chain: readonly Backup[],
   store: string | undefined,
   seq: number,
+  lost: readonly KeyRange[],
   slices: Slices,
-): Promise<MapIndex | undefined> {
-  const index = new MapIndex()
+): Promise<LayeredIndex | undefined> {
+  const isLost = (key: string) => lost.some((range) => isInRange(key, range))
+  const found: PartValue[] = []
+  let index = LayeredIndex.inMemory()
   let reached: number | undefined
   for (const { path } of chain) {
     const ok = await withFile(fileSystem, path, async (file) => {
       // Behind the base one that is not of this store is as if it were not there.
       if (isOfAnother(store, file)) return reached !== undefined
       if (reached === undefined) {
+        // Only what is lost, which may be little of a state that there is no memory for.
         const add = (state: readonly PartValue[]) => {
-          for (const { key, value, expires, time } of state) {
-            index.addCheckpointed(key, { ...value, expires, time, seq: 0 })
-          }
+          for (const pair of state) if (isLost(pair.key)) found.push(pair)
         }
         const { header, bad } = await readCheckpoint(file, slices, add)
         if (!header || bad.length || header.seq > seq) return false
+        index = LayeredIndex.inMemory(found)
         reached = header.seq
       }
       for (const record of recordsOf(file)) {
         if (record.seq === reached + 1 && record.seq <= seq) {
-          index.apply(record.operation, record.seq, Date.parse(record.timestamp))
+          const operation = within(record.operation, isLost)
+          if (operation) index.apply(operation, record.seq, Date.parse(record.timestamp))
           reached = record.seq
         }
         if (slices.isDue()) await slices.pause()
@@ -81,6 +85,21 @@ async function replayTo(
     if (reached === seq) return index
   }
   return undefined
+}
+
+/** What an operation does to those keys. */
+function within(operation: Operation, isMeant: (key: string) => boolean): Operation | undefined {
+  switch (operation.kind) {
+    case 'set':
+    case 'delete':
+      return isMeant(operation.key) ? operation : undefined
+    case 'batch':
+      return { kind: 'batch', operations: operation.operations.filter(({ key }) => isMeant(key)) }
+    case 'replace':
+      return { kind: 'replace', data: operation.data.filter(([key]) => isMeant(key)) }
+    case 'clear':
+      return operation
+  }
 }
 
 /** Records of the log that are missing there and whole in a backup. */

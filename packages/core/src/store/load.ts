@@ -2,11 +2,13 @@ import type { Clock } from '../base/clock.js'
 import { FlatlogError } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
-import { MapIndex } from '../index/map-index.js'
-import { type CheckpointFound, readCheckpoint } from '../log/checkpoint-reader.js'
+import { LayeredIndex } from '../index/layered-index.js'
+import { Part } from '../index/part.js'
+import { type CheckpointFound, isInRange } from '../log/checkpoint-reader.js'
 import { classify, type Verdict } from '../log/classify.js'
 import type { Mark } from '../log/mark.js'
 import type { Backup, StorePaths } from '../log/names.js'
+import { openCheckpoint } from '../log/open-checkpoint.js'
 import {
   newerVersion,
   type PlacedRecord,
@@ -16,15 +18,16 @@ import {
   type TailStart,
 } from '../log/tail-reader.js'
 import { decodeLine } from '../record/decode.js'
-import type { LogRecord, PartValue } from '../record/record.js'
-import { findRecords, healState, reachOfBackups } from './heal.js'
+import type { LogRecord } from '../record/record.js'
+import { findRecords, type HealedState, healState, reachOfBackups } from './heal.js'
 import { noteMissingFiles } from './missing-files.js'
 import { ANY_KEY, addDamage, addInDoubt, type Recovery } from './recovery.js'
 import { reportVerdict } from './report-verdict.js'
 
 /** What a generation holds, and what is to be done to its file before records are appended to it. */
 export interface Loaded {
-  readonly index: MapIndex
+  /** Its values stand in the file, which has to stay open for as long as the index is asked. */
+  readonly index: LayeredIndex
   /** Undefined where the file no longer says. */
   readonly store: string | undefined
   readonly checkpointSeq: number
@@ -59,6 +62,9 @@ export interface LoadContext {
   /** The last owner left the log in order: then it went no further than a good mark says. */
   readonly wasReleased: boolean
   readonly times: boolean
+  readonly cacheBytes: number
+  /** Every byte of the log is looked at, however long it is. */
+  readonly isWhole: boolean
   readonly recovery: Recovery
   readonly onProgress: (phase: string, done: number, total: number) => void
 }
@@ -80,7 +86,7 @@ const PROGRESS_RECORDS = 4096
 
 /** Reads a version 1 file: checkpoint, records, and where something is wrong what it is and what heals it. */
 export class Loader {
-  readonly #index = new MapIndex()
+  #index!: LayeredIndex
   readonly #slices: Slices
   readonly #fileName: string
   readonly #sizeBytes: number
@@ -99,17 +105,19 @@ export class Loader {
 
   async load(): Promise<Loaded> {
     const { context, file } = this
-    const checkpoint = await readCheckpoint(file, this.#slices, (state) => this.#addState(state, 0))
+    const checkpoint = await openCheckpoint(file, this.#slices, context.isWhole)
     if (checkpoint.newer) throw newerVersion(file.path, checkpoint.newer.offset, checkpoint.newer.what)
     this.#lastTimestamp = checkpoint.timestamp
+    this.#index = this.#indexOf(checkpoint)
     const store = checkpoint.header?.store ?? context.storeBeside
     const markSeq = this.#markSeq(store)
     const afterSeq = checkpoint.seq ?? (await this.#guessCheckpointSeq(checkpoint, markSeq))
     const isHealed = await this.#healCheckpoint(checkpoint, afterSeq, store)
 
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq }
-    const onRecord = ({ record, offset }: PlacedRecord) => {
-      this.#replay(record)
+    const onRecord = (placed: PlacedRecord) => {
+      const { record, offset } = placed
+      this.#replay(record, placed)
       if (record.seq % PROGRESS_RECORDS === 0) context.onProgress('replay', offset, this.#sizeBytes)
     }
     const run = await readTailRun(file, start, this.#slices, onRecord, markSeq)
@@ -148,14 +156,15 @@ export class Loader {
     return wasReleased && isOfLastClose && !this.#isMarkUseless
   }
 
-  #addState(state: readonly PartValue[], seq: number): void {
-    for (const { key, value, expires, time } of state) {
-      this.#index.addCheckpointed(key, { ...value, expires, seq, time: this.context.times ? time : undefined })
-    }
+  #indexOf({ ownParts, header }: CheckpointFound): LayeredIndex {
+    const { file } = this
+    const inHeader = header?.state.length ? [Part.inMemory(header.state)] : []
+    return new LayeredIndex({ file, parts: [...inHeader, ...ownParts], cacheBytes: this.context.cacheBytes })
   }
 
-  #replay(record: LogRecord): void {
-    this.#index.apply(record.operation, record.seq, this.context.times ? Date.parse(record.timestamp) : undefined)
+  /** `place`: undefined for a record that stands in another file. */
+  #replay(record: LogRecord, place: Omit<PlacedRecord, 'record' | 'length'> | undefined): void {
+    this.#index.replay(record, this.context.times ? Date.parse(record.timestamp) : undefined, place)
     this.#lastCrc = record.crc
     if (record.timestamp > this.#lastTimestamp) this.#lastTimestamp = record.timestamp
   }
@@ -208,7 +217,11 @@ export class Loader {
     }
     const { fileSystem, backups, recovery } = this.context
     const healed = lost.length ? await healState(fileSystem, backups, store, seq, lost, this.#slices) : undefined
-    if (healed) this.#addState(healed.state, 0)
+    for (const range of healed ? lost : []) {
+      const state = (healed as HealedState).state.filter(({ key }) => isInRange(key, range))
+      const isTimed = this.context.times
+      this.#index.heal(range, isTimed ? state : state.map((pair) => ({ ...pair, time: undefined })))
+    }
     const healedFrom = healed && { healedFrom: healed.from }
     for (const { number, offset, length } of bad) {
       addDamage(recovery, { file: this.#fileName, line: number, offset, bytes: length, ...healedFrom })
@@ -248,18 +261,22 @@ export class Loader {
     const kept = verdict.kept.filter((line) => line.seq > appliedSeq)
     const healed = [...found.values()].map(({ record }) => record).filter((record) => record.seq > appliedSeq)
     const inOrder = [...kept, ...healed].sort((a, b) => a.seq - b.seq)
-    for (const each of inOrder) this.#replay('number' in each ? this.#readAgain(each) : each)
+    for (const each of inOrder) {
+      if ('number' in each) this.#replayAgain(each)
+      else this.#replay(each, undefined)
+    }
     const { recovery } = this.context
     const about = { file: this.#fileName, sizeBytes: this.#sizeBytes, isEndKnown: this.#isEndKnown }
     reportVerdict({ recovery, verdict, found, ...about })
     return verdict
   }
 
-  #readAgain(line: SurveyRecord): LogRecord {
-    const bytes = Buffer.alloc(line.length - (line.ended ? 1 : 0))
-    this.file.read(bytes, line.offset)
-    const record = decodeLine(bytes)
+  #replayAgain({ offset, length, ended }: SurveyRecord): void {
+    const line = Buffer.alloc(length - (ended ? 1 : 0))
+    this.file.read(line, offset)
+    const valueStarts: number[] = []
+    const record = decodeLine(line, valueStarts)
     if (record.kind !== 'record') throw new Error(`${this.file.path} changed while it was being read`)
-    return record
+    this.#replay(record, { offset, line, valueStarts })
   }
 }

@@ -4,10 +4,11 @@ import { AUTO_MAIN_FILE_BYTES, READ_CHUNK_BYTES } from '../base/limits.js'
 import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { replaceWholeFile, writeFully } from '../fs/whole-file.js'
+import type { StateSource } from '../index/key-index.js'
 import type { StorePaths } from '../log/names.js'
 import { RunningChecksum } from '../record/checksum.js'
 import { quote } from '../record/json-text.js'
-import { checkpointLength, type StateSource, walkState } from './checkpoint.js'
+import { checkpointLength, walkState } from './checkpoint.js'
 import { lackOfSpace } from './free-space.js'
 
 /**

@@ -2,9 +2,11 @@ import { ioError } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { removeIfThere } from '../fs/whole-file.js'
+import type { StateSource } from '../index/key-index.js'
 import type { StorePaths } from '../log/names.js'
-import { type StateSource, writeCheckpoint } from './checkpoint.js'
+import { pairsOf, writeCheckpoint } from './checkpoint.js'
 import { type Loaded, Loader } from './load.js'
+import type { ResolvedOptions } from './options.js'
 import { addUnwritable, newRecovery, type Recovery } from './recovery.js'
 import type { System } from './system.js'
 
@@ -17,7 +19,7 @@ export interface NewGeneration {
   readonly store: string | undefined
   /** The last time in the log so far; empty where there is none. */
   readonly notBefore: string
-  readonly times: boolean
+  readonly options: Pick<ResolvedOptions, 'times' | 'cacheBytes'>
   /** Where it is said what had to be left out. */
   readonly report: Recovery
 }
@@ -28,7 +30,7 @@ export type WrittenGeneration = Loaded & { readonly file: OpenFile; readonly sto
 export async function writeNewGeneration(
   system: System,
   paths: StorePaths,
-  { path, source, seq, store = newStoreId(system), notBefore, times, report }: NewGeneration,
+  { path, source, seq, store = newStoreId(system), notBefore, options, report }: NewGeneration,
 ): Promise<WrittenGeneration> {
   const { fileSystem, clock } = system
   removeIfThere(fileSystem, path)
@@ -39,12 +41,23 @@ export async function writeNewGeneration(
     const { sizeBytes: stateBytes } = fileSystem.status(paths.log) ?? fileSystem.status(paths.main) ?? { sizeBytes: 0 }
     const start = { seq, store, timestamp, stateBytes }
     const leaveOut = (key: string) => addUnwritable(report, key)
-    await writeCheckpoint(file, source, start, clock.now(), new Slices(clock), leaveOut)
+    const slices = new Slices(clock)
+    await writeCheckpoint(file, () => pairsOf(source, clock.now(), slices), start, slices, leaveOut)
     await file.sync()
     const recovery = newRecovery('log')
     const beside = { backups: [], mark: undefined, storeBeside: store, wasReleased: true }
     const loaded = await new Loader(
-      { fileSystem, clock, paths, ...beside, times, recovery, onProgress() {} },
+      {
+        fileSystem,
+        clock,
+        paths,
+        ...beside,
+        times: options.times,
+        cacheBytes: options.cacheBytes,
+        isWhole: true,
+        recovery,
+        onProgress() {},
+      },
       file,
     ).load()
     if (loaded.isDamaged || loaded.cut || loaded.lastSeq !== seq) {

@@ -2,7 +2,7 @@ import { isNoSpace } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { freePath, removeIfThere } from '../fs/whole-file.js'
-import { MapIndex } from '../index/map-index.js'
+import { LayeredIndex } from '../index/layered-index.js'
 import { type Choice, chooseGeneration, filesBeside, type Replacement } from '../log/choose.js'
 import { keepDamagedMark, type Mark, readMark, writeMark } from '../log/mark.js'
 import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/names.js'
@@ -87,10 +87,19 @@ export class LogOpener {
       // What an unfinished compaction has left may be what fills the disk: the log is there, and was read.
       this.#remove(() => removeUnfinished(this.#fileSystem, this.paths))
       this.#remove(() => removeSecondNames(this.#fileSystem, this.paths))
-      return this.#ready(await this.#repaired(loaded, asFound))
+      const repaired = await this.#repaired(loaded, asFound)
+      try {
+        return await this.#ready(repaired)
+      } catch (error) {
+        // The file that was read stays open: what the index knows of stands in it.
+        if (repaired.file !== file) repaired.file.close()
+        throw error
+      }
     }
     try {
-      return await repair()
+      const opened = await repair()
+      if (opened.file !== file) file.close()
+      return opened
     } catch (error) {
       if (!isNoSpace(error)) throw error
       return { ...asFound, unrepaired: { error: noRoomToRepair(this.paths.log, error), repair } }
@@ -112,6 +121,8 @@ export class LogOpener {
         storeBeside: choice.from === 'log' ? choice.store : undefined,
         wasReleased: this.wasReleased,
         times: options.times,
+        cacheBytes: options.cacheBytes,
+        isWhole: options.recovery === 'strict' || mark?.isToBeChecked === true,
         recovery,
         onProgress: (phase, done, total) => options.onProgress({ phase, done, total }),
       },
@@ -140,13 +151,8 @@ export class LogOpener {
 
   /** By its mark a log can be told from one that has lost its end, or is gone: it has one from its first moment on. */
   async #ready(opened: OpenedLog, mainFileSeq: number | null = null): Promise<OpenedLog> {
-    try {
-      this.#remove(() => removeLeftovers(this.#fileSystem, this.paths))
-      return opened.mark === NO_MARK ? { ...opened, mark: await this.#mark(opened, mainFileSeq) } : opened
-    } catch (error) {
-      opened.file.close()
-      throw error
-    }
+    this.#remove(() => removeLeftovers(this.#fileSystem, this.paths))
+    return opened.mark === NO_MARK ? { ...opened, mark: await this.#mark(opened, mainFileSeq) } : opened
   }
 
   /** Where even removing takes room, the next opening tries it again. */
@@ -179,7 +185,7 @@ export class LogOpener {
 
   async #firstLog(): Promise<OpenedLog> {
     const { paths } = this
-    const index = new MapIndex()
+    const index = LayeredIndex.inMemory()
     const recovery = newRecovery('new')
     const isImported = importMainFile(this.#fileSystem, paths, index, recovery, false)
     if (isImported) {
@@ -217,7 +223,7 @@ export class LogOpener {
 
   /** Nothing is touched before the new log is whole: where there is no room for it, everything is as it was. */
   async #publishAsFirst(
-    index: MapIndex,
+    index: LayeredIndex,
     seq: number,
     mainFileSeq: number | null,
     recovery: Recovery,
@@ -231,7 +237,7 @@ export class LogOpener {
       seq,
       store: undefined,
       notBefore: '',
-      times: this.options.times,
+      options: this.options,
       report: recovery,
     })
     try {
@@ -243,7 +249,13 @@ export class LogOpener {
       removeIfThere(fileSystem, paths.first)
       throw error
     }
-    return this.#ready({ ...this.#repair.reopened(written), recovery, mark: NO_MARK }, mainFileSeq)
+    const opened = { ...this.#repair.reopened(written), recovery, mark: NO_MARK }
+    try {
+      return await this.#ready(opened, mainFileSeq)
+    } catch (error) {
+      opened.file.close()
+      throw error
+    }
   }
 
   /**

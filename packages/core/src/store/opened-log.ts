@@ -1,13 +1,13 @@
 import type { FlatlogError } from '../base/errors.js'
 import type { OpenFile } from '../fs/file-system.js'
-import type { MapIndex } from '../index/map-index.js'
+import type { LayeredIndex } from '../index/layered-index.js'
 import type { Mark } from '../log/mark.js'
 import type { Recovery } from './recovery.js'
 
 /** A log that is ready for the next record, unless it says that it is not. */
 export interface OpenedLog {
   readonly file: OpenFile
-  readonly index: MapIndex
+  readonly index: LayeredIndex
   readonly store: string
   readonly checkpointSeq: number
   readonly checkpointBytes: number

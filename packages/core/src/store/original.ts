@@ -2,7 +2,7 @@ import { FlatlogError } from '../base/errors.js'
 import type { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { readWholeFile } from '../fs/whole-file.js'
-import { MapIndex } from '../index/map-index.js'
+import { LayeredIndex } from '../index/layered-index.js'
 import { readLines } from '../log/line-reader.js'
 import type { StorePaths } from '../log/names.js'
 import { guessKey } from '../log/tail-reader.js'
@@ -15,7 +15,7 @@ import { ANY_KEY, addDamage, addInDoubt, type Recovery } from './recovery.js'
  * Both are read as they are, and what they hold becomes a version 1 generation.
  */
 export interface OriginalState {
-  readonly index: MapIndex
+  readonly index: LayeredIndex
   /** The number of the last line; line n of an older log counts as record n. */
   readonly lastSeq: number
 }
@@ -32,7 +32,7 @@ export async function readOlderLog(
   slices: Slices,
   times: boolean,
 ): Promise<OriginalState> {
-  const index = new MapIndex()
+  const index = LayeredIndex.inMemory()
   const { readable, holdsState } = await survey(file, slices)
   const { sizeBytes } = file.status()
   const hasMainFile = !holdsState && importMainFile(fileSystem, paths, index, recovery, readable > 0)
@@ -73,7 +73,7 @@ function nothingReadable(path: string): FlatlogError {
   )
 }
 
-function replay(index: MapIndex, line: Exclude<OlderLine, { kind: 'bad' }>, seq: number, times: boolean): void {
+function replay(index: LayeredIndex, line: Exclude<OlderLine, { kind: 'bad' }>, seq: number, times: boolean): void {
   const timeMs = times ? Date.parse(line.timestamp) || undefined : undefined
   if (line.kind === 'older') index.apply(line.operation, seq, timeMs)
   else index.apply({ kind: 'replace', data: line.state }, seq, timeMs)
@@ -96,15 +96,14 @@ async function survey(file: OpenFile, slices: Slices): Promise<{ readable: numbe
 export function importMainFile(
   fileSystem: FileSystem,
   paths: StorePaths,
-  index: MapIndex,
+  index: LayeredIndex,
   recovery: Recovery,
   hasLog: boolean,
 ): boolean {
   if (!fileSystem.status(paths.main)) return false
   const pairs = readMainFile(fileSystem, paths)
   if (pairs) {
-    for (const [key, value] of pairs)
-      index.addCheckpointed(key, { ...value, expires: undefined, seq: 0, time: undefined })
+    index.apply({ kind: 'replace', data: pairs }, 0, undefined)
     return true
   }
   const fileName = paths.main.slice(paths.directory.length + 1)

@@ -1,7 +1,8 @@
 import { FlatlogError, ioError } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
+import type { OpenFile } from '../fs/file-system.js'
 import type { KeyIndex } from '../index/key-index.js'
-import { MapIndex } from '../index/map-index.js'
+import { LayeredIndex } from '../index/layered-index.js'
 import { chooseGeneration, filesBeside } from '../log/choose.js'
 import { readMark } from '../log/mark.js'
 import { backupsAmong, type StorePaths } from '../log/names.js'
@@ -15,6 +16,8 @@ import type { System } from './system.js'
 
 interface ReadState {
   readonly index: KeyIndex
+  /** Where its values are read from; undefined where all of them are in memory. */
+  readonly file: OpenFile | undefined
   readonly lastSeq: number
   readonly recovery: Recovery
 }
@@ -36,7 +39,9 @@ export async function openReadOnly(system: System, paths: StorePaths, options: R
     },
     now: () => system.clock.now(),
     lookUp: (key) => state.index.get(key, system.clock.now()),
+    has: (key) => state.index.has(key, system.clock.now()),
     page: (query, limit) => state.index.page(query, limit, system.clock.now()),
+    pageOfKeys: (query, limit) => state.index.pageOfKeys(query, limit, system.clock.now()),
     checkWritable: refuse,
     write: async () => refuse(),
     settled: async () => {},
@@ -49,9 +54,11 @@ export async function openReadOnly(system: System, paths: StorePaths, options: R
     stats: () => ({ readOnly: true, lastSeq: state.lastSeq }),
     health: () => ({ ok: true, problems: [] }),
     reopen: async () => {
+      const former = state
       state = await describing(paths, () => read(system, paths, options))
+      former.file?.close()
     },
-    release: async () => {},
+    release: async () => state.file?.close(),
   }
 }
 
@@ -74,21 +81,26 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions,
   if (choice.from !== 'log') addLostLog(recovery, choice, paths)
   const path = choice.from === 'log' ? paths.log : choice.path
   const file = fileSystem.open(path, 'read')
+  let isKept = false
   try {
     if (isOlderLog(file, filesBeside(paths, fileNames).length > 0)) {
-      return { ...(await readOlderLog(fileSystem, paths, file, recovery, slices, options.times)), recovery }
+      const state = await readOlderLog(fileSystem, paths, file, recovery, slices, options.times)
+      return { ...state, file: undefined, recovery }
     }
     const wasReleased = !fileSystem.status(paths.lock)
+    const mark = readMark(fileSystem, paths)
     const loaded = await new Loader(
       {
         fileSystem,
         clock,
         paths,
         backups: backupsAmong(paths, fileNames),
-        mark: readMark(fileSystem, paths),
+        mark,
         storeBeside: choice.from === 'log' ? choice.store : undefined,
         wasReleased,
         times: options.times,
+        cacheBytes: options.cacheBytes,
+        isWhole: options.recovery === 'strict' || mark?.isToBeChecked === true,
         recovery,
         onProgress: (phase, done, total) => options.onProgress({ phase, done, total }),
       },
@@ -96,20 +108,21 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions,
     ).load()
     refuseIfStrict(options, recovery, paths)
     if (recovery.source !== 'log' && !loaded.isEndKnown) addUnknownEnd(recovery)
-    return { index: loaded.index, lastSeq: loaded.lastSeq, recovery }
+    isKept = true
+    return { index: loaded.index, file, lastSeq: loaded.lastSeq, recovery }
   } catch (error) {
     if (error instanceof NothingReadable && !isLogOut) return await read(system, paths, options, true)
     throw error
   } finally {
-    file.close()
+    if (!isKept) file.close()
   }
 }
 
 /** An installation of the original system that has no log. */
 function readMainFileOnly({ fileSystem }: System, paths: StorePaths): ReadState {
-  const index = new MapIndex()
+  const index = LayeredIndex.inMemory()
   const recovery = newRecovery('main-file')
-  if (importMainFile(fileSystem, paths, index, recovery, false)) return { index, lastSeq: 0, recovery }
+  if (importMainFile(fileSystem, paths, index, recovery, false)) return { index, file: undefined, lastSeq: 0, recovery }
   throw new FlatlogError(
     'FLATLOG_IO',
     `There is no store of the name ${JSON.stringify(paths.name)} in ${paths.directory}. What to do: check dir and name; a store is ` +

@@ -1,5 +1,5 @@
 import { closedError } from '../base/errors.js'
-import type { IndexedValue } from '../index/key-index.js'
+import type { IndexedValue, KeyRangeQuery } from '../index/key-index.js'
 import { type Encoding, toBytes, toText, toValue } from '../record/value.js'
 import { checkKey, checkOptions, checkPrefix } from './arguments.js'
 import type { StoreBackend } from './backend.js'
@@ -73,7 +73,8 @@ export class Readable {
   }
 
   has(key: string): boolean {
-    return this.lookUp(key) !== undefined
+    checkKey(key)
+    return this.backend.has(key)
   }
 
   getMeta(key: string): Meta | undefined {
@@ -87,36 +88,50 @@ export class Readable {
   /** How many keys there are. Counted when asked: costs a walk over all of them. */
   get size(): number {
     let count = 0
-    for (const _ of this.#walk({})) count++
+    for (const _ of this.keys()) count++
     return count
   }
 
   /** Keys in order. A cursor: keys may be written meanwhile, and one that is there throughout comes exactly once. */
   *keys(options: ListOptions = {}): IterableIterator<string> {
-    for (const [key] of this.#walk(options)) yield key
+    yield* walk(
+      options,
+      (query) => this.backend.pageOfKeys(query, PAGE_KEYS),
+      (key) => key,
+    )
   }
 
   /** As `keys`, with values. */
   *entries<T = unknown>(options: ListOptions = {}): IterableIterator<[string, T]> {
-    for (const [key, value] of this.#walk(options)) yield [key, toValue(value, key) as T]
+    const pages = walk(
+      options,
+      (query) => this.backend.page(query, PAGE_KEYS),
+      ([key]) => key,
+    )
+    for (const [key, value] of pages) yield [key, toValue(value, key) as T]
   }
 
   protected lookUp(key: string): IndexedValue | undefined {
     checkKey(key)
     return this.backend.lookUp(key)
   }
+}
 
-  *#walk(options: ListOptions): Generator<[string, IndexedValue]> {
-    checkOptions('listing', options, ['prefix', 'after'])
-    const { prefix = '', after } = options
-    checkPrefix(prefix)
-    if (after !== undefined) checkKey(after)
-    let behind = after
-    for (;;) {
-      const page = this.backend.page({ prefix, after: behind }, PAGE_KEYS)
-      yield* page
-      if (page.length < PAGE_KEYS) return
-      behind = page.at(-1)?.[0]
-    }
+/** Page after page, each from behind the last key of the one before. */
+function* walk<T>(
+  options: ListOptions,
+  pageOf: (query: KeyRangeQuery) => readonly T[],
+  keyOf: (item: T) => string,
+): Generator<T> {
+  checkOptions('listing', options, ['prefix', 'after'])
+  const { prefix = '', after } = options
+  checkPrefix(prefix)
+  if (after !== undefined) checkKey(after)
+  let behind = after
+  for (;;) {
+    const page = pageOf({ prefix, after: behind })
+    yield* page
+    if (page.length < PAGE_KEYS) return
+    behind = keyOf(page.at(-1) as T)
   }
 }

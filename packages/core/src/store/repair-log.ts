@@ -57,7 +57,7 @@ export class LogRepair {
       seq: loaded.lastSeq,
       store: loaded.store,
       notBefore: loaded.lastTimestamp,
-      times: this.options.times,
+      options: this.options,
       report,
     })
     try {
@@ -75,7 +75,6 @@ export class LogRepair {
     recovery.clean &&= report.clean
     addInDoubt(recovery, report.inDoubt)
     recovery.notes.push(...report.notes, `The former log is kept as ${keptAs.slice(paths.logDirectory.length + 1)}.`)
-    file.close()
     return this.reopened(renewed)
   }
 

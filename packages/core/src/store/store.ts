@@ -53,12 +53,11 @@ export class Store extends Readable {
   delete(key: string, options?: { ifMatch?: string; ifNoneMatch?: string }): Promise<boolean> {
     let wasThere = false
     const done = this.#write(() => {
-      const value = this.lookUp(key)
+      wasThere = this.has(key)
       if (options !== undefined) {
         checkOptions('delete', options, ['ifMatch', 'ifNoneMatch'])
-        checkMatch(key, () => value, options)
+        checkMatch(key, () => this.lookUp(key), options)
       }
-      wasThere = value !== undefined
       return wasThere ? { kind: 'delete', key } : undefined
     })
     return quiet(done.then(() => wasThere))
@@ -92,7 +91,7 @@ export class Store extends Readable {
       checkOptions('clear', options, ['prefix'])
       const { prefix = '' } = options
       checkPrefix(prefix)
-      return this.backend.page({ prefix, after: undefined }, 1).length ? { kind: 'clear', prefix } : undefined
+      return this.backend.pageOfKeys({ prefix, after: undefined }, 1).length ? { kind: 'clear', prefix } : undefined
     })
   }
 

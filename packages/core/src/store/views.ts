@@ -1,7 +1,7 @@
 import { ioError } from '../base/errors.js'
+import type { StateSource } from '../index/key-index.js'
 import { isSameMark, type Mark, writeMark } from '../log/mark.js'
 import { type Backup, backupsAmong, type StorePaths } from '../log/names.js'
-import type { StateSource } from './checkpoint.js'
 import { MainFile } from './main-file.js'
 import type { OpenedLog } from './opened-log.js'
 import type { ResolvedOptions } from './options.js'

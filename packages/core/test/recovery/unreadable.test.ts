@@ -212,8 +212,8 @@ describe('whichever call fails while a store is opened', () => {
         let failed: unknown
         try {
           const store = await openOn(machine({ fileSystem }), { dir, compaction: false, lockWaitMs: 0 })
-          expect(stateOf(store)).toEqual(STATE)
           fileSystem.heal()
+          expect(stateOf(store)).toEqual(STATE)
           await store.close()
         } catch (error) {
           failed = error

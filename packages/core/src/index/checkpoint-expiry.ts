@@ -1,0 +1,58 @@
+import type { Part } from './part.js'
+
+/** When the keys of a checkpoint expire, as far as its parts say it as wholes: nothing is read for it. */
+export class CheckpointExpiry {
+  #keys = 0
+  #firstMs = Number.POSITIVE_INFINITY
+  /** The times at which parts have expired as wholes, in order, and how many keys are gone by then. */
+  #times = new Float64Array(0)
+  #gone = new Float64Array(0)
+
+  constructor(private readonly parts: readonly Part[]) {
+    this.renew()
+  }
+
+  renew(): void {
+    const ends: { readonly atMs: number; readonly keys: number }[] = []
+    this.#keys = 0
+    this.#firstMs = Number.POSITIVE_INFINITY
+    for (const { keys, minExpires, maxExpires } of this.parts) {
+      this.#keys += keys
+      if (minExpires !== null) this.#firstMs = Math.min(this.#firstMs, minExpires)
+      if (maxExpires !== null) ends.push({ atMs: maxExpires, keys })
+    }
+    ends.sort((a, b) => a.atMs - b.atMs)
+    this.#times = Float64Array.from(ends, ({ atMs }) => atMs)
+    let gone = 0
+    this.#gone = Float64Array.from(ends, ({ keys }) => {
+      gone += keys
+      return gone
+    })
+  }
+
+  get keys(): number {
+    return this.#keys
+  }
+
+  holdsExpired(nowMs: number): boolean {
+    return this.#firstMs <= nowMs
+  }
+
+  /** Keys of parts that have expired as wholes. */
+  expiredKeys(nowMs: number): number {
+    let low = 0
+    let high = this.#times.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#times[middle] as number) <= nowMs) low = middle + 1
+      else high = middle
+    }
+    return low === 0 ? 0 : (this.#gone[low - 1] as number)
+  }
+
+  /** When more than half of the keys will have expired; undefined where that will not be. */
+  get halfExpiredMs(): number | undefined {
+    const at = this.#gone.findIndex((gone) => gone > this.#keys / 2)
+    return at === -1 ? undefined : this.#times[at]
+  }
+}

@@ -1,0 +1,210 @@
+import type { OpenFile } from '../fs/file-system.js'
+import { isInRange, type KeyRange } from '../log/checkpoint-reader.js'
+import { quote } from '../record/json-text.js'
+import { type PartLayout, positionAt, valueEnd } from '../record/part-layout.js'
+import { metaOf, NO_META, type PartMeta } from '../record/part-meta.js'
+import type { PartValue } from '../record/record.js'
+import { CheckpointExpiry } from './checkpoint-expiry.js'
+import { CheckpointValues } from './checkpoint-values.js'
+import type { IndexedValue, OnBadPart } from './key-index.js'
+import { corrupt, decodePart, layoutOf, Part, readPartLine } from './part.js'
+import { byCodeUnit } from './sorted-runs.js'
+import type { TextCache } from './text-cache.js'
+
+const EMPTY = Buffer.alloc(0)
+
+/**
+ * The lowest layer: the checkpoint's parts, in key order. In memory is a sparse index, the first key of each part; a
+ * lookup reads one part.
+ */
+export class CheckpointLayer {
+  readonly #expiry: CheckpointExpiry
+  #scratch = EMPTY
+
+  constructor(
+    private readonly file: OpenFile | undefined,
+    private readonly parts: Part[],
+    private readonly values: CheckpointValues,
+    private readonly onBadPart: OnBadPart,
+  ) {
+    this.#expiry = new CheckpointExpiry(parts)
+  }
+
+  static empty(cache: TextCache): CheckpointLayer {
+    return new CheckpointLayer(undefined, [], new CheckpointValues(cache), () => {})
+  }
+
+  get expiry(): CheckpointExpiry {
+    return this.#expiry
+  }
+
+  get partCount(): number {
+    return this.parts.length
+  }
+
+  /** Of its parts, with what is in memory. */
+  get bytes(): number {
+    let bytes = 0
+    for (const { bytes: length, state } of this.parts) bytes += state ? bytesOf(state) : length + 1
+    return bytes
+  }
+
+  /** The next checkpoint, in another file, of which some parts may be the same as here. */
+  followedBy(file: OpenFile, parts: readonly Part[]): CheckpointLayer {
+    const staying = new Set(parts)
+    for (const part of this.parts) if (!staying.has(part)) part.isGone = true
+    return new CheckpointLayer(file, [...parts], this.values, this.onBadPart)
+  }
+
+  get(key: string): IndexedValue | undefined {
+    const cached = this.values.get(key)
+    if (cached) return cached
+    const at = this.partOf(key)
+    const part = this.parts[at]
+    if (!part) return undefined
+    if (part.state) return inState(part.state, key)
+    const line = this.#read(at)
+    const found = findInPart(part, line, key)
+    if (found) this.values.keep(key, part, found, (part.layout as PartLayout).isAscii)
+    return found
+  }
+
+  /** The part that the key would stand in; -1 where it would stand ahead of all. */
+  partOf(key: string): number {
+    const { parts } = this
+    let low = -1
+    let high = parts.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if ((parts[middle] as Part).firstKey <= key) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+
+  partAt(at: number): Part | undefined {
+    return this.parts[at]
+  }
+
+  /** Where the next part begins: all keys of this one come before. */
+  endOf(at: number): string | undefined {
+    return this.parts[at + 1]?.firstKey
+  }
+
+  /** A part's keys and values, decoded. */
+  stateOf(at: number): readonly PartValue[] {
+    const part = this.parts[at] as Part
+    return part.state ?? decodePart(this.#read(at))
+  }
+
+  /** The part's line in bytes of its own. */
+  lineOf(at: number): Buffer {
+    return Buffer.from(this.#read(at))
+  }
+
+  /** The part's line; valid until the next read. */
+  #read(at: number): Buffer {
+    const part = this.parts[at] as Part
+    if (this.#scratch.length < part.bytes) this.#scratch = Buffer.allocUnsafeSlow(part.bytes)
+    const line = part.isDamaged ? undefined : readPartLine(this.file as OpenFile, part, this.#scratch)
+    if (line) return line
+    const range = { from: part.firstKey, to: this.endOf(at) }
+    if (!part.isDamaged) {
+      part.isDamaged = true
+      // Behind the header, a line for each part.
+      this.onBadPart(part, range, at + 2)
+    }
+    throw corrupt(this.file?.path ?? '', part.offset, `keys from ${spell(range.from)} to before ${spell(range.to)}`)
+  }
+
+  /** Looks at the part that stands there, as any reading of it does. */
+  check(offset: number): void {
+    const at = this.parts.findIndex((part) => !part.state && part.offset === offset)
+    if (at !== -1) this.#read(at)
+  }
+
+  /** Puts a state in the place of parts that cannot be read. Keys outside of the range are left alone. */
+  heal(range: KeyRange, state: readonly PartValue[]): void {
+    const kept: Part[] = []
+    for (const part of this.parts) {
+      if (isInRange(part.firstKey, range)) part.isGone = true
+      else kept.push(part)
+    }
+    const inOrder = [...state].sort((a, b) => byCodeUnit(a.key, b.key))
+    if (inOrder.length) kept.push(Part.inMemory(inOrder))
+    kept.sort((a, b) => byCodeUnit(a.firstKey, b.firstKey))
+    this.parts.splice(0, this.parts.length, ...kept)
+    this.#expiry.renew()
+  }
+
+  /** About how many keys start with the prefix: those of the parts at the edges are counted as if all of them did. */
+  countFrom(prefix: string): number {
+    let count = 0
+    for (let at = Math.max(0, this.partOf(prefix)); at < this.parts.length; at++) {
+      const { firstKey, keys } = this.parts[at] as Part
+      if (firstKey > prefix && !firstKey.startsWith(prefix)) break
+      count += keys
+    }
+    return count
+  }
+}
+
+function bytesOf(state: readonly PartValue[]): number {
+  return state.reduce((sum, { key, value }) => sum + 2 * (key.length + value.text.length) + 8, 0)
+}
+
+function inState(state: readonly PartValue[], key: string): IndexedValue | undefined {
+  let low = 0
+  let high = state.length - 1
+  while (low <= high) {
+    const middle = (low + high) >>> 1
+    const pair = state[middle] as PartValue
+    if (pair.key === key) return toIndexed(pair)
+    if (pair.key < key) low = middle + 1
+    else high = middle - 1
+  }
+  return undefined
+}
+
+export function toIndexed({ value, expires, time }: PartValue): IndexedValue {
+  return { text: value.text, encoding: value.encoding, expires, time }
+}
+
+/** The key's literal may stand inside another key's value too: only where a key begins does it count. */
+function findInPart(part: Part, line: Buffer, key: string): IndexedValue | undefined {
+  const layout = part.layout ?? layoutOf(part, line.toString('latin1'))
+  const literal = `${quote(key)}:`
+  const start = layout.keys[0] as number
+  for (let place = line.indexOf(literal, start); place !== -1; place = line.indexOf(literal, place + 1)) {
+    const position = positionAt(layout, place)
+    if (position === -1) continue
+    const from = place + (layout.isAscii ? literal.length : Buffer.byteLength(literal))
+    return valueAt(line, layout, parseMeta(line, layout), key, position, from)
+  }
+  return undefined
+}
+
+/** The value at `from` of the key at that position. */
+export function valueAt(
+  line: Buffer,
+  layout: PartLayout,
+  meta: PartMeta,
+  key: string,
+  position: number,
+  from: number,
+): IndexedValue {
+  // A flat copy: a slice of a decoded part would keep all of it.
+  const text = line.toString(layout.isAscii ? 'latin1' : 'utf8', from, valueEnd(layout, position))
+  if (meta === NO_META) return { text, encoding: undefined, expires: undefined, time: undefined }
+  const { expires, encoding, time } = metaOf(meta, key, position, layout.timestampMs)
+  return { text, encoding, expires, time }
+}
+
+export function parseMeta(line: Buffer, { metaStart, metaEnd }: PartLayout): PartMeta {
+  if (metaEnd - metaStart <= 2) return NO_META
+  return JSON.parse(line.toString('utf8', metaStart, metaEnd)) as PartMeta
+}
+
+function spell(key: string | undefined): string {
+  return key === undefined ? 'the end' : JSON.stringify(key.slice(0, 100))
+}

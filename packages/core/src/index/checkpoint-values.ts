@@ -1,0 +1,51 @@
+import type { Encoding } from '../record/value.js'
+import type { IndexedValue } from './key-index.js'
+import type { Part } from './part.js'
+import type { CachedText, TextCache } from './text-cache.js'
+
+/** A value of the checkpoint that was read, in a flat copy: a slice of its part would keep all of the part. */
+class CachedValue implements CachedText, IndexedValue {
+  cachedBytes = 0
+  isUsed = false
+
+  constructor(
+    private readonly values: Map<string, CachedValue>,
+    private readonly key: string,
+    readonly part: Part,
+    readonly text: string,
+    readonly encoding: Encoding | undefined,
+    readonly expires: number | undefined,
+    readonly time: number | undefined,
+  ) {}
+
+  dropText(): void {
+    if (this.values.get(this.key) === this) this.values.delete(this.key)
+  }
+}
+
+/** What was read of the checkpoint and may be asked for again. It outlives a compaction for parts that stay as they are. */
+export class CheckpointValues {
+  readonly #values = new Map<string, CachedValue>()
+
+  constructor(private readonly cache: TextCache) {}
+
+  get(key: string): IndexedValue | undefined {
+    const value = this.#values.get(key)
+    if (value === undefined) return undefined
+    if (value.part.isGone) {
+      this.#values.delete(key)
+      this.cache.remove(value)
+      return undefined
+    }
+    value.isUsed = true
+    return value
+  }
+
+  keep(key: string, part: Part, { text, encoding, expires, time }: IndexedValue, isAscii: boolean): void {
+    const value = new CachedValue(this.#values, key, part, text, encoding, expires, time)
+    const before = this.#values.get(key)
+    if (before) this.cache.remove(before)
+    this.#values.set(key, value)
+    this.cache.add(value, text.length * (isAscii ? 1 : 2))
+  }
+}

@@ -1,0 +1,134 @@
+import type { OpenFile } from '../fs/file-system.js'
+import type { PartValue } from '../record/record.js'
+import type { CheckpointLayer } from './checkpoint-layer.js'
+import type { FrozenIndex, IndexedValue, KeyRangeQuery, StatePiece, WrittenCheckpoint } from './key-index.js'
+import { isThere, type Layers } from './layers.js'
+import { Part } from './part.js'
+import { byCodeUnit } from './sorted-runs.js'
+import { TailsWalk } from './tails-walk.js'
+
+export interface FrozenEvents {
+  settled(checkpoint: CheckpointLayer, file: OpenFile, shift: number): void
+  thawed(): void
+}
+
+/** What a compaction works on while others write on. */
+export class FrozenLayers implements FrozenIndex {
+  constructor(
+    private readonly layers: Layers,
+    private readonly events: FrozenEvents,
+  ) {}
+
+  get stateBytes(): number {
+    const { tails, checkpoint } = this.layers
+    return tails.reduce((bytes, layer) => bytes + layer.stateBytes, checkpoint.bytes)
+  }
+
+  page(query: KeyRangeQuery, limit: number, nowMs: number): [string, IndexedValue][] {
+    return this.layers.page(query, limit, nowMs)
+  }
+
+  /** A streaming merge: parts that nothing has touched are handed on as they are, the others are taken apart. */
+  *pieces(nowMs: number, takesPart: (bytes: number) => boolean): Generator<StatePiece> {
+    const { tails, checkpoint } = this.layers
+    const walk = new TailsWalk(tails)
+    const cleared = new ClearedRanges(this.layers)
+    for (let at = 0; at < checkpoint.partCount; at++) {
+      const part = checkpoint.partAt(at) as Part
+      const end = checkpoint.endOf(at)
+      const isNamed = walk.key !== undefined && (end === undefined || walk.key < end)
+      const isCleared = cleared.touch(part.firstKey, end)
+      const isAlive = part.minExpires === null || part.minExpires > nowMs
+      if (!isNamed && !isCleared && isAlive && !part.state && takesPart(part.bytes)) {
+        yield { part, line: checkpoint.lineOf(at) }
+        continue
+      }
+      const isAllCleared = isCleared && cleared.cover(part.firstKey, end)
+      const isDead = part.maxExpires !== null && part.maxExpires <= nowMs
+      const state = isAllCleared || isDead ? [] : checkpoint.stateOf(at)
+      yield* mergePart(state, walk, end, nowMs)
+    }
+    yield* mergePart([], walk, undefined, nowMs)
+  }
+
+  settle({ file, parts, inlineState }: WrittenCheckpoint, shift: number): void {
+    const next = parts.map(({ origin, ...summary }) => {
+      if (!(origin instanceof Part)) return new Part(summary)
+      origin.offset = summary.offset
+      return origin
+    })
+    if (inlineState.length) next.push(Part.inMemory(inlineState))
+    this.events.settled(this.layers.checkpoint.followedBy(file, next), file, shift)
+  }
+
+  thaw(): void {
+    this.events.thawed()
+  }
+}
+
+/** One part's pairs and what the tails say of the keys up to `end`, which is undefined behind the last part. */
+function* mergePart(
+  state: readonly PartValue[],
+  walk: TailsWalk,
+  end: string | undefined,
+  nowMs: number,
+): Generator<StatePiece> {
+  let next = 0
+  for (;;) {
+    const pair = state[next]
+    const isBehind = walk.key === undefined || (end !== undefined && walk.key >= end)
+    if (!pair && isBehind) return
+    if (pair && (isBehind || pair.key < (walk.key as string))) {
+      next++
+      if (!walk.hides(pair.key) && isThere(pair, nowMs)) yield { pair }
+      continue
+    }
+    const key = walk.key as string
+    const value = walk.value(nowMs)
+    if (pair?.key === key) next++
+    if (value) yield { pair: toPair(key, value) }
+    walk.advance()
+  }
+}
+
+function toPair(key: string, { text, encoding, expires, time }: IndexedValue): PartValue {
+  return { key, value: { text, encoding }, expires, time }
+}
+
+/** Which stretches of keys the tails have cleared. */
+class ClearedRanges {
+  readonly #prefixes: readonly string[]
+
+  constructor(private readonly layers: Layers) {
+    this.#prefixes = layers.tails.flatMap((layer) => [...layer.cleared]).sort(byCodeUnit)
+  }
+
+  /** Whether a key from `from` to before `end` may be cleared. */
+  touch(from: string, end: string | undefined): boolean {
+    if (this.#prefixes.length === 0) return false
+    if (this.#covering(from) !== undefined) return true
+    let low = 0
+    let high = this.#prefixes.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#prefixes[middle] as string) < from) low = middle + 1
+      else high = middle
+    }
+    const next = this.#prefixes[low]
+    return next !== undefined && (end === undefined || next < end)
+  }
+
+  /** Whether all of them certainly are. */
+  cover(from: string, end: string | undefined): boolean {
+    const prefix = this.#covering(from)
+    return prefix !== undefined && (prefix === '' || end?.startsWith(prefix) === true)
+  }
+
+  #covering(key: string): string | undefined {
+    for (const { cleared } of this.layers.tails) {
+      const prefix = cleared.covering(key)
+      if (prefix !== undefined) return prefix
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,162 @@
+import type { OpenFile } from '../fs/file-system.js'
+import type { KeyRange } from '../log/checkpoint-reader.js'
+import type { LogRecord, Operation, PartSummary, PartValue } from '../record/record.js'
+import { CheckpointLayer } from './checkpoint-layer.js'
+import { CheckpointValues } from './checkpoint-values.js'
+import { FrozenLayers } from './frozen-layers.js'
+import type {
+  Effect,
+  FrozenIndex,
+  IndexedValue,
+  KeyRangeQuery,
+  LoadingIndex,
+  OnBadPart,
+  ReplayPlace,
+} from './key-index.js'
+import { isThere, Layers } from './layers.js'
+import { Part } from './part.js'
+import { byCodeUnit } from './sorted-runs.js'
+import { TailLayer, TOMBSTONE } from './tail-layer.js'
+import { TextCache } from './text-cache.js'
+
+/** How many tails may wait for a compaction that succeeds; more of them are put together. */
+const MAX_FROZEN_TAILS = 3
+
+export interface LayeredIndexOptions {
+  /** Where the checkpoint and the records stand; undefined: the index holds everything in memory. */
+  readonly file: OpenFile | undefined
+  readonly parts: readonly PartSummary[]
+  readonly cacheBytes: number
+}
+
+export class LayeredIndex implements LoadingIndex {
+  readonly #cache: TextCache
+  #layers: Layers
+  /** Told of each part of the checkpoint that turns out not to be what was written, once. */
+  onBadPart: OnBadPart | undefined
+
+  constructor({ file, parts, cacheBytes }: LayeredIndexOptions) {
+    this.#cache = new TextCache(cacheBytes)
+    const inOrder = parts.map((part) => (part instanceof Part ? part : new Part(part)))
+    const values = new CheckpointValues(this.#cache)
+    this.#layers = new Layers(
+      [new TailLayer(file, this.#cache)],
+      new CheckpointLayer(file, inOrder, values, (...bad) => this.onBadPart?.(...bad)),
+    )
+  }
+
+  /** All in memory, of pairs in any order. */
+  static inMemory(pairs: readonly PartValue[] = []): LayeredIndex {
+    const inOrder = [...pairs].sort((a, b) => byCodeUnit(a.key, b.key))
+    const parts = inOrder.length ? [Part.inMemory(inOrder)] : []
+    return new LayeredIndex({ file: undefined, parts, cacheBytes: Number.POSITIVE_INFINITY })
+  }
+
+  get #tail(): TailLayer {
+    return this.#layers.tails[0] as TailLayer
+  }
+
+  get tailKeys(): number {
+    return this.#layers.tails.reduce((keys, layer) => keys + layer.keyCount, 0)
+  }
+
+  get cachedBytes(): number {
+    return this.#cache.bytes
+  }
+
+  get stateBytes(): number {
+    const { tails, checkpoint } = this.#layers
+    return tails.reduce((bytes, layer) => bytes + layer.stateBytes, checkpoint.bytes)
+  }
+
+  get(key: string, nowMs: number): IndexedValue | undefined {
+    return this.#layers.get(key, nowMs)
+  }
+
+  has(key: string, nowMs: number): boolean {
+    for (const layer of this.#layers.tails) {
+      const value = layer.get(key)
+      if (value !== undefined) return value !== TOMBSTONE && isThere(value, nowMs)
+    }
+    const value = this.#layers.checkpoint.get(key)
+    return value !== undefined && isThere(value, nowMs)
+  }
+
+  page(query: KeyRangeQuery, limit: number, nowMs: number): [string, IndexedValue][] {
+    return this.#layers.page(query, limit, nowMs)
+  }
+
+  pageOfKeys(query: KeyRangeQuery, limit: number, nowMs: number): string[] {
+    return this.#layers.pageOfKeys(query, limit, nowMs)
+  }
+
+  apply(operation: Operation, seq: number, timeMs: number | undefined): Effect {
+    return this.#tail.apply(operation, seq, timeMs)
+  }
+
+  replay({ operation, seq }: LogRecord, timeMs: number | undefined, place: ReplayPlace | undefined): void {
+    const effect = this.#tail.apply(operation, seq, timeMs)
+    if (place) this.#tail.replayed(effect, place)
+  }
+
+  deadShare(nowMs: number): number {
+    const { tails, checkpoint } = this.#layers
+    const { expiry } = checkpoint
+    if (expiry.keys === 0) return 0
+    const dead = this.#clearedKeys(tails, checkpoint) + expiry.expiredKeys(nowMs)
+    return Math.min(1, dead / expiry.keys)
+  }
+
+  /** What one prefix covers is not counted again for a longer one behind it. */
+  #clearedKeys(tails: readonly TailLayer[], checkpoint: CheckpointLayer): number {
+    let count = 0
+    let last: string | undefined
+    for (const prefix of tails.flatMap((layer) => [...layer.cleared]).sort(byCodeUnit)) {
+      if (last !== undefined && prefix.startsWith(last)) continue
+      count += checkpoint.countFrom(prefix)
+      last = prefix
+    }
+    return count
+  }
+
+  get halfExpiredMs(): number | undefined {
+    return this.#layers.checkpoint.expiry.halfExpiredMs
+  }
+
+  holdsExpired(nowMs: number): boolean {
+    return this.#layers.checkpoint.expiry.holdsExpired(nowMs)
+  }
+
+  checkPartAt(offset: number): void {
+    this.#layers.checkpoint.check(offset)
+  }
+
+  heal(range: KeyRange, state: readonly PartValue[]): void {
+    this.#layers.checkpoint.heal(range, state)
+  }
+
+  freeze(): FrozenIndex {
+    const frozen = this.#layers
+    const tail = new TailLayer(frozen.tails[0]?.file, this.#cache)
+    this.#layers = new Layers([tail, ...frozen.tails], frozen.checkpoint)
+    return new FrozenLayers(frozen, {
+      settled: (checkpoint, file, shift) => {
+        tail.moveTo(file, shift)
+        this.#layers = new Layers([tail], checkpoint)
+      },
+      thawed: () => {
+        // What came since goes on top of what was frozen; effects that are out refer to `tail`, so it stays a layer.
+        const tails = tail.isEmpty ? frozen.tails : [tail, ...fold(frozen.tails)]
+        this.#layers = new Layers(tails, frozen.checkpoint)
+      },
+    })
+  }
+}
+
+/** Tails whose records are all acknowledged, so that nothing in them is undone any more. */
+function fold(tails: readonly TailLayer[]): readonly TailLayer[] {
+  const [newest, next, ...older] = tails
+  if (tails.length <= MAX_FROZEN_TAILS || !newest || !next) return tails
+  next.absorb(newest)
+  return [next, ...older]
+}

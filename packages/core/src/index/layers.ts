@@ -1,0 +1,125 @@
+import { CheckpointCursor } from './checkpoint-cursor.js'
+import type { CheckpointLayer } from './checkpoint-layer.js'
+import type { IndexedValue, KeyRangeQuery } from './key-index.js'
+import { endOfPrefix, type SortedCursor } from './sorted-runs.js'
+import { type TailLayer, TOMBSTONE } from './tail-layer.js'
+
+export function isThere({ expires }: { readonly expires?: number | undefined }, nowMs: number): boolean {
+  return expires === undefined || expires > nowMs
+}
+
+/** The layers at one moment, the newest first: the first that names a key, or has cleared it, decides. */
+export class Layers {
+  constructor(
+    /** At least one. */
+    readonly tails: readonly TailLayer[],
+    readonly checkpoint: CheckpointLayer,
+  ) {}
+
+  get(key: string, nowMs: number): IndexedValue | undefined {
+    for (const layer of this.tails) {
+      const value = layer.get(key)
+      if (value === undefined) continue
+      return value !== TOMBSTONE && isThere(value, nowMs) ? layer.valueOf(key, value, true) : undefined
+    }
+    const value = this.checkpoint.get(key)
+    return value !== undefined && isThere(value, nowMs) ? value : undefined
+  }
+
+  page(query: KeyRangeQuery, limit: number, nowMs: number): [string, IndexedValue][] {
+    const page: [string, IndexedValue][] = []
+    const walk = new LayersWalk(this, query, nowMs)
+    while (page.length < limit && walk.next()) page.push([walk.key, walk.value()])
+    return page
+  }
+
+  pageOfKeys(query: KeyRangeQuery, limit: number, nowMs: number): string[] {
+    const page: string[] = []
+    const walk = new LayersWalk(this, query, nowMs)
+    while (page.length < limit && walk.next()) page.push(walk.key)
+    return page
+  }
+}
+
+/** Merges the layers' keys in order, and passes over those that are not there. */
+export class LayersWalk {
+  readonly #tails: readonly { readonly layer: TailLayer; readonly cursor: SortedCursor }[]
+  readonly #checkpoint: CheckpointCursor
+  readonly #prefix: string
+  /** How the value of the present key is come by. */
+  #value: (() => IndexedValue) | undefined
+  key = ''
+
+  constructor(
+    layers: Layers,
+    { prefix, after }: KeyRangeQuery,
+    private readonly nowMs: number,
+  ) {
+    const from = after !== undefined && after >= prefix ? `${after}\0` : prefix
+    this.#prefix = prefix
+    this.#tails = layers.tails.map((layer) => ({ layer, cursor: layer.cursor(from) }))
+    this.#checkpoint = new CheckpointCursor(layers.checkpoint, from)
+    this.#passOverCleared()
+  }
+
+  /** The value of the present key. */
+  value(): IndexedValue {
+    return (this.#value as () => IndexedValue)()
+  }
+
+  /** To the next key that is there; false when there is none. */
+  next(): boolean {
+    if (this.#value) this.#pass(this.key)
+    for (;;) {
+      const key = this.#first()
+      if (key === undefined || !key.startsWith(this.#prefix)) return false
+      this.#value = this.#resolve(key)
+      if (this.#value) {
+        this.key = key
+        return true
+      }
+      this.#pass(key)
+    }
+  }
+
+  #first(): string | undefined {
+    let first = this.#checkpoint.key
+    for (const { cursor } of this.#tails) {
+      if (cursor.key !== undefined && (first === undefined || cursor.key < first)) first = cursor.key
+    }
+    return first
+  }
+
+  #pass(key: string): void {
+    for (const { cursor } of this.#tails) if (cursor.key === key) cursor.advance()
+    if (this.#checkpoint.key !== key) return
+    this.#checkpoint.advance()
+    this.#passOverCleared()
+  }
+
+  /** What a tail has cleared is not looked at key by key: it may be all that there is. */
+  #passOverCleared(): void {
+    for (;;) {
+      const { key } = this.#checkpoint
+      if (key === undefined) return
+      let covering: string | undefined
+      for (const { layer } of this.#tails) covering ??= layer.cleared.covering(key)
+      if (covering === undefined) return
+      const end = endOfPrefix(covering)
+      if (end === undefined) this.#checkpoint.toEnd()
+      else this.#checkpoint.seek(end)
+    }
+  }
+
+  #resolve(key: string): (() => IndexedValue) | undefined {
+    for (const { layer } of this.#tails) {
+      const value = layer.get(key)
+      if (value === undefined) continue
+      if (value === TOMBSTONE || !isThere(value, this.nowMs)) return undefined
+      return () => layer.valueOf(key, value, false)
+    }
+    if (this.#checkpoint.key !== key) return undefined
+    const { expires } = this.#checkpoint
+    return isThere({ expires }, this.nowMs) ? () => this.#checkpoint.value() : undefined
+  }
+}

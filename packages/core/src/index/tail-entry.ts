@@ -1,0 +1,73 @@
+import { ioError } from '../base/errors.js'
+import type { OpenFile } from '../fs/file-system.js'
+import { checksumValue } from '../record/checksum.js'
+import type { Encoding } from '../record/value.js'
+import { corrupt } from './part.js'
+import type { CachedText } from './text-cache.js'
+
+const NOWHERE = -1
+
+/** A value that was set since the checkpoint: its text, or the place in the log from where that can be read again. */
+export class TailEntry implements CachedText {
+  cachedBytes = 0
+  isUsed = false
+  /** Nothing later has been said of the key in its layer. */
+  isCurrent = true
+  #offset = NOWHERE
+  #bytes = 0
+  /** Of the text's bytes; known when the text is let go. */
+  #crc = NOWHERE
+
+  constructor(
+    /** The record that set it. */
+    readonly seq: number,
+    public text: string | undefined,
+    readonly encoding: Encoding | undefined,
+    readonly expires: number | undefined,
+    readonly time: number | undefined,
+    /** About what it takes in a checkpoint, with its key. */
+    readonly stateBytes: number,
+  ) {}
+
+  /** False while its record is on its way to the file: then nothing but this object has the text. */
+  get isInFile(): boolean {
+    return this.#offset !== NOWHERE
+  }
+
+  /** How long its text is in memory. */
+  get textBytes(): number {
+    return this.text === undefined ? 0 : this.text.length * (this.text.length === this.#bytes ? 1 : 2)
+  }
+
+  moveBy(bytes: number): void {
+    if (this.#offset !== NOWHERE) this.#offset += bytes
+  }
+
+  putAt(offset: number, bytes: number, crc = NOWHERE): void {
+    this.#offset = offset
+    this.#bytes = bytes
+    this.#crc = crc
+  }
+
+  dropText(): void {
+    if (this.text === undefined) return
+    if (this.#crc === NOWHERE) this.#crc = checksumValue(this.text)
+    this.text = undefined
+  }
+
+  /** `shift`: how much further on the record stands by now. */
+  read(file: OpenFile, shift: number, key: string): string {
+    const bytes = Buffer.allocUnsafe(this.#bytes)
+    const offset = this.#offset + shift
+    let filled: number
+    try {
+      filled = file.read(bytes, offset)
+    } catch (cause) {
+      throw ioError('read', file.path, cause, offset)
+    }
+    if (filled !== bytes.length || checksumValue(bytes) !== this.#crc) {
+      throw corrupt(file.path, offset, `the value of key ${JSON.stringify(key.slice(0, 100))}`)
+    }
+    return bytes.toString('utf8')
+  }
+}

@@ -1,0 +1,263 @@
+import type { OpenFile } from '../fs/file-system.js'
+import { checksumValue } from '../record/checksum.js'
+import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
+import { valueOffsets, type WrittenRecord } from '../record/written-record.js'
+import { ClearedPrefixes } from './cleared-prefixes.js'
+import type { Effect, IndexedValue, ReplayPlace } from './key-index.js'
+import { type SortedCursor, SortedRuns } from './sorted-runs.js'
+import { TailEntry } from './tail-entry.js'
+import type { TextCache } from './text-cache.js'
+
+/** A key that was deleted: it hides the key in the layers below. */
+export const TOMBSTONE = Symbol('tombstone')
+export type TailValue = TailEntry | typeof TOMBSTONE
+
+/** What an entry takes in a file beside its key and its value, in a part: quotes, colon, comma, and what `meta` says of it. */
+const PAIR_BYTES = 8
+const META_BYTES = 48
+
+/**
+ * What the records behind a checkpoint say of keys. Nothing in it is removed, only superseded: a removed tombstone would
+ * bring its key back. Neither are the keys marked that a clear covers: whatever is older than the clear does not count.
+ */
+export class TailLayer {
+  #values = new Map<string, TailValue>()
+  #sorted = new SortedRuns()
+  #cleared = new ClearedPrefixes()
+  #stateBytes = 0
+  /** How much further on its records stand by now than when they were written. */
+  #shift = 0
+  #file: OpenFile | undefined
+
+  constructor(
+    file: OpenFile | undefined,
+    private readonly cache: TextCache,
+  ) {
+    this.#file = file
+  }
+
+  get keyCount(): number {
+    return this.#values.size
+  }
+
+  get isEmpty(): boolean {
+    return this.#values.size === 0 && this.#cleared.size === 0
+  }
+
+  get cleared(): ClearedPrefixes {
+    return this.#cleared
+  }
+
+  /** About what its values take in a checkpoint. */
+  get stateBytes(): number {
+    return this.#stateBytes
+  }
+
+  get file(): OpenFile | undefined {
+    return this.#file
+  }
+
+  get shift(): number {
+    return this.#shift
+  }
+
+  /** Its records stand in another file now, so much further on. */
+  moveTo(file: OpenFile, shift: number): void {
+    this.#file = file
+    this.#shift += shift
+  }
+
+  /** Undefined where the layer says nothing of the key and the next one below is to be asked. */
+  get(key: string): TailValue | undefined {
+    const value = this.#values.get(key)
+    if (this.#cleared.size === 0) return value
+    const clearedBy = this.#cleared.lastFor(key)
+    if (clearedBy === -1) return value
+    return value !== undefined && value !== TOMBSTONE && value.seq >= clearedBy ? value : TOMBSTONE
+  }
+
+  /** With its text, which is read again where it was let go. `isKept`: it may be asked for again. */
+  valueOf(key: string, entry: TailEntry, isKept: boolean): IndexedValue {
+    const { encoding, expires, time } = entry
+    let { text } = entry
+    if (text === undefined) {
+      text = entry.read(this.#file as OpenFile, this.#shift, key)
+      if (isKept) {
+        entry.text = text
+        this.cache.add(entry, entry.textBytes)
+      }
+    } else entry.isUsed = true
+    return { text, encoding, expires, time }
+  }
+
+  /** The keys that this layer names, in order: tombstones, and what a clear covers, too. */
+  cursor(from: string): SortedCursor {
+    return this.#sorted.from(from)
+  }
+
+  apply(operation: Operation, seq: number, time: number | undefined): LayerEffect {
+    switch (operation.kind) {
+      case 'set':
+      case 'delete':
+        return this.#put(operation, seq, time)
+      case 'clear':
+        return this.#clear(operation.prefix, seq)
+      case 'replace': {
+        // The clear puts the layer's values away as a whole and brings them back as a whole.
+        const clear = this.#clear('', seq)
+        const puts = operation.data.map(([key, value]) => this.#put({ kind: 'set', key, value }, seq, time))
+        return new Effects(puts, clear)
+      }
+      case 'batch':
+        return new Effects(operation.operations.map((each) => this.#put(each, seq, time)))
+    }
+  }
+
+  #put(operation: SetOperation | DeleteOperation, seq: number, time: number | undefined): Put {
+    const { key } = operation
+    const before = this.#values.get(key)
+    if (before === undefined) this.#sorted.add(key)
+    const value = operation.kind === 'delete' ? TOMBSTONE : entryOf(operation, seq, time)
+    this.#become(key, before, value)
+    return new Put(this, key, value, before)
+  }
+
+  /** What was of the key until now gives way. */
+  #become(key: string, former: TailValue | undefined, value: TailValue | undefined): void {
+    if (former !== undefined && former !== TOMBSTONE) {
+      former.isCurrent = false
+      this.cache.remove(former)
+      this.#stateBytes -= former.stateBytes
+    }
+    if (value === undefined) this.#values.delete(key)
+    else this.#values.set(key, value)
+    if (value !== undefined && value !== TOMBSTONE) {
+      value.isCurrent = true
+      this.#stateBytes += value.stateBytes
+      this.keep(value)
+    }
+  }
+
+  /** A text that stands in the file too may be let go when there is no room for it. */
+  keep(entry: TailEntry): void {
+    if (entry.isInFile && entry.isCurrent && entry.text !== undefined) this.cache.add(entry, entry.textBytes)
+  }
+
+  /** Of a record that was read from the file: its texts are read again when they are asked for. */
+  replayed(effect: LayerEffect, { offset, line, valueStarts }: ReplayPlace): void {
+    for (const [at, entry] of effect.entries.entries()) {
+      const start = valueStarts[at] as number
+      const bytes = Buffer.byteLength(entry.text as string)
+      entry.putAt(offset + start - this.#shift, bytes, checksumValue(line.subarray(start, start + bytes)))
+      entry.text = undefined
+    }
+  }
+
+  putBack(key: string, before: TailValue | undefined): void {
+    this.#become(key, this.#values.get(key), before)
+  }
+
+  #clear(prefix: string, seq: number): LayerEffect {
+    if (prefix !== '') {
+      const before = this.#cleared.add(prefix, seq)
+      return { entries: [], undo: () => this.#cleared.restore(prefix, before), written() {} }
+    }
+    const [values, sorted, cleared, stateBytes] = [this.#values, this.#sorted, this.#cleared, this.#stateBytes]
+    this.#values = new Map()
+    this.#sorted = new SortedRuns()
+    this.#cleared = new ClearedPrefixes()
+    this.#cleared.add('', seq)
+    this.#stateBytes = 0
+    return {
+      entries: [],
+      undo: () => {
+        this.#values = values
+        this.#sorted = sorted
+        this.#cleared = cleared
+        this.#stateBytes = stateBytes
+      },
+      written() {},
+    }
+  }
+
+  /** Takes over what a newer layer says, whose records stand in the same file. */
+  absorb(newer: TailLayer): void {
+    for (const prefix of newer.#cleared) this.#clear(prefix, newer.#cleared.lastFor(prefix))
+    for (const [key, value] of newer.#values) {
+      if (value !== TOMBSTONE) value.moveBy(newer.#shift - this.#shift)
+      if (this.#values.get(key) === undefined) this.#sorted.add(key)
+      this.#become(key, this.#values.get(key), value)
+    }
+  }
+}
+
+function entryOf({ key, value, expires }: SetOperation, seq: number, time: number | undefined): TailEntry {
+  const hasMeta = expires !== undefined || time !== undefined || value.encoding !== undefined
+  const stateBytes = key.length + value.text.length + (hasMeta ? key.length + META_BYTES : PAIR_BYTES)
+  return new TailEntry(seq, value.text, value.encoding, expires, time, stateBytes)
+}
+
+interface LayerEffect extends Effect {
+  /** The values that were set, in the order of the record's operations. */
+  readonly entries: readonly TailEntry[]
+}
+
+/** One key's share of a record. */
+class Put implements LayerEffect {
+  constructor(
+    private readonly layer: TailLayer,
+    private readonly key: string,
+    readonly value: TailValue,
+    private readonly before: TailValue | undefined,
+  ) {}
+
+  get entries(): readonly TailEntry[] {
+    return this.value === TOMBSTONE ? [] : [this.value as TailEntry]
+  }
+
+  undo(): void {
+    this.layer.putBack(this.key, this.before)
+  }
+
+  written({ encodedEnd, isAscii }: WrittenRecord): void {
+    const { value } = this
+    if (value === TOMBSTONE) return
+    // A record of one key ends with the value.
+    const text = value.text as string
+    const bytes = isAscii ? text.length : Buffer.byteLength(text)
+    this.writtenAt(encodedEnd - bytes, bytes)
+  }
+
+  writtenAt(offset: number, bytes: number): void {
+    const entry = this.value as TailEntry
+    entry.putAt(offset - this.layer.shift, bytes)
+    this.layer.keep(entry)
+  }
+}
+
+/** A record of many keys. */
+class Effects implements LayerEffect {
+  constructor(
+    private readonly puts: readonly Put[],
+    private readonly first?: Effect,
+  ) {}
+
+  get entries(): readonly TailEntry[] {
+    return this.puts.flatMap((put) => put.entries)
+  }
+
+  undo(): void {
+    for (let at = this.puts.length - 1; at >= 0; at--) this.puts[at]?.undo()
+    this.first?.undo()
+  }
+
+  written(record: WrittenRecord): void {
+    const offsets = valueOffsets(record)
+    let next = 0
+    for (const put of this.puts) {
+      if (put.value === TOMBSTONE) continue
+      const text = put.value.text as string
+      put.writtenAt(offsets[next++] as number, record.isAscii ? text.length : Buffer.byteLength(text))
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import { OPEN_CHECKED_BYTES, OPEN_WHOLE_BYTES } from '../base/limits.js'
+import type { Slices } from '../base/slices.js'
+import type { OpenFile } from '../fs/file-system.js'
+import { validChecksum } from '../record/checksum.js'
+import { decodeLine } from '../record/decode.js'
+import type { HeaderLine, IndexRow, PartSummary, PartValue } from '../record/record.js'
+import { type CheckpointFound, readCheckpoint } from './checkpoint-reader.js'
+import { type RawLine, readLines } from './line-reader.js'
+
+/**
+ * Finds out what a checkpoint holds without reading more of it than must be: header and index line of a long one say
+ * where its parts stand, and each part is checked when it is read. A short one is read whole. So is one of which header
+ * and index do not fit together, since then something is damaged, and one that is to be read whole.
+ */
+export async function openCheckpoint(file: OpenFile, slices: Slices, isWhole: boolean): Promise<CheckpointFound> {
+  const found = isWhole ? undefined : await openByIndex(file, slices)
+  return found ?? (await readCheckpoint(file, slices))
+}
+
+async function openByIndex(file: OpenFile, slices: Slices): Promise<CheckpointFound | undefined> {
+  const first = firstLine(file, 0)
+  const header = first?.ended ? decodeLine(first.bytes) : undefined
+  if (header?.kind !== 'header' || header.indexAt <= OPEN_WHOLE_BYTES) return undefined
+  const raw = firstLine(file, header.indexAt)
+  const index = raw?.ended ? decodeLine(raw.bytes) : undefined
+  if (!raw || index?.kind !== 'index' || index.seq !== header.seq) return undefined
+  const parts = partsOf(header, (first as RawLine).length, index.rows)
+  if (!parts) return undefined
+  if (header.indexAt <= OPEN_CHECKED_BYTES && !(await areWhole(file, parts, slices))) return undefined
+  return {
+    header,
+    seq: header.seq,
+    end: raw.offset + raw.length,
+    nextLine: parts.length + 3,
+    timestamp: header.timestamp > index.timestamp ? header.timestamp : index.timestamp,
+    parts: parts.length,
+    ownParts: parts,
+    keys: parts.reduce((keys, part) => keys + part.keys, 0),
+    partsSeq: header.seq,
+    isCutOff: false,
+    bad: [],
+    lost: [],
+    newer: undefined,
+  }
+}
+
+/** Line by line behind each other, from the header to the index, with keys that rise; undefined where they are not. */
+function partsOf(header: HeaderLine, headerBytes: number, rows: readonly IndexRow[]): PartSummary[] | undefined {
+  let offset = headerBytes
+  let lastKey: string | undefined
+  const parts: PartSummary[] = []
+  for (const [at, row] of rows.entries()) {
+    const end = rows[at + 1]?.offset ?? header.indexAt
+    if (row.offset !== offset || end <= offset || (lastKey !== undefined && row.firstKey <= lastKey)) return undefined
+    parts.push({ ...row, bytes: end - offset - 1 })
+    offset = end
+    lastKey = row.firstKey
+  }
+  return parts.length ? parts : undefined
+}
+
+async function areWhole(file: OpenFile, parts: readonly PartSummary[], slices: Slices): Promise<boolean> {
+  const [{ offset }, last] = [parts[0] as PartSummary, parts.at(-1) as PartSummary]
+  let next = 0
+  for (const line of readLines(file, offset, 2, last.offset + last.bytes + 1)) {
+    const part = parts[next++]
+    if (line.offset !== part?.offset || !line.ended || validChecksum(line.bytes) !== part.crc) return false
+    if (slices.isDue()) await slices.pause()
+  }
+  return next === parts.length
+}
+
+/**
+ * Whether a file that was just written holds the checkpoint that was meant, read back from its first byte to its last.
+ * Returns the header's checksum; undefined where it does not.
+ */
+export async function readBackCheckpoint(
+  file: OpenFile,
+  length: number,
+  parts: readonly PartSummary[],
+  inlineState: readonly PartValue[],
+  slices: Slices,
+): Promise<string | undefined> {
+  const first = firstLine(file, 0)
+  const header = first?.ended ? decodeLine(first.bytes) : undefined
+  if (!first || header?.kind !== 'header') return undefined
+  if (parts.length === 0) {
+    const isSame = header.indexAt === 0 && header.state.length === inlineState.length && first.length === length
+    return isSame ? header.crc : undefined
+  }
+  const raw = firstLine(file, header.indexAt)
+  const index = raw?.ended ? decodeLine(raw.bytes) : undefined
+  if (!raw || index?.kind !== 'index' || index.seq !== header.seq || raw.offset + raw.length !== length)
+    return undefined
+  const found = partsOf(header, first.length, index.rows)
+  const isSame = found?.length === parts.length && found.every((part, at) => isSamePart(part, parts[at] as PartSummary))
+  return isSame && (await areWhole(file, parts, slices)) ? header.crc : undefined
+}
+
+function isSamePart(one: PartSummary, other: PartSummary): boolean {
+  return (
+    one.firstKey === other.firstKey &&
+    one.offset === other.offset &&
+    one.bytes === other.bytes &&
+    one.keys === other.keys &&
+    one.minExpires === other.minExpires &&
+    one.maxExpires === other.maxExpires &&
+    one.crc === other.crc
+  )
+}
+
+function firstLine(file: OpenFile, offset: number): RawLine | undefined {
+  const { value } = readLines(file, offset).next()
+  return value as RawLine | undefined
+}

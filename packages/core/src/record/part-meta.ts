@@ -1,0 +1,42 @@
+import type { IndexRow, PartValue } from './record.js'
+import type { Encoding } from './value.js'
+
+/** What a part says of its keys beside their values. */
+export interface PartMeta {
+  readonly expires?: Readonly<Record<string, number>>
+  readonly encoding?: Readonly<Record<string, Encoding>>
+  /** In key order; null where it is not known when the key was written. */
+  readonly ages?: readonly (number | null)[]
+}
+
+export interface KeyMeta {
+  readonly expires: number | undefined
+  readonly encoding: Encoding | undefined
+  readonly time: number | undefined
+}
+
+export const NO_META: PartMeta = {}
+
+export function metaOf(meta: PartMeta, key: string, position: number, timestampMs: number): KeyMeta {
+  const { expires, encoding, ages } = meta
+  const age = ages?.[position]
+  return {
+    expires: expires && Object.hasOwn(expires, key) ? expires[key] : undefined,
+    encoding: encoding && Object.hasOwn(encoding, key) ? encoding[key] : undefined,
+    time: age === undefined || age === null ? undefined : timestampMs - age,
+  }
+}
+
+/** When the keys of a part expire, as its row in the index says it. */
+export function expiryOf(state: readonly PartValue[]): Pick<IndexRow, 'minExpires' | 'maxExpires'> {
+  let minExpires: number | null = null
+  let maxExpires: number | null = state.length ? 0 : null
+  for (const { expires } of state) {
+    if (expires === undefined) maxExpires = null
+    else {
+      minExpires = Math.min(minExpires ?? expires, expires)
+      if (maxExpires !== null) maxExpires = Math.max(maxExpires, expires)
+    }
+  }
+  return { minExpires, maxExpires }
+}
