@@ -3,6 +3,7 @@ import type { Part } from './part.js'
 /** When the keys of a checkpoint expire, as far as its parts say it as wholes: nothing is read for it. */
 export class CheckpointExpiry {
   #keys = 0
+  #halfMs: number | undefined
   #firstMs = Number.POSITIVE_INFINITY
   /** The times at which parts have expired as wholes, in order, and how many keys are gone by then. */
   #times = new Float64Array(0)
@@ -28,6 +29,7 @@ export class CheckpointExpiry {
       gone += keys
       return gone
     })
+    this.#halfMs = this.#times[this.#gone.findIndex((keys) => keys > this.#keys / 2)]
   }
 
   get keys(): number {
@@ -52,7 +54,6 @@ export class CheckpointExpiry {
 
   /** When more than half of the keys will have expired; undefined where that will not be. */
   get halfExpiredMs(): number | undefined {
-    const at = this.#gone.findIndex((gone) => gone > this.#keys / 2)
-    return at === -1 ? undefined : this.#times[at]
+    return this.#halfMs
   }
 }

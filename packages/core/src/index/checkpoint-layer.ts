@@ -1,15 +1,14 @@
 import type { OpenFile } from '../fs/file-system.js'
-import { isInRange, type KeyRange } from '../log/checkpoint-reader.js'
+import { isInRange, type KeyRange } from '../log/checkpoint-found.js'
 import { quote } from '../record/json-text.js'
 import { type PartLayout, positionAt, valueEnd } from '../record/part-layout.js'
 import { metaOf, NO_META, type PartMeta } from '../record/part-meta.js'
 import type { PartValue } from '../record/record.js'
 import { CheckpointExpiry } from './checkpoint-expiry.js'
-import { CheckpointValues } from './checkpoint-values.js'
+import type { CheckpointValues } from './checkpoint-values.js'
 import type { IndexedValue, OnBadPart } from './key-index.js'
 import { corrupt, decodePart, layoutOf, Part, readPartLine } from './part.js'
 import { byCodeUnit } from './sorted-runs.js'
-import type { TextCache } from './text-cache.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -23,15 +22,13 @@ export class CheckpointLayer {
 
   constructor(
     private readonly file: OpenFile | undefined,
+    /** The log's name; the file may have been opened under another one. */
+    private readonly path: string,
     private readonly parts: Part[],
     private readonly values: CheckpointValues,
     private readonly onBadPart: OnBadPart,
   ) {
     this.#expiry = new CheckpointExpiry(parts)
-  }
-
-  static empty(cache: TextCache): CheckpointLayer {
-    return new CheckpointLayer(undefined, [], new CheckpointValues(cache), () => {})
   }
 
   get expiry(): CheckpointExpiry {
@@ -53,7 +50,7 @@ export class CheckpointLayer {
   followedBy(file: OpenFile, parts: readonly Part[]): CheckpointLayer {
     const staying = new Set(parts)
     for (const part of this.parts) if (!staying.has(part)) part.isGone = true
-    return new CheckpointLayer(file, [...parts], this.values, this.onBadPart)
+    return new CheckpointLayer(file, this.path, [...parts], this.values, this.onBadPart)
   }
 
   get(key: string): IndexedValue | undefined {
@@ -106,7 +103,7 @@ export class CheckpointLayer {
   #read(at: number): Buffer {
     const part = this.parts[at] as Part
     if (this.#scratch.length < part.bytes) this.#scratch = Buffer.allocUnsafeSlow(part.bytes)
-    const line = part.isDamaged ? undefined : readPartLine(this.file as OpenFile, part, this.#scratch)
+    const line = part.isDamaged ? undefined : readPartLine(this.file as OpenFile, this.path, part, this.#scratch)
     if (line) return line
     const range = { from: part.firstKey, to: this.endOf(at) }
     if (!part.isDamaged) {
@@ -114,7 +111,7 @@ export class CheckpointLayer {
       // Behind the header, a line for each part.
       this.onBadPart(part, range, at + 2)
     }
-    throw corrupt(this.file?.path ?? '', part.offset, `keys from ${spell(range.from)} to before ${spell(range.to)}`)
+    throw corrupt(this.path, part.offset, `keys from ${spell(range.from)} to before ${spell(range.to)}`)
   }
 
   /** Looks at the part that stands there, as any reading of it does. */

@@ -1,5 +1,5 @@
 import type { OpenFile } from '../fs/file-system.js'
-import type { KeyRange } from '../log/checkpoint-reader.js'
+import type { KeyRange } from '../log/checkpoint-found.js'
 import type { LogRecord, Operation, PartSummary, PartValue } from '../record/record.js'
 import type { ValueText } from '../record/value.js'
 import type { WrittenRecord } from '../record/written-record.js'

@@ -1,5 +1,5 @@
 import type { OpenFile } from '../fs/file-system.js'
-import type { KeyRange } from '../log/checkpoint-reader.js'
+import type { KeyRange } from '../log/checkpoint-found.js'
 import type { LogRecord, Operation, PartSummary, PartValue } from '../record/record.js'
 import { CheckpointLayer } from './checkpoint-layer.js'
 import { CheckpointValues } from './checkpoint-values.js'
@@ -25,6 +25,8 @@ const MAX_FROZEN_TAILS = 3
 export interface LayeredIndexOptions {
   /** Where the checkpoint and the records stand; undefined: the index holds everything in memory. */
   readonly file: OpenFile | undefined
+  /** What errors call it; the file may have been opened under another name. */
+  readonly path: string
   readonly parts: readonly PartSummary[]
   readonly cacheBytes: number
 }
@@ -32,16 +34,21 @@ export interface LayeredIndexOptions {
 export class LayeredIndex implements LoadingIndex {
   readonly #cache: TextCache
   #layers: Layers
+  /** How many keys of the checkpoint were cleared, as it was last counted. */
+  #cleared: { readonly layers: Layers; readonly clears: number; readonly keys: number } | undefined
   /** Told of each part of the checkpoint that turns out not to be what was written, once. */
   onBadPart: OnBadPart | undefined
 
-  constructor({ file, parts, cacheBytes }: LayeredIndexOptions) {
+  readonly #path: string
+
+  constructor({ file, path, parts, cacheBytes }: LayeredIndexOptions) {
+    this.#path = path
     this.#cache = new TextCache(cacheBytes)
     const inOrder = parts.map((part) => (part instanceof Part ? part : new Part(part)))
     const values = new CheckpointValues(this.#cache)
     this.#layers = new Layers(
-      [new TailLayer(file, this.#cache)],
-      new CheckpointLayer(file, inOrder, values, (...bad) => this.onBadPart?.(...bad)),
+      [new TailLayer(file, path, this.#cache)],
+      new CheckpointLayer(file, path, inOrder, values, (...bad) => this.onBadPart?.(...bad)),
     )
   }
 
@@ -49,7 +56,7 @@ export class LayeredIndex implements LoadingIndex {
   static inMemory(pairs: readonly PartValue[] = []): LayeredIndex {
     const inOrder = [...pairs].sort((a, b) => byCodeUnit(a.key, b.key))
     const parts = inOrder.length ? [Part.inMemory(inOrder)] : []
-    return new LayeredIndex({ file: undefined, parts, cacheBytes: Number.POSITIVE_INFINITY })
+    return new LayeredIndex({ file: undefined, path: '', parts, cacheBytes: Number.POSITIVE_INFINITY })
   }
 
   get #tail(): TailLayer {
@@ -103,8 +110,12 @@ export class LayeredIndex implements LoadingIndex {
     const { tails, checkpoint } = this.#layers
     const { expiry } = checkpoint
     if (expiry.keys === 0) return 0
-    const dead = this.#clearedKeys(tails, checkpoint) + expiry.expiredKeys(nowMs)
-    return Math.min(1, dead / expiry.keys)
+    // Asked after every write, and the answer seldom changes.
+    const clears = tails.reduce((sum, layer) => sum + layer.clears, 0)
+    if (this.#cleared?.layers !== this.#layers || this.#cleared.clears !== clears) {
+      this.#cleared = { layers: this.#layers, clears, keys: this.#clearedKeys(tails, checkpoint) }
+    }
+    return Math.min(1, (this.#cleared.keys + expiry.expiredKeys(nowMs)) / expiry.keys)
   }
 
   /** What one prefix covers is not counted again for a longer one behind it. */
@@ -137,7 +148,7 @@ export class LayeredIndex implements LoadingIndex {
 
   freeze(): FrozenIndex {
     const frozen = this.#layers
-    const tail = new TailLayer(frozen.tails[0]?.file, this.#cache)
+    const tail = new TailLayer(frozen.tails[0]?.file, this.#path, this.#cache)
     this.#layers = new Layers([tail, ...frozen.tails], frozen.checkpoint)
     return new FrozenLayers(frozen, {
       settled: (checkpoint, file, shift) => {

@@ -43,13 +43,13 @@ export class Part implements PartSummary {
 }
 
 /** Reads a part's line and makes sure that it is the one that was written; undefined where it is not. */
-export function readPartLine(file: OpenFile, part: PartSummary, into: Buffer): Buffer | undefined {
+export function readPartLine(file: OpenFile, path: string, part: PartSummary, into: Buffer): Buffer | undefined {
   const line = into.subarray(0, part.bytes)
   let filled: number
   try {
     filled = file.read(line, part.offset)
   } catch (cause) {
-    throw ioError('read', file.path, cause, part.offset)
+    throw ioError('read', path, cause, part.offset)
   }
   return filled === part.bytes && validChecksum(line) === part.crc ? line : undefined
 }

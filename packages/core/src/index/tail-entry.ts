@@ -56,17 +56,17 @@ export class TailEntry implements CachedText {
   }
 
   /** `shift`: how much further on the record stands by now. */
-  read(file: OpenFile, shift: number, key: string): string {
+  read(file: OpenFile, path: string, shift: number, key: string): string {
     const bytes = Buffer.allocUnsafe(this.#bytes)
     const offset = this.#offset + shift
     let filled: number
     try {
       filled = file.read(bytes, offset)
     } catch (cause) {
-      throw ioError('read', file.path, cause, offset)
+      throw ioError('read', path, cause, offset)
     }
     if (filled !== bytes.length || checksumValue(bytes) !== this.#crc) {
-      throw corrupt(file.path, offset, `the value of key ${JSON.stringify(key.slice(0, 100))}`)
+      throw corrupt(path, offset, `the value of key ${JSON.stringify(key.slice(0, 100))}`)
     }
     return bytes.toString('utf8')
   }

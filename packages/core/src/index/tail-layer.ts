@@ -25,12 +25,16 @@ export class TailLayer {
   #sorted = new SortedRuns()
   #cleared = new ClearedPrefixes()
   #stateBytes = 0
+  /** How often what is cleared has changed. */
+  #clears = 0
   /** How much further on its records stand by now than when they were written. */
   #shift = 0
   #file: OpenFile | undefined
 
   constructor(
     file: OpenFile | undefined,
+    /** The log's name; the file may have been opened under another one. */
+    private readonly path: string,
     private readonly cache: TextCache,
   ) {
     this.#file = file
@@ -42,6 +46,10 @@ export class TailLayer {
 
   get isEmpty(): boolean {
     return this.#values.size === 0 && this.#cleared.size === 0
+  }
+
+  get clears(): number {
+    return this.#clears
   }
 
   get cleared(): ClearedPrefixes {
@@ -81,7 +89,7 @@ export class TailLayer {
     const { encoding, expires, time } = entry
     let { text } = entry
     if (text === undefined) {
-      text = entry.read(this.#file as OpenFile, this.#shift, key)
+      text = entry.read(this.#file as OpenFile, this.path, this.#shift, key)
       if (isKept) {
         entry.text = text
         this.cache.add(entry, entry.textBytes)
@@ -158,9 +166,14 @@ export class TailLayer {
   }
 
   #clear(prefix: string, seq: number): LayerEffect {
+    this.#clears++
     if (prefix !== '') {
       const before = this.#cleared.add(prefix, seq)
-      return { entries: [], undo: () => this.#cleared.restore(prefix, before), written() {} }
+      const undo = () => {
+        this.#clears++
+        this.#cleared.restore(prefix, before)
+      }
+      return { entries: [], undo, written() {} }
     }
     const [values, sorted, cleared, stateBytes] = [this.#values, this.#sorted, this.#cleared, this.#stateBytes]
     this.#values = new Map()
@@ -171,6 +184,7 @@ export class TailLayer {
     return {
       entries: [],
       undo: () => {
+        this.#clears++
         this.#values = values
         this.#sorted = sorted
         this.#cleared = cleared

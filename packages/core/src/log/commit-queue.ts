@@ -1,9 +1,8 @@
 import type { Clock, Timer } from '../base/clock.js'
 import type { FlatlogError } from '../base/errors.js'
 import { MAX_WRITE_BYTES } from '../base/limits.js'
-import { CHECKSUM_BYTES } from '../record/checksum.js'
 import { encodeRecord } from '../record/encode.js'
-import type { WrittenRecord } from '../record/written-record.js'
+import { type Batch, LINE_END_CHARACTERS, newBatch, type PendingRecord, place, undo } from './batch.js'
 import { failedError, type LogWriter, noSpaceError } from './log-writer.js'
 
 /**
@@ -12,36 +11,6 @@ import { failedError, type LogWriter, noSpaceError } from './log-writer.js'
  * group gathers behind it.
  */
 export type Durability = 'always' | 'interval' | 'os'
-
-/** A record on its way to the log. */
-export interface PendingRecord extends WrittenRecord {
-  readonly seq: number
-  readonly timestamp: string
-  /** What it has done in memory. */
-  readonly effect: {
-    undo(): void
-    /** It stands in the file now. */
-    written(record: WrittenRecord): void
-  }
-  /** Set when the line is made. */
-  crc: string
-  /** Set when it is written. */
-  encodedEnd: number
-  isAscii: boolean
-}
-
-/** What a line has behind the text of its operation: the checksum and the newline. */
-const LINE_END_CHARACTERS = CHECKSUM_BYTES + 1
-
-interface Batch {
-  readonly records: PendingRecord[]
-  length: number
-  /** Where the batch ends in the file, once it is written. */
-  endOffset?: number
-  readonly done: Promise<void>
-  resolve(): void
-  reject(error: FlatlogError): void
-}
 
 export interface CommitEvents {
   /** The records are as durable as was asked for, and their waiters are about to hear it. */
@@ -52,6 +21,8 @@ export interface CommitEvents {
   undone(firstSeq: number): void
   /** False when another process has taken the log over. */
   ownsLog(): boolean
+  /** How long the next write is to wait, so that others keep up with the writers. */
+  delayMs(): number
 }
 
 /**
@@ -72,6 +43,9 @@ export class CommitQueue {
   #timer: Timer | undefined
   #idle: (() => void)[] = []
   writes = 0
+  /** Writes that had to wait because compaction did not keep up, and for how long in all. */
+  delays = 0
+  delayedMs = 0
 
   constructor(
     private readonly writer: LogWriter,
@@ -149,10 +123,19 @@ export class CommitQueue {
   #schedule(): void {
     if (this.#turnScheduled || !this.#mayWrite() || this.#waiting.length === 0) return
     this.#turnScheduled = true
-    this.clock.afterTurn(() => {
+    const commit = () => {
       this.#turnScheduled = false
       this.#commit()
-    })
+    }
+    const delayMs = this.events.delayMs()
+    if (delayMs <= 0) {
+      this.clock.afterTurn(commit)
+      return
+    }
+    this.delays++
+    this.delayedMs += delayMs
+    // Somebody waits for the write, so the process stays for it.
+    this.clock.setTimer(commit, delayMs, true)
   }
 
   #mayWrite(): boolean {
@@ -281,36 +264,4 @@ export class CommitQueue {
     for (const batch of batches) batch.reject(error)
     for (const resolve of this.#idle.splice(0)) resolve()
   }
-}
-
-function undo(batches: readonly Batch[]): void {
-  for (const batch of batches.toReversed()) {
-    for (const record of batch.records.toReversed()) record.effect.undo()
-  }
-}
-
-/** From places in the text of a write to places in the file. */
-function place(records: readonly PendingRecord[], lines: string, start: number, bytes: number): void {
-  const isAscii = bytes === lines.length
-  let [character, byte] = [0, start]
-  for (const record of records) {
-    if (!isAscii) byte += Buffer.byteLength(lines.slice(character, record.encodedEnd))
-    else byte = start + record.encodedEnd
-    character = record.encodedEnd
-    record.encodedEnd = byte
-    record.isAscii = isAscii
-    record.effect.written(record)
-  }
-}
-
-function newBatch(): Batch {
-  let resolve!: () => void
-  let reject!: (error: FlatlogError) => void
-  const done = new Promise<void>((onResolve, onReject) => {
-    resolve = onResolve
-    reject = onReject
-  })
-  // A caller that does not wait for its write must not bring the process down; health() and the events tell of it.
-  done.catch(() => {})
-  return { records: [], length: 0, done, resolve, reject }
 }

@@ -4,7 +4,8 @@ import type { OpenFile } from '../fs/file-system.js'
 import { validChecksum } from '../record/checksum.js'
 import { decodeLine } from '../record/decode.js'
 import type { HeaderLine, IndexRow, PartSummary, PartValue } from '../record/record.js'
-import { type CheckpointFound, readCheckpoint } from './checkpoint-reader.js'
+import type { CheckpointFound } from './checkpoint-found.js'
+import { readCheckpoint } from './checkpoint-reader.js'
 import { type RawLine, readLines } from './line-reader.js'
 
 /**

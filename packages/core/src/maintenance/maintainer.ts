@@ -7,13 +7,23 @@ import {
   COMPACTION_RETRY_MAX_MS,
   COMPACTION_RETRY_MS,
 } from '../base/limits.js'
+import type { KeyRange } from '../log/checkpoint-found.js'
+import type { PartSummary } from '../record/record.js'
 import type { Engine } from '../store/engine.js'
 import type { Maintenance } from '../store/maintenance.js'
 import type { Verification } from '../store/types.js'
 import { rotateBackups } from './backups.js'
 import { compact } from './compaction.js'
+import { Healing } from './healing.js'
 import { verify } from './verify.js'
 
+/** Writers wait when the tail has so many keys, or is so long, although a compaction is under way … */
+const PRESSURE_TAIL_KEYS = 2 * COMPACTION_MAX_TAIL_KEYS
+const PRESSURE_TAIL_BYTES = 256 * 1024 * 1024
+const PRESSURE_GROWTH = 4
+/** … each write so long, and longer the further behind the compaction is. */
+const PRESSURE_STEP_MS = 5
+const PRESSURE_MAX_MS = 100
 /** A checkpoint more than half of which is dead is rewritten, however little came after it. */
 const DEAD_SHARE = 0.5
 
@@ -27,11 +37,43 @@ export class Maintainer implements Maintenance {
   #compactions = 0
   #lastCompactionMs: number | undefined
   #lastError: string | undefined
+  /** When a look is due though nobody may write by then: half of the checkpoint has expired. */
+  #expiryTimer: Timer | undefined
+  #expiryMs: number | undefined
+  readonly #healing: Healing
 
-  constructor(private readonly engine: Engine) {}
+  constructor(private readonly engine: Engine) {
+    this.#healing = new Healing(engine, () => {
+      if (!this.#stopped && !this.#running) this.#start().catch((error: unknown) => engine.report(error))
+    })
+  }
+
+  get isDamaged(): boolean {
+    return this.#healing.isNeeded
+  }
+
+  foundDamaged(part: PartSummary, range: KeyRange, line: number): void {
+    if (!this.#stopped) this.#healing.add(part, range, line)
+  }
+
+  /** How long the next write is to wait, since compaction does not keep up with the writers: then memory would run out. */
+  delayMs(): number {
+    const { index, checkpoint, writer } = this.engine
+    if (!this.#running) return 0
+    const tailBytes = writer.offset - checkpoint.bytes
+    const share = Math.max(
+      index.tailKeys / PRESSURE_TAIL_KEYS,
+      tailBytes / Math.max(PRESSURE_TAIL_BYTES, PRESSURE_GROWTH * checkpoint.bytes),
+    )
+    return share < 1 ? 0 : Math.min(PRESSURE_STEP_MS * share, PRESSURE_MAX_MS)
+  }
 
   afterWrite(): void {
-    if (this.#stopped || this.#running || this.#scheduled || !this.#isWanted()) return
+    if (this.#stopped || this.#running || this.#scheduled) return
+    if (!this.#isWanted()) {
+      this.#lookWhenExpired()
+      return
+    }
     // Back-off after failures: a full disk is not asked again with every write.
     const delayMs = this.#failuresInRow === 0 ? 0 : this.#retryDelayMs()
     this.#scheduled = this.engine.system.clock.setTimer(() => {
@@ -39,6 +81,22 @@ export class Maintainer implements Maintenance {
       if (this.#stopped || this.#running || !this.#isWanted()) return
       this.#start().catch((error: unknown) => this.engine.report(error))
     }, delayMs)
+  }
+
+  /** A store that is not written to any more gets rid of what has expired in it, too. */
+  #lookWhenExpired(): void {
+    const { index, options, system } = this.engine
+    const atMs = options.compaction === false ? undefined : index.halfExpiredMs
+    if (atMs === this.#expiryMs) return
+    this.#expiryMs = atMs
+    this.#expiryTimer?.cancel()
+    this.#expiryTimer = undefined
+    if (atMs === undefined) return
+    const { clock } = system
+    this.#expiryTimer = clock.setTimer(() => {
+      this.#expiryMs = undefined
+      this.afterWrite()
+    }, atMs - clock.now())
   }
 
   #retryDelayMs(): number {
@@ -51,7 +109,7 @@ export class Maintainer implements Maintenance {
     const limits = options.compaction
     if (limits === false || queue.failure) return false
     const tailBytes = writer.offset - checkpoint.bytes
-    if (writer.offset <= limits.minBytes || tailBytes === 0) return false
+    if (writer.offset <= limits.minBytes) return false
     const isGrown = tailBytes > checkpoint.bytes * limits.growth || index.tailKeys > COMPACTION_MAX_TAIL_KEYS
     return isGrown || index.deadShare(this.engine.system.clock.now()) > DEAD_SHARE
   }
@@ -113,6 +171,8 @@ export class Maintainer implements Maintenance {
     // Before the first await, so that nothing begins between the look and the waiting.
     this.#stopped = true
     this.#scheduled?.cancel()
+    this.#expiryTimer?.cancel()
+    await this.#healing.idle()
     await this.idle()
   }
 
@@ -122,6 +182,8 @@ export class Maintainer implements Maintenance {
       compacting: this.#running !== undefined,
       lastCompactionMs: this.#lastCompactionMs,
       lastCompactionError: this.#lastError,
+      delayedWrites: this.engine.queue.delays,
+      delayedMs: this.engine.queue.delayedMs,
     }
   }
 }

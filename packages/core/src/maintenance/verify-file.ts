@@ -1,6 +1,7 @@
 import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
-import { type CheckpointFound, readCheckpoint } from '../log/checkpoint-reader.js'
+import type { CheckpointFound } from '../log/checkpoint-found.js'
+import { readCheckpoint } from '../log/checkpoint-reader.js'
 import { surveyTail } from '../log/tail-reader.js'
 import type { Damage } from '../store/recovery.js'
 

@@ -65,10 +65,20 @@ class Verifier {
       }
       // What is written while this reads lies behind the end that is taken now.
       const { offset, writtenSeq } = writer
-      const { lastSeq, end } = await this.#verifyFile(file as OpenFile, fileName, offset)
+      const { lastSeq, end, damage } = await this.#verifyFile(file as OpenFile, fileName, offset)
       if (lastSeq !== undefined && lastSeq < writtenSeq) this.#add(fileName, end)
+      for (const { offset } of damage) this.#lookAt(offset)
     } finally {
       file?.close()
+    }
+  }
+
+  /** What is found damaged is healed where that is possible, as if somebody had read it. */
+  #lookAt(offset: number): void {
+    try {
+      this.engine.index.checkPartAt(offset)
+    } catch {
+      // It is named in the result.
     }
   }
 

@@ -34,6 +34,8 @@ export function engineBackend(engine: Engine, release: () => Promise<void>): Sto
       acknowledgedSeq: engine.acknowledged.seq,
       syncedSeq: engine.writer.syncedSeq,
       tailKeys: engine.index.tailKeys,
+      stateBytes: engine.index.stateBytes,
+      cachedBytes: engine.index.cachedBytes,
       writes: engine.queue.writes,
       syncs: engine.writer.syncs,
       bytesWritten: engine.writer.bytesWritten,

@@ -4,7 +4,8 @@ import { MAX_RECORD_BYTES } from '../base/limits.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { holds, type Lock } from '../fs/lock.js'
 import type { IndexedValue, KeyIndex, KeyRangeQuery } from '../index/key-index.js'
-import { CommitQueue, type PendingRecord } from '../log/commit-queue.js'
+import type { PendingRecord } from '../log/batch.js'
+import { CommitQueue } from '../log/commit-queue.js'
 import { failedError, LogWriter } from '../log/log-writer.js'
 import type { StorePaths } from '../log/names.js'
 import { encodeOperation } from '../record/encode.js'
@@ -84,6 +85,7 @@ export class Engine {
     if (!opened.unrepaired) this.lock.clearFailure()
     this.#views = views
     this.#index = opened.index
+    this.#index.onBadPart = (part, range, line) => this.maintenance.foundDamaged(part, range, line)
     this.#recovery = opened.recovery
     this.#store = opened.store
     const { checkpointSeq: seq, checkpointBytes: bytes, checkpointCrc: crc } = opened
@@ -99,6 +101,7 @@ export class Engine {
         this.#lastSeq = firstSeq - 1
       },
       ownsLog: () => this.ownsLog(),
+      delayMs: () => this.maintenance.delayMs(),
     })
     this.#unrepaired = opened.unrepaired
     if (opened.unrepaired) this.#queue.refuse(opened.unrepaired.error)
@@ -202,7 +205,8 @@ export class Engine {
   async writeViews(): Promise<void> {
     if (!this.ownsLog()) return
     const { syncedSeq } = this.#writer
-    const state = { store: this.#store, lastSeq: this.#lastSeq, syncedSeq }
+    const isToBeChecked = this.maintenance.isDamaged
+    const state = { store: this.#store, lastSeq: this.#lastSeq, syncedSeq, isToBeChecked }
     await this.#views.write(this.#index, state, this.stamp(), () => this.flush())
   }
 

@@ -1,5 +1,5 @@
 import type { FlatlogError } from '../base/errors.js'
-import type { PendingRecord } from '../log/commit-queue.js'
+import type { PendingRecord } from '../log/batch.js'
 import type { Operation } from '../record/record.js'
 import { toValue } from '../record/value.js'
 

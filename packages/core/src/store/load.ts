@@ -4,7 +4,7 @@ import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { LayeredIndex } from '../index/layered-index.js'
 import { Part } from '../index/part.js'
-import { type CheckpointFound, isInRange } from '../log/checkpoint-reader.js'
+import { type CheckpointFound, isInRange } from '../log/checkpoint-found.js'
 import { classify, type Verdict } from '../log/classify.js'
 import type { Mark } from '../log/mark.js'
 import type { Backup, StorePaths } from '../log/names.js'
@@ -158,8 +158,12 @@ export class Loader {
 
   #indexOf({ ownParts, header }: CheckpointFound): LayeredIndex {
     const { file } = this
+    // A new generation is read under the name that it has until it is the log.
+    const path = this.#fileName.startsWith(`${this.context.paths.name}.log.backup.`)
+      ? file.path
+      : this.context.paths.log
     const inHeader = header?.state.length ? [Part.inMemory(header.state)] : []
-    return new LayeredIndex({ file, parts: [...inHeader, ...ownParts], cacheBytes: this.context.cacheBytes })
+    return new LayeredIndex({ file, path, parts: [...inHeader, ...ownParts], cacheBytes: this.context.cacheBytes })
   }
 
   /** `place`: undefined for a record that stands in another file. */

@@ -1,3 +1,4 @@
+import type { OnBadPart } from '../index/key-index.js'
 import type { Verification } from './types.js'
 
 /** Work on the log that goes on beside reading and writing; the layer above provides it. */
@@ -6,6 +7,12 @@ export interface Maintenance {
   afterWrite(): void
   compact(): Promise<void>
   verify(): Promise<Verification>
+  /** How long the next write is to wait for what goes on beside it: mostly not at all. */
+  delayMs(): number
+  /** A part of the checkpoint was read and is not what was written. */
+  readonly foundDamaged: OnBadPart
+  /** There is damage that is not healed, yet or at all. */
+  readonly isDamaged: boolean
   /** Resolves when nothing is under way. */
   idle(): Promise<void>
   /** Starts nothing more and waits for what is under way. */

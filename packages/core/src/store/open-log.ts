@@ -4,12 +4,13 @@ import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { freePath, removeIfThere } from '../fs/whole-file.js'
 import { LayeredIndex } from '../index/layered-index.js'
 import { type Choice, chooseGeneration, filesBeside, type Replacement } from '../log/choose.js'
-import { keepDamagedMark, type Mark, readMark, writeMark } from '../log/mark.js'
+import { readMark } from '../log/mark.js'
 import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/names.js'
 import { isOlderLog } from '../log/older-log.js'
 import { copyFile, keepAs, publishFirst, removeLeftovers, removeSecondNames, removeUnfinished } from '../log/publish.js'
 import { type Loaded, Loader, NothingReadable } from './load.js'
 import { writeNewGeneration } from './new-generation.js'
+import { newMark } from './new-mark.js'
 import { NO_MARK, type OpenedLog } from './opened-log.js'
 import type { ResolvedOptions } from './options.js'
 import { importMainFile, readOlderLog } from './original.js'
@@ -152,7 +153,9 @@ export class LogOpener {
   /** By its mark a log can be told from one that has lost its end, or is gone: it has one from its first moment on. */
   async #ready(opened: OpenedLog, mainFileSeq: number | null = null): Promise<OpenedLog> {
     this.#remove(() => removeLeftovers(this.#fileSystem, this.paths))
-    return opened.mark === NO_MARK ? { ...opened, mark: await this.#mark(opened, mainFileSeq) } : opened
+    return opened.mark === NO_MARK
+      ? { ...opened, mark: await newMark(this.#fileSystem, this.paths, opened, mainFileSeq) }
+      : opened
   }
 
   /** Where even removing takes room, the next opening tries it again. */
@@ -161,25 +164,6 @@ export class LogOpener {
       remove()
     } catch (error) {
       if (!isNoSpace(error)) throw error
-    }
-  }
-
-  /** Says what is on disk now; the log has been synced. */
-  async #mark({ store, lastSeq, lastTimestamp: timestamp }: OpenedLog, mainFileSeq: number | null): Promise<Mark> {
-    const fileSystem = this.#fileSystem
-    const { paths } = this
-    const damaged = freePath(fileSystem, `${paths.mark}.damaged`)
-    keepDamagedMark(fileSystem, paths)
-    const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory)).map((backup) => backup.fileName)
-    const mark = { timestamp, store, seq: lastSeq, mainFileSeq, mainFileCrc: null, backups: backups.sort() }
-    try {
-      await writeMark(fileSystem, paths, mark)
-      return mark
-    } catch (error) {
-      if (!isNoSpace(error)) throw error
-      // A log can do without until there is room: the mark is tried again at the latest at close.
-      if (fileSystem.status(damaged) && !fileSystem.status(paths.mark)) fileSystem.rename(damaged, paths.mark)
-      return NO_MARK
     }
   }
 

@@ -7,6 +7,15 @@ import type { OpenedLog } from './opened-log.js'
 import type { ResolvedOptions } from './options.js'
 import type { System } from './system.js'
 
+/** The moment that is written. */
+interface Place {
+  readonly store: string
+  readonly lastSeq: number
+  readonly syncedSeq: number
+  /** Damage was found: the next opening reads the whole log. */
+  readonly isToBeChecked: boolean
+}
+
 /**
  * What is derived from the log and written beside it, when something has changed since the last time.
  *
@@ -98,19 +107,14 @@ export class Views {
     return [...new Set([...kept, ...named])].sort()
   }
 
-  write(
-    source: StateSource,
-    place: { readonly store: string; readonly lastSeq: number; readonly syncedSeq: number },
-    timestamp: string,
-    flush: () => Promise<void>,
-  ): Promise<void> {
+  write(source: StateSource, place: Place, timestamp: string, flush: () => Promise<void>): Promise<void> {
     this.#writing = this.#write(source, place, timestamp, flush)
     return this.#writing
   }
 
   async #write(
     source: StateSource,
-    { store, lastSeq, syncedSeq }: { store: string; lastSeq: number; syncedSeq: number },
+    { store, lastSeq, syncedSeq, isToBeChecked }: Place,
     timestamp: string,
     flush: () => Promise<void>,
   ): Promise<void> {
@@ -136,6 +140,7 @@ export class Views {
       seq: syncedSeq,
       mainFileSeq: this.#mainFileSeq,
       mainFileCrc: this.#isMainFileKnown ? this.#mainFileCrc : null,
+      ...(isToBeChecked && { isToBeChecked }),
       backups: this.#backupsToName(),
     }
     if (this.#isMarkToBeRenewed || !isSameMark(mark, this.#mark)) await this.#writeMark(mark)

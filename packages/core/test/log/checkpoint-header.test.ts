@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isInRange } from '../../src/log/checkpoint-reader.js'
+import { isInRange } from '../../src/log/checkpoint-found.js'
 import type { IndexLine, PartLine } from '../../src/record/record.js'
 import { line as withCrc } from '../record/support.js'
 import { decoded, read, recordLine, spoil, state, TIME, writeGeneration } from './generations.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isInRange } from '../../src/log/checkpoint-reader.js'
+import { isInRange } from '../../src/log/checkpoint-found.js'
 import type { PartLine } from '../../src/record/record.js'
 import { fromValue } from '../../src/record/value.js'
 import { decoded, read, recordLine, spoil, state, TIME, writeGeneration } from './generations.js'

@@ -1,6 +1,7 @@
 import { systemClock } from '../../src/base/clock.js'
 import { Slices } from '../../src/base/slices.js'
-import { type CheckpointFound, readCheckpoint } from '../../src/log/checkpoint-reader.js'
+import type { CheckpointFound } from '../../src/log/checkpoint-found.js'
+import { readCheckpoint } from '../../src/log/checkpoint-reader.js'
 import { type GenerationStart, GenerationWriter } from '../../src/log/generation-writer.js'
 import { decodeLine, type Line } from '../../src/record/decode.js'
 import { encodeOperation, encodeRecord } from '../../src/record/encode.js'

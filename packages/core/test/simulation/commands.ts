@@ -213,6 +213,8 @@ export const parameters: fc.Arbitrary<RunParameters> = fc.record({
       false,
     ),
     backups: fc.constantFrom(3, 3, 1, 0),
+    // With little or no room for texts they are read from the files again.
+    cacheBytes: fc.constantFrom(0, 0, 3000, 1_000_000),
     mainFile: fc.constantFrom<'auto' | boolean>(false, false, 'auto'),
     times: fc.boolean(),
   }),

@@ -137,7 +137,7 @@ export class Run {
     if (outcome.kind === 'rejected') throw outcome.error
     if (outcome.kind === 'died') return
     const now = this.#process.clock.now()
-    const [shown, wanted] = [textOfStore(this.#store), this.#witness.visible(now)]
+    const [shown, wanted] = [this.#shown(), this.#witness.visible(now)]
     if (shown !== wanted) throw new Error(`the store shows\n  ${shown}\nand by its answers it is\n  ${wanted}`)
   }
 
@@ -373,7 +373,7 @@ export class Run {
     // What expired meanwhile has expired in both.
     there.advance(Math.max(0, here.now() - there.now()))
     here.advance(Math.max(0, there.now() - here.now()))
-    const [first, second] = [textOfStore(once), textOfStore(this.#store)]
+    const [first, second] = [textOfStore(once), this.#shown()]
     straight.kill()
     if (first !== second) throw new Error(`recovered once: ${first}\nrecovered after crashes: ${second}`)
   }
@@ -445,9 +445,14 @@ export class Run {
     throw outcome.kind === 'rejected' ? outcome.error : new Error('the process died in an opening that was to succeed')
   }
 
+  /** The state as the store shows it now. */
+  #shown(): string {
+    return this.#fate.paused(() => textOfStore(this.#store))
+  }
+
   #found(crash: Crash): void {
     withoutDamage(this.#store)
-    this.#witness.found(textOfStore(this.#store), this.#process.clock.now(), crash)
+    this.#witness.found(this.#shown(), this.#process.clock.now(), crash)
   }
 }
 

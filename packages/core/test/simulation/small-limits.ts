@@ -1,5 +1,11 @@
 /**
  * Limits of the engine that are so small that a small log meets them: a line is longer than what is read at once, a
- * checkpoint has several parts, and what one turn has to write goes out in several writes.
+ * checkpoint has several parts and is not always read whole, and what one turn has to write goes out in several writes.
  */
-export const SMALL_LIMITS = { READ_CHUNK_BYTES: 4096, PART_BYTES: 1024, MAX_WRITE_BYTES: 8192 } as const
+export const SMALL_LIMITS = {
+  READ_CHUNK_BYTES: 4096,
+  PART_BYTES: 1024,
+  MAX_WRITE_BYTES: 8192,
+  OPEN_WHOLE_BYTES: 3000,
+  OPEN_CHECKED_BYTES: 6000,
+} as const

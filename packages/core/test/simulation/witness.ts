@@ -75,7 +75,8 @@ export class Witness {
           if (!isHeard()) return
           const { code } = error as { code?: string }
           if (!(error instanceof FlatlogError)) throw error
-          if (code === 'FLATLOG_NO_SPACE') write.answer = 'absent'
+          // What has to be read for a write, and cannot be, is read before the write begins.
+          if (code === 'FLATLOG_NO_SPACE' || code === 'FLATLOG_IO') write.answer = 'absent'
           else if (code !== 'FLATLOG_FAILED') throw error
           else if (write.answer === 'pending') write.answer = 'doubtful'
         },

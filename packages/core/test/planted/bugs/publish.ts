@@ -217,39 +217,38 @@ export const publishBugs: readonly Bug[] = [
   },
   {
     name: 'deleted keys come back in memory',
-    what: 'When a compaction settles, the tombstones of the frozen tail are dropped and what they hid is seen again.',
+    what: 'What was read of a part is shown yet when a compaction has written another one in its place.',
     edits: [
       {
-        file: 'index/layer.ts',
-        from: 'if (value === TOMBSTONE) this.drop(key)',
-        to: 'if (value === TOMBSTONE) continue',
+        file: 'index/checkpoint-layer.ts',
+        from: 'if (!staying.has(part)) part.isGone = true',
+        to: '',
       },
     ],
-    focus: {},
+    focus: { often: ['compact', 'check', 'write'], options: { cacheBytes: 1_000_000 } },
   },
   {
     name: 'deleted keys come back in the file',
     what: 'The checkpoint is written without a look at the tombstones of the frozen tail.',
     edits: [
       {
-        file: 'index/map-index.ts',
-        from: 'page: (query, limit, nowMs) => pageOf(frozen, query, limit, nowMs)',
-        to: `page: (query, limit, nowMs) => {
-        const top = frozen.map((layer) => Object.assign(Object.create(layer), {
-          get: (key) => (layer.get(key) === TOMBSTONE ? undefined : layer.get(key)),
-          cleared: layer.cleared,
-          keysFrom: (from) => layer.keysFrom(from),
-        }))
-        return pageOf(top, query, limit, nowMs)
-      }`,
+        file: 'index/frozen-layers.ts',
+        from: 'if (value) yield { pair: toPair(key, value) }',
+        to: 'if (value) yield { pair: toPair(key, value) }\n    else if (pair?.key === key) yield { pair }',
       },
     ],
     focus: {},
   },
   {
     name: 'cleared prefixes are forgotten',
-    what: 'When a compaction settles, what was cleared is seen again.',
-    edits: [{ file: 'index/layer.ts', from: 'for (const prefix of newer.cleared) this.#dropAll(prefix)', to: '' }],
+    what: 'Parts of which keys were cleared are copied into the next checkpoint as they are.',
+    edits: [
+      {
+        file: 'index/frozen-layers.ts',
+        from: 'const isCleared = cleared.touch(part.firstKey, end)',
+        to: 'const isCleared = false',
+      },
+    ],
     focus: {},
   },
   {
@@ -257,11 +256,43 @@ export const publishBugs: readonly Bug[] = [
     what: 'An entry that has expired no longer hides what the checkpoint has of its key.',
     edits: [
       {
-        file: 'index/map-index.ts',
-        from: 'if (value !== undefined) return isThere',
-        to: 'if (value !== undefined && (value === TOMBSTONE || isThere(value, nowMs))) return isThere',
+        file: 'index/layers.ts',
+        from: `if (value === undefined) continue
+      return value !== TOMBSTONE && isThere(value, nowMs) ? layer.valueOf(key, value, true)`,
+        to: `if (value === undefined || (value !== TOMBSTONE && !isThere(value, nowMs))) continue
+      return value !== TOMBSTONE && isThere(value, nowMs) ? layer.valueOf(key, value, true)`,
       },
     ],
     focus: { often: ['wait', 'compact', 'check'] },
+  },
+  {
+    name: 'values are looked for where they stood before the compaction',
+    what: 'Records that came while a generation was written stand elsewhere in it, and their places are not moved.',
+    edits: [{ file: 'index/layered-index.ts', from: 'tail.moveTo(file, shift)', to: 'tail.moveTo(file, 0)' }],
+    focus: { often: ['start compacting', 'write'], options: { cacheBytes: 0 } },
+  },
+  {
+    name: 'a record that is taken back leaves its key behind',
+    what: 'A key whose record was refused hides what the checkpoint has of it when the next one is written.',
+    edits: [
+      { file: 'index/tails-walk.ts', from: 'if (first === undefined || this.hides(first)) return', to: 'return' },
+    ],
+    focus: {
+      faults: [{ kind: 'write', on: 'log', code: 'ENOSPC', happens: false }],
+      often: ['start compacting', 'fault'],
+    },
+  },
+  {
+    name: 'a key is taken where its spelling stands in a value',
+    what: 'A part is searched for the spelling of a key, and not for a key.',
+    edits: [
+      {
+        file: 'index/checkpoint-layer.ts',
+        from: 'if (position === -1) continue',
+        to: 'if (position === -1) return undefined',
+      },
+    ],
+    focus: { often: ['compact', 'check', 'write'], options: { cacheBytes: 0 } },
+    isRare: true,
   },
 ]

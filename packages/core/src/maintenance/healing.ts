@@ -1,0 +1,102 @@
+import { ioError } from '../base/errors.js'
+import { Slices } from '../base/slices.js'
+import type { KeyRange } from '../log/checkpoint-found.js'
+import { backupsAmong } from '../log/names.js'
+import type { PartSummary } from '../record/record.js'
+import type { Engine } from '../store/engine.js'
+import { healState } from '../store/heal.js'
+import { ANY_KEY, addDamage, addInDoubt } from '../store/recovery.js'
+
+interface BadPart {
+  readonly part: PartSummary
+  readonly range: KeyRange
+  readonly line: number
+}
+
+/**
+ * Parts of the checkpoint that turn out damaged while the store is open: each is looked for in the backups, one after
+ * the other, and what proves to have stood there is put in its place. Meanwhile, and where nothing proves it, its keys
+ * cannot be read; the next opening reads the whole log, and repairs it with a report.
+ */
+export class Healing {
+  readonly #found: BadPart[] = []
+  #running: Promise<void> | undefined
+  /** Parts that could not be healed. */
+  #unhealed = 0
+
+  constructor(
+    private readonly engine: Engine,
+    /** What was healed is in memory only, until it is written. */
+    private readonly onHealed: () => void,
+  ) {}
+
+  /** Something is damaged and not healed, yet or at all. */
+  get isNeeded(): boolean {
+    return this.#found.length > 0 || this.#unhealed > 0
+  }
+
+  add(part: PartSummary, range: KeyRange, line: number): void {
+    this.#found.push({ part, range, line })
+    this.#running ??= this.#run()
+      .catch((error: unknown) => this.engine.report(error))
+      .finally(() => {
+        this.#running = undefined
+      })
+  }
+
+  async idle(): Promise<void> {
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { engine } = this
+    let healed = 0
+    for (let bad = this.#found[0]; bad; bad = this.#found[0]) {
+      const { index } = engine
+      const from = await this.#heal(bad)
+      this.#found.shift()
+      // The log was read anew meanwhile, and repaired then.
+      if (engine.index !== index) continue
+      this.#report(bad, from)
+      if (from === undefined) this.#unhealed++
+      else healed++
+    }
+    if (healed > 0) this.onHealed()
+  }
+
+  /** The backup that it was healed from. */
+  async #heal({ range }: BadPart): Promise<string | undefined> {
+    const { engine } = this
+    const { system, paths, checkpoint, storeId, index } = engine
+    const { fileSystem, clock } = system
+    try {
+      const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory))
+      const healed = await healState(fileSystem, backups, storeId, checkpoint.seq, [range], new Slices(clock))
+      if (!healed || engine.index !== index || engine.checkpoint !== checkpoint) return undefined
+      const { times } = engine.options
+      index.heal(range, times ? healed.state : healed.state.map((pair) => ({ ...pair, time: undefined })))
+      return healed.from
+    } catch (error) {
+      // A backup that cannot be read proves nothing.
+      engine.report(ioError('heal', paths.log, error))
+      return undefined
+    }
+  }
+
+  #report({ part, range, line }: BadPart, healedFrom: string | undefined): void {
+    const { recovery, paths } = this.engine
+    const file = `${paths.name}.log`
+    const { offset, bytes } = part
+    addDamage(recovery, { file, line, offset, bytes: bytes + 1, ...(healedFrom !== undefined && { healedFrom }) })
+    const keys = `keys from ${JSON.stringify(range.from ?? '')} to ${range.to === undefined ? 'the last' : `before ${JSON.stringify(range.to)}`}`
+    if (healedFrom === undefined) {
+      addInDoubt(recovery, [range.from, ANY_KEY])
+      recovery.notes.push(
+        `${file} is damaged at line ${line}, and no backup reaches it without a gap: ${keys} cannot be read. The next ` +
+          'opening reads all of it, keeps the file, and goes on without what is lost.',
+      )
+    } else {
+      recovery.notes.push(`${file} was found damaged at line ${line}; ${keys} were restored from ${healedFrom}.`)
+    }
+  }
+}
