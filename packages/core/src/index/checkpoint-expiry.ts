@@ -1,23 +1,18 @@
-import type { Part } from './part.js'
+import type { PartTable } from './part-table.js'
 
 /** When the keys of a checkpoint expire, as far as its parts say it as wholes: nothing is read for it. */
 export class CheckpointExpiry {
   #keys = 0
-  #halfMs: number | undefined
+  readonly #halfMs: number | undefined
   #firstMs = Number.POSITIVE_INFINITY
   /** The times at which parts have expired as wholes, in order, and how many keys are gone by then. */
-  #times = new Float64Array(0)
-  #gone = new Float64Array(0)
+  readonly #times: Float64Array
+  readonly #gone: Float64Array
 
-  constructor(private readonly parts: readonly Part[]) {
-    this.renew()
-  }
-
-  renew(): void {
+  constructor(parts: PartTable) {
     const ends: { readonly atMs: number; readonly keys: number }[] = []
-    this.#keys = 0
-    this.#firstMs = Number.POSITIVE_INFINITY
-    for (const { keys, minExpires, maxExpires } of this.parts) {
+    for (let at = 0; at < parts.length; at++) {
+      const { keys, minExpires, maxExpires } = parts.summary(at)
       this.#keys += keys
       if (minExpires !== null) this.#firstMs = Math.min(this.#firstMs, minExpires)
       if (maxExpires !== null) ends.push({ atMs: maxExpires, keys })

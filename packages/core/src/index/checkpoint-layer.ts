@@ -8,6 +8,7 @@ import { CheckpointExpiry } from './checkpoint-expiry.js'
 import type { CheckpointValues } from './checkpoint-values.js'
 import type { IndexedValue, OnBadPart } from './key-index.js'
 import { corrupt, decodePart, layoutOf, Part, readPartLine } from './part.js'
+import { PartTable } from './part-table.js'
 import { byCodeUnit } from './sorted-runs.js'
 
 const EMPTY = Buffer.alloc(0)
@@ -17,21 +18,21 @@ const EMPTY = Buffer.alloc(0)
  * lookup reads one part.
  */
 export class CheckpointLayer {
-  readonly #expiry: CheckpointExpiry
+  #expiry: CheckpointExpiry | undefined
   #scratch = EMPTY
 
   constructor(
     private readonly file: OpenFile | undefined,
     /** The log's name; the file may have been opened under another one. */
     private readonly path: string,
-    private readonly parts: Part[],
+    private readonly parts: PartTable,
     private readonly values: CheckpointValues,
     private readonly onBadPart: OnBadPart,
-  ) {
-    this.#expiry = new CheckpointExpiry(parts)
-  }
+  ) {}
 
+  /** Found out when it is first asked for: a store that is only opened and read does without. */
   get expiry(): CheckpointExpiry {
+    this.#expiry ??= new CheckpointExpiry(this.parts)
     return this.#expiry
   }
 
@@ -42,22 +43,25 @@ export class CheckpointLayer {
   /** Of its parts, with what is in memory. */
   get bytes(): number {
     let bytes = 0
-    for (const { bytes: length, state } of this.parts) bytes += state ? bytesOf(state) : length + 1
+    for (let at = 0; at < this.parts.length; at++) {
+      const part = this.parts.summary(at)
+      bytes += part instanceof Part && part.state ? bytesOf(part.state) : part.bytes + 1
+    }
     return bytes
   }
 
   /** The next checkpoint, in another file, of which some parts may be the same as here. */
   followedBy(file: OpenFile, parts: readonly Part[]): CheckpointLayer {
     const staying = new Set(parts)
-    for (const part of this.parts) if (!staying.has(part)) part.isGone = true
-    return new CheckpointLayer(file, this.path, [...parts], this.values, this.onBadPart)
+    for (const part of this.parts.made()) if (!staying.has(part)) part.isGone = true
+    return new CheckpointLayer(file, this.path, new PartTable(parts), this.values, this.onBadPart)
   }
 
   get(key: string): IndexedValue | undefined {
     const cached = this.values.get(key)
     if (cached) return cached
     const at = this.partOf(key)
-    const part = this.parts[at]
+    const part = this.parts.at(at)
     if (!part) return undefined
     if (part.state) return inState(part.state, key)
     const line = this.#read(at)
@@ -73,24 +77,24 @@ export class CheckpointLayer {
     let high = parts.length - 1
     while (low < high) {
       const middle = (low + high + 1) >>> 1
-      if ((parts[middle] as Part).firstKey <= key) low = middle
+      if (parts.firstKey(middle) <= key) low = middle
       else high = middle - 1
     }
     return low
   }
 
   partAt(at: number): Part | undefined {
-    return this.parts[at]
+    return this.parts.at(at)
   }
 
   /** Where the next part begins: all keys of this one come before. */
   endOf(at: number): string | undefined {
-    return this.parts[at + 1]?.firstKey
+    return at + 1 < this.parts.length ? this.parts.firstKey(at + 1) : undefined
   }
 
   /** A part's keys and values, decoded. */
   stateOf(at: number): readonly PartValue[] {
-    const part = this.parts[at] as Part
+    const part = this.parts.at(at) as Part
     return part.state ?? decodePart(this.#read(at))
   }
 
@@ -101,7 +105,7 @@ export class CheckpointLayer {
 
   /** The part's line; valid until the next read. */
   #read(at: number): Buffer {
-    const part = this.parts[at] as Part
+    const part = this.parts.at(at) as Part
     if (this.#scratch.length < part.bytes) this.#scratch = Buffer.allocUnsafeSlow(part.bytes)
     const line = part.isDamaged ? undefined : readPartLine(this.file as OpenFile, this.path, part, this.#scratch)
     if (line) return line
@@ -116,29 +120,31 @@ export class CheckpointLayer {
 
   /** Looks at the part that stands there, as any reading of it does. */
   check(offset: number): void {
-    const at = this.parts.findIndex((part) => !part.state && part.offset === offset)
-    if (at !== -1) this.#read(at)
+    for (let at = 0; at < this.parts.length; at++) {
+      if (this.parts.summary(at).offset === offset) this.#read(at)
+    }
   }
 
   /** Puts a state in the place of parts that cannot be read. Keys outside of the range are left alone. */
   heal(range: KeyRange, state: readonly PartValue[]): void {
     const kept: Part[] = []
-    for (const part of this.parts) {
+    for (let at = 0; at < this.parts.length; at++) {
+      const part = this.parts.at(at) as Part
       if (isInRange(part.firstKey, range)) part.isGone = true
       else kept.push(part)
     }
     const inOrder = [...state].sort((a, b) => byCodeUnit(a.key, b.key))
     if (inOrder.length) kept.push(Part.inMemory(inOrder))
     kept.sort((a, b) => byCodeUnit(a.firstKey, b.firstKey))
-    this.parts.splice(0, this.parts.length, ...kept)
-    this.#expiry.renew()
+    this.parts.replace(kept)
+    this.#expiry = undefined
   }
 
   /** About how many keys start with the prefix: those of the parts at the edges are counted as if all of them did. */
   countFrom(prefix: string): number {
     let count = 0
     for (let at = Math.max(0, this.partOf(prefix)); at < this.parts.length; at++) {
-      const { firstKey, keys } = this.parts[at] as Part
+      const { firstKey, keys } = this.parts.summary(at)
       if (firstKey > prefix && !firstKey.startsWith(prefix)) break
       count += keys
     }

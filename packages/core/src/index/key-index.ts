@@ -33,7 +33,7 @@ export interface KeyRangeQuery {
 
 /** What can be walked over in key order: an index, or the frozen part of one. */
 export interface StateSource {
-  /** Up to `limit` keys in key order that are there now. */
+  /** Some keys in key order that are there now, at most `limit`; none where there are no more. */
   page(query: KeyRangeQuery, limit: number, nowMs: number): [key: string, value: IndexedValue][]
 }
 
@@ -52,7 +52,7 @@ export interface KeyIndex extends StateSource {
   get(key: string, nowMs: number): IndexedValue | undefined
   /** As `get`, without reading a value for it where that can be avoided. */
   has(key: string, nowMs: number): boolean
-  /** As `page`, without the values. */
+  /** As `page`, without the values: `limit` of them, or all that there are. */
   pageOfKeys(query: KeyRangeQuery, limit: number, nowMs: number): string[]
   apply(operation: Operation, seq: number, timeMs: number | undefined): Effect
   /** Keys named since the last checkpoint. */

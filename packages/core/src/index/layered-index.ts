@@ -1,6 +1,7 @@
 import type { OpenFile } from '../fs/file-system.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
-import type { LogRecord, Operation, PartSummary, PartValue } from '../record/record.js'
+import { PartArray, type PartList } from '../record/decode-index.js'
+import type { LogRecord, Operation, PartValue } from '../record/record.js'
 import { CheckpointLayer } from './checkpoint-layer.js'
 import { CheckpointValues } from './checkpoint-values.js'
 import { FrozenLayers } from './frozen-layers.js'
@@ -15,6 +16,7 @@ import type {
 } from './key-index.js'
 import { isThere, Layers } from './layers.js'
 import { Part } from './part.js'
+import { PartTable } from './part-table.js'
 import { byCodeUnit } from './sorted-runs.js'
 import { TailLayer, TOMBSTONE } from './tail-layer.js'
 import { TextCache } from './text-cache.js'
@@ -27,7 +29,9 @@ export interface LayeredIndexOptions {
   readonly file: OpenFile | undefined
   /** What errors call it; the file may have been opened under another name. */
   readonly path: string
-  readonly parts: readonly PartSummary[]
+  readonly parts: PartList
+  /** The state, where it stands in the header and there are no parts. */
+  readonly inlineState: readonly PartValue[]
   readonly cacheBytes: number
 }
 
@@ -41,10 +45,10 @@ export class LayeredIndex implements LoadingIndex {
 
   readonly #path: string
 
-  constructor({ file, path, parts, cacheBytes }: LayeredIndexOptions) {
+  constructor({ file, path, parts, inlineState, cacheBytes }: LayeredIndexOptions) {
     this.#path = path
     this.#cache = new TextCache(cacheBytes)
-    const inOrder = parts.map((part) => (part instanceof Part ? part : new Part(part)))
+    const inOrder = new PartTable(inlineState.length ? [Part.inMemory(inlineState)] : parts)
     const values = new CheckpointValues(this.#cache)
     this.#layers = new Layers(
       [new TailLayer(file, path, this.#cache)],
@@ -55,8 +59,9 @@ export class LayeredIndex implements LoadingIndex {
   /** All in memory, of pairs in any order. */
   static inMemory(pairs: readonly PartValue[] = []): LayeredIndex {
     const inOrder = [...pairs].sort((a, b) => byCodeUnit(a.key, b.key))
-    const parts = inOrder.length ? [Part.inMemory(inOrder)] : []
-    return new LayeredIndex({ file: undefined, path: '', parts, cacheBytes: Number.POSITIVE_INFINITY })
+    const parts = new PartArray([])
+    const cacheBytes = Number.POSITIVE_INFINITY
+    return new LayeredIndex({ file: undefined, path: '', parts, inlineState: inOrder, cacheBytes })
   }
 
   get #tail(): TailLayer {
@@ -102,8 +107,7 @@ export class LayeredIndex implements LoadingIndex {
   }
 
   replay({ operation, seq }: LogRecord, timeMs: number | undefined, place: ReplayPlace | undefined): void {
-    const effect = this.#tail.apply(operation, seq, timeMs)
-    if (place) this.#tail.replayed(effect, place)
+    this.#tail.replay(operation, seq, timeMs, place)
   }
 
   deadShare(nowMs: number): number {

@@ -8,6 +8,9 @@ export function isThere({ expires }: { readonly expires?: number | undefined }, 
   return expires === undefined || expires > nowMs
 }
 
+/** A page of values ends behind the one that makes it so long. */
+const PAGE_CHARACTERS = 256 * 1024
+
 /** The layers at one moment, the newest first: the first that names a key, or has cleared it, decides. */
 export class Layers {
   constructor(
@@ -29,7 +32,12 @@ export class Layers {
   page(query: KeyRangeQuery, limit: number, nowMs: number): [string, IndexedValue][] {
     const page: [string, IndexedValue][] = []
     const walk = new LayersWalk(this, query, nowMs)
-    while (page.length < limit && walk.next()) page.push([walk.key, walk.value()])
+    // Values may be long, and a page of many long ones would be more than there is memory for.
+    for (let characters = 0; page.length < limit && characters < PAGE_CHARACTERS && walk.next(); ) {
+      const value = walk.value()
+      characters += value.text.length
+      page.push([walk.key, value])
+    }
     return page
   }
 

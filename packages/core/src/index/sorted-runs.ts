@@ -12,11 +12,23 @@ export class SortedRuns {
   /** The longest first. */
   #runs: string[][] = []
   #added: string[] = []
+  /** Runs that are yet to be sorted. */
+  #unsorted: string[][] = []
 
-  /** The same key may be added again, and comes once. */
-  add(key: string): void {
+  /** The same key may be added again, and comes once. `isLater`: sorting can wait, as whoever adds is in a hurry. */
+  add(key: string, isLater = false): void {
     this.#added.push(key)
-    if (this.#added.length >= RUN_KEYS) this.#endRun()
+    if (this.#added.length < RUN_KEYS) return
+    this.#unsorted.push(this.#added)
+    this.#added = []
+    if (!isLater) this.#sortOne()
+  }
+
+  #sortOne(): void {
+    const run = this.#unsorted.pop()
+    if (!run) return
+    this.#runs.push(run.sort(byCodeUnit))
+    this.#mergeEqual()
   }
 
   /** The keys from the first that is not before `from`. Keys added meanwhile do not come. */
@@ -26,10 +38,9 @@ export class SortedRuns {
   }
 
   #endRun(): void {
-    if (this.#added.length === 0) return
-    this.#runs.push(this.#added.sort(byCodeUnit))
+    if (this.#added.length) this.#unsorted.push(this.#added)
     this.#added = []
-    this.#mergeEqual()
+    while (this.#unsorted.length) this.#sortOne()
   }
 
   /** As long as the last few runs are about as long as each other. */

@@ -103,28 +103,32 @@ export class TailLayer {
     return this.#sorted.from(from)
   }
 
-  apply(operation: Operation, seq: number, time: number | undefined): LayerEffect {
+  apply(operation: Operation, seq: number, time: number | undefined): Effect {
+    return this.#apply(operation, seq, time, false)
+  }
+
+  #apply(operation: Operation, seq: number, time: number | undefined, isReplayed: boolean): LayerEffect {
     switch (operation.kind) {
       case 'set':
       case 'delete':
-        return this.#put(operation, seq, time)
+        return this.#put(operation, seq, time, isReplayed)
       case 'clear':
         return this.#clear(operation.prefix, seq)
       case 'replace': {
         // The clear puts the layer's values away as a whole and brings them back as a whole.
         const clear = this.#clear('', seq)
-        const puts = operation.data.map(([key, value]) => this.#put({ kind: 'set', key, value }, seq, time))
+        const puts = operation.data.map(([key, value]) => this.#put({ kind: 'set', key, value }, seq, time, isReplayed))
         return new Effects(puts, clear)
       }
       case 'batch':
-        return new Effects(operation.operations.map((each) => this.#put(each, seq, time)))
+        return new Effects(operation.operations.map((each) => this.#put(each, seq, time, isReplayed)))
     }
   }
 
-  #put(operation: SetOperation | DeleteOperation, seq: number, time: number | undefined): Put {
+  #put(operation: SetOperation | DeleteOperation, seq: number, time: number | undefined, isReplayed: boolean): Put {
     const { key } = operation
     const before = this.#values.get(key)
-    if (before === undefined) this.#sorted.add(key)
+    if (before === undefined) this.#sorted.add(key, isReplayed)
     const value = operation.kind === 'delete' ? TOMBSTONE : entryOf(operation, seq, time)
     this.#become(key, before, value)
     return new Put(this, key, value, before)
@@ -152,8 +156,11 @@ export class TailLayer {
   }
 
   /** Of a record that was read from the file: its texts are read again when they are asked for. */
-  replayed(effect: LayerEffect, { offset, line, valueStarts }: ReplayPlace): void {
-    for (const [at, entry] of effect.entries.entries()) {
+  replay(operation: Operation, seq: number, time: number | undefined, place: ReplayPlace | undefined): void {
+    const { entries } = this.#apply(operation, seq, time, true)
+    if (!place) return
+    const { offset, line, valueStarts } = place
+    for (const [at, entry] of entries.entries()) {
       const start = valueStarts[at] as number
       const bytes = Buffer.byteLength(entry.text as string)
       entry.putAt(offset + start - this.#shift, bytes, checksumValue(line.subarray(start, start + bytes)))

@@ -1,4 +1,5 @@
-import type { HeaderLine, PartSummary } from '../record/record.js'
+import type { PartList } from '../record/decode-index.js'
+import type { HeaderLine } from '../record/record.js'
 
 /** What reading a checkpoint gives, whole or damaged. */
 
@@ -29,8 +30,9 @@ export interface CheckpointFound {
   readonly timestamp: string
   readonly parts: number
   /** Those that count, in key order. */
-  readonly ownParts: readonly PartSummary[]
-  readonly keys: number
+  readonly ownParts: PartList
+  /** Undefined where they were not counted. */
+  readonly keys: number | undefined
   /** The highest record that any part is of; undefined where there is no part. */
   readonly partsSeq: number | undefined
   /** The file ends inside the checkpoint, or in something that cannot be read and begins there. */

@@ -1,4 +1,5 @@
 import { decodeLine } from '../record/decode.js'
+import { PartArray } from '../record/decode-index.js'
 import { expiryOf } from '../record/part-meta.js'
 import type { HeaderLine, IndexLine, PartLine, PartSummary } from '../record/record.js'
 import type { BadLine, CheckpointFound, KeyRange } from './checkpoint-found.js'
@@ -99,7 +100,7 @@ export class CheckpointLines {
         '',
       ),
       parts: parts.length,
-      ownParts: inKeyOrder(parts),
+      ownParts: new PartArray(inKeyOrder(parts)),
       partsSeq: parts.length ? parts.reduce((seq, part) => Math.max(seq, part.seq), 0) : undefined,
       keys: parts.reduce((keys, { summary }) => keys + summary.keys, header?.state.length ?? 0),
       isCutOff:

@@ -23,8 +23,8 @@ export async function readCheckpoint(
   const found = lines.judge(file.status().sizeBytes)
   if (onState) {
     if (found.header) onState(found.header.state)
-    for (const part of found.ownParts) {
-      onState(readPartState(file, part))
+    for (let at = 0; at < found.ownParts.length; at++) {
+      onState(readPartState(file, found.ownParts.summary(at)))
       if (slices.isDue()) await slices.pause()
     }
   }

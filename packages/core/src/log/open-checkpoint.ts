@@ -3,7 +3,8 @@ import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { validChecksum } from '../record/checksum.js'
 import { decodeLine } from '../record/decode.js'
-import type { HeaderLine, IndexRow, PartSummary, PartValue } from '../record/record.js'
+import { decodeIndex, type PartList } from '../record/decode-index.js'
+import type { PartSummary, PartValue } from '../record/record.js'
 import type { CheckpointFound } from './checkpoint-found.js'
 import { readCheckpoint } from './checkpoint-reader.js'
 import { type RawLine, readLines } from './line-reader.js'
@@ -23,10 +24,9 @@ async function openByIndex(file: OpenFile, slices: Slices): Promise<CheckpointFo
   const header = first?.ended ? decodeLine(first.bytes) : undefined
   if (header?.kind !== 'header' || header.indexAt <= OPEN_WHOLE_BYTES) return undefined
   const raw = firstLine(file, header.indexAt)
-  const index = raw?.ended ? decodeLine(raw.bytes) : undefined
-  if (!raw || index?.kind !== 'index' || index.seq !== header.seq) return undefined
-  const parts = partsOf(header, (first as RawLine).length, index.rows)
-  if (!parts) return undefined
+  const index = raw?.ended ? decodeIndex(raw.bytes, (first as RawLine).length, header.indexAt) : undefined
+  if (!raw || index?.seq !== header.seq) return undefined
+  const { parts } = index
   if (header.indexAt <= OPEN_CHECKED_BYTES && !(await areWhole(file, parts, slices))) return undefined
   return {
     header,
@@ -36,7 +36,7 @@ async function openByIndex(file: OpenFile, slices: Slices): Promise<CheckpointFo
     timestamp: header.timestamp > index.timestamp ? header.timestamp : index.timestamp,
     parts: parts.length,
     ownParts: parts,
-    keys: parts.reduce((keys, part) => keys + part.keys, 0),
+    keys: undefined,
     partsSeq: header.seq,
     isCutOff: false,
     bad: [],
@@ -45,27 +45,13 @@ async function openByIndex(file: OpenFile, slices: Slices): Promise<CheckpointFo
   }
 }
 
-/** Line by line behind each other, from the header to the index, with keys that rise; undefined where they are not. */
-function partsOf(header: HeaderLine, headerBytes: number, rows: readonly IndexRow[]): PartSummary[] | undefined {
-  let offset = headerBytes
-  let lastKey: string | undefined
-  const parts: PartSummary[] = []
-  for (const [at, row] of rows.entries()) {
-    const end = rows[at + 1]?.offset ?? header.indexAt
-    if (row.offset !== offset || end <= offset || (lastKey !== undefined && row.firstKey <= lastKey)) return undefined
-    parts.push({ ...row, bytes: end - offset - 1 })
-    offset = end
-    lastKey = row.firstKey
-  }
-  return parts.length ? parts : undefined
-}
-
-async function areWhole(file: OpenFile, parts: readonly PartSummary[], slices: Slices): Promise<boolean> {
-  const [{ offset }, last] = [parts[0] as PartSummary, parts.at(-1) as PartSummary]
+async function areWhole(file: OpenFile, parts: PartList, slices: Slices): Promise<boolean> {
+  const [first, last] = [parts.summary(0), parts.summary(parts.length - 1)]
   let next = 0
-  for (const line of readLines(file, offset, 2, last.offset + last.bytes + 1)) {
-    const part = parts[next++]
-    if (line.offset !== part?.offset || !line.ended || validChecksum(line.bytes) !== part.crc) return false
+  for (const line of readLines(file, first.offset, 2, last.offset + last.bytes + 1)) {
+    if (next === parts.length) return false
+    const part = parts.summary(next++)
+    if (line.offset !== part.offset || !line.ended || validChecksum(line.bytes) !== part.crc) return false
     if (slices.isDue()) await slices.pause()
   }
   return next === parts.length
@@ -90,12 +76,11 @@ export async function readBackCheckpoint(
     return isSame ? header.crc : undefined
   }
   const raw = firstLine(file, header.indexAt)
-  const index = raw?.ended ? decodeLine(raw.bytes) : undefined
-  if (!raw || index?.kind !== 'index' || index.seq !== header.seq || raw.offset + raw.length !== length)
-    return undefined
-  const found = partsOf(header, first.length, index.rows)
-  const isSame = found?.length === parts.length && found.every((part, at) => isSamePart(part, parts[at] as PartSummary))
-  return isSame && (await areWhole(file, parts, slices)) ? header.crc : undefined
+  const index = raw?.ended ? decodeIndex(raw.bytes, first.length, header.indexAt) : undefined
+  if (!raw || index?.seq !== header.seq || raw.offset + raw.length !== length) return undefined
+  const found = index.parts
+  const isSame = found.length === parts.length && parts.every((part, at) => isSamePart(part, found.summary(at)))
+  return isSame && (await areWhole(file, found, slices)) ? header.crc : undefined
 }
 
 function isSamePart(one: PartSummary, other: PartSummary): boolean {

@@ -38,10 +38,24 @@ export function withChecksum(lineWithoutEnd: string): string {
 /** The checksum that a line (without its newline) carries and that fits its bytes; undefined where it does not fit. */
 export function validChecksum(line: Buffer): string | undefined {
   const end = line.length - CHECKSUM_BYTES
-  if (end <= 0 || line.compare(CHECKSUM_START, 0, CHECKSUM_START.length, end, end + CHECKSUM_START.length) !== 0) {
-    return undefined
-  }
+  if (end <= 0) return undefined
+  // Byte by byte: for so few of them a call costs more than the loop.
+  for (let at = 0; at < CHECKSUM_START.length; at++) if (line[end + at] !== CHECKSUM_START[at]) return undefined
   if (line[line.length - 2] !== 0x22 || line[line.length - 1] !== 0x7d) return undefined
-  const written = line.toString('latin1', line.length - 10, line.length - 2)
-  return checksum(line.subarray(0, end)) === written ? written : undefined
+  const written = hexAt(line, end + CHECKSUM_START.length)
+  return crc32(line.subarray(0, end)) === written
+    ? line.toString('latin1', line.length - 10, line.length - 2)
+    : undefined
+}
+
+/** Eight hex digits, in the one way in which they are written; -1 where there is anything else. */
+function hexAt(line: Buffer, start: number): number {
+  let value = 0
+  for (let at = start; at < start + 8; at++) {
+    const byte = line[at] as number
+    const digit = byte >= 0x30 && byte <= 0x39 ? byte - 0x30 : byte >= 0x61 && byte <= 0x66 ? byte - 0x57 : -1
+    if (digit === -1) return -1
+    value = value * 16 + digit
+  }
+  return value
 }

@@ -17,8 +17,8 @@ export async function* walkState(
   let after: string | undefined
   for (;;) {
     const page = source.page({ prefix: '', after }, PAGE_KEYS, nowMs)
+    if (page.length === 0) return
     yield* page
-    if (page.length < PAGE_KEYS) return
     after = page.at(-1)?.[0]
     if (slices.isDue()) await slices.pause()
   }

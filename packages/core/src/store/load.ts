@@ -3,7 +3,6 @@ import { FlatlogError } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { LayeredIndex } from '../index/layered-index.js'
-import { Part } from '../index/part.js'
 import { type CheckpointFound, isInRange } from '../log/checkpoint-found.js'
 import { classify, type Verdict } from '../log/classify.js'
 import type { Mark } from '../log/mark.js'
@@ -162,8 +161,9 @@ export class Loader {
     const path = this.#fileName.startsWith(`${this.context.paths.name}.log.backup.`)
       ? file.path
       : this.context.paths.log
-    const inHeader = header?.state.length ? [Part.inMemory(header.state)] : []
-    return new LayeredIndex({ file, path, parts: [...inHeader, ...ownParts], cacheBytes: this.context.cacheBytes })
+    // Where header and index say different things there may be both.
+    const inlineState = ownParts.length === 0 ? (header?.state ?? []) : []
+    return new LayeredIndex({ file, path, parts: ownParts, inlineState, cacheBytes: this.context.cacheBytes })
   }
 
   /** `place`: undefined for a record that stands in another file. */

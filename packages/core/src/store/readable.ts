@@ -130,8 +130,8 @@ function* walk<T>(
   let behind = after
   for (;;) {
     const page = pageOf({ prefix, after: behind })
+    if (page.length === 0) return
     yield* page
-    if (page.length < PAGE_KEYS) return
     behind = keyOf(page.at(-1) as T)
   }
 }

@@ -1,0 +1,47 @@
+import type { PartList } from '../record/decode-index.js'
+import type { PartSummary } from '../record/record.js'
+import { Part } from './part.js'
+
+/** The parts of a checkpoint in key order, each made when it is first looked at. */
+export class PartTable {
+  #parts: (Part | undefined)[]
+  #list: PartList | undefined
+
+  constructor(parts: PartList | readonly Part[]) {
+    if (Array.isArray(parts)) this.#parts = [...(parts as readonly Part[])]
+    else {
+      this.#list = parts as PartList
+      this.#parts = new Array<Part | undefined>(this.#list.length)
+    }
+  }
+
+  get length(): number {
+    return this.#parts.length
+  }
+
+  firstKey(at: number): string {
+    return this.#parts[at]?.firstKey ?? (this.#list as PartList).firstKey(at)
+  }
+
+  at(at: number): Part | undefined {
+    if (at < 0 || at >= this.#parts.length) return undefined
+    const part = this.#parts[at] ?? new Part((this.#list as PartList).summary(at))
+    this.#parts[at] = part
+    return part
+  }
+
+  /** What is known of a part, without making one of it. */
+  summary(at: number): PartSummary {
+    return this.#parts[at] ?? (this.#list as PartList).summary(at)
+  }
+
+  /** Those that anybody has looked at: of the others nothing was read. */
+  *made(): Generator<Part> {
+    for (const part of this.#parts) if (part) yield part
+  }
+
+  replace(parts: readonly Part[]): void {
+    this.#parts = [...parts]
+    this.#list = undefined
+  }
+}
