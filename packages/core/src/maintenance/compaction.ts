@@ -2,10 +2,10 @@ import { FlatlogError, ioError } from '../base/errors.js'
 import { READ_CHUNK_BYTES } from '../base/limits.js'
 import { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
-import { removeIfThere } from '../fs/whole-file.js'
+import { freePath, removeIfThere } from '../fs/whole-file.js'
 import type { FrozenIndex } from '../index/key-index.js'
 import type { GenerationWriter, WrittenGeneration } from '../log/generation-writer.js'
-import { backupPath } from '../log/names.js'
+import { backupPath, damagedPath } from '../log/names.js'
 import { readBackCheckpoint } from '../log/open-checkpoint.js'
 import { copyBytes, replaceLog } from '../log/publish.js'
 import { readTailRun, type TailRun } from '../log/tail-reader.js'
@@ -176,7 +176,9 @@ class Compaction {
       file.close()
       engine.writer.close()
     }
-    const kept = this.#freeBackupPath(clock.now())
+    const kept = engine.maintenance.isLogDamaged
+      ? freePath(fileSystem, damagedPath(paths, engine.writer.writtenSeq))
+      : this.#freeBackupPath(clock.now())
     try {
       await replaceLog(fileSystem, paths, kept, this.#slices)
     } catch (error) {

@@ -1,4 +1,4 @@
-import { ioError } from '../base/errors.js'
+import { FlatlogError, ioError } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
 import { backupsAmong } from '../log/names.js'
@@ -23,6 +23,8 @@ export class Healing {
   #running: Promise<void> | undefined
   /** Parts that could not be healed. */
   #unhealed = 0
+  /** Parts whose bytes in the log are not what was written, healed or not. */
+  #bad = 0
 
   constructor(
     private readonly engine: Engine,
@@ -35,7 +37,18 @@ export class Healing {
     return this.#found.length > 0 || this.#unhealed > 0
   }
 
+  /** The log has a line that is not what was written. */
+  get isLogDamaged(): boolean {
+    return this.#bad > 0
+  }
+
+  /** Another generation is the log now, and all of it was read back. */
+  reset(): void {
+    this.#bad = 0
+  }
+
   add(part: PartSummary, range: KeyRange, line: number): void {
+    this.#bad++
     this.#found.push({ part, range, line })
     this.#running ??= this.#run()
       .catch((error: unknown) => this.engine.report(error))
@@ -89,14 +102,13 @@ export class Healing {
     const { offset, bytes } = part
     addDamage(recovery, { file, line, offset, bytes: bytes + 1, ...(healedFrom !== undefined && { healedFrom }) })
     const keys = `keys from ${JSON.stringify(range.from ?? '')} to ${range.to === undefined ? 'the last' : `before ${JSON.stringify(range.to)}`}`
-    if (healedFrom === undefined) {
-      addInDoubt(recovery, [range.from, ANY_KEY])
-      recovery.notes.push(
-        `${file} is damaged at line ${line}, and no backup reaches it without a gap: ${keys} cannot be read. The next ` +
-          'opening reads all of it, keeps the file, and goes on without what is lost.',
-      )
-    } else {
-      recovery.notes.push(`${file} was found damaged at line ${line}; ${keys} were restored from ${healedFrom}.`)
-    }
+    if (healedFrom === undefined) addInDoubt(recovery, [range.from, ANY_KEY])
+    const note =
+      healedFrom === undefined
+        ? `${file} is damaged at line ${line}, and no backup reaches it without a gap: ${keys} cannot be read. The next ` +
+          'opening reads all of it, keeps the file, and goes on without what is lost.'
+        : `${file} was found damaged at line ${line}; ${keys} were restored from ${healedFrom}.`
+    recovery.notes.push(note)
+    this.engine.report(new FlatlogError('FLATLOG_CORRUPT', note, { path: paths.log, offset }))
   }
 }

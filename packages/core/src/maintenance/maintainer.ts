@@ -52,6 +52,10 @@ export class Maintainer implements Maintenance {
     return this.#healing.isNeeded
   }
 
+  get isLogDamaged(): boolean {
+    return this.#healing.isLogDamaged
+  }
+
   foundDamaged(part: PartSummary, range: KeyRange, line: number): void {
     if (!this.#stopped) this.#healing.add(part, range, line)
   }
@@ -132,6 +136,7 @@ export class Maintainer implements Maintenance {
       .then(
         () => {
           this.#compactions++
+          this.#healing.reset()
           this.#failuresInRow = 0
           this.#lastError = undefined
           this.#lastCompactionMs = clock.monotonicMs() - startMs

@@ -13,6 +13,8 @@ export interface Maintenance {
   readonly foundDamaged: OnBadPart
   /** There is damage that is not healed, yet or at all. */
   readonly isDamaged: boolean
+  /** The log has lines that are not what was written, healed or not: as it is it would be no good backup. */
+  readonly isLogDamaged: boolean
   /** Resolves when nothing is under way. */
   idle(): Promise<void>
   /** Starts nothing more and waits for what is under way. */
