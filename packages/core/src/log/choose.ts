@@ -62,7 +62,7 @@ export async function chooseGeneration(
 
   const candidates = candidatesAmong(fileSystem, paths, fileNames)
   const votes = new Votes(mark?.store, candidates)
-  const asItIs = { from: 'log', store: found?.store ?? votes.store } as const
+  const asItIs = { from: 'log', store: found?.store ?? mark?.store ?? votes.store } as const
   if (found?.isReadable && !votes.outvote(found.store)) return asItIs
   const best = await bestOf(fileSystem, candidates, votes.store, slices)
   const why = found === undefined ? 'gone' : found.isReadable ? 'replaced' : 'unreadable'

@@ -55,10 +55,12 @@ export class Evidence {
     return this.#linesOf(path).some((line) => isLineIn(line, lines))
   }
 
-  /** The log's own, which names the store; its records do not. */
+  /** The log's own, which names the store; its records do not. Behind one of those it is none. */
   get hasHeader(): boolean {
-    const [header] = generationOf(this.subject.disk.bytesOf(LOG)).lines
-    return this.#linesOf(LOG).some((line) => isSameLine(line, header as FileLine))
+    const { lines } = generationOf(this.subject.disk.bytesOf(LOG))
+    const records = lines.filter((line) => line.kind === 'record')
+    const first = this.#linesOf(LOG).find((line) => isSameLine(line, lines[0] as FileLine) || isLineIn(line, records))
+    return first !== undefined && isSameLine(first, lines[0] as FileLine)
   }
 
   isTouched(disk: MemoryDisk): boolean {
