@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describeMachine } from './parent/machine.mjs'
 import { measureOnce } from './parent/measure.mjs'
 import { makePlan } from './parent/plan.mjs'
-import { readSettings, USAGE } from './parent/settings.mjs'
+import { HERE, readSettings, USAGE } from './parent/settings.mjs'
 import { summarize } from './parent/statistics.mjs'
 import { Stores } from './parent/stores.mjs'
 import { packageVersions } from './parent/versions.mjs'
@@ -12,6 +12,9 @@ import { chartOf } from './report/chart.mjs'
 import { compare } from './report/compare.mjs'
 import { figure } from './report/figures.mjs'
 import { markdownOf, ratioTable } from './report/markdown.mjs'
+
+/** A peer whose first run takes longer is run once. */
+const SLOW_RUN_MS = 45_000
 
 const settings = readSettings()
 if (settings.isHelp) {
@@ -44,14 +47,18 @@ async function runRow({ row, peers, leftOut }) {
   const { sameRunAs } = row
   if (sameRunAs) return { row, leftOut, outcomes: results.find((each) => each.row.id === sameRunAs).outcomes }
   console.log(`\n${row.id}: ${row.title}`)
+  const rowStarted = performance.now()
   const outcomes = peers.map((peer) => ({ peer, runs: [], failure: undefined }))
   for (let run = 0; run < settings.runs; run++) {
     for (let i = 0; i < outcomes.length; i++) {
       const outcome = outcomes[(i + run) % outcomes.length]
-      if (outcome.failure) continue
+      if (outcome.failure || outcome.isSlow) continue
+      const begun = performance.now()
       try {
         const figures = await measureOnce(stores, row, outcome.peer, settings)
         outcome.runs.push(figures)
+        // Where one run takes this long the figure is far from the others', and two more would change nothing.
+        outcome.isSlow = outcome !== outcomes[0] && performance.now() - begun > SLOW_RUN_MS
         console.log(`  ${outcome.peer.label.padEnd(22)} ${figure(figures[row.main.key], row.main)}`)
       } catch (error) {
         outcome.failure = error.message
@@ -60,6 +67,7 @@ async function runRow({ row, peers, leftOut }) {
     }
   }
   for (const outcome of outcomes) outcome.figures = summarize(outcome.runs)
+  console.log(`  (${((performance.now() - rowStarted) / 1000).toFixed(0)} s)`)
   return { row, leftOut, outcomes }
 }
 
@@ -68,14 +76,15 @@ function report() {
   const compared = results.map((result) => ({ ...result, comparison: compare(result) }))
   const about = { settings, machine, versions: packageVersions(), minutes }
   mkdirSync(settings.outDir, { recursive: true })
-  const write = (name, content) => {
-    writeFileSync(join(settings.outDir, name), content)
-    return join(settings.outDir, name)
+  mkdirSync(join(HERE, '.data'), { recursive: true })
+  const write = (path, content) => {
+    writeFileSync(path, content)
+    return path
   }
   const files = [
-    write('results.md', markdownOf(compared, about)),
-    write('results.svg', chartOf(compared, about)),
-    write('results.json', `${JSON.stringify({ ...about, results }, null, 1)}\n`),
+    write(join(settings.outDir, 'results.md'), markdownOf(compared, about)),
+    write(join(settings.outDir, 'results.svg'), chartOf(compared, about)),
+    write(join(HERE, '.data', 'runs.json'), `${JSON.stringify({ ...about, results }, null, 1)}\n`),
   ]
   console.log(`\n${ratioTable(compared)}\n`)
   console.log(`${minutes.toFixed(1)} minutes. Written: ${files.join(', ')}`)

@@ -1,15 +1,10 @@
 /** Which peers take part in which rows, and why the others do not. */
 import { FAMILIES, loadPeer } from '../peers/peer.mjs'
-import { allRows } from '../rows.mjs'
+import { allRows } from '../rows/rows.mjs'
 
 export async function makePlan({ sizes, only, peers: wanted }) {
   const known = allRows(sizes)
-  const rows = only.length === 0 ? known : known.filter(({ id }) => only.some((each) => id.startsWith(each)))
-  for (const each of only) {
-    if (!known.some(({ id }) => id.startsWith(each))) {
-      throw new Error(`There is no row ${each}. There are ${known.map(({ id }) => id).join(', ')}.`)
-    }
-  }
+  const rows = only.length === 0 ? known : only.flatMap((each) => rowsNamed(each, known))
   // A row that reads the figures of another one's runs needs that one.
   const needed = rows.flatMap(({ sameRunAs }) =>
     sameRunAs && !rows.some(({ id }) => id === sameRunAs) ? [sameRunAs] : [],
@@ -34,6 +29,13 @@ export async function makePlan({ sizes, only, peers: wanted }) {
     })
     return { row, peers: all.filter((peer) => !leftOut.some((each) => each.peer === peer)), leftOut }
   })
+}
+
+function rowsNamed(name, rows) {
+  const exact = rows.filter(({ id }) => id === name)
+  const found = exact.length > 0 ? exact : rows.filter(({ id }) => id.startsWith(name))
+  if (found.length === 0) throw new Error(`There is no row ${name}. There are ${rows.map(({ id }) => id).join(', ')}.`)
+  return found
 }
 
 /** A peer that does not load here, say because nothing is compiled for this system, is left out and not the end. */

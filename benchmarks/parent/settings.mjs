@@ -15,20 +15,20 @@ import { parseArgs } from 'node:util'
  */
 
 export const HERE = fileURLToPath(new URL('../', import.meta.url))
-const FULL = { runs: 3, scale: 1, durationMs: 1500 }
+const FULL = { runs: 3, scale: 1, durationMs: 1200 }
 const QUICK = { runs: 1, scale: 0.1, durationMs: 300 }
 
 export const USAGE = `npm run bench -- [options]
   --quick            one run of each at a tenth of the size, to see that all works: 2 to 3 minutes
-  --only ROW         only rows whose id is or begins with ROW; may be repeated, or ids with commas between
+  --only ROW,…       only the row of that id, or where there is none, those whose ids begin with it
   --peers PEER,…     only these peers beside Flatlog
   --runs N           runs of each (default 3); the median is printed
-  --duration-ms N    for how long what can be repeated is repeated (default 1500)
+  --duration-ms N    for how long what can be repeated is repeated (default 1200)
   --scale F          all numbers of keys times F (default 1)
   --seed N           for keys, values and orders (default: drawn, and printed)
   --dir DIR          where the stores are made: this decides which disk is measured (default benchmarks/.data)
-  --out DIR          where results.md, results.svg and results.json go (default benchmarks/ for a full run,
-                     benchmarks/.data/partial/ for any other)
+  --out DIR          where results.md and results.svg go (default benchmarks/ for a full run, benchmarks/.data/partial/
+                     for any other); the figures of each single run are in benchmarks/.data/runs.json
   --keep             keep what was stored
   --list             only say which rows and peers would run`
 
@@ -51,13 +51,14 @@ export function readSettings(args = process.argv.slice(2)) {
     },
   })
   const base = values.quick ? QUICK : FULL
-  const runs = number('--runs', values.runs, base.runs)
+  const runs = Math.max(1, Math.round(number('--runs', values.runs, base.runs)))
   const scale = number('--scale', values.scale, base.scale)
   const durationMs = number('--duration-ms', values['duration-ms'], base.durationMs)
   const only = separated(values.only)
   const peers = separated(values.peers)
   const isFull = only.length === 0 && peers.length === 0 && scale === 1 && runs >= 3
-  const dir = resolve(values.dir ?? join(HERE, '.data', 'stores'))
+  // A folder of its own, since what is in it is removed.
+  const dir = join(resolve(values.dir ?? join(HERE, '.data')), 'flatlog-benchmark-stores')
   return {
     ...{ runs, scale, durationMs, only, peers, isFull, dir },
     warmUpMs: durationMs / 5,

@@ -9,7 +9,10 @@ export default {
   label: 'better-sqlite3',
   package: 'better-sqlite3',
   settings: SQLITE_SETTINGS,
-  cannot: { compaction: 'writes pages in place and has nothing to compact while it is used' },
+  cannot: {
+    compaction: 'writes pages in place and has nothing to compact while it is used',
+    fullTail: 'has no tail to read when it is opened',
+  },
 
   async open(dir, options) {
     const db = new Database(join(dir, 'data.sqlite'))

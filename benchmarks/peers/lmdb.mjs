@@ -8,7 +8,10 @@ export default {
   package: 'lmdb',
   settings:
     'the defaults (values as MessagePack; texts as `string`); `put`, and `flushed` where a row says fsync. Not `noSync`, with which a power cut can cost the whole file',
-  cannot: { compaction: 'writes pages in place and has nothing to compact while it is used' },
+  cannot: {
+    compaction: 'writes pages in place and has nothing to compact while it is used',
+    fullTail: 'has no tail to read when it is opened',
+  },
 
   async open(dir, { durability, as }) {
     const isText = as === 'text'

@@ -7,7 +7,10 @@ export default {
   id: 'node-sqlite',
   label: 'node:sqlite',
   settings: SQLITE_SETTINGS,
-  cannot: { compaction: 'writes pages in place and has nothing to compact while it is used' },
+  cannot: {
+    compaction: 'writes pages in place and has nothing to compact while it is used',
+    fullTail: 'has no tail to read when it is opened',
+  },
 
   async open(dir, options) {
     const { DatabaseSync } = await import('node:sqlite')

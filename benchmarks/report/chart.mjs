@@ -3,9 +3,9 @@ import { BarChart } from 'echarts/charts'
 import { GridComponent, TitleComponent } from 'echarts/components'
 import * as echarts from 'echarts/core'
 import { SVGRenderer } from 'echarts/renderers'
-import { digits, times } from './figures.mjs'
+import { times } from './figures.mjs'
 
-const WIDTH = 1000
+const WIDTH = 900
 const BAR_HEIGHT = 26
 const MARGIN = { top: 80, bottom: 40 }
 const AHEAD = '#2f7d5b'
@@ -25,14 +25,18 @@ export function chartOf(compared, { settings, machine }) {
       text: 'Flatlog against the best peer of each row',
       subtext: `Above 1 × Flatlog is better. ${machine.processor}; Node.js ${machine.node}; median of ${settings.runs}${settings.isFull ? '' : '; not a full run'}`,
     },
-    grid: { left: 440, right: 170, top: MARGIN.top, bottom: MARGIN.bottom },
+    grid: { left: 270, right: 190, top: MARGIN.top, bottom: MARGIN.bottom },
     // Logarithms on an even axis, so that bars begin at 1 × and go either way.
-    xAxis: { type: 'value', minInterval: 1, axisLabel: { formatter: (value) => `${digits(10 ** value)} ×` } },
+    xAxis: {
+      type: 'value',
+      minInterval: 1,
+      axisLabel: { formatter: (value) => `${Number((10 ** value).toPrecision(1))} ×` },
+    },
     yAxis: {
       type: 'category',
-      data: bars.map(({ row }) => row.title),
+      data: bars.map(({ row }) => row.short),
       axisTick: { show: false },
-      axisLabel: { width: 420, overflow: 'truncate' },
+      axisLine: { show: false },
     },
     series: [
       {

@@ -4,7 +4,7 @@
  * @returns {{ own?: object, best?: object, ratio?: number, goal?: { text: string, isReached?: boolean } }}
  */
 export function compare({ row, outcomes }) {
-  const measured = outcomes.filter(({ figures }) => figures[row.main.key])
+  const measured = outcomes.filter(({ figures, failure }) => !failure && figures[row.main.key])
   const [first] = outcomes
   const own = measured.find((outcome) => outcome === first)
   if (!own) return {}

@@ -6,7 +6,8 @@ export function digits(value) {
   if (size >= 1000) return Math.round(value).toLocaleString('en')
   if (size >= 100) return value.toFixed(0)
   if (size >= 10) return value.toFixed(1)
-  return value.toFixed(2)
+  if (size >= 0.1 || size === 0) return value.toFixed(2)
+  return value.toPrecision(2)
 }
 
 export function figure(value, { unit }) {

@@ -1,7 +1,7 @@
 /** `results.md`: the ratios first, then each row with all its peers. */
 import { markdownTable } from 'markdown-table'
 import { versionOf } from '../parent/versions.mjs'
-import { COLUMNS } from '../rows.mjs'
+import { COLUMNS } from '../rows/columns.mjs'
 import { ratioOf } from './compare.mjs'
 import { digits, figure, times } from './figures.mjs'
 
@@ -51,14 +51,14 @@ function introduction({ settings, machine, minutes }) {
 function rowSection({ row, outcomes, leftOut, comparison: { own } }) {
   const head = ['peer', 'against Flatlog', ...row.columns.map((key) => COLUMNS[key]), 'lowest to highest']
   const lines = outcomes.map((outcome) => {
-    const { peer, figures, failure } = outcome
+    const { peer, figures, failure, isSlow } = outcome
     const main = figures[row.main.key]
-    if (!main) return [peer.label, `failed: ${failure.split('\n')[0]}`]
+    if (failure || !main) return [peer.label, `failed: ${failure?.split('\n')[0]}`]
     return [
       peer.label + (peer.handsOutItsOwn && row.work === 'get' ? ' (its own object)' : ''),
       outcome === own || !own ? '' : times(ratioOf(row, outcome, own)),
       ...row.columns.map((key) => digits(figures[key]?.median)),
-      `${digits(main.min)} – ${digits(main.max)}`,
+      isSlow ? 'one run: it takes long' : `${digits(main.min)} – ${digits(main.max)}`,
     ]
   })
   return [

@@ -2,8 +2,6 @@
 import { shuffledOrder, writtenValue } from '../child/data.mjs'
 import { Expected } from '../child/expected.mjs'
 
-export const READS_TO_CHECK = 1000
-
 /** The keys that are written behind the checkpoint, in order, each with its value's place in the pool. */
 export function* tailWrites(keyCount, tail, seed) {
   const order = tail > 0 ? shuffledOrder(keyCount, seed + 5) : []
