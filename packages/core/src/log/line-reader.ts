@@ -29,6 +29,17 @@ export function* readLines(
   end = Number.POSITIVE_INFINITY,
   maxLineBytes = MAX_READ_RECORD_BYTES,
 ): Generator<RawLine> {
+  for (const line of readLinesInSteps(file, start, firstNumber, end, maxLineBytes)) if (line) yield line
+}
+
+/** The same with an undefined wherever a chunk has ended inside a line: there whoever reads may let others run. */
+export function* readLinesInSteps(
+  file: OpenFile,
+  start = 0,
+  firstNumber = 1,
+  end = Number.POSITIVE_INFINITY,
+  maxLineBytes = MAX_READ_RECORD_BYTES,
+): Generator<RawLine | undefined> {
   // Most files are small, and many are read when a store is opened: no more is allocated than there is to read.
   const rest = Math.min(end, file.status().sizeBytes) - start
   const chunk = Buffer.allocUnsafe(Math.min(READ_CHUNK_BYTES, Math.max(rest, MIN_CHUNK_BYTES)))
@@ -67,6 +78,7 @@ export function* readLines(
       if (pieceBytes + rest <= maxLineBytes) pieces.push(Buffer.from(chunk.subarray(from, filled)))
       else pieces = []
       pieceBytes += rest
+      yield undefined
     }
   }
   if (pieceBytes > 0) yield line(Buffer.alloc(0), pieceBytes, false)
