@@ -1,8 +1,13 @@
 import { MAX_PARTS, MAX_READ_RECORD_BYTES, PART_BYTES, READ_CHUNK_BYTES } from '../base/limits.js'
+import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { writeFully } from '../fs/whole-file.js'
-import { encodeHeader, encodeIndex, encodePair, encodePart } from '../record/encode.js'
+import { CHECKSUM_BYTES, endOfLine, RunningChecksum } from '../record/checksum.js'
+import { encodeHeader, encodeIndex, encodePair, encodePart, encodeUpToValue } from '../record/encode.js'
 import type { HeaderLine, IndexRow, PartValue } from '../record/record.js'
+
+/** What follows a value in a part of one key, with the newline. */
+const END_BYTES = CHECKSUM_BYTES + 2
 
 export interface GenerationStart {
   /** The record that the checkpoint covers. */
@@ -43,15 +48,52 @@ export class GenerationWriter {
 
   /** Keys come in rising order, each once. */
   add(pair: PartValue): void {
-    if (this.#lastKey !== undefined && pair.key <= this.#lastKey) {
-      throw new Error(`keys out of order in a checkpoint: ${JSON.stringify(pair.key)}`)
-    }
-    this.#lastKey = pair.key
+    this.#checkOrder(pair.key)
     const length = Buffer.byteLength(encodePair(pair)) + 1
     // A value that is longer than a part stands in one of its own.
     if (this.#part.length && this.#partLength + length > this.#partBytes) this.#endPart()
     this.#part.push(pair)
     this.#partLength += length
+  }
+
+  /**
+   * A key whose value is too long to be held: a part of its own, written as the pieces come. Returns false, and nothing is
+   * written, where the line would be longer than what can be read.
+   */
+  async addLong(key: string, pieces: Iterable<Buffer>, time: number | undefined, slices: Slices): Promise<boolean> {
+    this.#checkOrder(key)
+    if (this.#part.length) this.#endPart()
+    if (this.#pendingBytes > 0) this.#flush()
+    const { seq, timestamp } = this.#start
+    const crc = new RunningChecksum()
+    let length = 0
+    const write = (bytes: Buffer) => {
+      writeFully(this.#file, bytes, this.#offset + length)
+      crc.add(bytes)
+      length += bytes.length
+    }
+    write(Buffer.from(encodeUpToValue(timestamp, this.#timestampMs, seq, { key, value: { text: '' }, time })))
+    for (const piece of pieces) {
+      if (length + piece.length + END_BYTES > MAX_READ_RECORD_BYTES) {
+        this.#file.truncate(this.#offset)
+        return false
+      }
+      write(piece)
+      if (slices.isDue(piece.length)) await slices.pause()
+    }
+    write(Buffer.from('}'))
+    const checksum = crc.toString()
+    write(Buffer.from(`${endOfLine(checksum)}\n`))
+    this.#rows.push({ firstKey: key, offset: this.#offset, keys: 1, minExpires: null, maxExpires: null, crc: checksum })
+    this.#offset += length
+    return true
+  }
+
+  #checkOrder(key: string): void {
+    if (this.#lastKey !== undefined && key <= this.#lastKey) {
+      throw new Error(`keys out of order in a checkpoint: ${JSON.stringify(key)}`)
+    }
+    this.#lastKey = key
   }
 
   /** Returns the length of the checkpoint. Nothing is synced yet. */

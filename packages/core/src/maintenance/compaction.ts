@@ -8,7 +8,7 @@ import { readCheckpoint } from '../log/checkpoint-reader.js'
 import { backupPath } from '../log/names.js'
 import { copyBytes, replaceLog } from '../log/publish.js'
 import { readTailRun, type TailRun } from '../log/tail-reader.js'
-import { checkpointLength, writeCheckpoint } from '../store/checkpoint.js'
+import { checkpointLength, walkState, writeCheckpoint } from '../store/checkpoint.js'
 import type { Engine } from '../store/engine.js'
 import { lackOfSpace } from '../store/free-space.js'
 
@@ -101,7 +101,8 @@ class Compaction {
       timestamp,
       stateBytes: engine.writer.offset,
     }
-    const checkpointBytes = await writeCheckpoint(file, frozen, start, this.#startedMs, this.#slices)
+    const pairs = walkState(frozen, this.#startedMs, this.#slices)
+    const checkpointBytes = await writeCheckpoint(file, pairs, start, this.#slices)
     this.#length = checkpointBytes
     while (engine.writer.offset - this.#copiedTo > HOLD_BYTES) await this.#copyLaterRecords(file)
     // The log is about to be a backup, which has to be on disk like any other; what is left for the hold is little.

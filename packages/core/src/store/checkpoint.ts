@@ -11,6 +11,15 @@ export interface StateSource {
   page(query: KeyRangeQuery, limit: number, nowMs: number): [key: string, value: IndexedValue][]
 }
 
+/** A value on its way into a checkpoint. */
+export type StateValue = Pick<IndexedValue, 'text' | 'encoding' | 'expires' | 'time'> | LongValue
+
+/** One that is too long to be held: its text comes in pieces, and is known to be JSON. */
+export interface LongValue {
+  readonly time: number | undefined
+  pieces(): Iterable<Buffer>
+}
+
 const PAGE_KEYS = 256
 
 /** All that is there now, in key order, in slices. */
@@ -47,25 +56,26 @@ export async function checkpointLength(source: StateSource, nowMs: number, slice
 }
 
 /**
- * Writes the checkpoint of a state into an empty file; what has expired stays out. Returns its length in bytes.
- * A text that is no value cannot stand among others: it is left out where `leaveOut` is told, and an error elsewhere.
+ * Writes the checkpoint of a state, which comes in key order, into an empty file. Returns its length in bytes. A text
+ * that is no value cannot stand among others: it is left out where `leaveOut` is told, and an error elsewhere.
  */
 export async function writeCheckpoint(
   file: OpenFile,
-  source: StateSource,
+  pairs: AsyncIterable<readonly [key: string, value: StateValue]>,
   start: GenerationStart,
-  nowMs: number,
   slices: Slices,
   leaveOut?: (key: string) => void,
 ): Promise<number> {
   const writer = new GenerationWriter(file, start)
-  for await (const [key, { text, encoding, expires, time }] of walkState(source, nowMs, slices)) {
-    if (!isOneValue(text)) {
-      if (!leaveOut) throw noValue(key)
-      leaveOut(key)
+  for await (const [key, value] of pairs) {
+    if ('pieces' in value) {
+      if (!(await writer.addLong(key, value.pieces(), value.time, slices))) leaveOut?.(key)
       continue
     }
-    writer.add({ key, value: { text, encoding }, expires, time })
+    const { text, encoding, expires, time } = value
+    if (isOneValue(text)) writer.add({ key, value: { text, encoding }, expires, time })
+    else if (leaveOut) leaveOut(key)
+    else throw noValue(key)
   }
   return writer.finish()
 }

@@ -3,14 +3,17 @@ import { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { removeIfThere } from '../fs/whole-file.js'
 import type { StorePaths } from '../log/names.js'
-import { type StateSource, writeCheckpoint } from './checkpoint.js'
+import { type StateValue, writeCheckpoint } from './checkpoint.js'
 import { type Loaded, Loader } from './load.js'
 import { addUnwritable, newRecovery, type Recovery } from './recovery.js'
 import type { System } from './system.js'
 
 export interface NewGeneration {
   readonly path: string
-  readonly source: StateSource
+  /** The state, in key order. */
+  readonly pairs: AsyncIterable<readonly [key: string, value: StateValue]>
+  /** About how many bytes it has: larger checkpoints get larger parts. */
+  readonly stateBytes: number
   /** The record that the state is of. */
   readonly seq: number
   /** Undefined: of a store that has no name of its own yet. */
@@ -28,7 +31,7 @@ export type WrittenGeneration = Loaded & { readonly file: OpenFile; readonly sto
 export async function writeNewGeneration(
   system: System,
   paths: StorePaths,
-  { path, source, seq, store = newStoreId(system), notBefore, times, report }: NewGeneration,
+  { path, pairs, stateBytes, seq, store = newStoreId(system), notBefore, times, report }: NewGeneration,
 ): Promise<WrittenGeneration> {
   const { fileSystem, clock } = system
   removeIfThere(fileSystem, path)
@@ -36,10 +39,9 @@ export async function writeNewGeneration(
   try {
     const now = new Date(clock.now()).toISOString()
     const timestamp = now > notBefore ? now : notBefore
-    const { sizeBytes: stateBytes } = fileSystem.status(paths.log) ?? fileSystem.status(paths.main) ?? { sizeBytes: 0 }
     const start = { seq, store, timestamp, stateBytes }
     const leaveOut = (key: string) => addUnwritable(report, key)
-    await writeCheckpoint(file, source, start, clock.now(), new Slices(clock), leaveOut)
+    await writeCheckpoint(file, pairs, start, new Slices(clock), leaveOut)
     await file.sync()
     const recovery = newRecovery('log')
     const beside = { backups: [], mark: undefined, storeBeside: store, wasReleased: true }

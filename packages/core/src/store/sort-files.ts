@@ -24,8 +24,8 @@ export class SortFiles {
   remove(file: OpenFile): void {
     // Windows does not remove an open file.
     file.close()
-    this.#files.delete(file)
     removeIfThere(this.fileSystem, file.path)
+    this.#files.delete(file)
   }
 
   /** Never throws: what cannot be removed now is removed when the log is ready, or by the next opening. */

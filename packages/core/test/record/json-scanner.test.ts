@@ -61,7 +61,16 @@ const { value: anyJson, object: anyObject } = fc.letrec<{ value: string; object:
 
 /** What is wrong or merely odd about a text, at some place of it. */
 const anyPiece = fc.oneof(
-  fc.constantFrom(...'{}[],:"\\0123456789-+.eEtfnu \n\t\0\u001f\u007f', '\ufeff', '\u2028', 'é', '01', '1.', '.5', '\\u12'),
+  fc.constantFrom(
+    ...'{}[],:"\\0123456789-+.eEtfnu \n\t\0\u001f\u007f',
+    '\ufeff',
+    '\u2028',
+    'é',
+    '01',
+    '1.',
+    '.5',
+    '\\u12',
+  ),
   fc.uint8Array({ maxLength: 3 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
 )
 const anyBytes = fc
@@ -102,9 +111,40 @@ describe('a JSON text in pieces', () => {
   })
 
   it.each([
-    ['', ' ', '01', '-', '1.', '.5', '1e', '1e+', '+1', 'nul', 'nulll', 'True', 'NaN', '"', '"\\', '"\\x"', '"\\u12g4"'],
+    [
+      '',
+      ' ',
+      '01',
+      '-',
+      '1.',
+      '.5',
+      '1e',
+      '1e+',
+      '+1',
+      'nul',
+      'nulll',
+      'True',
+      'NaN',
+      '"',
+      '"\\',
+      '"\\x"',
+      '"\\u12g4"',
+    ],
     ['"\n"', '"\t"', '"\u0000"', '{', '[', '}', ']', '{]', '[}', '{,}', '[,]', '{"a"}', '{"a":}', '{"a":1,}', '[1,]'],
-    ['{a:1}', "{'a':1}", '{1:1}', '{"a" 1}', '{"a":1 "b":2}', '[1 2]', '1 2', '{}{}', '\ufeff{}', '{}\0', '[1]]', '\u00a01'],
+    [
+      '{a:1}',
+      "{'a':1}",
+      '{1:1}',
+      '{"a" 1}',
+      '{"a":1 "b":2}',
+      '[1 2]',
+      '1 2',
+      '{}{}',
+      '\ufeff{}',
+      '{}\0',
+      '[1]]',
+      '\u00a01',
+    ],
   ])('is none: %j and the like', (...texts) => {
     for (const text of texts) expect([text, scan(Buffer.from(text)).isJson]).toEqual([text, false])
   })

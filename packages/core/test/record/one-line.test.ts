@@ -9,7 +9,10 @@ const anySpaced = fc
 
 describe('a text on one line', () => {
   it('is the same if it comes in pieces', () => {
-    const anyText = fc.oneof(anySpaced, fc.constantFrom('"\u2028 \\" \u2029"', '[ "\\\\" , " a" ]', ' 1 ', '" \\u2028"'))
+    const anyText = fc.oneof(
+      anySpaced,
+      fc.constantFrom('"\u2028 \\" \u2029"', '[ "\\\\" , " a" ]', ' 1 ', '" \\u2028"'),
+    )
     fc.assert(
       fc.property(anyText, fc.nat(), fc.nat(), (text, a, b) => {
         const [first, second] = [a % (text.length + 1), b % (text.length + 1)].sort((x, y) => x - y)

@@ -27,7 +27,23 @@ function newSort(): { disk: MemoryDisk; files: SortFiles; sort: ExternalSort } {
 }
 
 /** Keys that UTF-8 would put in another order, that have none, and that are one another's beginnings. */
-const KEYS = ['', 'a', 'a\0', 'aa', 'é', '\ud800', '\udc00', '\ud83d', '😀', '😀a', '\ue000', '\uffff', '__proto__', '10', '9']
+const KEYS = [
+  '',
+  'a',
+  'a\0',
+  'aa',
+  'é',
+  '\ud800',
+  '\udc00',
+  '\ud83d',
+  '😀',
+  '😀a',
+  '\ue000',
+  '\uffff',
+  '__proto__',
+  '10',
+  '9',
+]
 
 function anyKey(random: Random): string {
   return random.below(2) ? random.pick(KEYS) : `key ${random.below(60)}${'.'.repeat(random.below(40))}`
