@@ -24,7 +24,7 @@ export async function isOlderLog(file: OpenFile, isBesideOurs: boolean, slices: 
 
 /** The lines of an older log, those with their bytes that are short enough for it: one line may be the whole state. */
 export function readOlderLines(file: OpenFile): Generator<RawLine | undefined> {
-  return readLinesInSteps(file, 0, 1, Number.POSITIVE_INFINITY, HELD_LINE_BYTES)
+  return readLinesInSteps(file, HELD_LINE_BYTES)
 }
 
 async function isReadableLine(file: OpenFile, line: RawLine, slices: Slices): Promise<boolean> {

@@ -9,7 +9,7 @@ import { build } from 'tsup'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 
 /** The programs that tests run in processes and threads of their own; each stands in children/NAME.ts. */
-export type ChildName = 'puppet' | 'one-set' | 'load' | 'worker' | 'rival' | 'cluster'
+export type ChildName = 'puppet' | 'one-set' | 'load' | 'worker' | 'rival' | 'cluster' | 'take-over'
 
 const sources = fileURLToPath(new URL('./children/', import.meta.url))
 
@@ -141,8 +141,13 @@ export interface Run {
 }
 
 /** Runs a program that tells what it does on its standard output, a line at a time. */
-export function run(path: string, args: readonly string[], onLine: (line: string) => void): Run {
-  const child = spawn(process.execPath, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+export function run(
+  path: string,
+  args: readonly string[],
+  onLine: (line: string) => void,
+  nodeOptions: readonly string[] = [],
+): Run {
+  const child = spawn(process.execPath, [...nodeOptions, path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
   // It may be killed before it has read what it was told.
   child.stdin?.on('error', () => {})
   let rest = ''
