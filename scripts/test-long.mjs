@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const FOLDERS = ['simulation', 'planted', 'damage', 'disk-full', 'crash', 'lock']
+const FOLDERS = ['simulation', 'planted', 'damage', 'disk-full', 'crash', 'lock', 'recovery']
 
 const { values, positionals } = parseArgs({
   options: { seed: { type: 'string' } },

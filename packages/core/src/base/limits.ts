@@ -29,7 +29,7 @@ export const SORT_BLOCK_BYTES = 64 * KIB
 /** … and this many files are merged into one, so that there are never many more of them. */
 export const SORT_RUNS = 128
 /** So many keys are put in order at once. */
-export const SORT_KEYS = 2048
+export const SORT_KEYS = 1024
 /** Progress is told after so many bytes. */
 export const PROGRESS_BYTES = MIB
 

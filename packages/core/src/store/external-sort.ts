@@ -81,7 +81,7 @@ export class ExternalSort {
     if (!this.files) throw new Error('there are no files to spill to')
     const file = this.files.create()
     const writer = new RunWriter(file)
-    for (const source of merge(sources)) {
+    for (const source of await merge(sources, slices)) {
       if (slices.isDue(writer.add(source.key, source.value()))) await slices.pause()
     }
     return { file, sizeBytes: writer.finish(), level }

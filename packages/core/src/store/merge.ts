@@ -1,11 +1,21 @@
+import { SORT_BLOCK_BYTES } from '../base/limits.js'
+import type { Slices } from '../base/slices.js'
 import type { SortedKeys } from './sort-run.js'
 
 /**
  * Goes through all the keys in order, each once, and yields where it is said last: of several that have a key, the first
  * given counts. What is yielded stands at that key until the next one is asked for.
  */
-export function* merge(sources: readonly SortedKeys[]): Generator<SortedKeys> {
-  const heap = new Heap(sources)
+export async function merge(sources: readonly SortedKeys[], slices: Slices): Promise<Generator<SortedKeys>> {
+  const ranked: Ranked[] = []
+  for (const [rank, source] of sources.entries()) {
+    if (source.next()) ranked.push({ source, rank })
+    if (slices.isDue(SORT_BLOCK_BYTES)) await slices.pause()
+  }
+  return walk(new Heap(ranked))
+}
+
+function* walk(heap: Heap): Generator<SortedKeys> {
   for (let top = heap.top; top; top = heap.top) {
     const { key } = top
     yield top
@@ -20,11 +30,11 @@ interface Ranked {
 
 /** The source with the least key on top; of those with the same key the one that was given first. */
 class Heap {
-  readonly #items: Ranked[] = []
+  readonly #items: Ranked[]
 
-  constructor(sources: readonly SortedKeys[]) {
-    for (const [rank, source] of sources.entries()) if (source.next()) this.#items.push({ source, rank })
-    for (let at = this.#items.length >> 1; at >= 0; at--) this.#sink(at)
+  constructor(items: Ranked[]) {
+    this.#items = items
+    for (let at = items.length >> 1; at >= 0; at--) this.#sink(at)
   }
 
   get top(): SortedKeys | undefined {

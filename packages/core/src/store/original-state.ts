@@ -57,7 +57,7 @@ export class OriginalState {
     }
     const progress = new ProgressTeller(onProgress, 'write', this.sizeBytes)
     let done = 0
-    for (const source of merge([...fileOf.keys()])) {
+    for (const source of await merge([...fileOf.keys()], slices)) {
       const { key } = source
       const value = source.value()
       if (value !== DELETED) yield [key, toStateValue(value, fileOf.get(source) as OpenFile)]

@@ -51,7 +51,7 @@ function anyKey(random: Random): string {
 
 async function contentOf(sort: ExternalSort): Promise<[string, string][]> {
   const content: [string, string][] = []
-  for (const source of merge(await sort.sources(slices))) {
+  for (const source of await merge(await sort.sources(slices), slices)) {
     const value = source.value()
     if (value === DELETED) content.push([source.key, 'deleted'])
     else if ('range' in value) content.push([source.key, `${value.range.start}-${value.range.end} ${value.time}`])
