@@ -83,6 +83,12 @@ export class CheckpointLayer {
     return low
   }
 
+  /** The first part that begins with the key, or behind it. */
+  partFrom(key: string): number {
+    const at = this.partOf(key)
+    return at !== -1 && this.parts.firstKey(at) === key ? at : at + 1
+  }
+
   partAt(at: number): Part | undefined {
     return this.parts.at(at)
   }

@@ -310,6 +310,26 @@ describe('a part that was mended', () => {
     expect(index.holdsExpired(nowMs + 10)).toBe(true)
     expect(index.deadShare(nowMs + 10)).toBe(1 / 9)
   })
+
+  it.each([0, 1, 2, 3, 4])(
+    'while a compaction is at piece %i: no other is lost, and none comes twice',
+    async (pieces) => {
+      for (const healed of [[], [pair('c1', 'healed')]]) {
+        const log = await logOf([...TWO_TO_A_PART])
+        const { index, nowMs } = log
+        const told = listen(index)
+        log.freeze()
+        log.compactOn(pieces)
+        flipAt(log, '"c0"', 10)
+        expect(() => index.checkPartAt(partsOf(log)[2]!.offset)).toThrow(CORRUPT)
+        index.heal(told[0]!.range, healed)
+        await log.settle()
+        for (const { key } of TWO_TO_A_PART) {
+          if (key[0] !== 'c') expect(lookUp(index, key, nowMs)).toContain(`${key} .`)
+        }
+      }
+    },
+  )
 })
 
 describe('one bit of a record is another', () => {
