@@ -55,7 +55,8 @@ export class FrozenLayers implements FrozenIndex {
 
   settle({ file, parts, inlineState }: WrittenCheckpoint, shift: number): void {
     const next = parts.map(({ origin, ...summary }) => {
-      if (!(origin instanceof Part)) return new Part(summary)
+      // What was found of a part since it was copied is true of the old file alone.
+      if (!(origin instanceof Part) || origin.isDamaged || origin.isGone) return new Part(summary)
       origin.offset = summary.offset
       return origin
     })

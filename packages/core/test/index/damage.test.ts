@@ -330,6 +330,23 @@ describe('a part that was mended', () => {
       }
     },
   )
+
+  it('one that was copied before it went bad is good in the new file', async () => {
+    const log = await logOf(TWO_TO_A_PART)
+    const { index, nowMs } = log
+    const told = listen(index)
+    log.freeze()
+    log.compactOn(3)
+    flipAt(log, '"c0"', 10)
+    expect(lookUp(index, 'c0', nowMs)).toBe('corrupt')
+    const { written } = (await log.settle())!
+    expect(written.parts[2]?.origin?.firstKey).toBe('c0')
+    expect(lookUp(index, 'c0', nowMs)).toContain('c0 .')
+    // If that goes bad as well, it is told again: it is another file.
+    flipAt(log, '"c0"', 10)
+    expect(lookUp(index, 'c0', nowMs)).toBe('corrupt')
+    expect(told).toHaveLength(2)
+  })
 })
 
 describe('one bit of a record is another', () => {
