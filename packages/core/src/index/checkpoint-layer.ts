@@ -118,8 +118,7 @@ export class CheckpointLayer {
     const range = { from: part.firstKey, to: this.endOf(at) }
     if (!part.isDamaged) {
       part.isDamaged = true
-      // Behind the header, a line for each part.
-      this.onBadPart(part, range, at + 2)
+      this.onBadPart(part, range, part.line)
     }
     throw corrupt(this.path, part.offset, `keys from ${spell(range.from)} to before ${spell(range.to)}`)
   }

@@ -347,6 +347,18 @@ describe('a part that was mended', () => {
     expect(lookUp(index, 'c0', nowMs)).toBe('corrupt')
     expect(told).toHaveLength(2)
   })
+
+  it('a second one beside it is told of in its own place', async () => {
+    const log = await logOf(TWO_TO_A_PART)
+    const { index, nowMs } = log
+    const told = listen(index)
+    flipAt(log, '"c0"', 10)
+    lookUp(index, 'c0', nowMs)
+    index.heal(told[0]!.range, [])
+    flipAt(log, '"d0"', 10)
+    lookUp(index, 'd0', nowMs)
+    expect(told.map(({ line }) => line)).toEqual([4, 5])
+  })
 })
 
 describe('one bit of a record is another', () => {
