@@ -93,9 +93,13 @@ export class CheckpointLayer {
     return this.parts.at(at)
   }
 
+  firstKeyOf(at: number): string | undefined {
+    return at < this.parts.length ? this.parts.firstKey(at) : undefined
+  }
+
   /** Where the next part begins: all keys of this one come before. */
   endOf(at: number): string | undefined {
-    return at + 1 < this.parts.length ? this.parts.firstKey(at + 1) : undefined
+    return this.firstKeyOf(at + 1)
   }
 
   /** A part's keys and values, decoded. */

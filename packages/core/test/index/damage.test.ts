@@ -183,8 +183,23 @@ describe('around a part that cannot be read', () => {
     expect(page('', undefined, 4)).toEqual(['a0', 'a1', 'b0', 'b1'])
     expect(page('', 'd0', 100)).toEqual(['d1', 'e0', 'e1'])
     expect(page('e', undefined, 100)).toEqual(['e0', 'e1'])
-    expect(() => page('', undefined, 5)).toThrow(CORRUPT)
-    expect(() => page('c', undefined, 1)).toThrow(CORRUPT)
+    expect(() => page('', undefined, 6)).toThrow(CORRUPT)
+    expect(() => page('c', undefined, 2)).toThrow(CORRUPT)
+    expect(() => index.page({ prefix: '', after: undefined }, 5, nowMs)).toThrow(CORRUPT)
+  })
+
+  it('a listing of keys that all stand ahead of it, or behind it, does not meet it', async () => {
+    const { index, nowMs, spoil, log } = await spoilt()
+    spoil()
+    const page = (prefix: string, after?: string) => index.page({ prefix, after }, 100, nowMs).map(([key]) => key)
+    expect([page('b'), page('b', 'b0'), page('a')]).toEqual([['b0', 'b1'], ['b1'], ['a0', 'a1']])
+    expect([page('d0'), page('', 'd0'), page('b', 'b1')]).toEqual([['d0'], ['d1', 'e0', 'e1'], []])
+    // A key `d`, if there were one, would stand in it.
+    expect(() => page('d')).toThrow(CORRUPT)
+    expect(index.pageOfKeys({ prefix: 'b', after: undefined }, 100, nowMs)).toEqual(['b0', 'b1'])
+    // Nor one of which nothing is left.
+    log.run({ kind: 'clear', prefix: '' }, set('c0', 'new'))
+    expect(page('')).toEqual(['c0'])
   })
 
   it('what the cache has is still given', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import type { IndexedValue, StateSource } from '../../src/index/key-index.js'
+import type { IndexedValue, KeyRangeQuery, StateSource } from '../../src/index/key-index.js'
 import { LayeredIndex } from '../../src/index/layered-index.js'
 import type { Operation, PartValue } from '../../src/record/record.js'
 import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
@@ -193,6 +193,23 @@ describe('listing', () => {
     expect(log.file.reads - before).toBeLessThan(5)
   })
 
+  it('of a prefix reads no part that can have none of its keys', async () => {
+    const log = await logOf(inPartsOfTwo(...Array.from({ length: 10 }, () => [undefined, undefined] as const)))
+    const reads = (query: KeyRangeQuery) => {
+      const before = log.file.reads
+      log.index.page(query, 100, NOW)
+      return log.file.reads - before
+    }
+    // The prefix itself may be a key, and would stand in the part ahead.
+    expect(reads({ prefix: 'c', after: undefined })).toBe(2)
+    expect(reads({ prefix: 'c0', after: undefined })).toBe(1)
+    expect(reads({ prefix: 'c', after: 'c0' })).toBe(1)
+    expect(reads({ prefix: 'j0', after: undefined })).toBe(1)
+    expect(reads({ prefix: '', after: undefined })).toBe(10)
+    log.run(clear(''))
+    expect(reads({ prefix: '', after: undefined })).toBe(0)
+  })
+
   it('of keys alone reads no value of a record', async () => {
     const log = await logOf([])
     log.run(...Array.from({ length: 50 }, (_, number) => set(`k${number}`, number)))
@@ -207,7 +224,7 @@ describe('listing', () => {
 })
 
 /** Two keys to a part: `a0` and `a1`, `b0` and `b1`, … */
-function inPartsOfTwo(...expiries: [first: number | undefined, second: number | undefined][]): PartValue[] {
+function inPartsOfTwo(...expiries: (readonly [first: number | undefined, second: number | undefined])[]): PartValue[] {
   return expiries.flatMap((expires, part) =>
     expires.map((each, number) => ({
       key: `${String.fromCharCode(97 + part)}${number}`,
