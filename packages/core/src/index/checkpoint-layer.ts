@@ -2,7 +2,7 @@ import type { OpenFile } from '../fs/file-system.js'
 import { isInRange, type KeyRange } from '../log/checkpoint-found.js'
 import { quote } from '../record/json-text.js'
 import { type PartLayout, positionAt, valueEnd } from '../record/part-layout.js'
-import { metaOf, NO_META, type PartMeta } from '../record/part-meta.js'
+import { bytesInPart, metaOf, NO_META, type PartMeta } from '../record/part-meta.js'
 import type { PartValue } from '../record/record.js'
 import { CheckpointExpiry } from './checkpoint-expiry.js'
 import type { CheckpointValues } from './checkpoint-values.js'
@@ -162,7 +162,7 @@ export class CheckpointLayer {
 }
 
 function bytesOf(state: readonly PartValue[]): number {
-  return state.reduce((sum, { key, value }) => sum + 2 * (key.length + value.text.length) + 8, 0)
+  return state.reduce((sum, { key, value, expires, time }) => sum + bytesInPart(key, value, expires, time), 0)
 }
 
 function inState(state: readonly PartValue[], key: string): IndexedValue | undefined {
