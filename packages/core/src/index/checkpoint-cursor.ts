@@ -4,13 +4,17 @@ import { metaOf, type PartMeta } from '../record/part-meta.js'
 import type { PartValue } from '../record/record.js'
 import { type CheckpointLayer, parseMeta, toIndexed, valueAt } from './checkpoint-layer.js'
 import type { IndexedValue } from './key-index.js'
-import { layoutOf } from './part.js'
+import { layoutOf, type Part } from './part.js'
 
-/** Walks over the keys of a checkpoint; values are cut out only where they are asked for. */
+/**
+ * Walks over the keys of a checkpoint; values are cut out only where they are asked for. A part is not read for its first
+ * key, which is known without: whoever goes no further need not be able to read it.
+ */
 export class CheckpointCursor {
   key: string | undefined
   #part = -1
   #position = 0
+  /** Of the present part, once it is read. */
   #block: Block | undefined
   /** Whether any key of the present part expires. */
   #expires = false
@@ -26,7 +30,8 @@ export class CheckpointCursor {
   seek(from: string): void {
     const at = Math.max(0, this.layer.partOf(from))
     if (at !== this.#part) this.#enter(at)
-    this.#position = this.#block?.firstNotBefore(from) ?? 0
+    const first = this.layer.firstKeyOf(at)
+    this.#position = first === undefined || first >= from ? 0 : this.#read().firstNotBefore(from)
     this.#settle()
   }
 
@@ -36,12 +41,12 @@ export class CheckpointCursor {
   }
 
   value(): IndexedValue {
-    return (this.#block as Block).value(this.#position)
+    return this.#read().value(this.#position)
   }
 
   /** When the present key expires. */
   get expires(): number | undefined {
-    return this.#expires ? this.#block?.expires(this.#position) : undefined
+    return this.#expires ? this.#read().expires(this.#position) : undefined
   }
 
   toEnd(): void {
@@ -52,20 +57,27 @@ export class CheckpointCursor {
   #enter(at: number): void {
     this.#part = at
     this.#position = 0
+    this.#block = undefined
     const part = this.layer.partAt(at)
     this.#expires = part !== undefined && part.minExpires !== null
-    if (!part) this.#block = undefined
-    else if (part.state) this.#block = new StateBlock(part.state)
-    else {
-      const line = this.layer.lineOf(at)
-      const latin = line.toString('latin1')
-      this.#block = new LineBlock(line, latin, layoutOf(part, latin))
-    }
+  }
+
+  #read(): Block {
+    const part = this.layer.partAt(this.#part) as Part
+    this.#block ??= part.state ? new StateBlock(part.state) : this.#readLine(part)
+    return this.#block
+  }
+
+  #readLine(part: Part): Block {
+    const line = this.layer.lineOf(this.#part)
+    const latin = line.toString('latin1')
+    return new LineBlock(line, latin, layoutOf(part, latin))
   }
 
   #settle(): void {
-    while (this.#block && this.#position >= this.#block.count) this.#enter(this.#part + 1)
-    this.key = this.#block?.key(this.#position)
+    // No part is without keys.
+    if (this.#position > 0 && this.#position >= this.#read().count) this.#enter(this.#part + 1)
+    this.key = this.#position === 0 ? this.layer.firstKeyOf(this.#part) : this.#read().key(this.#position)
   }
 }
 

@@ -2,7 +2,7 @@ import type { OpenFile } from '../fs/file-system.js'
 import { isInRange, type KeyRange } from '../log/checkpoint-found.js'
 import { quote } from '../record/json-text.js'
 import { type PartLayout, positionAt, valueEnd } from '../record/part-layout.js'
-import { metaOf, NO_META, type PartMeta } from '../record/part-meta.js'
+import { bytesInPart, metaOf, NO_META, type PartMeta } from '../record/part-meta.js'
 import type { PartValue } from '../record/record.js'
 import { CheckpointExpiry } from './checkpoint-expiry.js'
 import type { CheckpointValues } from './checkpoint-values.js'
@@ -83,13 +83,23 @@ export class CheckpointLayer {
     return low
   }
 
+  /** The first part that begins with the key, or behind it. */
+  partFrom(key: string): number {
+    const at = this.partOf(key)
+    return at !== -1 && this.parts.firstKey(at) === key ? at : at + 1
+  }
+
   partAt(at: number): Part | undefined {
     return this.parts.at(at)
   }
 
+  firstKeyOf(at: number): string | undefined {
+    return at < this.parts.length ? this.parts.firstKey(at) : undefined
+  }
+
   /** Where the next part begins: all keys of this one come before. */
   endOf(at: number): string | undefined {
-    return at + 1 < this.parts.length ? this.parts.firstKey(at + 1) : undefined
+    return this.firstKeyOf(at + 1)
   }
 
   /** A part's keys and values, decoded. */
@@ -112,8 +122,7 @@ export class CheckpointLayer {
     const range = { from: part.firstKey, to: this.endOf(at) }
     if (!part.isDamaged) {
       part.isDamaged = true
-      // Behind the header, a line for each part.
-      this.onBadPart(part, range, at + 2)
+      this.onBadPart(part, range, part.line)
     }
     throw corrupt(this.path, part.offset, `keys from ${spell(range.from)} to before ${spell(range.to)}`)
   }
@@ -153,7 +162,7 @@ export class CheckpointLayer {
 }
 
 function bytesOf(state: readonly PartValue[]): number {
-  return state.reduce((sum, { key, value }) => sum + 2 * (key.length + value.text.length) + 8, 0)
+  return state.reduce((sum, { key, value, expires, time }) => sum + bytesInPart(key, value, expires, time), 0)
 }
 
 function inState(state: readonly PartValue[], key: string): IndexedValue | undefined {

@@ -33,7 +33,7 @@ export class FrozenLayers implements FrozenIndex {
     const { tails, checkpoint } = this.layers
     const walk = new TailsWalk(tails)
     const cleared = new ClearedRanges(this.layers)
-    for (let at = 0; at < checkpoint.partCount; at++) {
+    for (let at = 0; at < checkpoint.partCount; ) {
       const part = checkpoint.partAt(at) as Part
       const end = checkpoint.endOf(at)
       const isNamed = walk.key !== undefined && (end === undefined || walk.key < end)
@@ -41,19 +41,22 @@ export class FrozenLayers implements FrozenIndex {
       const isAlive = part.minExpires === null || part.minExpires > nowMs
       if (!isNamed && !isCleared && isAlive && !part.state && takesPart(part.bytes)) {
         yield { part, line: checkpoint.lineOf(at) }
-        continue
+      } else {
+        const isAllCleared = isCleared && cleared.cover(part.firstKey, end)
+        const isDead = part.maxExpires !== null && part.maxExpires <= nowMs
+        const state = isAllCleared || isDead ? [] : checkpoint.stateOf(at)
+        yield* mergePart(state, walk, end, nowMs)
       }
-      const isAllCleared = isCleared && cleared.cover(part.firstKey, end)
-      const isDead = part.maxExpires !== null && part.maxExpires <= nowMs
-      const state = isAllCleared || isDead ? [] : checkpoint.stateOf(at)
-      yield* mergePart(state, walk, end, nowMs)
+      // Meanwhile parts may have been healed, perhaps to nothing: then the next one is not at the next place.
+      at = end === undefined ? checkpoint.partCount : checkpoint.partFrom(end)
     }
     yield* mergePart([], walk, undefined, nowMs)
   }
 
   settle({ file, parts, inlineState }: WrittenCheckpoint, shift: number): void {
     const next = parts.map(({ origin, ...summary }) => {
-      if (!(origin instanceof Part)) return new Part(summary)
+      // What was found of a part since it was copied is true of the old file alone.
+      if (!(origin instanceof Part) || origin.isDamaged || origin.isGone) return new Part(summary)
       origin.offset = summary.offset
       return origin
     })

@@ -8,8 +8,10 @@ export class PartTable {
   #list: PartList | undefined
 
   constructor(parts: PartList | readonly Part[]) {
-    if (Array.isArray(parts)) this.#parts = [...(parts as readonly Part[])]
-    else {
+    if (Array.isArray(parts)) {
+      this.#parts = [...(parts as readonly Part[])]
+      for (const [at, part] of this.#parts.entries()) (part as Part).line = lineAt(at)
+    } else {
       this.#list = parts as PartList
       this.#parts = new Array<Part | undefined>(this.#list.length)
     }
@@ -25,7 +27,10 @@ export class PartTable {
 
   at(at: number): Part | undefined {
     if (at < 0 || at >= this.#parts.length) return undefined
-    const part = this.#parts[at] ?? new Part((this.#list as PartList).summary(at))
+    const made = this.#parts[at]
+    if (made) return made
+    const part = new Part((this.#list as PartList).summary(at))
+    part.line = lineAt(at)
     this.#parts[at] = part
     return part
   }
@@ -44,4 +49,9 @@ export class PartTable {
     this.#parts = [...parts]
     this.#list = undefined
   }
+}
+
+/** Behind the header, a line for each part. */
+function lineAt(at: number): number {
+  return at + 2
 }

@@ -10,6 +10,8 @@ import type { PartSummary, PartValue } from '../record/record.js'
 export class Part implements PartSummary {
   readonly firstKey: string
   offset: number
+  /** Its number in the file, which stays when others are healed. */
+  line = 0
   readonly bytes: number
   readonly keys: number
   readonly minExpires: number | null

@@ -1,5 +1,6 @@
 import type { OpenFile } from '../fs/file-system.js'
 import { checksumValue } from '../record/checksum.js'
+import { bytesInPart } from '../record/part-meta.js'
 import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
 import { valueOffsets, type WrittenRecord } from '../record/written-record.js'
 import { ClearedPrefixes } from './cleared-prefixes.js'
@@ -11,10 +12,6 @@ import type { TextCache } from './text-cache.js'
 /** A key that was deleted: it hides the key in the layers below. */
 export const TOMBSTONE = Symbol('tombstone')
 export type TailValue = TailEntry | typeof TOMBSTONE
-
-/** What an entry takes in a file beside its key and its value, in a part: quotes, colon, comma, and what `meta` says of it. */
-const PAIR_BYTES = 8
-const META_BYTES = 48
 
 /**
  * What the records behind a checkpoint say of keys. Nothing in it is removed, only superseded: a removed tombstone would
@@ -213,9 +210,7 @@ export class TailLayer {
 }
 
 function entryOf({ key, value, expires }: SetOperation, seq: number, time: number | undefined): TailEntry {
-  const hasMeta = expires !== undefined || time !== undefined || value.encoding !== undefined
-  const stateBytes = key.length + value.text.length + (hasMeta ? key.length + META_BYTES : PAIR_BYTES)
-  return new TailEntry(seq, value.text, value.encoding, expires, time, stateBytes)
+  return new TailEntry(seq, value.text, value.encoding, expires, time, bytesInPart(key, value, expires, time))
 }
 
 interface LayerEffect extends Effect {

@@ -1,5 +1,5 @@
 import type { IndexRow, PartValue } from './record.js'
-import type { Encoding } from './value.js'
+import type { Encoding, ValueText } from './value.js'
 
 /** What a part says of its keys beside their values. */
 export interface PartMeta {
@@ -39,4 +39,24 @@ export function expiryOf(state: readonly PartValue[]): Pick<IndexRow, 'minExpire
     }
   }
   return { minExpires, maxExpires }
+}
+
+/** What a key takes in a part beside its name and its value: quotes, colon, comma, and what `meta` says of it. */
+const PAIR_BYTES = 8
+const META_BYTES = 48
+
+/** About how many bytes a key has in a part, and seldom fewer: only its escapes are not counted. */
+export function bytesInPart(
+  key: string,
+  { text, encoding }: ValueText,
+  expires: number | undefined,
+  time: number | undefined,
+): number {
+  const keyBytes = Buffer.byteLength(key)
+  let bytes = keyBytes + Buffer.byteLength(text) + PAIR_BYTES
+  if (expires !== undefined || time !== undefined || encoding !== undefined) bytes += META_BYTES
+  // That it expires and how it is encoded is said under its name again.
+  if (expires !== undefined) bytes += keyBytes
+  if (encoding !== undefined) bytes += keyBytes
+  return bytes
 }

@@ -3,35 +3,63 @@ import { describe, expect, it } from 'vitest'
 import { ClearedPrefixes } from '../../src/index/cleared-prefixes.js'
 
 const anyText = fc.string({ unit: fc.constantFrom('a', 'b', ':', '\ud83d', '\ude00'), maxLength: 4 })
+const anyPrefixes = fc.array(anyText, { maxLength: 10 })
+const anyKeys = fc.array(anyText, { maxLength: 20 })
+
+/** Cleared by records 0, 1, 2, … in turn. */
+function clearedBy(prefixes: readonly string[]): ClearedPrefixes {
+  const cleared = new ClearedPrefixes()
+  for (const [seq, prefix] of prefixes.entries()) cleared.add(prefix, seq)
+  return cleared
+}
 
 describe('cleared prefixes', () => {
-  it('cover the keys that start with one of them, and no others', () => {
+  it('say which record was the last to clear a key that starts with one of them, and of no others', () => {
     fc.assert(
-      fc.property(fc.array(anyText, { maxLength: 10 }), fc.array(anyText, { maxLength: 20 }), (prefixes, keys) => {
-        const cleared = new ClearedPrefixes()
-        for (const prefix of prefixes) cleared.add(prefix)
-        for (const key of keys) expect(cleared.covers(key)).toBe(prefixes.some((prefix) => key.startsWith(prefix)))
+      fc.property(anyPrefixes, anyKeys, (prefixes, keys) => {
+        const cleared = clearedBy(prefixes)
+        for (const key of keys) {
+          const last = prefixes.findLastIndex((prefix) => key.startsWith(prefix))
+          expect(cleared.lastFor(key)).toBe(last)
+          expect(cleared.covers(key)).toBe(last !== -1)
+        }
       }),
       { numRuns: 500 },
     )
   })
 
-  it('taken back in reverse cover what they covered before', () => {
+  it('name the shortest that covers a key', () => {
     fc.assert(
-      fc.property(fc.array(anyText, { maxLength: 10 }), fc.array(anyText, { maxLength: 20 }), (prefixes, keys) => {
+      fc.property(anyPrefixes, anyKeys, (prefixes, keys) => {
+        const cleared = clearedBy(prefixes)
+        for (const key of keys) {
+          const covering = prefixes.filter((prefix) => key.startsWith(prefix)).sort((a, b) => a.length - b.length)
+          expect(cleared.covering(key)).toBe(covering[0])
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('taken back in reverse say what they said before', () => {
+    fc.assert(
+      fc.property(anyPrefixes, anyKeys, (prefixes, keys) => {
         const cleared = new ClearedPrefixes()
-        const before = keys.map((key) => cleared.covers(key))
-        const states: boolean[][] = []
-        const added: boolean[] = []
-        for (const prefix of prefixes) {
-          states.push(keys.map((key) => cleared.covers(key)))
-          added.push(cleared.add(prefix))
+        const look = () => [
+          cleared.size,
+          [...cleared].sort(),
+          keys.map((key) => [cleared.lastFor(key), cleared.covering(key)]),
+        ]
+        const states: unknown[] = []
+        const before: (number | undefined)[] = []
+        for (const [seq, prefix] of prefixes.entries()) {
+          states.push(look())
+          before.push(cleared.add(prefix, seq))
         }
         for (const prefix of prefixes.toReversed()) {
-          if (added.pop()) cleared.remove(prefix)
-          expect(keys.map((key) => cleared.covers(key))).toEqual(states.pop())
+          cleared.restore(prefix, before.pop())
+          expect(look()).toEqual(states.pop())
         }
-        expect(keys.map((key) => cleared.covers(key))).toEqual(before)
         expect(cleared.size).toBe(0)
       }),
     )
@@ -40,16 +68,22 @@ describe('cleared prefixes', () => {
   it('the empty prefix covers everything, the empty key too', () => {
     const cleared = new ClearedPrefixes()
     expect(cleared.covers('')).toBe(false)
-    expect(cleared.add('')).toBe(true)
-    expect([cleared.covers(''), cleared.covers('anything')]).toEqual([true, true])
-    expect(cleared.add('anything')).toBe(false)
+    expect(cleared.add('', 3)).toBeUndefined()
+    expect([cleared.lastFor(''), cleared.lastFor('anything')]).toEqual([3, 3])
+    cleared.add('anything', 4)
+    expect([cleared.lastFor(''), cleared.lastFor('anything')]).toEqual([3, 4])
+    expect(cleared.covering('anything')).toBe('')
   })
 
-  it('are kept once, and not where a shorter one covers them', () => {
+  it('are kept once, by the last record that cleared them, also where a shorter one covers them', () => {
     const cleared = new ClearedPrefixes()
-    expect([cleared.add('a:'), cleared.add('a:'), cleared.add('a:b')]).toEqual([true, false, false])
-    expect([...cleared]).toEqual(['a:'])
-    cleared.remove('never there')
+    expect([cleared.add('a:', 1), cleared.add('a:', 2), cleared.add('a:b', 3)]).toEqual([undefined, 1, undefined])
+    expect([[...cleared], cleared.size]).toEqual([['a:', 'a:b'], 2])
+    expect([cleared.lastFor('a:'), cleared.lastFor('a:b'), cleared.lastFor('a')]).toEqual([2, 3, -1])
+    cleared.restore('a:b', undefined)
+    cleared.restore('a:', 1)
+    expect([cleared.lastFor('a:'), cleared.lastFor('a:b')]).toEqual([1, 1])
+    cleared.restore('never there', undefined)
     expect([...cleared]).toEqual(['a:'])
   })
 })

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { isInRange } from '../../src/log/checkpoint-found.js'
+import { readPartState } from '../../src/log/checkpoint-reader.js'
 import type { PartLine } from '../../src/record/record.js'
 import { fromValue } from '../../src/record/value.js'
-import { decoded, read, recordLine, spoil, state, TIME, writeGeneration } from './generations.js'
+import { decoded, partsIn, read, recordLine, spoil, state, TIME, writeGeneration } from './generations.js'
+import { MemoryFile } from './memory-file.js'
 
 /** Parts and index of a checkpoint, whole and damaged: what is found, and which keys are lost. */
 
@@ -147,6 +149,36 @@ describe('a bad part', () => {
     expect([...found.keys()].sort()).toEqual(allBut())
     expect(lost).toEqual([])
     expect(bad.length).toBeGreaterThan(0)
+  })
+
+  it('swapped with another: each is found where it stands now, in key order', async () => {
+    const file = new MemoryFile(`${changed({ 2: [LINES[3]!], 3: [LINES[2]!] }).join('\n')}\n`)
+    const { ownParts } = await read(file)
+    expect(partsIn(ownParts).map(({ firstKey }) => firstKey)).toEqual(
+      LINES.slice(1, -1).map((_, at) => keysOf(at + 1)[0]),
+    )
+    for (const [at, part] of partsIn(ownParts).entries()) {
+      expect(readPartState(file, part).map(({ key }) => key)).toEqual(keysOf(at + 1))
+    }
+  })
+
+  it('of another checkpoint, where no index tells which is the stranger: no key is found in two parts', async () => {
+    const foreign = writeGeneration([{ key: 'k005', value: fromValue('', 'old') }, ...state(10, 1000, 'zz')], {
+      seq: 7,
+    })
+    const { ownParts, found } = await read(changed({ 3: [LINES[3]!, foreign.file.lines[1]!], [LINES.length - 1]: [] }))
+    expect(partsIn(ownParts).map(({ firstKey }) => firstKey)).toEqual(
+      LINES.slice(1, -1).map((_, at) => keysOf(at + 1)[0]),
+    )
+    expect([...found.keys()]).toEqual(allBut())
+  })
+
+  it('that is another one when it is read again is an error, and no state', async () => {
+    const file = new MemoryFile(whole.file.bytes)
+    const [part] = partsIn((await read(file)).ownParts)
+    expect(readPartState(file, part!).map(({ key }) => key)).toEqual(keysOf(1))
+    file.bytes[part!.offset + 100]! ^= 1
+    expect(() => readPartState(file, part!)).toThrow('changed while it was being read')
   })
 })
 

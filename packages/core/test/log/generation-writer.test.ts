@@ -4,7 +4,7 @@ import { systemClock } from '../../src/base/clock.js'
 import { MAX_PARTS, PART_BYTES } from '../../src/base/limits.js'
 import { Slices } from '../../src/base/slices.js'
 import { GenerationWriter } from '../../src/log/generation-writer.js'
-import type { HeaderLine, IndexLine, PartLine, PartValue } from '../../src/record/record.js'
+import type { HeaderLine, IndexLine, PartLine, PartSummary, PartValue } from '../../src/record/record.js'
 import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
 import { decoded, read, STORE, state, TIME, writeGeneration } from './generations.js'
 import { MemoryFile } from './memory-file.js'
@@ -150,6 +150,108 @@ describe('the index', () => {
       ['d0', 5, null],
       ['e0', 0, 0],
     ])
+  })
+})
+
+describe('what is said of what was written', () => {
+  it('is where the index and its parts stand, as the index has it, and how long they are', () => {
+    const { file, length, written } = writeGeneration([...state(60), ...state(60, 300, 'é')])
+    const { header, index } = partsOf(file)
+    expect(written).toMatchObject({ length: file.bytes.length, indexAt: header.indexAt, inlineState: [] })
+    expect(written.parts.map(({ bytes, origin, ...row }) => row)).toEqual(index.rows)
+    const lines = file.lines.slice(1, -1)
+    expect(written.parts.map(({ bytes }) => bytes)).toEqual(lines.map((line) => Buffer.byteLength(line)))
+    expect(written.parts.every(({ origin }) => origin === undefined)).toBe(true)
+    expect(length).toBe(written.length)
+  })
+
+  it('is the state itself, where that stands in the header', () => {
+    const { file, written } = writeGeneration(state(3, 10))
+    expect(written).toEqual({ length: file.bytes.length, parts: [], inlineState: state(3, 10), indexAt: 0 })
+  })
+})
+
+describe('a part of an earlier checkpoint', () => {
+  const earlier = writeGeneration(state(60))
+  const lineOf = ({ offset, bytes }: PartSummary) => Buffer.from(earlier.file.bytes.subarray(offset, offset + bytes))
+  const [first, second] = earlier.written.parts as [PartSummary, PartSummary]
+
+  function write(fill: (writer: GenerationWriter) => void) {
+    const file = new MemoryFile()
+    const writer = new GenerationWriter(file, { seq: 50, store: STORE, timestamp: TIME, stateBytes: 0 })
+    fill(writer)
+    return { file, written: writer.finish() }
+  }
+
+  it('follows as it is, between others', async () => {
+    const { file, written } = write((writer) => {
+      writer.add({ key: 'a', value: fromValue('', 1) })
+      writer.addPart(first, lineOf(first))
+      writer.addPart(second, lineOf(second))
+      writer.add({ key: 'z', value: fromValue('', 2) })
+    })
+    const { parts, index } = partsOf(file)
+    expect(parts.map((part) => [part.seq, part.state[0]?.key])).toEqual([
+      [50, 'a'],
+      [42, first.firstKey],
+      [42, second.firstKey],
+      [50, 'z'],
+    ])
+    expect(written.parts.map(({ origin }) => origin)).toEqual([undefined, first, second, undefined])
+    for (const part of written.parts.slice(1, 3)) {
+      const copy = file.bytes.subarray(part.offset, part.offset + part.bytes + 1)
+      expect(copy.toString()).toBe(`${lineOf(part.origin as PartSummary)}\n`)
+    }
+    expect(written.parts.map(({ bytes, origin, ...row }) => row)).toEqual(index.rows)
+    const { found, bad, lost } = await read(file)
+    expect({ bad, lost, keys: found.size }).toEqual({ bad: [], lost: [], keys: first.keys + second.keys + 2 })
+  })
+
+  it('makes a checkpoint in parts of its own, however short', () => {
+    const { file } = write((writer) => writer.addPart(first, lineOf(first)))
+    expect(partsOf(file).parts).toHaveLength(1)
+  })
+
+  it('is refused where its keys would not rise', () => {
+    for (const key of [first.firstKey, 'z']) {
+      expect(() =>
+        write((writer) => {
+          writer.add({ key, value: fromValue('', 1) })
+          writer.addPart(first, lineOf(first))
+        }),
+      ).toThrow('out of order')
+    }
+    expect(() =>
+      write((writer) => {
+        writer.addPart(second, lineOf(second))
+        writer.addPart(first, lineOf(first))
+      }),
+    ).toThrow('out of order')
+  })
+
+  it('may stay unless it is short, or would end a part that is', () => {
+    write((writer) => {
+      expect([0, PART_BYTES / 2 - 1, PART_BYTES / 2, PART_BYTES * 3].map((bytes) => writer.takesPart(bytes))).toEqual([
+        false,
+        false,
+        true,
+        true,
+      ])
+      writer.add({ key: 'a', value: fromValue('', 'x'.repeat(PART_BYTES / 4)) })
+      expect(writer.takesPart(PART_BYTES)).toBe(false)
+      writer.add({ key: 'b', value: fromValue('', 'x'.repeat(PART_BYTES / 4)) })
+      expect(writer.takesPart(PART_BYTES)).toBe(true)
+      expect(writer.takesPart(PART_BYTES / 4)).toBe(false)
+      writer.addPart(first, lineOf(first))
+      expect(writer.takesPart(PART_BYTES)).toBe(true)
+    })
+    const large = new GenerationWriter(new MemoryFile(), {
+      seq: 1,
+      store: STORE,
+      timestamp: TIME,
+      stateBytes: MAX_PARTS * PART_BYTES * 4,
+    })
+    expect([PART_BYTES, PART_BYTES * 2].map((bytes) => large.takesPart(bytes))).toEqual([false, true])
   })
 })
 

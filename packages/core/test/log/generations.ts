@@ -4,8 +4,9 @@ import type { CheckpointFound } from '../../src/log/checkpoint-found.js'
 import { readCheckpoint } from '../../src/log/checkpoint-reader.js'
 import { type GenerationStart, GenerationWriter } from '../../src/log/generation-writer.js'
 import { decodeLine, type Line } from '../../src/record/decode.js'
+import type { PartList } from '../../src/record/decode-index.js'
 import { encodeOperation, encodeRecord } from '../../src/record/encode.js'
-import type { PartValue } from '../../src/record/record.js'
+import type { PartSummary, PartValue } from '../../src/record/record.js'
 import { fromValue } from '../../src/record/value.js'
 import { MemoryFile } from './memory-file.js'
 
@@ -24,8 +25,8 @@ export function writeGeneration(values: readonly PartValue[], more: Partial<Gene
   const file = new MemoryFile()
   const writer = new GenerationWriter(file, { seq: 42, store: STORE, timestamp: TIME, stateBytes: 0, ...more })
   for (const value of values) writer.add(value)
-  const length = writer.finish()
-  return { file, length }
+  const written = writer.finish()
+  return { file, length: written.length, written }
 }
 
 export const decoded = (line: string | Buffer): Line => decodeLine(Buffer.from(line as string))
@@ -51,4 +52,13 @@ export async function read(
     for (const value of values) found.set(value.key, value)
   })
   return { ...checkpoint, found }
+}
+
+/** All of a list. */
+export function partsIn(list: PartList): PartSummary[] {
+  return Array.from({ length: list.length }, (_, at) => {
+    const part = list.summary(at)
+    if (list.firstKey(at) !== part.firstKey) throw new Error(`two first keys of part ${at}`)
+    return part
+  })
 }

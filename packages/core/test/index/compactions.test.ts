@@ -1,0 +1,173 @@
+import { describe, expect, it, vi } from 'vitest'
+import type { Operation, PartValue } from '../../src/record/record.js'
+import { fromValue } from '../../src/record/value.js'
+import { type Random, withSeed } from '../support/random.js'
+import { type Compacted, IndexedLog, spell } from './indexed-log.js'
+
+const PART = 1024
+
+vi.mock(import('../../src/base/limits.js'), async (original) => ({
+  ...(await original()),
+  PART_BYTES: 1024,
+  OPEN_WHOLE_BYTES: 1024,
+  OPEN_CHECKED_BYTES: 16 * 1024,
+}))
+
+/** What becomes of a checkpoint's parts over many compactions. */
+
+const keyOf = (number: number) => `k${String(number).padStart(4, '0')}`
+
+function stateOf(keys: number, valueBytes = 60): PartValue[] {
+  return Array.from({ length: keys }, (_, number) => ({
+    key: keyOf(number),
+    value: fromValue('', `${number} `.padEnd(valueBytes, '.')),
+  }))
+}
+
+const set = (key: string, value: unknown, expires?: number): Operation => ({
+  kind: 'set',
+  key,
+  value: fromValue('', value),
+  expires,
+})
+
+const copiesOf = ({ written }: Compacted) => written.parts.filter(({ origin }) => origin)
+const bytesOf = ({ written }: Compacted) => written.parts.reduce((sum, { bytes }) => sum + bytes + 1, 0)
+
+function expectSameBytes({ written, from, origins }: Compacted, log: IndexedLog): void {
+  for (const part of written.parts) {
+    const origin = origins.get(part) as number
+    if (origin === -1) continue
+    const line = log.file.bytes.subarray(part.offset, part.offset + part.bytes + 1)
+    expect(line.equals(from.bytes.subarray(origin, origin + line.length))).toBe(true)
+  }
+}
+
+describe('a compaction', () => {
+  it('copies the parts that nothing has touched, byte for byte, and makes anew what was', async () => {
+    const log = await IndexedLog.of(stateOf(400), { cacheBytes: 0 })
+    const before = log.file
+    log.run(set(keyOf(200), 'new'))
+    const compacted = await log.compact()
+    const { parts } = compacted.written
+    expect(parts.length).toBeGreaterThan(20)
+    expect(parts.filter(({ origin }) => !origin).map(({ firstKey }) => firstKey)).toHaveLength(1)
+    expectSameBytes(compacted, log)
+    expect(before.isClosed).toBe(true)
+    expect(log.index.get(keyOf(200), log.nowMs)?.text).toBe('"new"')
+  })
+
+  it('of which nothing came about copies all', async () => {
+    const log = await IndexedLog.of(stateOf(400), { cacheBytes: 0 })
+    const { parts } = (await log.compact()).written
+    expect(parts.filter(({ origin }) => !origin).length).toBeLessThanOrEqual(1)
+    for (let number = 0; number < 400; number++) expect(log.index.has(keyOf(number), log.nowMs)).toBe(true)
+  })
+
+  it('leaves out what was cleared without reading it', async () => {
+    const log = await IndexedLog.of(stateOf(400), { cacheBytes: 0 })
+    log.run({ kind: 'clear', prefix: 'k0' })
+    log.freeze()
+    const before = log.file.reads
+    while (log.compactOn(1)) {}
+    expect(log.file.reads - before).toBeLessThan(3)
+    await log.settle()
+    expect(log.index.pageOfKeys({ prefix: '', after: undefined }, 1000, log.nowMs)).toEqual([])
+  })
+
+  it('leaves out parts that have expired as wholes without reading them', async () => {
+    const first = stateOf(400)
+    const log = await IndexedLog.of([], { cacheBytes: 0 })
+    const { nowMs } = log
+    const last = set('z', 1)
+    log.run(...first.map(({ key }) => set(key, 'x'.repeat(60), nowMs + 100)), last)
+    await log.compact()
+    log.nowMs += 100
+    expect([log.index.holdsExpired(log.nowMs), log.index.halfExpiredMs]).toEqual([true, nowMs + 100])
+    const before = log.file.reads
+    log.freeze()
+    while (log.compactOn(1)) {}
+    expect(log.file.reads - before).toBeLessThan(3)
+    await log.settle()
+    expect(log.index.pageOfKeys({ prefix: '', after: undefined }, 1000, log.nowMs)).toEqual(['z'])
+  })
+
+  it('keeps what the cache has of parts that are copied, and nothing of those that are made anew', async () => {
+    const log = await IndexedLog.of(stateOf(400), { cacheBytes: Number.POSITIVE_INFINITY })
+    const [copied, anew, beside] = [keyOf(10), keyOf(300), keyOf(301)]
+    for (const key of [copied, anew, beside]) log.index.get(key, log.nowMs)
+    log.run(set(anew, 'new'))
+    await log.compact()
+    const { reads } = log.file
+    expect(log.index.get(copied, log.nowMs)?.text).toContain('10 ')
+    expect(log.file.reads).toBe(reads)
+    expect(log.index.get(anew, log.nowMs)?.text).toBe('"new"')
+    expect(log.index.get(beside, log.nowMs)?.text).toContain('301 ')
+    expect(log.file.reads).toBe(reads + 2)
+  })
+})
+
+/** A few random changes. */
+function change(random: Random, log: IndexedLog, model: Map<string, string>, keys: number, changes: number): void {
+  for (let number = 0; number < changes; number++) {
+    const key = keyOf(random.below(keys))
+    if (random.below(4) === 0) {
+      log.apply({ kind: 'delete', key })
+      model.delete(key)
+    } else {
+      const operation = set(key, 'v'.repeat(random.below(random.below(20) === 0 ? 3 * PART : 150)))
+      log.apply(operation)
+      model.set(key, (operation as Extract<Operation, { kind: 'set' }>).value.text)
+    }
+  }
+  log.flush()
+}
+
+describe('over hundreds of compactions', () => {
+  it('the number of parts stays in proportion to what is in them, and the cache within its bounds', async () => {
+    await withSeed(async (random) => {
+      const cacheBytes = 20_000
+      const log = await IndexedLog.of(stateOf(500), { cacheBytes })
+      const model = new Map(stateOf(500).map(({ key, value }) => [key, value.text]))
+      let [copied, all] = [0, 0]
+      for (let round = 0; round < 250; round++) {
+        change(random, log, model, 600, 1 + random.below(12))
+        for (let reads = 0; reads < 20; reads++) {
+          const key = keyOf(random.below(600))
+          expect(log.index.get(key, log.nowMs)?.text).toBe(model.get(key))
+          expect(log.index.cachedBytes).toBeLessThanOrEqual(cacheBytes)
+        }
+        const compacted = await log.compact()
+        expectSameBytes(compacted, log)
+        const { length } = compacted.written.parts
+        copied += copiesOf(compacted).length
+        all += length
+        // Two parts that follow each other have more between them than half of one.
+        expect(length).toBeLessThanOrEqual((4 * bytesOf(compacted)) / PART + 1)
+        expect(log.index.cachedBytes).toBeLessThanOrEqual(cacheBytes)
+      }
+      expect(copied).toBeGreaterThan(all / 10)
+      const page = log.index.page({ prefix: '', after: undefined }, 1000, log.nowMs)
+      const expected = [...model].sort(([a], [b]) => (a < b ? -1 : 1))
+      expect(page.map(([key, { text }]) => [key, text])).toEqual(expected)
+      await log.reopen(undefined, true)
+      const again = log.index.page({ prefix: '', after: undefined }, 1000, log.nowMs)
+      expect(again.map(([key, value]) => spell(key, value))).toEqual(page.map(([key, value]) => spell(key, value)))
+    })
+  })
+
+  it('also where a part is emptied key by key, and where keys come one by one between others', async () => {
+    const log = await IndexedLog.of(stateOf(300), { cacheBytes: 0 })
+    for (let round = 0; round < 100; round++) {
+      // All but every tenth, from the front to the end.
+      const keys = [0, 1, 2].map((number) => round * 3 + number).filter((number) => number % 10)
+      log.run(...keys.map((number): Operation => ({ kind: 'delete', key: keyOf(number) })))
+      log.run(set(`${keyOf(299 - round)}x`, 1))
+      const compacted = await log.compact()
+      expect(compacted.written.parts.length).toBeLessThanOrEqual((4 * bytesOf(compacted)) / PART + 1)
+    }
+    const left = Array.from({ length: 30 }, (_, number) => keyOf(number * 10))
+    const added = Array.from({ length: 100 }, (_, round) => `${keyOf(299 - round)}x`)
+    expect(log.index.pageOfKeys({ prefix: '', after: undefined }, 1000, log.nowMs)).toEqual([...left, ...added].sort())
+  })
+})

@@ -1,0 +1,326 @@
+import fc from 'fast-check'
+import { describe, expect, it, vi } from 'vitest'
+import type { IndexedValue, KeyRangeQuery, StateSource } from '../../src/index/key-index.js'
+import type { Operation, PartValue } from '../../src/record/record.js'
+import { rounds } from '../support/long.js'
+import { anyJsonValue, anyKey, anyPrefix, anyValue, KEYS } from './arbitraries.js'
+import { IndexedLog, START_MS, spell } from './indexed-log.js'
+
+vi.mock(import('../../src/base/limits.js'), async (original) => {
+  const { SMALL_INDEX_LIMITS } = await import('./small-limits.js')
+  return { ...(await original()), ...SMALL_INDEX_LIMITS }
+})
+
+/**
+ * The index against the plainest thing that could do the same: one map, copied before each operation. All that the
+ * index says goes through the file of its log, and little of it stays in memory.
+ */
+
+type Model = Map<string, IndexedValue>
+
+const anyLife = fc.option(fc.integer({ min: -5, max: 60 }), { nil: undefined, freq: 3 })
+const anySet = fc.record({ kind: fc.constant('set' as const), key: anyKey, value: anyValue, life: anyLife })
+const anyDelete = fc.record({ kind: fc.constant('delete' as const), key: anyKey })
+const anyStep = fc.oneof(
+  { weight: 12, arbitrary: anySet },
+  { weight: 4, arbitrary: anyDelete },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('clear' as const), prefix: anyPrefix }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('replace' as const),
+      data: fc.uniqueArray(fc.tuple(anyKey, anyJsonValue), { selector: ([key]) => key, maxLength: 20 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('batch' as const),
+      steps: fc.array(fc.oneof(anySet, anyDelete), { maxLength: 12 }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('undo' as const), count: fc.integer({ min: 1, max: 4 }) }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom('write' as const, 'acknowledge' as const) }) },
+  {
+    weight: 7,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('freeze' as const, 'freeze' as const, 'freeze' as const, 'thaw' as const, 'thaw' as const),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('settle' as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('compact' as const), pieces: fc.integer({ min: 1, max: 12 }) }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 20 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('list' as const),
+      prefix: anyPrefix,
+      after: fc.option(anyKey, { nil: undefined }),
+      limit: fc.integer({ min: 1, max: 20 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const), isWhole: fc.boolean() }) },
+)
+type Step = typeof anyStep extends fc.Arbitrary<infer T> ? T : never
+
+function clearsAll(step: Step): boolean {
+  return step.kind === 'replace' || (step.kind === 'clear' && step.prefix === '')
+}
+
+/** How often what the file is read for has come about in all runs together. */
+const met = { copied: 0, rewritten: 0, reads: 0, whileCompacting: 0 }
+
+/** Runs the steps on both, with the rules that the engine keeps, and compares after each. */
+class Comparison {
+  #model: Model
+  /** What was before each record, the latest last. */
+  #before: Model[] = []
+  #frozen: { model: Model; records: number } | undefined
+  #probes = 0
+
+  constructor(
+    readonly log: IndexedLog,
+    state: readonly PartValue[],
+    private readonly isTimed: boolean,
+    private readonly cacheBytes: number,
+  ) {
+    this.#model = new Map(state.map(({ key, value, expires, time }) => [key, { ...value, expires, time }]))
+  }
+
+  async run(step: Step): Promise<void> {
+    const { log } = this
+    switch (step.kind) {
+      case 'undo':
+        this.#goBack(log.takeBack(step.count))
+        break
+      case 'write':
+        log.write()
+        break
+      case 'acknowledge':
+        log.acknowledge()
+        break
+      case 'wait':
+        log.nowMs += step.ms
+        break
+      case 'freeze':
+        if (this.#frozen) break
+        log.freeze()
+        this.#frozen = { model: new Map(this.#model), records: this.#before.length }
+        break
+      case 'compact':
+        if (log.compactOn(step.pieces)) met.whileCompacting++
+        break
+      case 'settle':
+        await this.#settle()
+        break
+      case 'thaw':
+        log.thaw()
+        this.#frozen = undefined
+        break
+      case 'list':
+        this.#compare(step, step.limit)
+        break
+      case 'reopen':
+        met.reads += log.file.reads
+        await log.reopen(undefined, step.isWhole)
+        this.#frozen = undefined
+        this.#before = []
+        break
+      default:
+        this.#apply(this.#operationOf(step))
+    }
+    this.compareAll()
+  }
+
+  #operationOf(step: Extract<Step, { kind: 'set' | 'delete' | 'clear' | 'replace' | 'batch' }>): Operation {
+    switch (step.kind) {
+      case 'set': {
+        const { key, value, life } = step
+        return { kind: 'set', key, value, expires: life === undefined ? undefined : this.log.nowMs + life }
+      }
+      case 'batch': {
+        const operations = step.steps.map((each) => this.#operationOf(each))
+        return { kind: 'batch', operations: operations as Extract<Operation, { kind: 'batch' }>['operations'] }
+      }
+      default:
+        return step
+    }
+  }
+
+  #apply(operation: Operation): void {
+    this.#before.push(new Map(this.#model))
+    this.log.apply(operation)
+    this.#applyToModel(operation)
+  }
+
+  #applyToModel(operation: Operation): void {
+    const model = this.#model
+    const time = this.isTimed ? this.log.nowMs : undefined
+    switch (operation.kind) {
+      case 'set':
+        model.set(operation.key, { ...operation.value, expires: operation.expires, time })
+        break
+      case 'delete':
+        model.delete(operation.key)
+        break
+      case 'clear':
+        for (const key of [...model.keys()]) if (key.startsWith(operation.prefix)) model.delete(key)
+        break
+      case 'replace':
+        model.clear()
+        for (const [key, value] of operation.data) model.set(key, { ...value, expires: undefined, time })
+        break
+      case 'batch':
+        for (const each of operation.operations) this.#applyToModel(each)
+    }
+  }
+
+  #goBack(records: number): void {
+    if (records === 0) return
+    const left = this.#before.length - records
+    this.#model = this.#before[left] as Model
+    this.#before.length = left
+    // What was frozen may be taken back too, until it is acknowledged.
+    if (this.#frozen && left < this.#frozen.records) this.#frozen = { model: new Map(this.#model), records: left }
+  }
+
+  async #settle(): Promise<void> {
+    met.reads += this.log.file.reads
+    const compacted = await this.log.settle()
+    this.#frozen = undefined
+    if (!compacted) return
+    const { written, from, origins } = compacted
+    const to = this.log.file
+    for (const { origin } of written.parts) {
+      if (origin) met.copied++
+      else met.rewritten++
+    }
+    for (const part of written.parts) {
+      const origin = origins.get(part) as number
+      if (origin === -1) continue
+      const line = to.bytes.subarray(part.offset, part.offset + part.bytes + 1)
+      expect(line.equals(from.bytes.subarray(origin, origin + line.length))).toBe(true)
+    }
+  }
+
+  /** The sync of what was written last has failed. */
+  fail(): void {
+    this.#goBack(this.log.fail())
+    this.compareAll()
+    this.log.thaw()
+    this.#frozen = undefined
+    this.compareAll()
+  }
+
+  compareAll(): void {
+    this.#compare({ prefix: '', after: undefined }, 1000)
+    // A few at a time.
+    for (let count = 0; count < 8; count++) this.#compareKey(KEYS[this.#probes++ % KEYS.length] as string)
+  }
+
+  compareEachKey(): void {
+    for (const key of KEYS) this.#compareKey(key)
+  }
+
+  #compareKey(key: string): void {
+    const { index, nowMs } = this.log
+    const value = this.#model.get(key)
+    const there = value && isThere(value, nowMs) ? value : undefined
+    same(spell(key, index.get(key, nowMs)), spell(key, there))
+    same(String(index.has(key, nowMs)), String(there !== undefined))
+  }
+
+  #compare(query: KeyRangeQuery, limit: number): void {
+    const { index, frozen, nowMs } = this.log
+    const expected = pageOf(this.#model, query, limit, nowMs)
+    same(spellPage(index, query, limit, nowMs), expected.map(([key, value]) => spell(key, value)).join('\n'))
+    same(
+      JSON.stringify(index.pageOfKeys(query, limit, nowMs), undefined, 1),
+      JSON.stringify(
+        expected.map(([key]) => key),
+        undefined,
+        1,
+      ),
+    )
+    if (frozen && this.#frozen) {
+      const ofFrozen = pageOf(this.#frozen.model, query, limit, nowMs)
+      same(spellPage(frozen, query, limit, nowMs), ofFrozen.map(([key, value]) => spell(key, value)).join('\n'))
+    }
+    // What waits to be written is in memory in any case, and not the cache's.
+    expect(index.cachedBytes).toBeLessThanOrEqual(this.cacheBytes)
+  }
+}
+
+function isThere({ expires }: IndexedValue, nowMs: number): boolean {
+  return expires === undefined || expires > nowMs
+}
+
+function pageOf(model: Model, { prefix, after }: KeyRangeQuery, limit: number, nowMs: number) {
+  return [...model]
+    .filter(([key, value]) => key.startsWith(prefix) && (after === undefined || key > after) && isThere(value, nowMs))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .slice(0, limit)
+}
+
+function spellPage(source: StateSource, query: KeyRangeQuery, limit: number, nowMs: number): string {
+  return source
+    .page(query, limit, nowMs)
+    .map(([key, value]) => spell(key, value))
+    .join('\n')
+}
+
+/** As an expectation, which costs too much where so many of them hold. */
+function same(found: string, expected: string): void {
+  if (found !== expected) expect(found).toBe(expected)
+}
+
+const anyState = fc.uniqueArray(
+  fc.record({
+    key: anyKey,
+    value: anyValue,
+    expires: fc.option(
+      fc.integer({ min: -5, max: 60 }).map((life) => START_MS + life),
+      { nil: undefined, freq: 3 },
+    ),
+    time: fc.integer({ min: START_MS - 1000, max: START_MS }),
+  }),
+  { selector: ({ key }) => key, maxLength: KEYS.length, size: 'max' },
+)
+
+describe('the index does what one map would do', () => {
+  it('whatever is written, taken back, compacted, given up and read again from its file', async () => {
+    const anyRun = fc.record({
+      state: anyState,
+      steps: fc.array(anyStep, { minLength: 30, maxLength: 80, size: 'max' }),
+      cacheBytes: fc.constantFrom(0, 300, 5000, Number.POSITIVE_INFINITY),
+      isTimed: fc.boolean(),
+      /** Nothing of it goes all at once. */
+      isLarge: fc.boolean(),
+      /** Nothing in it expires or is encoded, so that a short one fits the header. */
+      isPlain: fc.boolean(),
+    })
+    await fc.assert(
+      fc.asyncProperty(anyRun, async ({ state, steps, cacheBytes, isTimed, isLarge, isPlain }) => {
+        const first: PartValue[] = state.map(({ key, value, expires, time }) => ({
+          key,
+          value: isPlain ? { text: value.text } : value,
+          expires: isPlain ? undefined : expires,
+          time: isTimed ? time : undefined,
+        }))
+        const log = await IndexedLog.of(first, { cacheBytes, isTimed })
+        const comparison = new Comparison(log, first, isTimed, cacheBytes)
+        comparison.compareEachKey()
+        for (const step of steps) if (!isLarge || !clearsAll(step)) await comparison.run(step)
+        comparison.compareEachKey()
+        // Everything that is not acknowledged can be taken back, through all that came between.
+        comparison.fail()
+        comparison.compareEachKey()
+      }),
+      { numRuns: rounds(100, 10_000) },
+    )
+    for (const [what, times] of Object.entries(met)) expect(times, what).toBeGreaterThan(0)
+  }, 3_600_000)
+})

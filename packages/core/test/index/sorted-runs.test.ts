@@ -1,0 +1,154 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { byCodeUnit, endOfPrefix, type SortedCursor, SortedRuns } from '../../src/index/sorted-runs.js'
+import { type Random, withSeed } from '../support/random.js'
+
+const UNITS = ['a', 'b', '\uffff', '\u{10000}', '\ud800', '\0', 'é', '9', '1'] as const
+const anyKey = fc.string({ unit: fc.constantFrom(...UNITS), maxLength: 4 })
+
+const anyStep = fc.record({ do: fc.constantFrom('add' as const, 'add' as const, 'list' as const), key: anyKey })
+
+function rest(cursor: SortedCursor): string[] {
+  const keys: string[] = []
+  for (; cursor.key !== undefined; cursor.advance()) keys.push(cursor.key)
+  return keys
+}
+
+function all(keys: SortedRuns, from = ''): string[] {
+  return rest(keys.from(from))
+}
+
+const inOrder = (keys: Iterable<string>, from = '') => [...new Set(keys)].filter((key) => key >= from).sort(byCodeUnit)
+
+describe('keys in order', () => {
+  it('as a sorted set of them would have, whatever is added, and however often', () => {
+    fc.assert(
+      fc.property(fc.array(anyStep, { maxLength: 80, size: 'max' }), (steps) => {
+        const keys = new SortedRuns()
+        const model = new Set<string>()
+        for (const step of steps) {
+          if (step.do === 'add') {
+            keys.add(step.key)
+            model.add(step.key)
+          } else expect(all(keys, step.key)).toEqual(inOrder(model, step.key))
+        }
+        expect(all(keys)).toEqual(inOrder(model))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('is that of code units: an emoji stands before the last of the basic plane', () => {
+    const keys = new SortedRuns()
+    for (const key of ['\uffff', '\u{1f600}', '10', '9', '', 'Z', 'a', '\ud800']) keys.add(key)
+    expect(all(keys)).toEqual(['', '10', '9', 'Z', 'a', '\ud800', '\u{1f600}', '\uffff'])
+  })
+
+  it('over many runs: added in any order, a few at a time or many, some of them again', () => {
+    const number = (n: number) => String(n).padStart(6, '0')
+    const total = 20_000
+    const expected = Array.from({ length: total }, (_, n) => number(n))
+    for (const order of ['rising', 'falling', 'mixed']) {
+      const keys = new SortedRuns()
+      for (let n = 0; n < total; n++) {
+        const place = order === 'rising' ? n : order === 'falling' ? total - 1 - n : (n * 3571) % total
+        keys.add(number(place))
+        if (n % 3 === 0) keys.add(number(place))
+        // Asking ends a run, however short; not asking for long makes them all of one length.
+        if (n % (n < 3000 ? 10 : 1000) === 0) expect(keys.from('').key).toBeDefined()
+      }
+      expect(all(keys)).toEqual(expected)
+      for (const from of ['000000', '000001', '009999', '0099999', '019999', '020000', 'x']) {
+        expect(all(keys, from)).toEqual(expected.filter((key) => key >= from))
+      }
+    }
+  })
+
+  it('past the length up to which runs are merged', () => {
+    const keys = new SortedRuns()
+    const total = 90_000
+    for (let n = 0; n < total; n++) keys.add(String((n * 7919) % total).padStart(5, '0'))
+    let [count, last] = [0, '']
+    for (const cursor = keys.from(''); cursor.key !== undefined; cursor.advance()) {
+      if (cursor.key <= last) expect(cursor.key).toBe(`behind ${last}`)
+      last = cursor.key
+      count++
+    }
+    expect(count).toBe(total)
+  })
+})
+
+describe('a walk', () => {
+  it('goes to any key, forth and back', async () => {
+    await withSeed(async (random: Random) => {
+      const keys = new SortedRuns()
+      const model = new Set<string>()
+      const anyOf = () => Array.from({ length: random.below(5) }, () => random.pick(UNITS)).join('')
+      for (let n = 0; n < 5000; n++) {
+        const key = anyOf()
+        keys.add(key)
+        model.add(key)
+        if (n % 200 === 0) keys.from('')
+      }
+      const expected = inOrder(model)
+      const cursor = keys.from('b')
+      for (let n = 0; n < 1000; n++) {
+        const from = anyOf()
+        cursor.seek(from)
+        const at = expected.findIndex((key) => key >= from)
+        expect(cursor.key).toBe(at === -1 ? undefined : expected[at])
+        cursor.advance()
+        expect(cursor.key).toBe(at === -1 ? undefined : expected[at + 1])
+      }
+    })
+  })
+
+  it('gives every key that was there when it began exactly once, also while others come', () => {
+    const keys = new SortedRuns()
+    const stays = Array.from({ length: 2000 }, (_, n) => `k${String(n).padStart(4, '0')}`)
+    for (const key of stays) keys.add(key)
+    const seen: string[] = []
+    let number = 0
+    for (const cursor = keys.from(''); cursor.key !== undefined; cursor.advance()) {
+      seen.push(cursor.key)
+      // Behind, at and ahead of the place where the walk stands; so many that runs are merged meanwhile.
+      for (let n = 0; n < 10; n++, number++) keys.add(`${stays[(number * 7) % stays.length]}x${number}`)
+      if (number % 1000 === 0) keys.from('')
+    }
+    expect(seen).toEqual(stays)
+    expect(all(keys)).toHaveLength(2000 + number)
+  })
+
+  it('over nothing has no key, and stays there', () => {
+    const cursor = new SortedRuns().from('')
+    cursor.advance()
+    expect(cursor.key).toBeUndefined()
+    cursor.seek('')
+    expect(cursor.key).toBeUndefined()
+  })
+})
+
+describe('the end of a prefix', () => {
+  it('comes behind every key that starts with it, and ahead of every other that comes behind it', () => {
+    const anyText = fc.string({ unit: fc.constantFrom('a', 'b', '\ufffe', '\uffff', '\ud83d', '\ude00'), maxLength: 4 })
+    fc.assert(
+      fc.property(anyText, anyText, (prefix, key) => {
+        const end = endOfPrefix(prefix)
+        if (key.startsWith(prefix)) expect(end === undefined || key < end).toBe(true)
+        else if (key > prefix) expect(end !== undefined && key >= end).toBe(true)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it.each([
+    ['', undefined],
+    ['\uffff', undefined],
+    ['\uffff\uffff', undefined],
+    ['a', 'b'],
+    ['a\uffff', 'b'],
+    ['a\ufffe', 'a\uffff'],
+    ['\ud83d', '\ud83e'],
+    ['\u{1f600}', '\ud83d\ude01'],
+  ])('of %j is %j', (prefix, end) => expect(endOfPrefix(prefix)).toBe(end))
+})

@@ -1,0 +1,283 @@
+import fc from 'fast-check'
+import { describe, expect, it, vi } from 'vitest'
+import { systemClock } from '../../src/base/clock.js'
+import { Slices } from '../../src/base/slices.js'
+import type { CheckpointFound } from '../../src/log/checkpoint-found.js'
+import { readCheckpoint } from '../../src/log/checkpoint-reader.js'
+import { GenerationWriter, type WrittenGeneration } from '../../src/log/generation-writer.js'
+import { openCheckpoint, readBackCheckpoint } from '../../src/log/open-checkpoint.js'
+import { validChecksum } from '../../src/record/checksum.js'
+import { encodeHeader, encodeIndex } from '../../src/record/encode.js'
+import type { IndexLine, IndexRow, PartLine, PartValue } from '../../src/record/record.js'
+import { anyExpiry, anyString, anyValueText } from '../record/support.js'
+import { decoded, partsIn, recordLine, STORE, state, TIME, writeGeneration } from './generations.js'
+import { MemoryFile } from './memory-file.js'
+
+vi.mock(import('../../src/base/limits.js'), async (original) => ({
+  ...(await original()),
+  READ_CHUNK_BYTES: 1024,
+  PART_BYTES: 400,
+  OPEN_WHOLE_BYTES: 2000,
+  OPEN_CHECKED_BYTES: 6000,
+}))
+
+/** A checkpoint that is opened by header and index, and one that was just written and is read back. */
+
+const slices = () => new Slices(systemClock)
+const open = (file: MemoryFile, isWhole = false) => openCheckpoint(file, slices(), isWhole)
+const readWhole = (file: MemoryFile) => readCheckpoint(file, slices())
+const readBack = (file: MemoryFile, { length, parts, inlineState }: WrittenGeneration) =>
+  readBackCheckpoint(file, length, parts, inlineState, slices())
+
+/** Counts what is read. */
+class CountingFile extends MemoryFile {
+  bytesRead = 0
+
+  override read(into: Uint8Array, position: number): number {
+    const filled = super.read(into, position)
+    this.bytesRead += filled
+    return filled
+  }
+}
+
+const RECORDS = `${recordLine(43, 42)}\n${recordLine(44)}\n`
+
+/** Of so many keys, with records behind it. The lengths lie on either side of both limits. */
+function generation(keys: number) {
+  const { file, length, written } = writeGeneration(state(keys, 100))
+  file.write(RECORDS, length)
+  return { file, length, written }
+}
+
+const SHORT = 10
+const CHECKED = 35
+const LONG = 100
+
+function flipped(file: MemoryFile, offset: number, bit = 1): MemoryFile {
+  const changed = new MemoryFile(file.bytes)
+  changed.bytes[offset]! ^= bit
+  return changed
+}
+
+/** The file with another line in the place of one. */
+function withLine(file: MemoryFile, at: number, line: string): MemoryFile {
+  return new MemoryFile(file.lines.map((each, number) => `${number === at ? line : each}\n`).join(''))
+}
+
+/** All but what the two ways have to say differently: the index alone does not say of which record a part is. */
+function comparable({ partsSeq, keys, ownParts, ...found }: CheckpointFound) {
+  return { ...found, bytes: ownParts.bytes, ownParts: partsIn(ownParts) }
+}
+
+async function expectSame(file: MemoryFile): Promise<CheckpointFound> {
+  const found = await open(file)
+  expect(comparable(found)).toEqual(comparable(await readWhole(file)))
+  return found
+}
+
+describe('a whole checkpoint', () => {
+  it('is found to be what it is found to be when all of it is read', async () => {
+    const anyState = fc.uniqueArray(
+      fc.record({ key: anyString, value: anyValueText, expires: anyExpiry, time: fc.nat({ max: Date.parse(TIME) }) }),
+      { selector: ({ key }) => key, maxLength: 40, size: 'max' },
+    )
+    await fc.assert(
+      fc.asyncProperty(anyState, fc.boolean(), async (values, hasRecords) => {
+        const inOrder = values.sort((a, b) => (a.key < b.key ? -1 : 1))
+        const { file, length, written } = writeGeneration(inOrder)
+        if (hasRecords) file.write(RECORDS, length)
+        const found = await expectSame(file)
+        expect(found.partsSeq).toBe(written.parts.length ? 42 : undefined)
+        expect(partsIn(found.ownParts)).toEqual(written.parts.map(({ origin, ...part }) => part))
+        expect(await open(file, true)).toEqual(await readWhole(file))
+        expect(await readBack(file, written)).toBe(found.header?.crc)
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it('of which parts were copied from an earlier one, too', async () => {
+    const first = generation(LONG)
+    const file = new MemoryFile()
+    const later = '2025-02-01T00:00:00.000Z'
+    const writer = new GenerationWriter(file, { seq: 50, store: STORE, timestamp: later, stateBytes: 0 })
+    for (const [at, part] of first.written.parts.entries()) {
+      const line = first.file.bytes.subarray(part.offset, part.offset + part.bytes)
+      if (at % 3) writer.addPart(part, line)
+      else for (const pair of (decoded(line) as PartLine).state) writer.add(pair)
+    }
+    const written = writer.finish()
+    expect(await expectSame(file)).toMatchObject({ seq: 50, timestamp: later, bad: [], lost: [], end: written.length })
+    expect(await readBack(file, written)).toBe(decodedHeader(file).crc)
+  })
+
+  it.each([
+    ['that is short is read whole', SHORT, 1],
+    ['that is longer is read whole too, but not decoded', CHECKED, 1],
+    ['that is long is read at its ends', LONG, 0.3],
+  ])('%s', async (_what, keys, share) => {
+    const { file, length } = generation(keys)
+    const counting = new CountingFile(file.bytes)
+    await open(counting)
+    if (share === 1) expect(counting.bytesRead).toBeGreaterThanOrEqual(length)
+    else expect(counting.bytesRead).toBeLessThan(length * share)
+  })
+})
+
+function decodedHeader(file: MemoryFile) {
+  const header = decoded(file.lines[0]!)
+  if (header.kind !== 'header') throw new Error(`no header but ${header.kind}`)
+  return header
+}
+
+describe('a checkpoint of which header or index are damaged', () => {
+  it.each([SHORT, CHECKED, LONG])('of %i keys, in any byte, is read whole', async (keys) => {
+    const { file, length } = generation(keys)
+    const { indexAt } = decodedHeader(file)
+    const inHeader = Array.from({ length: file.lines[0]!.length + 1 }, (_, byte) => byte)
+    const inIndex = Array.from({ length: length - indexAt }, (_, byte) => indexAt + byte)
+    for (const offset of [...inHeader, ...inIndex].filter((each) => keys < LONG || each % 3 === 0)) {
+      const damaged = flipped(file, offset, 1 << (offset % 8))
+      const found = await open(damaged)
+      if (offset % 16 === 0) expect(found).toEqual(await readWhole(damaged))
+      // A newline that is gone takes the next line with it.
+      expect(found.bad.length).toBeGreaterThan(0)
+    }
+  })
+
+  it('or that ends anywhere inside, is read whole', async () => {
+    const { file, length } = generation(LONG)
+    for (let end = 0; end < length; end += 97) {
+      const cut = new MemoryFile(file.bytes.subarray(0, end))
+      expect(await open(cut)).toEqual(await readWhole(cut))
+    }
+    const unended = new MemoryFile(file.bytes.subarray(0, length - 1))
+    expect(await open(unended)).toEqual(await readWhole(unended))
+    expect((await open(unended)).isCutOff).toBe(true)
+  })
+
+  const rows = (file: MemoryFile) => (decoded(file.lines.at(-3)!) as IndexLine).rows
+  const withIndex = (file: MemoryFile, index: readonly IndexRow[], seq = 42) =>
+    withLine(file, file.lines.length - 3, encodeIndex(TIME, seq, index))
+
+  const unfit: [what: string, forge: (all: readonly IndexRow[]) => IndexRow[], seq?: number][] = [
+    ['is of another checkpoint', (all) => [...all], 41],
+    ['names no parts', () => []],
+    ['does not name the first part', (all) => all.slice(1)],
+    ['names two in the wrong order', ([one, other, ...all]) => [other!, one!, ...all]],
+    ['names one twice', ([one, ...all]) => [one!, one!, ...all]],
+    ['has a place that is none', ([one, ...all]) => [one!, { ...all[0]!, offset: one!.offset - 1 }, ...all.slice(1)]],
+    ['has keys that do not rise', ([one, ...all]) => [{ ...one!, firstKey: all[0]!.firstKey }, ...all]],
+  ]
+
+  it.each(unfit)('of which the index %s is read whole', async (_what, forge, seq) => {
+    for (const keys of [CHECKED, LONG]) {
+      const { file } = generation(keys)
+      const forged = withIndex(file, forge(rows(file)), seq)
+      expect(await open(forged)).toEqual(await readWhole(forged))
+    }
+  })
+
+  it.each<[what: string, forge: (all: readonly IndexRow[]) => IndexRow[]]>([
+    ['one that is not there', ([one, ...all]) => [{ ...one!, crc: '00000000' }, ...all]],
+    ['all but the last part', (all) => all.slice(0, -1)],
+    ['all but one in between', (all) => all.filter((_, at) => at !== 5)],
+  ])(
+    'of which the index names %s is read whole, or in a long one not taken for sound when it is read',
+    async (_what, forge) => {
+      const short = generation(CHECKED).file
+      const forged = withIndex(short, forge(rows(short)))
+      expect(await open(forged)).toEqual(await readWhole(forged))
+      const { file } = generation(LONG)
+      const long = withIndex(file, forge(rows(file)))
+      const { ownParts } = await open(long)
+      const unsound = partsIn(ownParts).filter(
+        ({ offset, bytes, crc }) => validChecksum(long.bytes.subarray(offset, offset + bytes)) !== crc,
+      )
+      expect(unsound).toHaveLength(1)
+    },
+  )
+
+  it('of which the header points elsewhere is read whole', async () => {
+    const { file, length } = generation(LONG)
+    const header = decodedHeader(file)
+    const places = [header.indexAt - 1, header.indexAt + 1, length, length * 2, rows(file)[3]!.offset]
+    for (const indexAt of places) {
+      const forged = withLine(file, 0, encodeHeader({ ...header, indexAt }))
+      expect(await open(forged)).toEqual(await readWhole(forged))
+    }
+  })
+})
+
+describe('a part that is damaged', () => {
+  const anyPlace = (file: MemoryFile) => {
+    const { indexAt } = decodedHeader(file)
+    return fc.tuple(fc.integer({ min: file.lines[0]!.length + 1, max: indexAt - 1 }), fc.nat({ max: 7 }))
+  }
+
+  it.each([SHORT, CHECKED])('in a checkpoint of %i keys is found when that is opened', async (keys) => {
+    const { file } = generation(keys)
+    await fc.assert(
+      fc.asyncProperty(anyPlace(file), async ([offset, bit]) => {
+        const damaged = flipped(file, offset, 1 << bit)
+        const found = await open(damaged)
+        expect(found).toEqual(await readWhole(damaged))
+        expect(found.bad.length).toBeGreaterThan(0)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('in a long one is found when it is read, or when all is to be read', async () => {
+    const { file } = generation(LONG)
+    const whole = await open(file)
+    await fc.assert(
+      fc.asyncProperty(anyPlace(file), async ([offset, bit]) => {
+        const damaged = flipped(file, offset, 1 << bit)
+        expect(await open(damaged)).toEqual(whole)
+        expect(await open(damaged, true)).toEqual(await readWhole(damaged))
+      }),
+      { numRuns: 40 },
+    )
+  })
+})
+
+describe('reading back what was written', () => {
+  it.each([
+    ['in the header', state(3, 10)],
+    ['in parts', state(SHORT, 100)],
+    ['in many parts', state(25, 100)],
+  ])('%s: not one bit may be another', async (_what, values) => {
+    const { file, length, written } = writeGeneration(values)
+    file.write(RECORDS, length)
+    expect(await readBack(file, written)).toBe(decodedHeader(file).crc)
+    for (let offset = 0; offset < length; offset++) {
+      const found = await readBack(flipped(file, offset, 1 << (offset % 8)), written)
+      if (found !== undefined) expect(`byte ${offset}`).toBe('noticed')
+    }
+    // What stands behind it is not looked at.
+    expect(await readBack(flipped(file, length + 5), written)).toBe(decodedHeader(file).crc)
+    for (const end of [0, 1, length >> 1, length - 1]) {
+      expect(await readBack(new MemoryFile(file.bytes.subarray(0, end)), written)).toBeUndefined()
+    }
+  })
+
+  it('nor may it be another checkpoint, however whole that is', async () => {
+    const expected = writeGeneration(state(40, 100)).written
+    const another = (values: readonly PartValue[], seq?: number) => {
+      const { file } = writeGeneration(values, seq === undefined ? {} : { seq })
+      return readBack(file, expected)
+    }
+    expect(await another(state(40, 100))).toBeDefined()
+    expect(await another(state(39, 100))).toBeUndefined()
+    expect(await another(state(41, 100))).toBeUndefined()
+    expect(await another([])).toBeUndefined()
+    expect(await another(state(40, 100, 'j'))).toBeUndefined()
+    expect(await another(state(40, 99))).toBeUndefined()
+    const [first, ...others] = state(40, 100) as [PartValue, ...PartValue[]]
+    expect(await another([{ ...first, expires: 1 }, ...others])).toBeUndefined()
+    const inline = writeGeneration(state(2, 10)).written
+    expect(await readBack(writeGeneration(state(1, 10)).file, inline)).toBeUndefined()
+    expect(await readBack(writeGeneration(state(40, 100)).file, inline)).toBeUndefined()
+  })
+})

@@ -1,0 +1,132 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { CHECKSUM_BYTES } from '../../src/record/checksum.js'
+import { decodeLine } from '../../src/record/decode.js'
+import { encodeHeader, encodeOperation, encodePart, encodeRecord, valueStartsOf } from '../../src/record/encode.js'
+import type { Operation } from '../../src/record/record.js'
+import { fromText, fromValue } from '../../src/record/value.js'
+import { valueOffsets } from '../../src/record/written-record.js'
+import { anyOperation, anySeq, TIME } from './support.js'
+
+/** Where the values of a record stand in its line, and in the file: from there they are read again. */
+
+/** The texts of its values, in the order of its operations. */
+function textsOf(operation: Operation): string[] {
+  switch (operation.kind) {
+    case 'set':
+      return [operation.value.text]
+    case 'replace':
+      return operation.data.map(([, { text }]) => text)
+    case 'batch':
+      return operation.operations.flatMap(textsOf)
+    default:
+      return []
+  }
+}
+
+function expectAt(line: Buffer, places: readonly number[], texts: readonly string[]): void {
+  expect(places).toHaveLength(texts.length)
+  for (const [at, text] of texts.entries()) {
+    const place = places[at] as number
+    const found = line.toString('utf8', place, place + Buffer.byteLength(text))
+    if (found !== text) expect(found).toBe(text)
+  }
+}
+
+const anySynced = fc.option(fc.nat(), { nil: undefined })
+
+describe('the values of a record', () => {
+  it('are found where its text is made', () => {
+    fc.assert(
+      fc.property(anyOperation, (operation) => {
+        const encoded = encodeOperation(operation)
+        const texts = textsOf(operation)
+        const starts = valueStartsOf(operation)
+        expect(starts).toHaveLength(texts.length)
+        for (const [at, text] of texts.entries()) expect(encoded.startsWith(text, starts[at])).toBe(true)
+        // Each behind the end of the one ahead, so that none is taken for another that looks the same.
+        for (const [at, start] of starts.slice(1).entries()) {
+          expect(start).toBeGreaterThan((starts[at] as number) + (texts[at] as string).length)
+        }
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  it('are found where its line is read', () => {
+    fc.assert(
+      fc.property(anyOperation, anySeq, anySynced, (operation, seq, synced) => {
+        const line = Buffer.from(encodeRecord(TIME, seq, synced, encodeOperation(operation)))
+        const starts: number[] = []
+        expect(decodeLine(line, starts)).toMatchObject({ kind: 'record', operation })
+        expectAt(line, starts, textsOf(operation))
+        expect(decodeLine(line)).toEqual(decodeLine(line, []))
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  it('are found in the file, behind other records, where all of them are ASCII and where some are not', () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyOperation, { minLength: 1, maxLength: 4 }),
+        anySeq,
+        anySynced,
+        (operations, seq, synced) => {
+          let file = Buffer.from('{"a":"é"}\n')
+          for (const [at, operation] of operations.entries()) {
+            const encoded = encodeOperation(operation)
+            const line = Buffer.from(encodeRecord(TIME, seq, at === 0 ? synced : undefined, encoded))
+            file = Buffer.concat([file, line])
+            const encodedEnd = file.length - CHECKSUM_BYTES
+            const isAscii = line.every((byte) => byte < 0x80)
+            // A record of ASCII alone may have gone out in a write with others.
+            for (const isKnown of isAscii ? [true, false] : [false]) {
+              const offsets = valueOffsets({ operation, encoded, encodedEnd, isAscii: isKnown })
+              expectAt(file, offsets, textsOf(operation))
+            }
+            file = Buffer.concat([file, Buffer.from('\n')])
+          }
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
+  it('none where there are none', () => {
+    const none: Operation[] = [
+      { kind: 'delete', key: 'é' },
+      { kind: 'clear', prefix: 'é' },
+      { kind: 'replace', data: [] },
+      { kind: 'batch', operations: [] },
+      { kind: 'batch', operations: [{ kind: 'delete', key: '"value":1' }] },
+    ]
+    for (const operation of none) expect(valueStartsOf(operation)).toEqual([])
+  })
+
+  it('the same key twice, with values that spell each other', () => {
+    const set = (text: string) => ({ kind: 'set' as const, key: 'k', value: fromText('', text) })
+    const operation: Operation = {
+      kind: 'batch',
+      operations: [set('{"value":1}'), { kind: 'delete', key: 'k' }, set('1'), set('"é,\\"value\\":1"'), set('1')],
+    }
+    const line = Buffer.from(encodeRecord(TIME, 1, undefined, encodeOperation(operation)))
+    const starts: number[] = []
+    decodeLine(line, starts)
+    expectAt(line, starts, textsOf(operation))
+    expect(new Set(starts).size).toBe(4)
+  })
+})
+
+describe('the values of a checkpoint', () => {
+  it('are found in header and part too', () => {
+    const state = ['é', 'b', 'ü'].map((key, number) => ({ key, value: fromValue('', [key, number, '日本']) }))
+    const texts = state.map(({ value }) => value.text)
+    const head = { timestamp: TIME, seq: 1, store: 's', indexAt: 0, state, compactedAt: TIME }
+    for (const text of [encodePart(TIME, 0, 1, state), encodeHeader(head)]) {
+      const starts: number[] = []
+      decodeLine(Buffer.from(text), starts)
+      expectAt(Buffer.from(text), starts, texts)
+    }
+  })
+})
