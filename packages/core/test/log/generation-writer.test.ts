@@ -101,7 +101,7 @@ describe('where the state stands', () => {
         if (bytes.length <= PART_BYTES) writer.add({ key, value, time })
         else expect(await writer.addLong(key, pieces, time, new Slices(systemClock))).toBe(true)
       }
-      expect(writer.finish()).toBe(file.bytes.length)
+      expect(writer.finish().length).toBe(file.bytes.length)
       expect(file.bytes.equals(expected.bytes)).toBe(true)
     }
   })
