@@ -1,6 +1,7 @@
 import type { OpenFile } from '../fs/file-system.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
 import { PartArray, type PartList } from '../record/decode-index.js'
+import type { PlainRecord } from '../record/plain-record.js'
 import type { LogRecord, Operation, PartValue } from '../record/record.js'
 import { CheckpointLayer } from './checkpoint-layer.js'
 import { CheckpointValues } from './checkpoint-values.js'
@@ -108,6 +109,10 @@ export class LayeredIndex implements LoadingIndex {
 
   replay({ operation, seq }: LogRecord, timeMs: number | undefined, place: ReplayPlace | undefined): void {
     this.#tail.replay(operation, seq, timeMs, place)
+  }
+
+  replayPlain(record: PlainRecord, timeMs: number | undefined, offset: number, line: Buffer): void {
+    this.#tail.replayPlain(record, timeMs, offset, line)
   }
 
   deadShare(nowMs: number): number {

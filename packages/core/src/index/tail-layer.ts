@@ -1,6 +1,7 @@
 import type { OpenFile } from '../fs/file-system.js'
 import { checksumValue } from '../record/checksum.js'
 import { bytesInPart } from '../record/part-meta.js'
+import type { PlainRecord } from '../record/plain-record.js'
 import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
 import { valueOffsets, type WrittenRecord } from '../record/written-record.js'
 import { ClearedPrefixes } from './cleared-prefixes.js'
@@ -165,6 +166,22 @@ export class TailLayer {
     }
   }
 
+  /** The same without what is only needed for taking it back. */
+  replayPlain(record: PlainRecord, time: number | undefined, offset: number, line: Buffer): void {
+    const { key, seq, expires, encoding, valueStart, valueBytes } = record
+    const before = this.#values.get(key)
+    if (before === undefined) this.#sorted.add(key, true)
+    if (record.isDelete) {
+      this.#become(key, before, TOMBSTONE)
+      return
+    }
+    const stateBytes = bytesInPart(key, valueBytes, encoding, expires, time)
+    const entry = new TailEntry(seq, undefined, encoding, expires, time, stateBytes)
+    const crc = checksumValue(line.subarray(valueStart, valueStart + valueBytes))
+    entry.putAt(offset + valueStart - this.#shift, valueBytes, crc)
+    this.#become(key, before, entry)
+  }
+
   putBack(key: string, before: TailValue | undefined): void {
     this.#become(key, this.#values.get(key), before)
   }
@@ -210,7 +227,14 @@ export class TailLayer {
 }
 
 function entryOf({ key, value, expires }: SetOperation, seq: number, time: number | undefined): TailEntry {
-  return new TailEntry(seq, value.text, value.encoding, expires, time, bytesInPart(key, value, expires, time))
+  return new TailEntry(
+    seq,
+    value.text,
+    value.encoding,
+    expires,
+    time,
+    bytesInPart(key, Buffer.byteLength(value.text), value.encoding, expires, time),
+  )
 }
 
 interface LayerEffect extends Effect {

@@ -11,6 +11,7 @@ import { openCheckpoint } from '../log/open-checkpoint.js'
 import {
   newerVersion,
   type PlacedRecord,
+  type RunListener,
   readTailRun,
   type SurveyRecord,
   surveyTail,
@@ -117,12 +118,7 @@ export class Loader {
     const isHealed = await this.#healCheckpoint(checkpoint, afterSeq, store)
 
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq }
-    const onRecord = (placed: PlacedRecord) => {
-      const { record, offset } = placed
-      this.#replay(record, placed)
-      if (record.seq % PROGRESS_RECORDS === 0) context.onProgress('replay', offset, this.#sizeBytes)
-    }
-    const run = await readTailRun(file, start, this.#slices, onRecord, markSeq)
+    const run = await readTailRun(file, start, this.#slices, this.#listener(), markSeq)
     const { fileSystem, backups } = context
     const backedUpSeq = await reachOfBackups(fileSystem, backups, store, run.lastSeq, this.#slices)
     const knownSeq = Math.max(markSeq, backedUpSeq)
@@ -169,11 +165,33 @@ export class Loader {
     return new LayeredIndex({ file, path, parts: ownParts, inlineState, cacheBytes: this.context.cacheBytes })
   }
 
+  #listener(): RunListener {
+    const { times, onProgress } = this.context
+    const tell = (seq: number, offset: number) => {
+      if (seq % PROGRESS_RECORDS === 0) onProgress('replay', offset, this.#sizeBytes)
+    }
+    return {
+      record: (placed) => {
+        this.#replay(placed.record, placed)
+        tell(placed.record.seq, placed.offset)
+      },
+      plain: (record, offset, line) => {
+        this.#index.replayPlain(record, times ? Date.parse(record.timestamp) : undefined, offset, line)
+        this.#replayed(record.crc, record.timestamp)
+        tell(record.seq, offset)
+      },
+    }
+  }
+
   /** `place`: undefined for a record that stands in another file. */
   #replay(record: LogRecord, place: Omit<PlacedRecord, 'record' | 'length'> | undefined): void {
     this.#index.replay(record, this.context.times ? Date.parse(record.timestamp) : undefined, place)
-    this.#lastCrc = record.crc
-    if (record.timestamp > this.#lastTimestamp) this.#lastTimestamp = record.timestamp
+    this.#replayed(record.crc, record.timestamp)
+  }
+
+  #replayed(crc: string, timestamp: string): void {
+    this.#lastCrc = crc
+    if (timestamp > this.#lastTimestamp) this.#lastTimestamp = timestamp
   }
 
   /** What the mark proves; 0 where there is none to go by. */
