@@ -19,7 +19,8 @@ import { isThere, Layers } from './layers.js'
 import { Part } from './part.js'
 import { PartTable } from './part-table.js'
 import { byCodeUnit } from './sorted-runs.js'
-import { TailLayer, TOMBSTONE } from './tail-layer.js'
+import { TOMBSTONE } from './tail-entry.js'
+import { TailLayer } from './tail-layer.js'
 import { TextCache } from './text-cache.js'
 
 /** How many tails may wait for a compaction that succeeds; more of them are put together. */

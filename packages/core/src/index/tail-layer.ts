@@ -3,16 +3,12 @@ import { checksumValue } from '../record/checksum.js'
 import { bytesInPart } from '../record/part-meta.js'
 import type { PlainRecord } from '../record/plain-record.js'
 import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
-import { valueOffsets, type WrittenRecord } from '../record/written-record.js'
 import { ClearedPrefixes } from './cleared-prefixes.js'
+import { Effects, type LayerEffect, Put } from './effects.js'
 import type { Effect, IndexedValue, ReplayPlace } from './key-index.js'
 import { type SortedCursor, SortedRuns } from './sorted-runs.js'
-import { TailEntry } from './tail-entry.js'
+import { TailEntry, type TailValue, TOMBSTONE } from './tail-entry.js'
 import type { TextCache } from './text-cache.js'
-
-/** A key that was deleted: it hides the key in the layers below. */
-export const TOMBSTONE = Symbol('tombstone')
-export type TailValue = TailEntry | typeof TOMBSTONE
 
 /**
  * What the records behind a checkpoint say of keys. Nothing in it is removed, only superseded: a removed tombstone would
@@ -235,69 +231,4 @@ function entryOf({ key, value, expires }: SetOperation, seq: number, time: numbe
     time,
     bytesInPart(key, Buffer.byteLength(value.text), value.encoding, expires, time),
   )
-}
-
-interface LayerEffect extends Effect {
-  /** The values that were set, in the order of the record's operations. */
-  readonly entries: readonly TailEntry[]
-}
-
-/** One key's share of a record. */
-class Put implements LayerEffect {
-  constructor(
-    private readonly layer: TailLayer,
-    private readonly key: string,
-    readonly value: TailValue,
-    private readonly before: TailValue | undefined,
-  ) {}
-
-  get entries(): readonly TailEntry[] {
-    return this.value === TOMBSTONE ? [] : [this.value as TailEntry]
-  }
-
-  undo(): void {
-    this.layer.putBack(this.key, this.before)
-  }
-
-  written({ encodedEnd, isAscii }: WrittenRecord): void {
-    const { value } = this
-    if (value === TOMBSTONE) return
-    // A record of one key ends with the value.
-    const text = value.text as string
-    const bytes = isAscii ? text.length : Buffer.byteLength(text)
-    this.writtenAt(encodedEnd - bytes, bytes)
-  }
-
-  writtenAt(offset: number, bytes: number): void {
-    const entry = this.value as TailEntry
-    entry.putAt(offset - this.layer.shift, bytes)
-    this.layer.keep(entry)
-  }
-}
-
-/** A record of many keys. */
-class Effects implements LayerEffect {
-  constructor(
-    private readonly puts: readonly Put[],
-    private readonly first?: Effect,
-  ) {}
-
-  get entries(): readonly TailEntry[] {
-    return this.puts.flatMap((put) => put.entries)
-  }
-
-  undo(): void {
-    for (let at = this.puts.length - 1; at >= 0; at--) this.puts[at]?.undo()
-    this.first?.undo()
-  }
-
-  written(record: WrittenRecord): void {
-    const offsets = valueOffsets(record)
-    let next = 0
-    for (const put of this.puts) {
-      if (put.value === TOMBSTONE) continue
-      const text = put.value.text as string
-      put.writtenAt(offsets[next++] as number, record.isAscii ? text.length : Buffer.byteLength(text))
-    }
-  }
 }
