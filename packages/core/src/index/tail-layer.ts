@@ -167,6 +167,8 @@ export class TailLayer {
 
   putBack(key: string, before: TailValue | undefined): void {
     this.#become(key, this.#values.get(key), before)
+    // As good as always: otherwise a disk that is full for long would leave a name for each key that it refused.
+    if (before === undefined) this.#sorted.takeBack(key)
   }
 
   #clear(prefix: string, seq: number): LayerEffect {
