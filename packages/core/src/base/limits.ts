@@ -24,6 +24,19 @@ export const OPEN_CHECKED_BYTES = 16 * MIB
 /** How long the engine works at a stretch before it lets others run. */
 export const SLICE_MS = 4
 
+/** A line of the original system that is longer is not held as a whole, nor is such a value: it is read where it stands. */
+export const HELD_LINE_BYTES = 256 * KIB
+/** About how much memory keys and values take that are being put in order, before they are written to a file … */
+export const SORT_BYTES = 32 * MIB
+/** … in blocks of about this length, of which one of each file is in memory when the files are merged … */
+export const SORT_BLOCK_BYTES = 64 * KIB
+/** … and this many files are merged into one, so that there are never many more of them. */
+export const SORT_RUNS = 128
+/** So many keys are put in order at once. */
+export const SORT_KEYS = 1024
+/** Progress is told after so many bytes. */
+export const PROGRESS_BYTES = MIB
+
 export const DEFAULT_SYNC_INTERVAL_MS = 1000
 export const DEFAULT_LOCK_WAIT_MS = 2000
 export const DEFAULT_CACHE_BYTES = 64 * MIB

@@ -1,10 +1,14 @@
 import type { Clock } from './clock.js'
 import { SLICE_MS } from './limits.js'
 
+/** The clock is asked only after so many steps: for small ones the asking would cost more than the step. */
+const STEPS_A_LOOK = 16
+/** So many bytes are a step more. */
+const STEP_BYTES = 16 * 1024
+
 /** Cuts long work into slices of a few milliseconds, between which others run: `if (s.isDue()) await s.pause()`. */
 export class Slices {
   #start: number
-  /** The clock is asked only so often: for small steps the asking would cost more than the step. */
   #steps = 0
 
   constructor(
@@ -14,9 +18,12 @@ export class Slices {
     this.#start = clock.monotonicMs()
   }
 
-  isDue(): boolean {
-    this.#steps++
-    return this.#steps % 16 === 0 && this.clock.monotonicMs() - this.#start >= this.sliceMs
+  /** `bytes`: how many the step had to do with, where that may be a lot. */
+  isDue(bytes = 0): boolean {
+    this.#steps += 1 + bytes / STEP_BYTES
+    if (this.#steps < STEPS_A_LOOK) return false
+    this.#steps = 0
+    return this.clock.monotonicMs() - this.#start >= this.sliceMs
   }
 
   async pause(): Promise<void> {

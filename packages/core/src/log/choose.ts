@@ -53,7 +53,7 @@ export async function chooseGeneration(
   // A first log is made whole and then named, so an empty one beside other files of the store has lost its bytes.
   const bytes = log?.sizeBytes ?? 0
   const isBesideOurs = filesBeside(paths, fileNames).length > 0
-  const seen = bytes > 0 ? lookInto(fileSystem, paths.log, isBesideOurs) : undefined
+  const seen = bytes > 0 ? await lookInto(fileSystem, paths.log, isBesideOurs, slices) : undefined
   const found = seen && isLogOut ? { isReadable: false, store: undefined } : seen
   if (found === 'older') return { from: 'log', store: undefined }
   const mark = readMark(fileSystem, paths)
@@ -71,11 +71,16 @@ export async function chooseGeneration(
   throw logGone(paths, remains)
 }
 
-function lookInto(fileSystem: FileSystem, path: string, isBesideOurs: boolean): Glimpse | 'older' {
+async function lookInto(
+  fileSystem: FileSystem,
+  path: string,
+  isBesideOurs: boolean,
+  slices: Slices,
+): Promise<Glimpse | 'older'> {
   const file = fileSystem.open(path, 'read')
   try {
-    const found = glimpse(file)
-    return !found.isReadable && isOlderLog(file, isBesideOurs) ? 'older' : found
+    // No line of an older log is one of ours, so there is no need to look for such a line in it as well.
+    return (await isOlderLog(file, isBesideOurs, slices)) ? 'older' : glimpse(file)
   } finally {
     file.close()
   }

@@ -1,9 +1,14 @@
 import { MAX_PARTS, MAX_READ_RECORD_BYTES, PART_BYTES, READ_CHUNK_BYTES } from '../base/limits.js'
+import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { writeFully } from '../fs/whole-file.js'
-import { encodeHeader, encodeIndex, encodePair, encodePart } from '../record/encode.js'
+import { CHECKSUM_BYTES, endOfLine, RunningChecksum } from '../record/checksum.js'
+import { encodeHeader, encodeIndex, encodePair, encodePart, encodeUpToValue } from '../record/encode.js'
 import { expiryOf } from '../record/part-meta.js'
 import type { HeaderLine, PartSummary, PartValue } from '../record/record.js'
+
+/** What follows a value in a part of one key, with the newline. */
+const END_BYTES = CHECKSUM_BYTES + 2
 
 export interface GenerationStart {
   /** The record that the checkpoint covers. */
@@ -70,6 +75,40 @@ export class GenerationWriter {
     if (this.#part.length && this.#partLength + length > this.#partBytes) this.#endPart()
     this.#part.push(pair)
     this.#partLength += length
+  }
+
+  /**
+   * A key whose value is too long to be held: a part of its own, written as the pieces come. Returns false, and nothing is
+   * written, where the line would be longer than what can be read.
+   */
+  async addLong(key: string, pieces: Iterable<Buffer>, time: number | undefined, slices: Slices): Promise<boolean> {
+    this.#inOrder(key)
+    if (this.#part.length) this.#endPart()
+    if (this.#pendingBytes > 0) this.#flush()
+    const { seq, timestamp } = this.#start
+    const crc = new RunningChecksum()
+    let length = 0
+    const write = (bytes: Buffer) => {
+      writeFully(this.#file, bytes, this.#offset + length)
+      crc.add(bytes)
+      length += bytes.length
+    }
+    write(Buffer.from(encodeUpToValue(timestamp, this.#timestampMs, seq, { key, value: { text: '' }, time })))
+    for (const piece of pieces) {
+      if (length + piece.length + END_BYTES > MAX_READ_RECORD_BYTES) {
+        this.#file.truncate(this.#offset)
+        return false
+      }
+      write(piece)
+      if (slices.isDue(piece.length)) await slices.pause()
+    }
+    write(Buffer.from('}'))
+    const checksum = crc.toString()
+    write(Buffer.from(`${endOfLine(checksum)}\n`))
+    const at = { offset: this.#offset, bytes: length - 1 }
+    this.#parts.push({ firstKey: key, keys: 1, minExpires: null, maxExpires: null, crc: checksum, ...at })
+    this.#offset += length
+    return true
   }
 
   #inOrder(key: string): void {

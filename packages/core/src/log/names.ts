@@ -119,6 +119,20 @@ export function unfinishedAmong(paths: StorePaths, fileNames: readonly string[])
   )
 }
 
+const SORT_RUN_ENDING = /^\.log\.first\.sort-\d{4,}$/
+
+/** What is too much to be put in order in memory, while a first log is made of it. */
+export function sortRunPath(paths: StorePaths, number: number): string {
+  return `${paths.first}.sort-${String(number).padStart(4, '0')}`
+}
+
+/** Such files that were left behind. */
+export function sortRunsAmong(paths: StorePaths, fileNames: readonly string[]): string[] {
+  return fileNames.filter(
+    (fileName) => fileName.startsWith(paths.name) && SORT_RUN_ENDING.test(fileName.slice(paths.name.length)),
+  )
+}
+
 /** Where letters' case makes no difference to the system, two such stores would be one. */
 export function checkNeighbours(paths: StorePaths, fileNames: readonly string[]): void {
   const own = `${paths.name}.log`

@@ -3,7 +3,7 @@ import { READ_CHUNK_BYTES } from '../base/limits.js'
 import type { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { removeIfThere, writeFully } from '../fs/whole-file.js'
-import { backupsAmong, type StorePaths, unfinishedAmong } from './names.js'
+import { backupsAmong, type StorePaths, sortRunsAmong, unfinishedAmong } from './names.js'
 
 /** How a finished, synced generation becomes the log. */
 
@@ -88,13 +88,20 @@ export async function publishFirst(fileSystem: FileSystem, paths: StorePaths): P
 }
 
 /**
- * What a crash in the middle of a publication leaves: unfinished files, and a backup's name that the log itself got
- * and kept. That is no backup: it would grow with the log, and be damaged with it.
+ * What a crash in the middle of a publication leaves: unfinished files, what they were made of, and a backup's name that
+ * the log itself got and kept. That is no backup: it would grow with the log, and be damaged with it.
  */
 export function removeLeftovers(fileSystem: FileSystem, paths: StorePaths): void {
   removeUnfinished(fileSystem, paths)
   removeIfThere(fileSystem, paths.first)
+  removeSortRuns(fileSystem, paths)
   removeSecondNames(fileSystem, paths)
+}
+
+export function removeSortRuns(fileSystem: FileSystem, paths: StorePaths): void {
+  for (const fileName of sortRunsAmong(paths, fileSystem.list(paths.logDirectory))) {
+    removeIfThere(fileSystem, join(paths.logDirectory, fileName))
+  }
 }
 
 export function removeUnfinished(fileSystem: FileSystem, paths: StorePaths): void {

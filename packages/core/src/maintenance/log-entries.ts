@@ -1,12 +1,14 @@
 import { FlatlogError, ioError } from '../base/errors.js'
+import { MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../base/limits.js'
 import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { readCheckpoint } from '../log/checkpoint-reader.js'
 import { classify } from '../log/classify.js'
-import { readLines } from '../log/line-reader.js'
+import { type RawLine, readLinesInSteps } from '../log/line-reader.js'
+import { readLongLine } from '../log/long-line.js'
 import { readMark } from '../log/mark.js'
 import type { StorePaths } from '../log/names.js'
-import { isOlderLog } from '../log/older-log.js'
+import { isOlderLog, rangeOf } from '../log/older-log.js'
 import { openCheckpoint } from '../log/open-checkpoint.js'
 import { newerVersion, surveyTail } from '../log/tail-reader.js'
 import { decodeLine } from '../record/decode.js'
@@ -39,7 +41,8 @@ export async function* iterateEntries(system: System, paths: StorePaths): AsyncG
   const file = openLogFile(system, paths)
   if (!file) return
   try {
-    if (isOlderLog(file, false)) yield* olderEntries(file)
+    const slices = new Slices(system.clock)
+    if (await isOlderLog(file, false, slices)) yield* olderEntries(file, slices)
     else yield* entries(system, system.fileSystem, paths, file)
   } catch (error) {
     throw ioError('read', paths.log, error)
@@ -53,8 +56,9 @@ export async function hasRecordsToCompact(system: System, paths: StorePaths): Pr
   const file = openLogFile(system, paths)
   if (!file) return false
   try {
-    if (isOlderLog(file, false)) return true
-    const { end } = await openCheckpoint(file, new Slices(system.clock), false)
+    const slices = new Slices(system.clock)
+    if (await isOlderLog(file, false, slices)) return true
+    const { end } = await openCheckpoint(file, slices, false)
     return end < file.status().sizeBytes
   } catch (error) {
     throw ioError('read', paths.log, error)
@@ -71,8 +75,11 @@ function openLogFile({ fileSystem }: System, paths: StorePaths): OpenFile | unde
   }
 }
 
-function* olderEntries(file: OpenFile): Generator<LogEntry> {
-  for (const raw of readLines(file)) {
+async function* olderEntries(file: OpenFile, slices: Slices): AsyncGenerator<LogEntry, void, undefined> {
+  for (const raw of readLinesInSteps(file)) {
+    if (slices.isDue(raw?.length ?? READ_CHUNK_BYTES)) await slices.pause()
+    if (!raw) continue
+    if (raw.length > MAX_READ_RECORD_BYTES) await refuseIfRecord(file, raw, slices)
     const line = decodeOlderLine(raw.bytes)
     const { number: seq } = raw
     if (line.kind === 'older') yield { ...toEntry(line.operation, line.timestamp, seq) }
@@ -82,6 +89,19 @@ function* olderEntries(file: OpenFile): Generator<LogEntry> {
       yield { timestamp, seq, op: 'CHECKPOINT', state, ...(compactedAt !== undefined && { compactedAt }) }
     }
   }
+}
+
+/** A record that is too long for an entry must not be left out as a line is that cannot be read. */
+async function refuseIfRecord(file: OpenFile, raw: RawLine, slices: Slices): Promise<void> {
+  const line = await readLongLine(file, rangeOf(raw), slices)
+  if (line.kind === 'bad') return
+  const { number, offset, length } = raw
+  throw new FlatlogError(
+    'FLATLOG_TOO_LARGE',
+    `Line ${number} of ${file.path} is a record of ${length} bytes; one that is read as a whole has at most ` +
+      `${MAX_READ_RECORD_BYTES}. What to do: open the log as a store, which reads it in pieces, and go through its entries.`,
+    { path: file.path, offset },
+  )
 }
 
 async function* entries(

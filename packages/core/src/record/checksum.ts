@@ -31,8 +31,13 @@ function spell(value: number): string {
 export const CHECKSUM_BYTES = 18
 const CHECKSUM_START = Buffer.from(',"crc":"')
 
+/** What follows the bytes that the checksum is of. */
+export function endOfLine(crc: string): string {
+  return `,"crc":"${crc}"}`
+}
+
 export function withChecksum(lineWithoutEnd: string): string {
-  return `${lineWithoutEnd},"crc":"${checksum(lineWithoutEnd)}"}`
+  return lineWithoutEnd + endOfLine(checksum(lineWithoutEnd))
 }
 
 /** The checksum that a line (without its newline) carries and that fits its bytes; undefined where it does not fit. */

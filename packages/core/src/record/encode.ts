@@ -85,10 +85,19 @@ export function encodePair({ key, value }: PartValue): string {
 }
 
 export function encodePart(timestamp: string, timestampMs: number, seq: number, state: readonly PartValue[]): string {
-  return withChecksum(
+  return withChecksum(`${startOfPart(timestamp, timestampMs, seq, state)}${state.map(encodePair).join(',')}}`)
+}
+
+function startOfPart(timestamp: string, timestampMs: number, seq: number, state: readonly PartValue[]): string {
+  return (
     `{"timestamp":"${timestamp}","seq":${seq},"op":"CHECKPOINT","part":true,` +
-      `"meta":{${encodeMeta(state, timestampMs)}},"state":{${state.map(encodePair).join(',')}}`,
+    `"meta":{${encodeMeta(state, timestampMs)}},"state":{`
   )
+}
+
+/** What precedes the value in a part of one key. What follows it is a brace, and the line's checksum. */
+export function encodeUpToValue(timestamp: string, timestampMs: number, seq: number, pair: PartValue): string {
+  return `${startOfPart(timestamp, timestampMs, seq, [pair])}${quote(pair.key)}:`
 }
 
 /** `expires` and `encoding` of the keys that have them; `ages` in key order if the store keeps times. */

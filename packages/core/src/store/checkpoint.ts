@@ -6,6 +6,15 @@ import { encodePair } from '../record/encode.js'
 import { quote } from '../record/json-text.js'
 import { isOneValue, noValue } from '../record/value.js'
 
+/** A value on its way into a checkpoint. */
+export type StateValue = IndexedValue | LongValue
+
+/** One that is too long to be held: its text comes in pieces, and is known to be JSON. */
+export interface LongValue {
+  readonly time: number | undefined
+  pieces(): Iterable<Buffer>
+}
+
 const PAGE_KEYS = 256
 
 /** All that is there now, in key order, in slices. */
@@ -41,20 +50,29 @@ export async function checkpointLength(source: StateSource, nowMs: number, slice
   return Math.ceil(bytes * (1 + LINES_SHARE)) + HEADER_BYTES
 }
 
-/** The same as pieces of a checkpoint. */
-export async function* pairsOf(source: StateSource, nowMs: number, slices: Slices): AsyncGenerator<StatePiece> {
-  for await (const [key, { text, encoding, expires, time }] of walkState(source, nowMs, slices)) {
-    yield { pair: { key, value: { text, encoding }, expires, time } }
+/** Keys and values as pieces of a checkpoint. */
+async function* piecesOf(pairs: AsyncIterable<readonly [key: string, value: StateValue]>): AsyncGenerator<Piece> {
+  for await (const [key, value] of pairs) {
+    if ('pieces' in value) yield { long: value, key }
+    else {
+      const { text, encoding, expires, time } = value
+      yield { pair: { key, value: { text, encoding }, expires, time } }
+    }
   }
 }
 
-/** What a checkpoint is made of, in key order; the writer is asked whether a part may stay as it is. */
-export type Pieces = (writer: GenerationWriter) => Iterable<StatePiece> | AsyncIterable<StatePiece>
+/** Pairs in key order, of which none stands in a part yet. */
+export const allNew =
+  (pairs: AsyncIterable<readonly [key: string, value: StateValue]>): Pieces =>
+  () =>
+    piecesOf(pairs)
 
-/**
- * Writes a checkpoint into an empty file. A text that is no value cannot stand among others: it is left out where
- * `leaveOut` is told, and an error elsewhere.
- */
+/** What a checkpoint is made of, in key order. */
+type Piece = StatePiece | { readonly part?: undefined; readonly long: LongValue; readonly key: string }
+/** The writer is asked whether a part may stay as it is. */
+export type Pieces = (writer: GenerationWriter) => Iterable<Piece> | AsyncIterable<Piece>
+
+/** Writes a checkpoint into an empty file. A text that is no value is left out where `leaveOut` is told, else an error. */
 export async function writeCheckpoint(
   file: OpenFile,
   pieces: Pieces,
@@ -65,7 +83,9 @@ export async function writeCheckpoint(
   const writer = new GenerationWriter(file, start)
   for await (const piece of pieces(writer)) {
     if (piece.part) writer.addPart(piece.part, piece.line)
-    else if (isOneValue(piece.pair.value.text)) writer.add(piece.pair)
+    else if ('long' in piece) {
+      if (!(await writer.addLong(piece.key, piece.long.pieces(), piece.long.time, slices))) leaveOut?.(piece.key)
+    } else if (isOneValue(piece.pair.value.text)) writer.add(piece.pair)
     else if (leaveOut) leaveOut(piece.pair.key)
     else throw noValue(piece.pair.key)
     if (slices.isDue()) await slices.pause()

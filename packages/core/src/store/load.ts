@@ -20,7 +20,7 @@ import { decodeLine } from '../record/decode.js'
 import type { LogRecord } from '../record/record.js'
 import { findRecords, type HealedState, healState, reachOfBackups } from './heal.js'
 import { noteMissingFiles } from './missing-files.js'
-import { ANY_KEY, addDamage, addInDoubt, type Recovery } from './recovery.js'
+import { ANY_KEY, addDamage, addInDoubt, addUnprovenStore, type Recovery } from './recovery.js'
 import { reportVerdict } from './report-verdict.js'
 
 /** What a generation holds, and what is to be done to its file before records are appended to it. */
@@ -90,6 +90,8 @@ export class Loader {
   readonly #fileName: string
   readonly #sizeBytes: number
   #isMarkUseless = false
+  /** Something else than a backup says which store the log is of. */
+  #isStoreProven = true
   #lastCrc = ''
   #lastTimestamp = ''
 
@@ -110,6 +112,7 @@ export class Loader {
     this.#index = this.#indexOf(checkpoint)
     const store = checkpoint.header?.store ?? context.storeBeside
     const markSeq = this.#markSeq(store)
+    this.#isStoreProven = checkpoint.header !== undefined || (store !== undefined && context.mark?.store === store)
     const afterSeq = checkpoint.seq ?? (await this.#guessCheckpointSeq(checkpoint, markSeq))
     const isHealed = await this.#healCheckpoint(checkpoint, afterSeq, store)
 
@@ -232,6 +235,7 @@ export class Loader {
     }
     if (lost.length === 0) return false
     if (healed) {
+      if (!this.#isStoreProven) addUnprovenStore(recovery, this.#fileName)
       recovery.notes.push(
         `Part of the checkpoint in ${this.#fileName} was damaged and was restored from ${healed.from}.`,
       )
@@ -270,6 +274,7 @@ export class Loader {
       else this.#replay(each, undefined)
     }
     const { recovery } = this.context
+    if (found.size > 0 && !this.#isStoreProven) addUnprovenStore(recovery, this.#fileName)
     const about = { file: this.#fileName, sizeBytes: this.#sizeBytes, isEndKnown: this.#isEndKnown }
     reportVerdict({ recovery, verdict, found, ...about })
     return verdict

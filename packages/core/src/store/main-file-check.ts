@@ -1,6 +1,7 @@
 import { READ_CHUNK_BYTES } from '../base/limits.js'
 import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
+import { isJson, textOf } from '../log/json-members.js'
 import { readLines } from '../log/line-reader.js'
 import { RunningChecksum } from '../record/checksum.js'
 
@@ -40,18 +41,11 @@ export async function firstOtherLine(
   return (await expected.next()).done ? undefined : end
 }
 
-/** A longer text than that is no string any more. */
-const MAX_PARSED_BYTES = 512 * 1024 * 1024
-
 /** Where the file is no JSON; undefined where it is. */
 export async function firstBadLine(file: OpenFile, slices: Slices): Promise<Place | undefined> {
   const place = await firstLineOfOtherForm(file, slices)
-  const { sizeBytes } = file.status()
-  if (!place || sizeBytes > MAX_PARSED_BYTES) return place
   // Perhaps another program wrote it, in a form of its own.
-  const bytes = Buffer.alloc(sizeBytes)
-  const text = bytes.toString('utf8', 0, file.read(bytes, 0)).replace(/^\ufeff/, '')
-  return isJson(text) ? undefined : place
+  return place && (await isJson(file, textOf(file), slices)) ? undefined : place
 }
 
 /** Line by line, so that a long file holds nobody up: `{`, then a key with its value in each line, then `}`. */
@@ -64,7 +58,8 @@ async function firstLineOfOtherForm(file: OpenFile, slices: Slices): Promise<Pla
     // Whether a line wants a comma at its end shows in the next one.
     if (last && last.line > 1 && last.text.endsWith(',') === (text === '}')) return withoutText(last)
     last = { ...place, text }
-    const isOurs = number === 1 ? text === '{' || text === '{}' : text === '}' || isJson(`{${text.replace(/,$/, '')}}`)
+    const isOurs =
+      number === 1 ? text === '{' || text === '{}' : text === '}' || isJsonText(`{${text.replace(/,$/, '')}}`)
     if (!isOurs) return place
     if (slices.isDue()) await slices.pause()
   }
@@ -80,7 +75,7 @@ function withoutText({ line, offset, bytes }: Place): Place {
   return { line, offset, bytes }
 }
 
-function isJson(text: string): boolean {
+function isJsonText(text: string): boolean {
   try {
     JSON.parse(text)
     return true

@@ -2,9 +2,9 @@ import { ioError } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { removeIfThere } from '../fs/whole-file.js'
-import type { StateSource } from '../index/key-index.js'
 import type { StorePaths } from '../log/names.js'
-import { pairsOf, writeCheckpoint } from './checkpoint.js'
+import { readBackCheckpoint } from '../log/open-checkpoint.js'
+import { allNew, type StateValue, writeCheckpoint } from './checkpoint.js'
 import { type Loaded, Loader } from './load.js'
 import type { ResolvedOptions } from './options.js'
 import { addUnwritable, newRecovery, type Recovery } from './recovery.js'
@@ -12,7 +12,10 @@ import type { System } from './system.js'
 
 export interface NewGeneration {
   readonly path: string
-  readonly source: StateSource
+  /** The state, in key order. */
+  readonly pairs: AsyncIterable<readonly [key: string, value: StateValue]>
+  /** About how many bytes it has: larger checkpoints get larger parts. */
+  readonly stateBytes: number
   /** The record that the state is of. */
   readonly seq: number
   /** Undefined: of a store that has no name of its own yet. */
@@ -30,7 +33,7 @@ export type WrittenGeneration = Loaded & { readonly file: OpenFile; readonly sto
 export async function writeNewGeneration(
   system: System,
   paths: StorePaths,
-  { path, source, seq, store = newStoreId(system), notBefore, options, report }: NewGeneration,
+  { path, pairs, stateBytes, seq, store = newStoreId(system), notBefore, options, report }: NewGeneration,
 ): Promise<WrittenGeneration> {
   const { fileSystem, clock } = system
   removeIfThere(fileSystem, path)
@@ -38,12 +41,14 @@ export async function writeNewGeneration(
   try {
     const now = new Date(clock.now()).toISOString()
     const timestamp = now > notBefore ? now : notBefore
-    const { sizeBytes: stateBytes } = fileSystem.status(paths.log) ?? fileSystem.status(paths.main) ?? { sizeBytes: 0 }
     const start = { seq, store, timestamp, stateBytes }
     const leaveOut = (key: string) => addUnwritable(report, key)
     const slices = new Slices(clock)
-    await writeCheckpoint(file, () => pairsOf(source, clock.now(), slices), start, slices, leaveOut)
+    const { length, parts, inlineState } = await writeCheckpoint(file, allNew(pairs), start, slices, leaveOut)
     await file.sync()
+    // Every byte is read back; the loader goes by the index, however long the file is.
+    const crc = await readBackCheckpoint(file, length, parts, inlineState, slices)
+    if (crc === undefined) throw ioError('write', path, new Error('it does not read back as it was written'))
     const recovery = newRecovery('log')
     const beside = { backups: [], mark: undefined, storeBeside: store, wasReleased: true }
     const loaded = await new Loader(
@@ -54,7 +59,7 @@ export async function writeNewGeneration(
         ...beside,
         times: options.times,
         cacheBytes: options.cacheBytes,
-        isWhole: true,
+        isWhole: false,
         recovery,
         onProgress() {},
       },

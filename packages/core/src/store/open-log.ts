@@ -2,29 +2,18 @@ import { isNoSpace } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { freePath, removeIfThere } from '../fs/whole-file.js'
-import { LayeredIndex } from '../index/layered-index.js'
 import { type Choice, chooseGeneration, filesBeside, type Replacement } from '../log/choose.js'
 import { readMark } from '../log/mark.js'
 import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/names.js'
-import { isOlderLog } from '../log/older-log.js'
 import { copyFile, keepAs, publishFirst, removeLeftovers, removeSecondNames, removeUnfinished } from '../log/publish.js'
+import { type FirstLog, FirstLogMaker } from './first-log.js'
 import { type Loaded, Loader, NothingReadable } from './load.js'
-import { writeNewGeneration } from './new-generation.js'
 import { newMark } from './new-mark.js'
 import { NO_MARK, type OpenedLog } from './opened-log.js'
 import type { ResolvedOptions } from './options.js'
-import { importMainFile, readOlderLog } from './original.js'
-import {
-  addDamage,
-  addLostLog,
-  addUnknownEnd,
-  newRecovery,
-  type Recovery,
-  refuseIfLogIsLost,
-  refuseIfStrict,
-} from './recovery.js'
+import { addLostLog, addUnknownEnd, newRecovery, type Recovery, refuseIfLogIsLost, refuseIfStrict } from './recovery.js'
 import { LogRepair, noRoomToRepair } from './repair-log.js'
-import { dropSecondName, keepOriginal } from './set-aside.js'
+import { dropSecondName } from './set-aside.js'
 import type { System } from './system.js'
 
 /**
@@ -37,6 +26,7 @@ export class LogOpener {
   readonly #fileSystem: FileSystem
   readonly #slices: Slices
   readonly #repair: LogRepair
+  readonly #first: FirstLogMaker
 
   constructor(
     private readonly system: System,
@@ -50,6 +40,7 @@ export class LogOpener {
     this.#fileSystem = system.fileSystem
     this.#slices = new Slices(system.clock)
     this.#repair = new LogRepair(system, paths, options, this.#slices)
+    this.#first = new FirstLogMaker(system, paths, options, this.#slices)
   }
 
   /** `isLogOut`: the log was read, and holds nothing that counts. */
@@ -59,7 +50,7 @@ export class LogOpener {
     const fileNames = fileSystem.list(paths.logDirectory)
     checkNeighbours(paths, fileNames)
     const choice = await chooseGeneration(fileSystem, paths, fileNames, this.#slices, isLogOut)
-    if (choice.from === 'nothing') return await this.#firstLog()
+    if (choice.from === 'nothing') return await this.#begin(await this.#first.fromMainFile())
     const recovery = newRecovery('log')
     if (choice.from !== 'log') {
       refuseIfLogIsLost(options, choice, paths)
@@ -72,9 +63,9 @@ export class LogOpener {
     await fileSystem.syncDirectory(paths.logDirectory)
     const file = fileSystem.open(paths.log, 'write')
     try {
-      return isOlderLog(file, filesBeside(paths, fileNames).length > 0)
-        ? await this.#fromOlderLog(file, recovery)
-        : await this.#fromLog(file, recovery, choice)
+      const isBesideOurs = filesBeside(paths, fileNames).length > 0
+      const begun = await this.#first.fromOlderLog(file, recovery, isBesideOurs)
+      return begun ? await this.#begin(begun) : await this.#fromLog(file, recovery, choice)
     } catch (error) {
       file.close()
       if (error instanceof NothingReadable && !isLogOut) return await this.open(true)
@@ -167,72 +158,7 @@ export class LogOpener {
     }
   }
 
-  async #firstLog(): Promise<OpenedLog> {
-    const { paths } = this
-    const index = LayeredIndex.inMemory()
-    const recovery = newRecovery('new')
-    const isImported = importMainFile(this.#fileSystem, paths, index, recovery, false)
-    if (isImported) {
-      recovery.source = 'main-file'
-      recovery.notes.push(`The state was taken over from ${paths.main}, which is kept as it was beside it.`)
-    }
-    return this.#publishAsFirst(index, 0, 0, recovery, async () => {
-      if (isImported) await keepOriginal(this.#fileSystem, paths.main, paths.directory, this.#slices)
-    })
-  }
-
-  async #fromOlderLog(file: OpenFile, recovery: Recovery): Promise<OpenedLog> {
-    const { paths } = this
-    const { index, lastSeq } = await readOlderLog(
-      this.#fileSystem,
-      paths,
-      file,
-      recovery,
-      this.#slices,
-      this.options.times,
-    )
-    refuseIfStrict(this.options, recovery, paths)
-    recovery.source = 'older-log'
-    if (this.#fileSystem.status(paths.mark)) {
-      addDamage(recovery, { file: `${paths.name}.mark`, line: 1, offset: 0, bytes: 0 })
-      recovery.notes.push(`${paths.log} was replaced by one of the original system, which has no such mark.`)
-    }
-    recovery.notes.push(`${paths.log} is of the original system; it was taken over and is kept as it was beside it.`)
-    file.close()
-    return this.#publishAsFirst(index, lastSeq, null, recovery, async () => {
-      await keepOriginal(this.#fileSystem, paths.log, paths.logDirectory, this.#slices)
-      await keepOriginal(this.#fileSystem, paths.main, paths.directory, this.#slices)
-    })
-  }
-
-  /** Nothing is touched before the new log is whole: where there is no room for it, everything is as it was. */
-  async #publishAsFirst(
-    index: LayeredIndex,
-    seq: number,
-    mainFileSeq: number | null,
-    recovery: Recovery,
-    keepOriginals: () => Promise<void>,
-  ): Promise<OpenedLog> {
-    const fileSystem = this.#fileSystem
-    const { paths } = this
-    const written = await writeNewGeneration(this.system, paths, {
-      path: paths.first,
-      source: index,
-      seq,
-      store: undefined,
-      notBefore: '',
-      options: this.options,
-      report: recovery,
-    })
-    try {
-      await keepOriginals()
-      if (!fileSystem.renamesOpenFiles) written.file.close()
-      await publishFirst(fileSystem, paths)
-    } catch (error) {
-      written.file.close()
-      removeIfThere(fileSystem, paths.first)
-      throw error
-    }
+  async #begin({ written, recovery, mainFileSeq }: FirstLog): Promise<OpenedLog> {
     const opened = { ...this.#repair.reopened(written), recovery, mark: NO_MARK }
     try {
       return await this.#ready(opened, mainFileSeq)

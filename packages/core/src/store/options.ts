@@ -11,7 +11,10 @@ import type { Durability } from '../log/commit-queue.js'
 import { checkName } from '../log/names.js'
 
 export interface Progress {
-  /** What is being done: `replay`, the reading of the log at opening. */
+  /**
+   * What is being done: `replay`, the reading of the log at opening; or, where a directory of the original system is
+   * taken over, `older-log` and `main-file`, the reading of its files, and `write`, the writing of the new log.
+   */
   phase: string
   /** Bytes. */
   done: number

@@ -2,15 +2,15 @@ import { FlatlogError, ioError } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import type { KeyIndex } from '../index/key-index.js'
-import { LayeredIndex } from '../index/layered-index.js'
 import { chooseGeneration, filesBeside } from '../log/choose.js'
 import { readMark } from '../log/mark.js'
 import { backupsAmong, type StorePaths } from '../log/names.js'
-import { isOlderLog } from '../log/older-log.js'
 import type { StoreBackend } from './backend.js'
 import { Loader, NothingReadable } from './load.js'
 import type { ResolvedOptions } from './options.js'
-import { importMainFile, readOlderLog } from './original.js'
+import { readMainFile, readOlderLog } from './original.js'
+import { indexOfOriginal } from './original-index.js'
+import type { OriginalContext } from './original-state.js'
 import { addLostLog, addUnknownEnd, newRecovery, type Recovery, refuseIfLogIsLost, refuseIfStrict } from './recovery.js'
 import type { System } from './system.js'
 
@@ -75,7 +75,7 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions,
   const slices = new Slices(clock)
   const fileNames = fileSystem.list(paths.logDirectory)
   const choice = await chooseGeneration(fileSystem, paths, fileNames, slices, isLogOut)
-  if (choice.from === 'nothing') return readMainFileOnly(system, paths)
+  if (choice.from === 'nothing') return await readMainFileOnly(system, paths, options, slices)
   if (choice.from !== 'log') refuseIfLogIsLost(options, choice, paths)
   const recovery = newRecovery('log')
   if (choice.from !== 'log') addLostLog(recovery, choice, paths)
@@ -83,10 +83,9 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions,
   const file = fileSystem.open(path, 'read')
   let isKept = false
   try {
-    if (isOlderLog(file, filesBeside(paths, fileNames).length > 0)) {
-      const state = await readOlderLog(fileSystem, paths, file, recovery, slices, options.times)
-      return { ...state, file: undefined, recovery }
-    }
+    const context = originalContext(system, paths, options, recovery, slices)
+    const older = await readOlderLog(context, file, filesBeside(paths, fileNames).length > 0)
+    if (older) return { index: await indexOfOriginal(older), file: undefined, lastSeq: older.lastSeq, recovery }
     const wasReleased = !fileSystem.status(paths.lock)
     const mark = readMark(fileSystem, paths)
     const loaded = await new Loader(
@@ -119,14 +118,29 @@ async function read(system: System, paths: StorePaths, options: ResolvedOptions,
 }
 
 /** An installation of the original system that has no log. */
-function readMainFileOnly({ fileSystem }: System, paths: StorePaths): ReadState {
-  const index = LayeredIndex.inMemory()
+async function readMainFileOnly(
+  system: System,
+  paths: StorePaths,
+  options: ResolvedOptions,
+  slices: Slices,
+): Promise<ReadState> {
   const recovery = newRecovery('main-file')
-  if (importMainFile(fileSystem, paths, index, recovery, false)) return { index, file: undefined, lastSeq: 0, recovery }
+  const original = await readMainFile(originalContext(system, paths, options, recovery, slices))
+  if (original) return { index: await indexOfOriginal(original), file: undefined, lastSeq: 0, recovery }
   throw new FlatlogError(
     'FLATLOG_IO',
     `There is no store of the name ${JSON.stringify(paths.name)} in ${paths.directory}. What to do: check dir and name; a store is ` +
       'made by opening it without readOnly.',
     { path: paths.log },
   )
+}
+
+function originalContext(
+  { fileSystem }: System,
+  paths: StorePaths,
+  { times, onProgress }: ResolvedOptions,
+  recovery: Recovery,
+  slices: Slices,
+): OriginalContext {
+  return { fileSystem, paths, recovery, slices, times, onProgress, isReadOnly: true }
 }

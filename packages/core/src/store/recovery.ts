@@ -99,6 +99,15 @@ export function addUnknownEnd(recovery: Recovery): void {
   recovery.notes.push('Nothing says how far the log went, so any key may have had a later value.')
 }
 
+/** A backup has healed the log, and nothing but backups says that it is one of this very store. */
+export function addUnprovenStore(recovery: Recovery, file: string): void {
+  if (recovery.inDoubt.includes(ANY_KEY)) return
+  addInDoubt(recovery, [ANY_KEY])
+  recovery.notes.push(
+    `Neither ${file} nor its mark says any more which store it is: that the backups are of the same one is likely, not proved.`,
+  )
+}
+
 /** What the log held as a value is none, and a checkpoint has no place for such a text. */
 export function addUnwritable(recovery: Recovery, key: string): void {
   recovery.clean = false

@@ -4,6 +4,7 @@ import type { OpenFile } from '../fs/file-system.js'
 import { freePath, removeIfThere } from '../fs/whole-file.js'
 import { damagedPath, type StorePaths } from '../log/names.js'
 import { copyBytes, replaceLog } from '../log/publish.js'
+import { walkState } from './checkpoint.js'
 import type { Loaded } from './load.js'
 import { type WrittenGeneration, writeNewGeneration } from './new-generation.js'
 import type { ResolvedOptions } from './options.js'
@@ -53,7 +54,8 @@ export class LogRepair {
     await this.#keepBytes(file)
     const renewed = await writeNewGeneration(this.system, paths, {
       path: paths.unfinished,
-      source: loaded.index,
+      pairs: walkState(loaded.index, this.system.clock.now(), this.slices),
+      stateBytes: file.status().sizeBytes,
       seq: loaded.lastSeq,
       store: loaded.store,
       notBefore: loaded.lastTimestamp,

@@ -12,7 +12,8 @@ import { backupsOf, LOG, MARK, type Subject } from './subjects.js'
  *    later record (`isEndUnnoticed`, `lastKnownState`).
  * 2. Log, mark and backups are all gone (`isNothingLeft`): then a main file is that of the original system.
  * 3. The log is of another store, and fewer than two files are left that say so, or its mark came with it
- *    (`isForeignLogInCharge`); or it has lost its header, and the mark is of another store (`isForeignMarkInCharge`).
+ *    (`isForeignLogInCharge`); or it has lost its header, and the mark is of another store (`isForeignMarkInCharge`);
+ *    or header and mark are damaged and what backup there is is a stranger: it is used, and all is in doubt (`hasHeader`).
  * 4. The mark is an older one of the same store (`isOldMark`).
  * 5. A backup is another whole generation of the same store that ends with the same record (`isAsGood`), or it is gone
  *    together with the mark that named it (`isNamed`).
@@ -52,6 +53,14 @@ export class Evidence {
   hasWholeLine(path: string): boolean {
     const { lines } = generationOf(this.subject.disk.bytesOf(path))
     return this.#linesOf(path).some((line) => isLineIn(line, lines))
+  }
+
+  /** The log's own, which names the store; its records do not. Behind one of those it is none. */
+  get hasHeader(): boolean {
+    const { lines } = generationOf(this.subject.disk.bytesOf(LOG))
+    const records = lines.filter((line) => line.kind === 'record')
+    const first = this.#linesOf(LOG).find((line) => isSameLine(line, lines[0] as FileLine) || isLineIn(line, records))
+    return first !== undefined && isSameLine(first, lines[0] as FileLine)
   }
 
   isTouched(disk: MemoryDisk): boolean {
@@ -122,8 +131,7 @@ export class Evidence {
   }
 
   get isForeignMarkInCharge(): boolean {
-    const [header] = generationOf(this.subject.disk.bytesOf(LOG)).lines
-    return this.isMarkForeign && !this.#linesOf(LOG).some((line) => isSameLine(line, header as FileLine))
+    return this.isMarkForeign && !this.hasHeader
   }
 
   /** Which of the files are strangers is told by a guess. */

@@ -78,8 +78,8 @@ export class Judge {
     } else if (evidence.isForeignLogInCharge || evidence.isNothingLeft) {
       return
     }
-    // Where neither log nor mark nor any backup is left as it was, nothing says which store it is.
-    const isStoreKnown = evidence.witnesses.length > 0 || evidence.hasWholeLine(LOG)
+    // Where neither the log's header nor mark nor any backup is left as it was, nothing says which store it is.
+    const isStoreKnown = evidence.witnesses.length > 0 || evidence.hasHeader
     const isUnnoticed = expected ? expected.isSilent : evidence.isEndUnnoticed
     const known = expected ? truth : evidence.lastKnownState
     for (const key of differences(truth, state)) {

@@ -1,10 +1,11 @@
+import type { FileSystem } from '../../src/fs/file-system.js'
 import { Maintainer } from '../../src/maintenance/maintainer.js'
 import { openStoreOn } from '../../src/store/open.js'
 import type { StoreOptions } from '../../src/store/options.js'
 import type { Store } from '../../src/store/store.js'
 import type { System } from '../../src/store/system.js'
 import { ManualClock } from '../support/manual-clock.js'
-import { type MemoryDisk, memoryLockEnvironment } from './memory-disk.js'
+import { memoryLockEnvironment } from './memory-disk.js'
 
 /** Where the stores of these tests are, and how they are opened and looked at. */
 
@@ -20,7 +21,7 @@ export function openOnDisk(system: System, options: StoreOptions): Promise<Store
 let boots = 0
 
 /** Opens after another boot of the machine: the lock of a killed owner is stale. */
-export function openAgain(disk: MemoryDisk, options: StoreOptions, now = NOW): Promise<Store> {
+export function openAgain(disk: FileSystem, options: StoreOptions, now = NOW): Promise<Store> {
   const lockEnvironment = memoryLockEnvironment((++boots).toString(16).padStart(8, 'f'))
   return openOnDisk({ clock: new ManualClock(now), fileSystem: disk, lockEnvironment }, options)
 }

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/base/clock.js'
 import { MAX_PARTS, PART_BYTES } from '../../src/base/limits.js'
+import { Slices } from '../../src/base/slices.js'
 import { GenerationWriter } from '../../src/log/generation-writer.js'
 import type { HeaderLine, IndexLine, PartLine, PartSummary, PartValue } from '../../src/record/record.js'
 import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
@@ -76,6 +78,32 @@ describe('where the state stands', () => {
       ['k001x'],
       ['k002', 'k003'],
     ])
+  })
+
+  it('a value that comes in pieces stands as one that is held', async () => {
+    const long = (key: string, value: string, time?: number) => ({
+      key,
+      value: fromValue('', value.repeat(PART_BYTES)),
+      time,
+    })
+    for (const values of [
+      [...state(2, 10), long('k001x', 'x'), long('k001y', 'é"\n', 5), ...state(30, 900).slice(2)],
+      [long('a', 'x'), ...state(1, 10)],
+      [...state(1, 10), long('z😀\ud800', 'x', 0)],
+      [long('', '\u2028'), ...state(1, 10)],
+    ]) {
+      const { file: expected } = writeGeneration(values)
+      const file = new MemoryFile()
+      const writer = new GenerationWriter(file, { seq: 42, store: STORE, timestamp: TIME, stateBytes: 0 })
+      for (const { key, value, time } of values) {
+        const bytes = Buffer.from(value.text)
+        const pieces = [bytes.subarray(0, 10), bytes.subarray(10, 11), bytes.subarray(11)]
+        if (bytes.length <= PART_BYTES) writer.add({ key, value, time })
+        else expect(await writer.addLong(key, pieces, time, new Slices(systemClock))).toBe(true)
+      }
+      expect(writer.finish().length).toBe(file.bytes.length)
+      expect(file.bytes.equals(expected.bytes)).toBe(true)
+    }
   })
 
   it('in larger parts, when the state is so large that there would be too many', () => {

@@ -1,27 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import type { Recovery } from '../../src/store/recovery.js'
 import { rounds } from '../support/long.js'
-import { Random, withSeed } from '../support/random.js'
-import type { Profile } from './disk.js'
-import { Fate } from './faults.js'
-import { arrange, filesOf } from './files.js'
-import type { SimulatedMachine } from './machine.js'
-import { Run } from './run.js'
-import { script } from './script.js'
+import { withSeed } from '../support/random.js'
+import { closedStore, crashAtEveryCall, expectKept, type Files, open, options, type Scenario } from './openings.js'
 import { settle } from './settle.js'
-import { textOfStore } from './witness.js'
 
 /** Openings that have more to do than to read, crashed at every call: what is found in the end is always the same. */
-
-type Files = { [path: string]: Buffer }
-
-interface Scenario {
-  /** What stands in the directory beforehand, made of what a clean close has left. */
-  readonly arrange: (files: Files) => { [path: string]: Buffer | string }
-  /** Bytes that must be found in some file afterwards, whatever was done with the file that held them. */
-  readonly keeps: (files: Files) => Buffer[]
-  readonly found: (recovery: Recovery) => void
-}
 
 const LOG = 'logs/store.log'
 
@@ -99,36 +82,6 @@ const scenarios: { [name: string]: Scenario } = {
   },
 }
 
-/** A store that was closed after the script, so with backups, parts and records behind them. */
-async function closedStore(profile: Profile, seed: number): Promise<SimulatedMachine> {
-  const options = { mainFile: false, compaction: false } as const
-  const run = new Run({ profile, options, random: new Random(seed), crashesInRecovery: 0 })
-  await run.begin()
-  for (const step of script(new Random(seed), 6)) await step(run)
-  await run.write([
-    { do: 'set', key: 'a', fill: 5 },
-    { do: 'set', key: 'b', fill: 5 },
-    { do: 'set', key: 'c', fill: 5 },
-  ])
-  await run.check()
-  await run.closeAndOpen()
-  run.leave()
-  const machine = run.moment().machine.powerCut()
-  await arrange(machine, ({ 'logs/store.lock': _, ...files }) => files)
-  return machine
-}
-
-const options = { mainFile: false, compaction: false } as const
-
-async function open(machine: SimulatedMachine): Promise<{ state: string; recovery: Recovery }> {
-  const process = machine.start()
-  const outcome = await settle(process, process.open(options))
-  if (outcome.kind !== 'resolved') throw outcome.kind === 'rejected' ? outcome.error : new Error('died')
-  const found = { state: textOfStore(outcome.value), recovery: outcome.value.recovery }
-  process.kill()
-  return found
-}
-
 test('what is set aside because of damage is on the disk to its last byte', async () => {
   await withSeed(async (random) => {
     const machine = await closedStore('posix', random.seed)
@@ -157,49 +110,12 @@ test('what is set aside because of damage is on the disk to its last byte', asyn
   })
 })
 
-function expectKept(machine: SimulatedMachine, bytes: readonly Buffer[]): void {
-  const files = Object.values(filesOf(machine))
-  for (const wanted of bytes)
-    expect(
-      files.some((file) => file.includes(wanted)),
-      'the original bytes are kept',
-    ).toBe(true)
-}
-
 describe.each(Object.entries(scenarios))('%s', (_, scenario) => {
   test.each(['posix', 'ext4'] as const)(
     'crashed at every call of the opening (%s)',
     async (profile) => {
       await withSeed(async (random) => {
-        const machine = await closedStore(profile, random.seed)
-        await arrange(machine, scenario.arrange)
-        const kept = scenario.keeps(filesOf(machine))
-        const straight = machine.clone()
-        const { state, recovery } = await open(straight)
-        scenario.found(recovery)
-        expect(state).not.toBe('[]')
-        expectKept(straight, kept)
-
-        for (let calls = 0; ; calls++) {
-          const crashed = machine.clone()
-          const process = crashed.start()
-          const fate = new Fate(() => 1)
-          fate.dieAfter(calls, random.next())
-          process.onCall = fate.onCall
-          const outcome = await settle(process, process.open(options))
-          if (outcome.kind === 'rejected') throw outcome.error
-          process.kill()
-          const cuts = Array.from({ length: rounds(3, 30) }, () => crashed.rebootedFrom(crashed.disk))
-          for (const after of [crashed.clone(), ...cuts]) {
-            const found = await open(after)
-            expect(found.state, `after a crash at call ${calls}`).toBe(state)
-            expectKept(after, kept)
-            // And once more: from here on nothing is damaged.
-            const again = await open(after)
-            expect(again).toMatchObject({ state, recovery: { damage: [], inDoubt: [], cutBytes: 0 } })
-          }
-          if (outcome.kind === 'resolved') break
-        }
+        await crashAtEveryCall(scenario, profile, random)
       })
     },
     rounds(60_000, 600_000),

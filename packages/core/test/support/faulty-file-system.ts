@@ -79,7 +79,7 @@ export function systemError(code: string, errno = -1): NodeJS.ErrnoException {
 export const quotaExceeded = () => systemError('UNKNOWN', -122)
 
 /**
- * The machine's own file system, whose calls fail, fall short or wait as the test says. Syncs take a turn of the event
+ * The machine's own file system, or another one, whose calls fail, fall short or wait as the test says. Syncs take a turn of the event
  * loop and do not reach the disk: nothing here could see what they did there, and waiting for them would be most of a
  * test's time.
  */
@@ -88,8 +88,12 @@ export class FaultyFileSystem implements FileSystem {
   readonly openFiles = new Set<OpenFile>()
   /** What `freeBytes` says instead of the truth. */
   free: number | undefined
-  readonly renamesOpenFiles = nodeFileSystem.renamesOpenFiles
+  readonly renamesOpenFiles: boolean
   #rules: Rule[] = []
+
+  constructor(private readonly inner: FileSystem = nodeFileSystem) {
+    this.renamesOpenFiles = inner.renamesOpenFiles
+  }
 
   /** The calls that fit throw the error: by default the next one, once. */
   fail(kind: CallKind | 'any', error: Error, where: Where = {}): void {
@@ -159,46 +163,46 @@ export class FaultyFileSystem implements FileSystem {
 
   realPath(path: string): string {
     this.before('realPath', path)
-    return nodeFileSystem.realPath(path)
+    return this.inner.realPath(path)
   }
   makeDirectory(path: string): string | undefined {
     this.before('makeDirectory', path)
-    return nodeFileSystem.makeDirectory(path)
+    return this.inner.makeDirectory(path)
   }
   list(path: string): string[] {
     this.before('list', path)
-    return nodeFileSystem.list(path)
+    return this.inner.list(path)
   }
   status(path: string): FileStatus | undefined {
     this.before('status', path)
-    return nodeFileSystem.status(path)
+    return this.inner.status(path)
   }
   open(path: string, mode: OpenMode): OpenFile {
     this.before('open', path)
-    const file = new FaultyFile(this, nodeFileSystem.open(path, mode))
+    const file = new FaultyFile(this, this.inner.open(path, mode))
     this.openFiles.add(file)
     return file
   }
   rename(from: string, to: string): void {
     this.before('rename', to)
-    nodeFileSystem.rename(from, to)
+    this.inner.rename(from, to)
   }
   link(from: string, to: string): void {
     this.before('link', to)
-    nodeFileSystem.link(from, to)
+    this.inner.link(from, to)
   }
   remove(path: string): void {
     this.before('remove', path)
-    nodeFileSystem.remove(path)
+    this.inner.remove(path)
   }
   async syncDirectory(path: string): Promise<void> {
     await this.beforeWaiting('syncDirectory', path)
   }
   freeBytes(path: string): number | undefined {
-    return this.free ?? nodeFileSystem.freeBytes(path)
+    return this.free ?? this.inner.freeBytes(path)
   }
   isLocal(path: string): boolean {
-    return nodeFileSystem.isLocal(path)
+    return this.inner.isLocal(path)
   }
 }
 

@@ -1,0 +1,44 @@
+/** What a store must hold after a run, worked out from what was done and never read from the store. */
+import { createHash } from 'node:crypto'
+import { GROUPS, keyAt, loadedValue } from './data.mjs'
+
+const ABSENT = -1
+
+export class Expected {
+  /** For each key the place of its value in the pool. */
+  #values
+
+  constructor(keyCount, isLoaded) {
+    this.#values = new Int32Array(keyCount).fill(ABSENT)
+    if (isLoaded) for (let index = 0; index < keyCount; index++) this.#values[index] = loadedValue(index)
+  }
+
+  write(keyIndex, value) {
+    this.#values[keyIndex] = value
+  }
+
+  valueOf(keyIndex) {
+    return this.#values[keyIndex]
+  }
+
+  digest(texts) {
+    const entries = []
+    // Group by group is the order of the keys, and what is in order already is sorted in no time.
+    for (let group = 0; group < GROUPS; group++) {
+      for (let index = group; index < this.#values.length; index += GROUPS) {
+        const value = this.#values[index]
+        if (value !== ABSENT) entries.push([keyAt(index), texts[value]])
+      }
+    }
+    return digestOf(entries)
+  }
+}
+
+/** One checksum over all keys and values, whatever the order in which the store gives them. */
+export function digestOf(entries) {
+  const lines = entries.map(([key, text]) => `${key}\t${text}\n`).sort()
+  const hash = createHash('sha256')
+  // A million updates of 120 bytes each would take longer than the hashing.
+  for (let from = 0; from < lines.length; from += 10_000) hash.update(lines.slice(from, from + 10_000).join(''))
+  return { keys: lines.length, sha256: hash.digest('hex') }
+}

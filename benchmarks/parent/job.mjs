@@ -1,0 +1,32 @@
+/** Runs one job in a fresh process. */
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../child/main.mjs', import.meta.url))
+const LIMIT_MS = 600_000
+
+/** Rejects with what the process printed, where it did not come to a result. */
+export function runJob(job) {
+  return new Promise((resolve, reject) => {
+    const child = fork(MAIN, [JSON.stringify(job)], {
+      execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    let result
+    let printed = ''
+    const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS)
+    child.stdout.on('data', (chunk) => (printed += chunk))
+    child.stderr.on('data', (chunk) => (printed += chunk))
+    child.on('message', (message) => (result = message))
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      clearTimeout(limit)
+      const isDone = result && (code === 0 || (signal === 'SIGKILL' && result.end === 'kill'))
+      if (isDone) resolve(result)
+      else
+        reject(
+          new Error(`${job.kind} ended with ${signal ?? code}: ${printed.trim().split('\n').slice(-12).join('\n')}`),
+        )
+    })
+  })
+}

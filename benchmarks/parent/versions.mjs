@@ -1,0 +1,25 @@
+/** Which version of what was measured. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { HERE } from './settings.mjs'
+
+const WORKSPACE = {
+  '@flatlog/core': '../packages/core',
+  '@flatlog/keyv': '../packages/keyv-adapter',
+  '@flatlog/unstorage': '../packages/unstorage-driver',
+}
+const HOSTS = ['keyv', 'unstorage']
+
+export function versionOf(name) {
+  const folder = WORKSPACE[name] ?? join('node_modules', name)
+  try {
+    return JSON.parse(readFileSync(join(HERE, folder, 'package.json'), 'utf8')).version
+  } catch {
+    return undefined
+  }
+}
+
+/** Of what stands under the peers. */
+export function packageVersions() {
+  return Object.fromEntries(HOSTS.map((name) => [name, versionOf(name)]))
+}

@@ -1,0 +1,40 @@
+import { join } from 'node:path'
+import { openStore } from '../../packages/core/dist/index.js'
+
+const NAME = 'bench'
+
+/** @type {import('./peer.mjs').Peer} */
+export default {
+  id: 'flatlog',
+  label: 'Flatlog',
+  package: '@flatlog/core',
+  settings: 'the defaults; `durability` and `cacheBytes` where the row names them',
+  // Its tail is counted in records, so what is loaded behind a checkpoint is written one by one.
+  eachSetIsARecord: true,
+  // The log without its backups; what the backups take is in the column for all files.
+  logFiles: (dir) => [join(dir, 'logs', `${NAME}.log`)],
+
+  async open(dir, { durability, cacheBytes, as }) {
+    const store = await openStore({
+      dir,
+      name: NAME,
+      ...(durability && { durability: durability === 'fsync' ? 'always' : 'os' }),
+      ...(cacheBytes && { cacheBytes }),
+    })
+    const isText = as === 'text'
+    return {
+      set: isText ? (key, text) => store.setText(key, text) : (key, value) => store.set(key, value),
+      setBatch: (pairs) =>
+        store.batch(
+          pairs.map(([key, value]) => (isText ? { op: 'SET', key, text: value } : { op: 'SET', key, value })),
+        ),
+      get: isText ? (key) => store.getText(key) : (key) => store.get(key),
+      keysWith: (prefix) => [...store.keys({ prefix })],
+      *entries() {
+        for (const key of store.keys()) yield [key, isText ? store.getText(key) : JSON.stringify(store.get(key))]
+      },
+      compact: () => store.compact(),
+      close: () => store.close(),
+    }
+  },
+}

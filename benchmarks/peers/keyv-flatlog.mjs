@@ -1,0 +1,20 @@
+import { join } from 'node:path'
+import KeyvFlatlog from '../../packages/keyv-adapter/dist/index.js'
+import { keyvHandle } from './keyv.mjs'
+
+const NAME = 'bench'
+
+/** @type {import('./peer.mjs').Peer} */
+export default {
+  id: 'keyv-flatlog',
+  label: 'Keyv + Flatlog',
+  package: '@flatlog/keyv',
+  settings: 'the defaults; `durability` where the row names it',
+  isAsync: true,
+  logFiles: (dir) => [join(dir, 'logs', `${NAME}.log`)],
+
+  async open(dir, { durability }) {
+    const options = { dir, name: NAME, ...(durability && { durability: durability === 'fsync' ? 'always' : 'os' }) }
+    return keyvHandle(new KeyvFlatlog(options))
+  },
+}

@@ -1,0 +1,55 @@
+import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * What the system can do: the same lines through one `writeSync`, followed by `fdatasync` where a row says fsync. It
+ * keeps no index, checks nothing and gives no answer, so it is a limit and no peer.
+ *
+ * @type {import('./peer.mjs').Peer}
+ */
+export default {
+  id: 'raw',
+  label: 'raw limit',
+  settings: 'lines of the same length by `fs.writeSync`, with `fs.fdatasyncSync` where a row says fsync',
+  isLimit: true,
+  cannot: {
+    read: 'only writes',
+    compaction: 'only writes',
+    ownCompaction: 'only writes',
+  },
+
+  async open(dir, { durability }) {
+    mkdirSync(dir, { recursive: true })
+    const file = join(dir, 'lines')
+    const fd = openSync(file, 'a')
+    const isSynced = durability === 'fsync'
+    const write = (lines) => {
+      writeSync(fd, lines)
+      if (isSynced) fdatasyncSync(fd)
+    }
+    return {
+      set: (key, value) => write(lineOf(key, value)),
+      setBatch(pairs) {
+        let lines = ''
+        for (const [key, value] of pairs) lines += lineOf(key, value)
+        write(lines)
+      },
+      *entries() {
+        if (!existsSync(file)) return
+        const last = new Map()
+        for (const line of readFileSync(file, 'utf8').split('\n')) {
+          if (line === '') continue
+          const { key, value } = JSON.parse(line)
+          last.set(key, JSON.stringify(value))
+        }
+        yield* last
+      },
+      close: () => closeSync(fd),
+    }
+  },
+}
+
+/** As long as a record of Flatlog; the fields that it would have to work out stand still. */
+function lineOf(key, value) {
+  return `{"timestamp":"2025-01-15T12:34:56.789Z","seq":1000000,"synced":1000000,"op":"SET","key":"${key}","value":${JSON.stringify(value)},"crc":"00000000"}\n`
+}

@@ -1,0 +1,38 @@
+/** Gets and sets in turn, few keys often and many seldom. */
+import { writtenValue, zipfianOrder } from '../child/data.mjs'
+import { Expected } from '../child/expected.mjs'
+import { stepFor } from '../child/loops.mjs'
+import { rateOf } from './rate.mjs'
+
+export async function run(context) {
+  const { peer, keys, values, seed, durationMs, warmUpMs, open, startGauge } = context
+  const order = zipfianOrder(keys.length, seed)
+  const mask = order.length - 1
+  const handle = await open()
+
+  let sum = 0
+  // Every second draw of the order is a set.
+  const isSet = (n) => n % 2 === 0
+  const step = peer.isAsync
+    ? async (n) => {
+        const key = keys[order[n & mask]]
+        if (isSet(n)) await handle.set(key, values[writtenValue(n)])
+        else sum += (await handle.get(key)).score
+      }
+    : (n) => {
+        const key = keys[order[n & mask]]
+        if (isSet(n)) return handle.set(key, values[writtenValue(n)])
+        sum += handle.get(key).score
+      }
+
+  // Sets may give promises where gets do not, so the loop has to look.
+  const warm = await stepFor(warmUpMs, true, 0, step)
+  const stop = startGauge()
+  const next = await stepFor(durationMs, true, warm, step)
+  const gauge = stop()
+  if (!(sum > 0)) throw new Error('Nothing was read.')
+
+  const expected = new Expected(keys.length, true)
+  for (let n = 0; n < next; n++) if (isSet(n)) expected.write(order[n & mask], writtenValue(n))
+  return { metrics: rateOf(gauge, next - warm, (next - warm) / 2), expected, end: 'kill' }
+}

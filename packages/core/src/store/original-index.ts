@@ -1,0 +1,18 @@
+import { LayeredIndex } from '../index/layered-index.js'
+import type { PartValue } from '../record/record.js'
+import type { OriginalState } from './original-state.js'
+
+/** The state of an installation of the original system in memory, for whoever only reads. */
+export async function indexOfOriginal(original: OriginalState): Promise<LayeredIndex> {
+  try {
+    const pairs: PartValue[] = []
+    for await (const [key, value] of original.pairs()) {
+      const { time } = value
+      const text = 'pieces' in value ? Buffer.concat([...value.pieces()]).toString('utf8') : value.text
+      pairs.push({ key, value: { text }, time })
+    }
+    return LayeredIndex.inMemory(pairs)
+  } finally {
+    original.dispose()
+  }
+}

@@ -1,0 +1,101 @@
+import { expect } from 'vitest'
+import type { Recovery } from '../../src/store/recovery.js'
+import { rounds } from '../support/long.js'
+import { Random } from '../support/random.js'
+import type { Profile } from './disk.js'
+import { Fate } from './faults.js'
+import { arrange, filesOf } from './files.js'
+import type { SimulatedMachine } from './machine.js'
+import { Run } from './run.js'
+import { script } from './script.js'
+import { settle } from './settle.js'
+import { textOfStore } from './witness.js'
+
+/** Openings that have more to do than to read, crashed at every call: what is found in the end is always the same. */
+
+export type Files = { [path: string]: Buffer }
+
+export interface Scenario {
+  /** What stands in the directory beforehand, made of what a clean close has left. */
+  readonly arrange: (files: Files) => { [path: string]: Buffer | string }
+  /** Bytes that must be found in some file afterwards, whatever was done with the file that held them. */
+  readonly keeps: (files: Files) => Buffer[]
+  readonly found: (recovery: Recovery) => void
+}
+
+export const options = { mainFile: false, compaction: false } as const
+
+/** A store that was closed after the script, so with backups, parts and records behind them. */
+export async function closedStore(profile: Profile, seed: number): Promise<SimulatedMachine> {
+  const run = new Run({ profile, options, random: new Random(seed), crashesInRecovery: 0 })
+  await run.begin()
+  for (const step of script(new Random(seed), 6)) await step(run)
+  await run.write([
+    { do: 'set', key: 'a', fill: 5 },
+    { do: 'set', key: 'b', fill: 5 },
+    { do: 'set', key: 'c', fill: 5 },
+  ])
+  await run.check()
+  await run.closeAndOpen()
+  run.leave()
+  const machine = run.moment().machine.powerCut()
+  await arrange(machine, ({ 'logs/store.lock': _, ...files }) => files)
+  return machine
+}
+
+export async function open(machine: SimulatedMachine): Promise<{ state: string; recovery: Recovery }> {
+  const process = machine.start()
+  const outcome = await settle(process, process.open(options))
+  if (outcome.kind !== 'resolved') throw outcome.kind === 'rejected' ? outcome.error : new Error('died')
+  const found = { state: textOfStore(outcome.value), recovery: outcome.value.recovery }
+  process.kill()
+  return found
+}
+
+export function expectKept(machine: SimulatedMachine, bytes: readonly Buffer[]): void {
+  const files = Object.values(filesOf(machine))
+  for (const wanted of bytes)
+    expect(
+      files.some((file) => file.includes(wanted)),
+      'the original bytes are kept',
+    ).toBe(true)
+}
+
+/** `stride`: every call, or every so many with the first of them by chance. */
+export async function crashAtEveryCall(
+  scenario: Scenario,
+  profile: Profile,
+  random: Random,
+  stride = 1,
+): Promise<void> {
+  const machine = await closedStore(profile, random.seed)
+  await arrange(machine, scenario.arrange)
+  const kept = scenario.keeps(filesOf(machine))
+  const straight = machine.clone()
+  const { state, recovery } = await open(straight)
+  scenario.found(recovery)
+  expect(state).not.toBe('[]')
+  expectKept(straight, kept)
+
+  for (let calls = random.below(stride); ; calls += stride) {
+    const crashed = machine.clone()
+    const process = crashed.start()
+    const fate = new Fate(() => 1)
+    fate.dieAfter(calls, random.next())
+    process.onCall = fate.onCall
+    const outcome = await settle(process, process.open(options))
+    if (outcome.kind === 'rejected') throw outcome.error
+    process.kill()
+    const cuts = Array.from({ length: rounds(3, 30) }, () => crashed.rebootedFrom(crashed.disk))
+    for (const after of [crashed.clone(), ...cuts]) {
+      const found = await open(after)
+      expect(found.state, `after a crash at call ${calls}`).toBe(state)
+      expectKept(after, kept)
+      expect(Object.keys(filesOf(after)).filter((path) => /\.(new|first)/.test(path))).toEqual([])
+      // And once more: from here on nothing is damaged.
+      const again = await open(after)
+      expect(again).toMatchObject({ state, recovery: { damage: [], inDoubt: [], cutBytes: 0 } })
+    }
+    if (outcome.kind === 'resolved') break
+  }
+}
