@@ -91,7 +91,7 @@ export class TailLayer {
         entry.text = text
         this.cache.add(entry, entry.textBytes)
       }
-    } else entry.isUsed = true
+    } else if (isKept) entry.isUsed = true
     return { text, encoding, expires, time }
   }
 
