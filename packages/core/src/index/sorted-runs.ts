@@ -24,6 +24,11 @@ export class SortedRuns {
     if (!isLater) this.#sortOne()
   }
 
+  /** The key that was added last is not to come after all. One that is sorted already comes. */
+  takeBack(key: string): void {
+    if (this.#added.at(-1) === key) this.#added.pop()
+  }
+
   #sortOne(): void {
     const run = this.#unsorted.pop()
     if (!run) return

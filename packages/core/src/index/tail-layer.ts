@@ -88,7 +88,7 @@ export class TailLayer {
         entry.text = text
         this.cache.add(entry, entry.textBytes)
       }
-    } else entry.isUsed = true
+    } else if (isKept) entry.isUsed = true
     return { text, encoding, expires, time }
   }
 
@@ -180,6 +180,8 @@ export class TailLayer {
 
   putBack(key: string, before: TailValue | undefined): void {
     this.#become(key, this.#values.get(key), before)
+    // As good as always: otherwise a disk that is full for long would leave a name for each key that it refused.
+    if (before === undefined) this.#sorted.takeBack(key)
   }
 
   #clear(prefix: string, seq: number): LayerEffect {

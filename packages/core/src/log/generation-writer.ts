@@ -135,6 +135,7 @@ export class GenerationWriter {
     this.#parts.push({ firstKey, offset: this.#offset, keys, minExpires, maxExpires, crc, bytes, origin: part })
     this.#append(line)
     this.#append(NEWLINE)
+    this.#growIndex(firstKey)
   }
 
   /** Nothing is synced yet. */
@@ -181,14 +182,17 @@ export class GenerationWriter {
       bytes: bytes.length - 1,
     })
     this.#append(bytes)
-    // The index is one line, which has its limit: where keys are very long there are fewer parts.
-    this.#indexBytes += firstKey.length * 2 + ROW_BYTES
-    if (this.#indexBytes > INDEX_STEP_BYTES) {
-      this.#indexBytes = 0
-      this.#partBytes = Math.min(this.#partBytes * 2, MAX_PART_BYTES)
-    }
+    this.#growIndex(firstKey)
     this.#part = []
     this.#partLength = 0
+  }
+
+  /** The index is one line, which has its limit: where keys are very long there are fewer parts. */
+  #growIndex(firstKey: string): void {
+    this.#indexBytes += firstKey.length * 2 + ROW_BYTES
+    if (this.#indexBytes <= INDEX_STEP_BYTES) return
+    this.#indexBytes = 0
+    this.#partBytes = Math.min(this.#partBytes * 2, MAX_PART_BYTES)
   }
 
   #append(bytes: Buffer): void {

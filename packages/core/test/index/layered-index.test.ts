@@ -184,6 +184,23 @@ describe('listing', () => {
     expect(walk()).toEqual([...keys].sort())
   })
 
+  it('of long values ends behind the one that makes it long, and never before there is one', async () => {
+    const long = (length: number) => ({ text: JSON.stringify('x'.repeat(length)) })
+    const lengths = [100, 200_000, 100_000, 100_000, 300_000, 300_000, 10, 10]
+    const state = lengths.map((length, number) => ({ key: `k${number}`, value: long(length) }))
+    const log = await logOf(state.slice(0, 4))
+    log.run(...state.slice(4).map(({ key, value }): Operation => ({ kind: 'set', key, value })))
+    const pages: string[][] = []
+    for (let after: string | undefined; ; ) {
+      const keys = log.index.page({ prefix: '', after }, 100, NOW).map(([key]) => key)
+      if (keys.length === 0) break
+      pages.push(keys)
+      after = keys.at(-1)
+    }
+    expect(pages).toEqual([['k0', 'k1', 'k2'], ['k3', 'k4'], ['k5'], ['k6', 'k7']])
+    expect(log.index.pageOfKeys(ALL, 100, NOW)).toHaveLength(8)
+  })
+
   it('passes over what was cleared without looking at it', async () => {
     const many = Array.from({ length: 300 }, (_, number) => `a:${String(number).padStart(3, '0')}`)
     const log = await logOf(pairs('Z', ...many, 'b'))
@@ -220,6 +237,56 @@ describe('listing', () => {
     expect(log.file.reads).toBe(before)
     log.index.get('k1', NOW)
     expect(log.file.reads).toBe(before + 1)
+  })
+})
+
+describe('what is asked for again and again', () => {
+  const keys = Array.from({ length: 20 }, (_, number) => `k${String(number).padStart(2, '0')}`)
+  const cacheBytes = 5 * (130 + 200)
+
+  const logOfMany = async (where: string) => {
+    const log = await IndexedLog.of([], { cacheBytes })
+    log.run(...keys.map((key) => set(key, 'x'.repeat(130))))
+    if (where === 'a checkpoint') await log.compact()
+    return log
+  }
+
+  it.each(['a checkpoint', 'records'])('stays in memory while others come and go, from %s', async (where) => {
+    const log = await logOfMany(where)
+    const readsOf = (key: string) => {
+      const before = log.file.reads
+      expect(log.index.get(key, NOW)?.text).toHaveLength(132)
+      return log.file.reads - before
+    }
+    readsOf('k00')
+    for (const key of keys.slice(1)) {
+      readsOf(key)
+      expect(readsOf('k00')).toBe(0)
+    }
+    // All others have been let go of, except for the last few.
+    expect(keys.slice(1).filter((key) => readsOf(key) === 1).length).toBeGreaterThan(12)
+    expect(log.index.cachedBytes).toBeLessThanOrEqual(cacheBytes)
+  })
+
+  it('is not what a listing or a compaction has come by', async () => {
+    for (const where of ['records', 'a checkpoint']) {
+      const log = await logOfMany(where)
+      await log.reopen({ cacheBytes })
+      expect(log.index.page(ALL, 100, NOW)).toHaveLength(20)
+      expect(log.index.cachedBytes).toBe(0)
+    }
+    const log = await logOfMany('records')
+    log.freeze()
+    expect(log.index.page(ALL, 100, NOW)).toHaveLength(20)
+    while (log.compactOn(1)) {}
+    log.thaw()
+    // What came last is in the cache, and the next one takes the place of the first of it.
+    const { reads } = log.file
+    log.run(set('z', 'x'.repeat(130)))
+    log.index.get('z', NOW)
+    expect(log.file.reads).toBe(reads)
+    log.index.get('k15', NOW)
+    expect(log.file.reads).toBe(reads + 1)
   })
 })
 

@@ -253,6 +253,22 @@ describe('a part of an earlier checkpoint', () => {
     })
     expect([PART_BYTES, PART_BYTES * 2].map((bytes) => large.takesPart(bytes))).toEqual([false, true])
   })
+
+  it('may no longer stay where the index, with very long keys, has become so long that parts are to be longer', () => {
+    write((writer) => {
+      const copy = (number: number) => {
+        const firstKey = `k${String(number).padStart(3, '0')}${'x'.repeat(65_536)}`
+        writer.addPart({ ...first, firstKey }, Buffer.from('a line'))
+      }
+      const takes = () => [1, 2, 4].map((times) => writer.takesPart((PART_BYTES / 2) * times))
+      for (let number = 0; number < 120; number++) copy(number)
+      expect(takes()).toEqual([true, true, true])
+      for (let number = 120; number < 140; number++) copy(number)
+      expect(takes()).toEqual([false, true, true])
+      for (let number = 140; number < 280; number++) copy(number)
+      expect(takes()).toEqual([false, false, true])
+    })
+  })
 })
 
 describe('what is written', () => {
