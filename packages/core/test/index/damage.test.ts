@@ -363,6 +363,24 @@ describe('a part that was mended', () => {
     expect(told).toHaveLength(2)
   })
 
+  it('is taken apart by a compaction, as there is no line of it to copy', async () => {
+    const log = await logOf(TWO_TO_A_PART)
+    const told = listen(log.index)
+    flipAt(log, '"c0"', 10)
+    lookUp(log.index, 'c0', log.nowMs)
+    log.index.heal(told[0]!.range, [pair('c0', 1), pair('c1', 2)])
+    const pieces = [...log.index.freeze().pieces(log.nowMs, () => true)]
+    expect(pieces.map((piece) => (piece.part ? piece.part.firstKey : piece.pair.key))).toEqual([
+      'a0',
+      'b0',
+      'c0',
+      'c1',
+      'd0',
+      'e0',
+    ])
+    expect(pieces.map(({ part }) => part !== undefined)).toEqual([true, true, false, false, true, true])
+  })
+
   it('a second one beside it is told of in its own place', async () => {
     const log = await logOf(TWO_TO_A_PART)
     const { index, nowMs } = log
