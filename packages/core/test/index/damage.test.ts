@@ -150,6 +150,16 @@ describe('one bit of a part is another', () => {
     expect(log.index.has('c0', log.nowMs)).toBe(true)
   })
 
+  it('nor is it, where the line of another part stands, whole', async () => {
+    const log = await logOf(TWO_TO_A_PART)
+    const [, second, third] = partsOf(log)
+    expect(second!.length).toBe(third!.length)
+    const line = Buffer.from(log.file.bytes.subarray(third!.offset, third!.offset + third!.length))
+    log.file.write(line, second!.offset)
+    for (const key of ['b0', 'b1', 'bx']) expect(lookUp(log.index, key, log.nowMs)).toBe('corrupt')
+    expect(lookUp(log.index, 'c0', log.nowMs)).toContain('c0 .')
+  })
+
   it('and the same in every other place of the line: quotes, braces, meta, checksum', async () => {
     const log = await logOf([...TWO_TO_A_PART, { ...pair('f0', 1), expires: Date.parse('2030-01-01') }])
     const parts = partsOf(log)
