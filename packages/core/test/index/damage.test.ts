@@ -150,6 +150,16 @@ describe('one bit of a part is another', () => {
     expect(log.index.has('c0', log.nowMs)).toBe(true)
   })
 
+  it('nor is it, where the line of another part stands, whole', async () => {
+    const log = await logOf(TWO_TO_A_PART)
+    const [, second, third] = partsOf(log)
+    expect(second!.length).toBe(third!.length)
+    const line = Buffer.from(log.file.bytes.subarray(third!.offset, third!.offset + third!.length))
+    log.file.write(line, second!.offset)
+    for (const key of ['b0', 'b1', 'bx']) expect(lookUp(log.index, key, log.nowMs)).toBe('corrupt')
+    expect(lookUp(log.index, 'c0', log.nowMs)).toContain('c0 .')
+  })
+
   it('and the same in every other place of the line: quotes, braces, meta, checksum', async () => {
     const log = await logOf([...TWO_TO_A_PART, { ...pair('f0', 1), expires: Date.parse('2030-01-01') }])
     const parts = partsOf(log)
@@ -361,6 +371,24 @@ describe('a part that was mended', () => {
     flipAt(log, '"c0"', 10)
     expect(lookUp(index, 'c0', nowMs)).toBe('corrupt')
     expect(told).toHaveLength(2)
+  })
+
+  it('is taken apart by a compaction, as there is no line of it to copy', async () => {
+    const log = await logOf(TWO_TO_A_PART)
+    const told = listen(log.index)
+    flipAt(log, '"c0"', 10)
+    lookUp(log.index, 'c0', log.nowMs)
+    log.index.heal(told[0]!.range, [pair('c0', 1), pair('c1', 2)])
+    const pieces = [...log.index.freeze().pieces(log.nowMs, () => true)]
+    expect(pieces.map((piece) => (piece.part ? piece.part.firstKey : piece.pair.key))).toEqual([
+      'a0',
+      'b0',
+      'c0',
+      'c1',
+      'd0',
+      'e0',
+    ])
+    expect(pieces.map(({ part }) => part !== undefined)).toEqual([true, true, false, false, true, true])
   })
 
   it('a second one beside it is told of in its own place', async () => {

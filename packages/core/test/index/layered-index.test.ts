@@ -112,19 +112,27 @@ describe('an upper layer hides what is below', () => {
   it('also after several checkpoints in a row that came to nothing, however much they read of it', async () => {
     for (const pieces of [0, 1, 100]) {
       const log = await logOf(pairs('a:1', 'b'))
+      let round = 0
       const giveUp = (operation: Operation) => {
         log.freeze()
-        log.run(operation)
+        log.run(operation, set('again', ++round))
         log.compactOn(pieces)
         log.thaw()
       }
       const operations = [set('a:2', 1), clear('a:'), set('c', 1), remove('b'), set('a:3', 1), clear('c'), set('d', 1)]
-      for (const operation of operations) giveUp(operation)
-      expect(keysOf(log.index)).toEqual(['a:3', 'd'])
+      const check = () => {
+        expect(log.index.get('again', NOW)?.text).toBe(String(round))
+        expect(keysOf(log.index)).toEqual(['a:3', 'again', 'd'])
+      }
+      for (const operation of operations) {
+        giveUp(operation)
+        expect(log.index.get('again', NOW)?.text).toBe(String(round))
+      }
+      check()
       await log.compact()
-      expect(keysOf(log.index)).toEqual(['a:3', 'd'])
+      check()
       await log.reopen()
-      expect(keysOf(log.index)).toEqual(['a:3', 'd'])
+      check()
     }
   })
 
@@ -266,6 +274,17 @@ describe('what is asked for again and again', () => {
     // All others have been let go of, except for the last few.
     expect(keys.slice(1).filter((key) => readsOf(key) === 1).length).toBeGreaterThan(12)
     expect(log.index.cachedBytes).toBeLessThanOrEqual(cacheBytes)
+  })
+
+  it('counts once, however many records of it go out together', async () => {
+    const log = await IndexedLog.of([], { cacheBytes: Number.POSITIVE_INFINITY })
+    log.run(set('a', 'x'.repeat(100)))
+    const { cachedBytes } = log.index
+    expect(cachedBytes).toBeGreaterThan(100)
+    log.run(...Array.from({ length: 50 }, (_, number) => set('a', 'x'.repeat(51 + number))))
+    expect(log.index.cachedBytes).toBe(cachedBytes)
+    log.run({ kind: 'delete', key: 'a' })
+    expect(log.index.cachedBytes).toBe(0)
   })
 
   it('is not what a listing or a compaction has come by', async () => {

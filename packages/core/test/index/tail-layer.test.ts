@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { TOMBSTONE } from '../../src/index/tail-entry.js'
 import { TailLayer } from '../../src/index/tail-layer.js'
 import { TextCache } from '../../src/index/text-cache.js'
+import { encodeOperation } from '../../src/record/encode.js'
 import type { Operation } from '../../src/record/record.js'
 import { fromValue } from '../../src/record/value.js'
+import { MemoryFile } from '../log/memory-file.js'
 
 /** One tail by itself: what it says of keys, and what is left of records that were taken back. */
 
@@ -36,6 +38,68 @@ describe('what a tail says of a key', () => {
     layer.apply({ kind: 'replace', data: [['a', fromValue('', 1)]] }, 7, undefined)
     expect(layer.get('a')).toMatchObject({ seq: 7 })
     expect(layer.get('b')).toBe(TOMBSTONE)
+  })
+})
+
+describe('a newer tail that is put together with an older one', () => {
+  /** Nothing stays in memory. In the file are the values alone, of which it is told where they end. */
+  const write = (layer: TailLayer, file: MemoryFile, operation: Operation, seq: number) => {
+    const effect = layer.apply(operation, seq, undefined)
+    const offset = file.bytes.length
+    const encoded = encodeOperation(operation)
+    file.write(encoded, offset)
+    effect.written({ operation, encoded, encodedEnd: file.bytes.length, isAscii: true })
+  }
+
+  it('finds its values where they stand, also where the two have moved by different ways', () => {
+    for (const [olderShift, newerShift] of [
+      [0, 0],
+      [5, 0],
+      [0, 7],
+      [-3, 11],
+    ] as const) {
+      const cache = new TextCache(0)
+      const file = new MemoryFile('some bytes ahead')
+      const [older, newer] = [0, 1].map(() => new TailLayer(file, '/store.log', cache)) as [TailLayer, TailLayer]
+      // Moved before it was written to: what counts is where its records stand in the end.
+      older.moveTo(file, olderShift)
+      newer.moveTo(file, newerShift)
+      write(older, file, set('a'), 1)
+      write(older, file, set('b'), 2)
+      write(older, file, set('c:1'), 3)
+      write(newer, file, { kind: 'clear', prefix: 'c:' }, 4)
+      write(newer, file, set('b'), 5)
+      write(newer, file, set('c:2'), 6)
+      write(newer, file, { kind: 'delete', key: 'd' }, 7)
+      older.absorb(newer)
+      const textOf = (key: string) => {
+        const entry = older.get(key)
+        return entry === undefined || entry === TOMBSTONE ? entry : older.valueOf(key, entry, false).text
+      }
+      expect(['a', 'b', 'c:2'].map(textOf)).toEqual(['"a"', '"b"', '"c:2"'])
+      expect(['c:1', 'c:3', 'd', 'e'].map(textOf)).toEqual([TOMBSTONE, TOMBSTONE, TOMBSTONE, undefined])
+      expect(older.get('b')).toMatchObject({ seq: 5 })
+      expect(named(older)).toEqual(['a', 'b', 'c:1', 'c:2', 'd'])
+      // And all of them further on, in another file.
+      const moved = new MemoryFile(Buffer.concat([Buffer.from('more bytes'), file.bytes]))
+      older.moveTo(moved, 10)
+      expect(['a', 'b', 'c:2'].map(textOf)).toEqual(['"a"', '"b"', '"c:2"'])
+    }
+  })
+
+  it('that has cleared everything leaves nothing of it', () => {
+    const [older, newer] = [newTail(), newTail()]
+    older.apply(set('a'), 1, undefined)
+    older.apply({ kind: 'clear', prefix: 'b' }, 2, undefined)
+    newer.apply({ kind: 'replace', data: [['c', fromValue('', 1)]] }, 3, undefined)
+    newer.apply({ kind: 'clear', prefix: 'c' }, 4, undefined)
+    newer.apply(set('c1'), 5, undefined)
+    const { stateBytes } = newer
+    older.absorb(newer)
+    expect(['a', 'b', 'c', 'x'].map((key) => older.get(key))).toEqual([TOMBSTONE, TOMBSTONE, TOMBSTONE, TOMBSTONE])
+    expect(older.get('c1')).toMatchObject({ seq: 5 })
+    expect(older.stateBytes).toBe(stateBytes)
+    expect(named(older)).toEqual(['c', 'c1'])
   })
 })
 
