@@ -103,8 +103,10 @@ export class Maintainer implements Maintenance {
     this.#expiryTimer = undefined
     if (atMs === undefined) return
     const { clock } = system
+    // Once for each time: where nothing is to be done then, as the log is short, it is not asked for again and again.
     this.#expiryTimer = clock.setTimer(() => {
-      this.#expiryMs = undefined
+      // Timers are no longer than some weeks.
+      if (clock.now() < atMs) this.#expiryMs = undefined
       this.afterWrite()
     }, atMs - clock.now())
   }
