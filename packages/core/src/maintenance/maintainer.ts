@@ -88,7 +88,11 @@ export class Maintainer implements Maintenance {
     const delayMs = this.#failuresInRow === 0 ? 0 : this.#retryDelayMs()
     this.#scheduled = this.engine.system.clock.setTimer(() => {
       this.#scheduled = undefined
-      if (this.#stopped || this.#running || !this.#isWanted()) return
+      if (this.#stopped || this.#running) return
+      if (!this.#isWanted()) {
+        this.#lookWhenExpired()
+        return
+      }
       this.#start().catch((error: unknown) => this.engine.report(error))
     }, delayMs)
   }
@@ -164,6 +168,7 @@ export class Maintainer implements Maintenance {
       })
       .finally(() => {
         this.#running = undefined
+        if (!this.#stopped) this.#lookWhenExpired()
       })
     return this.#running
   }
