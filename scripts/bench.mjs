@@ -57,7 +57,10 @@ runOrExit(process.execPath, [join(root, 'scripts', 'prestart.mjs')], { shell: fa
 const folder = nodeFolder()
 const node = folder ? join(folder, 'bin', isWindows ? 'node.exe' : 'node') : process.execPath
 if (!folder && Number(process.versions.node.split('.')[0]) < OLDEST_MAJOR) {
-  console.log(`npm has no Node.js ${OLDEST_MAJOR} for this system; with ${process.version} some peers are left out.`)
+  console.error(`npm has no Node.js ${OLDEST_MAJOR} for this system: run this with Node.js ${OLDEST_MAJOR} or later.`)
+  process.exit(1)
 }
-const status = run(node, [join(benchmarks, 'run.mjs'), ...process.argv.slice(2)], { cwd: root, shell: false })
+// node:sqlite warns that it is experimental.
+const flags = ['--disable-warning=ExperimentalWarning']
+const status = run(node, [...flags, join(benchmarks, 'run.mjs'), ...process.argv.slice(2)], { cwd: root, shell: false })
 process.exit(status ?? 1)

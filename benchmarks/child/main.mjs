@@ -1,6 +1,6 @@
 /**
- * One job in a process of its own: `load` makes a store, `measure` does one work on it, `check` opens it again and adds
- * up what it holds. The job comes as an argument, the result goes to the parent.
+ * One job in a process of its own: `describe` tells of a peer, `load` makes a store, `measure` does one work on it,
+ * `check` opens it again and adds up what it holds. The job comes as an argument, the result goes to the parent.
  */
 
 import { loadPeer } from '../peers/peer.mjs'
@@ -10,7 +10,7 @@ import { digestOf } from './expected.mjs'
 import { startGauge } from './gauge.mjs'
 
 const LOAD_BATCH = 1000
-const HANDLED = { load, measure, check }
+const HANDLED = { describe: () => peer, load, measure, check }
 
 const job = JSON.parse(process.argv[2])
 const peer = await loadPeer(job.peer)

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const MAIN = fileURLToPath(new URL('../child/main.mjs', import.meta.url))
 const LIMIT_MS = 600_000
+const LINES_TOLD = 12
 
 /** Rejects with what the process printed, where it did not come to a result. */
 export function runJob(job) {
@@ -23,10 +24,10 @@ export function runJob(job) {
       clearTimeout(limit)
       const isDone = result && (code === 0 || (signal === 'SIGKILL' && result.end === 'kill'))
       if (isDone) resolve(result)
-      else
-        reject(
-          new Error(`${job.kind} ended with ${signal ?? code}: ${printed.trim().split('\n').slice(-12).join('\n')}`),
-        )
+      else {
+        const lines = printed.trim().split('\n').slice(-LINES_TOLD).join('\n')
+        reject(Object.assign(new Error(`${job.kind} ended with ${signal ?? code}: ${lines}`), { printed }))
+      }
     })
   })
 }

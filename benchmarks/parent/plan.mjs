@@ -1,6 +1,7 @@
 /** Which peers take part in which rows, and why the others do not. */
-import { FAMILIES, loadPeer } from '../peers/peer.mjs'
+import { FAMILIES } from '../peers/peer.mjs'
 import { allRows } from '../rows/rows.mjs'
+import { runJob } from './job.mjs'
 
 export async function makePlan({ sizes, only, peers: wanted }) {
   const known = allRows(sizes)
@@ -17,7 +18,7 @@ export async function makePlan({ sizes, only, peers: wanted }) {
       if (!Object.values(FAMILIES).flat().includes(each)) throw new Error(`There is no peer ${each}.`)
     }
     const chosen = ids.filter((id, place) => place === 0 || wanted.length === 0 || wanted.includes(id))
-    peers[family] = await Promise.all(chosen.map(loadOrReason))
+    peers[family] = await Promise.all(chosen.map(describe))
   }
 
   return complete.map((row) => {
@@ -38,12 +39,16 @@ function rowsNamed(name, rows) {
   return found
 }
 
-/** A peer that does not load here, say because nothing is compiled for this system, is left out and not the end. */
-async function loadOrReason(id) {
+/**
+ * A peer that does not load here, say because it is not compiled for this system, is left out and not the end. It is
+ * tried in a process of its own, since such a one may end the whole process.
+ */
+async function describe(id) {
   try {
-    return await loadPeer(id)
+    return await runJob({ kind: 'describe', peer: id, seed: 0 })
   } catch (error) {
     if (id.endsWith('flatlog')) throw error
-    return { id, label: id, settings: '', missing: `does not load here: ${error.message.split('\n')[0]}` }
+    const reason = /^\w*Error.*$/m.exec(error.printed)?.[0] ?? error.message
+    return { id, label: id, settings: '', missing: `does not load here: ${reason}` }
   }
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { endOf } from './prefix.mjs'
 import { ENTRIES, GET, KEYS, pragmas, SCHEMA, SET, SQLITE_SETTINGS, textOf } from './sqlite.mjs'
 
@@ -13,7 +14,6 @@ export default {
   },
 
   async open(dir, options) {
-    const { DatabaseSync } = await import('node:sqlite')
     const db = new DatabaseSync(join(dir, 'data.sqlite'))
     for (const pragma of pragmas(options)) db.exec(`PRAGMA ${pragma}`)
     db.exec(SCHEMA)

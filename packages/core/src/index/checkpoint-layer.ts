@@ -162,7 +162,11 @@ export class CheckpointLayer {
 }
 
 function bytesOf(state: readonly PartValue[]): number {
-  return state.reduce((sum, { key, value, expires, time }) => sum + bytesInPart(key, value, expires, time), 0)
+  return state.reduce(
+    (sum, { key, value: { text, encoding }, expires, time }) =>
+      sum + bytesInPart(key, Buffer.byteLength(text), encoding, expires, time),
+    0,
+  )
 }
 
 function inState(state: readonly PartValue[], key: string): IndexedValue | undefined {

@@ -1,5 +1,6 @@
 import type { OpenFile } from '../fs/file-system.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
+import type { PlainRecord } from '../record/plain-record.js'
 import type { LogRecord, Operation, PartSummary, PartValue } from '../record/record.js'
 import type { ValueText } from '../record/value.js'
 import type { WrittenRecord } from '../record/written-record.js'
@@ -81,6 +82,8 @@ export interface KeyIndex extends StateSource {
 export interface LoadingIndex extends KeyIndex {
   /** `place`: undefined where the record was found in another file. */
   replay(record: LogRecord, timeMs: number | undefined, place: ReplayPlace | undefined): void
+  /** The same for a record of the usual kind, whose line begins at `offset`. */
+  replayPlain(record: PlainRecord, timeMs: number | undefined, offset: number, line: Buffer): void
 }
 
 /** Where a record stands that is replayed from a file. */

@@ -1,6 +1,7 @@
 import type { OpenFile } from '../fs/file-system.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
 import { PartArray, type PartList } from '../record/decode-index.js'
+import type { PlainRecord } from '../record/plain-record.js'
 import type { LogRecord, Operation, PartValue } from '../record/record.js'
 import { CheckpointLayer } from './checkpoint-layer.js'
 import { CheckpointValues } from './checkpoint-values.js'
@@ -18,7 +19,8 @@ import { isThere, Layers } from './layers.js'
 import { Part } from './part.js'
 import { PartTable } from './part-table.js'
 import { byCodeUnit } from './sorted-runs.js'
-import { TailLayer, TOMBSTONE } from './tail-layer.js'
+import { TOMBSTONE } from './tail-entry.js'
+import { TailLayer } from './tail-layer.js'
 import { TextCache } from './text-cache.js'
 
 /** How many tails may wait for a compaction that succeeds; more of them are put together. */
@@ -108,6 +110,10 @@ export class LayeredIndex implements LoadingIndex {
 
   replay({ operation, seq }: LogRecord, timeMs: number | undefined, place: ReplayPlace | undefined): void {
     this.#tail.replay(operation, seq, timeMs, place)
+  }
+
+  replayPlain(record: PlainRecord, timeMs: number | undefined, offset: number, line: Buffer): void {
+    this.#tail.replayPlain(record, timeMs, offset, line)
   }
 
   deadShare(nowMs: number): number {

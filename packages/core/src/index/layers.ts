@@ -2,7 +2,8 @@ import { CheckpointCursor } from './checkpoint-cursor.js'
 import type { CheckpointLayer } from './checkpoint-layer.js'
 import type { IndexedValue, KeyRangeQuery } from './key-index.js'
 import { endOfPrefix, type SortedCursor } from './sorted-runs.js'
-import { type TailLayer, TOMBSTONE } from './tail-layer.js'
+import { TOMBSTONE } from './tail-entry.js'
+import type { TailLayer } from './tail-layer.js'
 
 export function isThere({ expires }: { readonly expires?: number | undefined }, nowMs: number): boolean {
   return expires === undefined || expires > nowMs

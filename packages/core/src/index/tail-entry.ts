@@ -71,3 +71,7 @@ export class TailEntry implements CachedText {
     return bytes.toString('utf8')
   }
 }
+
+/** A key that was deleted: it hides the key in the layers below. */
+export const TOMBSTONE = Symbol('tombstone')
+export type TailValue = TailEntry | typeof TOMBSTONE

@@ -1,17 +1,14 @@
 import type { OpenFile } from '../fs/file-system.js'
 import { checksumValue } from '../record/checksum.js'
 import { bytesInPart } from '../record/part-meta.js'
+import type { PlainRecord } from '../record/plain-record.js'
 import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
-import { valueOffsets, type WrittenRecord } from '../record/written-record.js'
 import { ClearedPrefixes } from './cleared-prefixes.js'
+import { Effects, type LayerEffect, Put } from './effects.js'
 import type { Effect, IndexedValue, ReplayPlace } from './key-index.js'
 import { type SortedCursor, SortedRuns } from './sorted-runs.js'
-import { TailEntry } from './tail-entry.js'
+import { TailEntry, type TailValue, TOMBSTONE } from './tail-entry.js'
 import type { TextCache } from './text-cache.js'
-
-/** A key that was deleted: it hides the key in the layers below. */
-export const TOMBSTONE = Symbol('tombstone')
-export type TailValue = TailEntry | typeof TOMBSTONE
 
 /**
  * What the records behind a checkpoint say of keys. Nothing in it is removed, only superseded: a removed tombstone would
@@ -165,6 +162,22 @@ export class TailLayer {
     }
   }
 
+  /** The same without what is only needed for taking it back. */
+  replayPlain(record: PlainRecord, time: number | undefined, offset: number, line: Buffer): void {
+    const { key, seq, expires, encoding, valueStart, valueBytes } = record
+    const before = this.#values.get(key)
+    if (before === undefined) this.#sorted.add(key, true)
+    if (record.isDelete) {
+      this.#become(key, before, TOMBSTONE)
+      return
+    }
+    const stateBytes = bytesInPart(key, valueBytes, encoding, expires, time)
+    const entry = new TailEntry(seq, undefined, encoding, expires, time, stateBytes)
+    const crc = checksumValue(line.subarray(valueStart, valueStart + valueBytes))
+    entry.putAt(offset + valueStart - this.#shift, valueBytes, crc)
+    this.#become(key, before, entry)
+  }
+
   putBack(key: string, before: TailValue | undefined): void {
     this.#become(key, this.#values.get(key), before)
     // As good as always: otherwise a disk that is full for long would leave a name for each key that it refused.
@@ -212,70 +225,12 @@ export class TailLayer {
 }
 
 function entryOf({ key, value, expires }: SetOperation, seq: number, time: number | undefined): TailEntry {
-  return new TailEntry(seq, value.text, value.encoding, expires, time, bytesInPart(key, value, expires, time))
-}
-
-interface LayerEffect extends Effect {
-  /** The values that were set, in the order of the record's operations. */
-  readonly entries: readonly TailEntry[]
-}
-
-/** One key's share of a record. */
-class Put implements LayerEffect {
-  constructor(
-    private readonly layer: TailLayer,
-    private readonly key: string,
-    readonly value: TailValue,
-    private readonly before: TailValue | undefined,
-  ) {}
-
-  get entries(): readonly TailEntry[] {
-    return this.value === TOMBSTONE ? [] : [this.value as TailEntry]
-  }
-
-  undo(): void {
-    this.layer.putBack(this.key, this.before)
-  }
-
-  written({ encodedEnd, isAscii }: WrittenRecord): void {
-    const { value } = this
-    if (value === TOMBSTONE) return
-    // A record of one key ends with the value.
-    const text = value.text as string
-    const bytes = isAscii ? text.length : Buffer.byteLength(text)
-    this.writtenAt(encodedEnd - bytes, bytes)
-  }
-
-  writtenAt(offset: number, bytes: number): void {
-    const entry = this.value as TailEntry
-    entry.putAt(offset - this.layer.shift, bytes)
-    this.layer.keep(entry)
-  }
-}
-
-/** A record of many keys. */
-class Effects implements LayerEffect {
-  constructor(
-    private readonly puts: readonly Put[],
-    private readonly first?: Effect,
-  ) {}
-
-  get entries(): readonly TailEntry[] {
-    return this.puts.flatMap((put) => put.entries)
-  }
-
-  undo(): void {
-    for (let at = this.puts.length - 1; at >= 0; at--) this.puts[at]?.undo()
-    this.first?.undo()
-  }
-
-  written(record: WrittenRecord): void {
-    const offsets = valueOffsets(record)
-    let next = 0
-    for (const put of this.puts) {
-      if (put.value === TOMBSTONE) continue
-      const text = put.value.text as string
-      put.writtenAt(offsets[next++] as number, record.isAscii ? text.length : Buffer.byteLength(text))
-    }
-  }
+  return new TailEntry(
+    seq,
+    value.text,
+    value.encoding,
+    expires,
+    time,
+    bytesInPart(key, Buffer.byteLength(value.text), value.encoding, expires, time),
+  )
 }

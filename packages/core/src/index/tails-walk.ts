@@ -1,7 +1,8 @@
 import type { IndexedValue } from './key-index.js'
 import { isThere } from './layers.js'
 import type { SortedCursor } from './sorted-runs.js'
-import { type TailLayer, TOMBSTONE } from './tail-layer.js'
+import { TOMBSTONE } from './tail-entry.js'
+import type { TailLayer } from './tail-layer.js'
 
 /** The keys that tails name, in order, and what the newest of them says of each. */
 export class TailsWalk {

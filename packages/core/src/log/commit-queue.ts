@@ -21,8 +21,8 @@ export interface CommitEvents {
   undone(firstSeq: number): void
   /** False when another process has taken the log over. */
   ownsLog(): boolean
-  /** How long the next write is to wait, so that others keep up with the writers. */
-  delayMs(): number
+  /** How long the next write is to wait, so that others keep up with the writers. `lastBytes`: of the last write. */
+  delayMs(lastBytes: number): number
 }
 
 /**
@@ -40,6 +40,7 @@ export class CommitQueue {
   #isCutting = false
   #failure: FlatlogError | undefined
   #lastLookMs = 0
+  #lastBytes = 0
   #timer: Timer | undefined
   #idle: (() => void)[] = []
   writes = 0
@@ -127,7 +128,7 @@ export class CommitQueue {
       this.#turnScheduled = false
       this.#commit()
     }
-    const delayMs = this.events.delayMs()
+    const delayMs = this.events.delayMs(this.#lastBytes)
     if (delayMs <= 0) {
       this.clock.afterTurn(commit)
       return
@@ -177,7 +178,8 @@ export class CommitQueue {
     const fault = writer.append(lines, (batch.records.at(-1) as PendingRecord).seq, told)
     if (!fault) {
       batch.endOffset = writer.offset
-      place(batch.records, lines, start, writer.offset - start)
+      this.#lastBytes = writer.offset - start
+      place(batch.records, lines, start, this.#lastBytes)
       return true
     }
     this.#waiting.unshift(batch)

@@ -3,6 +3,7 @@ import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { decodeLine } from '../record/decode.js'
 import { unquote } from '../record/json-text.js'
+import { PlainRecord } from '../record/plain-record.js'
 import type { LogRecord, Operation } from '../record/record.js'
 import { type RawLine, readLines } from './line-reader.js'
 
@@ -24,6 +25,8 @@ export interface TailRun {
   readonly endOffset: number
   /** Where the first record begins that nothing proves to be on disk; `endOffset` where all of them are. */
   readonly unprovenOffset: number
+  /** The number of the line behind them. */
+  readonly nextLine: number
   /** True when the file ends there too. */
   readonly complete: boolean
 }
@@ -38,6 +41,13 @@ export interface PlacedRecord {
   readonly valueStarts: readonly number[]
 }
 
+/** Who hears of the records of a run. */
+export interface RunListener {
+  record(placed: PlacedRecord): void
+  /** A record of the usual kind, which is handed over in one object that is used again for the next. */
+  plain(record: PlainRecord, offset: number, line: Buffer): void
+}
+
 /**
  * Hands over record after record as long as each is whole and follows the one ahead. `provenSeq` is the last record
  * that is known from elsewhere to be on disk.
@@ -46,34 +56,74 @@ export async function readTailRun(
   file: OpenFile,
   start: TailStart,
   slices: Slices,
-  onRecord?: (placed: PlacedRecord) => void,
+  listener?: RunListener,
   provenSeq = 0,
 ): Promise<TailRun> {
-  let lastSeq = start.afterSeq
-  let lastCrc = ''
-  let lastTimestamp = ''
-  let synced = 0
-  let endOffset = start.offset
+  const run = new Run(start, provenSeq)
+  const plain = new PlainRecord()
   let complete = true
-  const unproven = new Unproven(provenSeq)
   for (const raw of readLines(file, start.offset, start.line)) {
-    const valueStarts: number[] = []
-    const line = decodeRecord(file, raw, onRecord && valueStarts)
-    if (!raw.ended || line === undefined || (lastSeq !== undefined && line.seq !== lastSeq + 1)) {
-      complete = false
-      break
+    if (plain.read(raw.bytes)) {
+      complete = run.takes(plain, raw)
+      if (complete) listener?.plain(plain, raw.offset, raw.bytes)
+    } else {
+      const valueStarts: number[] = []
+      const record = decodeRecord(file, raw, listener && valueStarts)
+      complete = record !== undefined && run.takes(record, raw)
+      if (record && complete)
+        listener?.record({ record, offset: raw.offset, length: raw.length, line: raw.bytes, valueStarts })
     }
-    lastSeq = line.seq
-    lastCrc = line.crc
-    lastTimestamp = line.timestamp
-    synced = Math.max(synced, line.synced ?? 0)
-    endOffset = raw.offset + raw.length
-    unproven.add(line.seq, raw.offset, line.synced)
-    onRecord?.({ record: line, offset: raw.offset, length: raw.length, line: raw.bytes, valueStarts })
+    if (!complete) break
     if (slices.isDue()) await slices.pause()
   }
-  const unprovenOffset = unproven.firstOffset ?? endOffset
-  return { lastSeq: lastSeq ?? 0, lastCrc, lastTimestamp, synced, endOffset, unprovenOffset, complete }
+  return run.result(complete)
+}
+
+class Run {
+  #lastSeq: number | undefined
+  #lastCrc = ''
+  #lastTimestamp = ''
+  #synced = 0
+  #endOffset: number
+  #nextLine: number
+  readonly #unproven: Unproven
+
+  constructor({ afterSeq, offset, line }: TailStart, provenSeq: number) {
+    this.#lastSeq = afterSeq
+    this.#nextLine = line
+    this.#endOffset = offset
+    this.#unproven = new Unproven(provenSeq)
+  }
+
+  /** False where the record does not follow the last one, or has no end. */
+  takes(
+    { seq, synced, crc, timestamp }: Pick<LogRecord, 'seq' | 'synced' | 'crc' | 'timestamp'>,
+    raw: RawLine,
+  ): boolean {
+    if (!raw.ended || (this.#lastSeq !== undefined && seq !== this.#lastSeq + 1)) return false
+    this.#lastSeq = seq
+    this.#lastCrc = crc
+    this.#lastTimestamp = timestamp
+    if (synced !== undefined && synced > this.#synced) this.#synced = synced
+    this.#endOffset = raw.offset + raw.length
+    this.#nextLine = raw.number + 1
+    this.#unproven.add(seq, raw.offset, synced)
+    return true
+  }
+
+  result(complete: boolean): TailRun {
+    const endOffset = this.#endOffset
+    return {
+      lastSeq: this.#lastSeq ?? 0,
+      lastCrc: this.#lastCrc,
+      lastTimestamp: this.#lastTimestamp,
+      synced: this.#synced,
+      endOffset,
+      unprovenOffset: this.#unproven.firstOffset ?? endOffset,
+      nextLine: this.#nextLine,
+      complete,
+    }
+  }
 }
 
 /** The records of a run of which nothing says yet that they are on disk. */

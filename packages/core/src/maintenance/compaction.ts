@@ -38,7 +38,7 @@ export async function compact(engine: Engine): Promise<void> {
 }
 
 /** How far the new generation was read back. */
-type Verified = TailRun & { readonly nextLine: number; readonly headerCrc: string }
+type Verified = TailRun & { readonly headerCrc: string }
 
 /** What the lines of a checkpoint have beside keys and values, at most, where parts are as short as they are made. */
 const LINES_SHARE = 1.1
@@ -134,11 +134,10 @@ class Compaction {
     const headerCrc = await readBackCheckpoint(file, length, parts, inlineState, this.#slices)
     if (headerCrc === undefined) throw this.#unreadable(file)
     // A header, the parts, and where there are some an index.
-    let nextLine = parts.length ? parts.length + 3 : 2
-    const start = { offset: length, line: nextLine, afterSeq: this.frozenSeq }
-    const run = await readTailRun(file, start, this.#slices, () => nextLine++)
+    const start = { offset: length, line: parts.length ? parts.length + 3 : 2, afterSeq: this.frozenSeq }
+    const run = await readTailRun(file, start, this.#slices)
     if (!run.complete) throw this.#unreadable(file)
-    return { ...run, nextLine, headerCrc }
+    return { ...run, headerCrc }
   }
 
   #unreadable(file: OpenFile): FlatlogError {

@@ -17,12 +17,13 @@ import { compact } from './compaction.js'
 import { Healing } from './healing.js'
 import { verify } from './verify.js'
 
-/** Writers wait when the tail has so many keys, or is so long, although a compaction is under way … */
+/** Writers wait when the tail has so many keys although a compaction is under way … */
 const PRESSURE_TAIL_KEYS = 2 * COMPACTION_MAX_TAIL_KEYS
-const PRESSURE_TAIL_BYTES = 256 * 1024 * 1024
-const PRESSURE_GROWTH = 4
-/** … each write so long, and longer the further behind the compaction is. */
-const PRESSURE_STEP_MS = 5
+/** … or is so many times as long as the checkpoint, and no shorter than this … */
+const PRESSURE_GROWTH = 1.25
+const PRESSURE_MIN_BYTES = 64 * 1024 * 1024
+/** … so that no more than this is written in a millisecond, and compaction is faster than that; but never longer than … */
+const PRESSURE_BYTES_A_MS = 20 * 1024
 const PRESSURE_MAX_MS = 100
 /** A checkpoint more than half of which is dead is rewritten, however little came after it. */
 const DEAD_SHARE = 0.5
@@ -40,6 +41,8 @@ export class Maintainer implements Maintenance {
   /** When a look is due though nobody may write by then: half of the checkpoint has expired. */
   #expiryTimer: Timer | undefined
   #expiryMs: number | undefined
+  /** What writers have not waited for yet. */
+  #owedMs = 0
   readonly #healing: Healing
 
   constructor(private readonly engine: Engine) {
@@ -60,16 +63,19 @@ export class Maintainer implements Maintenance {
     if (!this.#stopped) this.#healing.add(part, range, line)
   }
 
-  /** How long the next write is to wait, since compaction does not keep up with the writers: then memory would run out. */
-  delayMs(): number {
+  /** How long the next write is to wait, since compaction does not keep up with the writers: memory and disk would run out. */
+  delayMs(lastBytes: number): number {
     const { index, checkpoint, writer } = this.engine
     if (!this.#running) return 0
     const tailBytes = writer.offset - checkpoint.bytes
-    const share = Math.max(
-      index.tailKeys / PRESSURE_TAIL_KEYS,
-      tailBytes / Math.max(PRESSURE_TAIL_BYTES, PRESSURE_GROWTH * checkpoint.bytes),
-    )
-    return share < 1 ? 0 : Math.min(PRESSURE_STEP_MS * share, PRESSURE_MAX_MS)
+    const isBehind = tailBytes > Math.max(PRESSURE_MIN_BYTES, PRESSURE_GROWTH * checkpoint.bytes)
+    if (!isBehind && index.tailKeys < PRESSURE_TAIL_KEYS) return 0
+    this.#owedMs += lastBytes / PRESSURE_BYTES_A_MS
+    // Timers are no finer than that.
+    if (this.#owedMs < 1) return 0
+    const delayMs = Math.min(this.#owedMs, PRESSURE_MAX_MS)
+    this.#owedMs = 0
+    return delayMs
   }
 
   afterWrite(): void {
@@ -82,7 +88,11 @@ export class Maintainer implements Maintenance {
     const delayMs = this.#failuresInRow === 0 ? 0 : this.#retryDelayMs()
     this.#scheduled = this.engine.system.clock.setTimer(() => {
       this.#scheduled = undefined
-      if (this.#stopped || this.#running || !this.#isWanted()) return
+      if (this.#stopped || this.#running) return
+      if (!this.#isWanted()) {
+        this.#lookWhenExpired()
+        return
+      }
       this.#start().catch((error: unknown) => this.engine.report(error))
     }, delayMs)
   }
@@ -97,8 +107,10 @@ export class Maintainer implements Maintenance {
     this.#expiryTimer = undefined
     if (atMs === undefined) return
     const { clock } = system
+    // Once for each time: where nothing is to be done then, as the log is short, it is not asked for again and again.
     this.#expiryTimer = clock.setTimer(() => {
-      this.#expiryMs = undefined
+      // Timers are no longer than some weeks.
+      if (clock.now() < atMs) this.#expiryMs = undefined
       this.afterWrite()
     }, atMs - clock.now())
   }
@@ -156,6 +168,7 @@ export class Maintainer implements Maintenance {
       })
       .finally(() => {
         this.#running = undefined
+        if (!this.#stopped) this.#lookWhenExpired()
       })
     return this.#running
   }

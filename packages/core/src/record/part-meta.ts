@@ -1,5 +1,5 @@
 import type { IndexRow, PartValue } from './record.js'
-import type { Encoding, ValueText } from './value.js'
+import type { Encoding } from './value.js'
 
 /** What a part says of its keys beside their values. */
 export interface PartMeta {
@@ -48,12 +48,13 @@ const META_BYTES = 48
 /** About how many bytes a key has in a part, and seldom fewer: only its escapes are not counted. */
 export function bytesInPart(
   key: string,
-  { text, encoding }: ValueText,
+  valueBytes: number,
+  encoding: Encoding | undefined,
   expires: number | undefined,
   time: number | undefined,
 ): number {
   const keyBytes = Buffer.byteLength(key)
-  let bytes = keyBytes + Buffer.byteLength(text) + PAIR_BYTES
+  let bytes = keyBytes + valueBytes + PAIR_BYTES
   if (expires !== undefined || time !== undefined || encoding !== undefined) bytes += META_BYTES
   // That it expires and how it is encoded is said under its name again.
   if (expires !== undefined) bytes += keyBytes

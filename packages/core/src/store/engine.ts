@@ -101,7 +101,7 @@ export class Engine {
         this.#lastSeq = firstSeq - 1
       },
       ownsLog: () => this.ownsLog(),
-      delayMs: () => this.maintenance.delayMs(),
+      delayMs: (lastBytes) => this.maintenance.delayMs(lastBytes),
     })
     this.#unrepaired = opened.unrepaired
     if (opened.unrepaired) this.#queue.refuse(opened.unrepaired.error)

@@ -8,19 +8,12 @@ import { classify, type Verdict } from '../log/classify.js'
 import type { Mark } from '../log/mark.js'
 import type { Backup, StorePaths } from '../log/names.js'
 import { openCheckpoint } from '../log/open-checkpoint.js'
-import {
-  newerVersion,
-  type PlacedRecord,
-  readTailRun,
-  type SurveyRecord,
-  surveyTail,
-  type TailStart,
-} from '../log/tail-reader.js'
-import { decodeLine } from '../record/decode.js'
+import { newerVersion, readTailRun, surveyTail, type TailStart } from '../log/tail-reader.js'
 import type { LogRecord } from '../record/record.js'
 import { findRecords, type HealedState, healState, reachOfBackups } from './heal.js'
 import { noteMissingFiles } from './missing-files.js'
 import { ANY_KEY, addDamage, addInDoubt, addUnprovenStore, type Recovery } from './recovery.js'
+import { Replay } from './replay.js'
 import { reportVerdict } from './report-verdict.js'
 
 /** What a generation holds, and what is to be done to its file before records are appended to it. */
@@ -80,9 +73,6 @@ export class NothingReadable extends FlatlogError {
   }
 }
 
-/** Progress is told after so many records. */
-const PROGRESS_RECORDS = 4096
-
 /** Reads a version 1 file: checkpoint, records, and where something is wrong what it is and what heals it. */
 export class Loader {
   #index!: LayeredIndex
@@ -92,8 +82,7 @@ export class Loader {
   #isMarkUseless = false
   /** Something else than a backup says which store the log is of. */
   #isStoreProven = true
-  #lastCrc = ''
-  #lastTimestamp = ''
+  #replay!: Replay
 
   constructor(
     private readonly context: LoadContext,
@@ -108,8 +97,15 @@ export class Loader {
     const { context, file } = this
     const checkpoint = await openCheckpoint(file, this.#slices, context.isWhole)
     if (checkpoint.newer) throw newerVersion(file.path, checkpoint.newer.offset, checkpoint.newer.what)
-    this.#lastTimestamp = checkpoint.timestamp
     this.#index = this.#indexOf(checkpoint)
+    const { times, onProgress } = context
+    const replay = new Replay(this.#index, checkpoint.timestamp, {
+      file,
+      sizeBytes: this.#sizeBytes,
+      times,
+      onProgress,
+    })
+    this.#replay = replay
     const store = checkpoint.header?.store ?? context.storeBeside
     const markSeq = this.#markSeq(store)
     this.#isStoreProven = checkpoint.header !== undefined || (store !== undefined && context.mark?.store === store)
@@ -117,18 +113,13 @@ export class Loader {
     const isHealed = await this.#healCheckpoint(checkpoint, afterSeq, store)
 
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq }
-    const onRecord = (placed: PlacedRecord) => {
-      const { record, offset } = placed
-      this.#replay(record, placed)
-      if (record.seq % PROGRESS_RECORDS === 0) context.onProgress('replay', offset, this.#sizeBytes)
-    }
-    const run = await readTailRun(file, start, this.#slices, onRecord, markSeq)
+    const run = await readTailRun(file, start, this.#slices, replay, markSeq)
     const { fileSystem, backups } = context
     const backedUpSeq = await reachOfBackups(fileSystem, backups, store, run.lastSeq, this.#slices)
     const knownSeq = Math.max(markSeq, backedUpSeq)
     const isFaultless = run.complete && knownSeq <= run.lastSeq
     const verdict = isFaultless ? undefined : await this.#judge(start, run.lastSeq, knownSeq, store)
-    const foundNothing = !checkpoint.header && checkpoint.parts === 0 && this.#lastCrc === ''
+    const foundNothing = !checkpoint.header && checkpoint.parts === 0 && replay.lastCrc === ''
     if (foundNothing && !isHealed) throw new NothingReadable(file.path)
     const endOffset = verdict?.cut?.offset ?? this.#sizeBytes
     const lastSeq = verdict?.lastSeq ?? run.lastSeq
@@ -139,9 +130,9 @@ export class Loader {
       checkpointSeq: afterSeq,
       checkpointBytes: checkpoint.end,
       lastSeq,
-      lastCrc: this.#lastCrc || (checkpoint.header?.crc ?? ''),
+      lastCrc: replay.lastCrc || (checkpoint.header?.crc ?? ''),
       checkpointCrc: checkpoint.header?.crc ?? '',
-      lastTimestamp: this.#lastTimestamp,
+      lastTimestamp: replay.lastTimestamp,
       endOffset,
       unprovenOffset: run.unprovenOffset,
       cut: verdict?.cut,
@@ -167,13 +158,6 @@ export class Loader {
     // Where header and index say different things there may be both.
     const inlineState = ownParts.length === 0 ? (header?.state ?? []) : []
     return new LayeredIndex({ file, path, parts: ownParts, inlineState, cacheBytes: this.context.cacheBytes })
-  }
-
-  /** `place`: undefined for a record that stands in another file. */
-  #replay(record: LogRecord, place: Omit<PlacedRecord, 'record' | 'length'> | undefined): void {
-    this.#index.replay(record, this.context.times ? Date.parse(record.timestamp) : undefined, place)
-    this.#lastCrc = record.crc
-    if (record.timestamp > this.#lastTimestamp) this.#lastTimestamp = record.timestamp
   }
 
   /** What the mark proves; 0 where there is none to go by. */
@@ -270,22 +254,13 @@ export class Loader {
     const healed = [...found.values()].map(({ record }) => record).filter((record) => record.seq > appliedSeq)
     const inOrder = [...kept, ...healed].sort((a, b) => a.seq - b.seq)
     for (const each of inOrder) {
-      if ('number' in each) this.#replayAgain(each)
-      else this.#replay(each, undefined)
+      if ('number' in each) this.#replay.again(each)
+      else this.#replay.any(each, undefined)
     }
     const { recovery } = this.context
     if (found.size > 0 && !this.#isStoreProven) addUnprovenStore(recovery, this.#fileName)
     const about = { file: this.#fileName, sizeBytes: this.#sizeBytes, isEndKnown: this.#isEndKnown }
     reportVerdict({ recovery, verdict, found, ...about })
     return verdict
-  }
-
-  #replayAgain({ offset, length, ended }: SurveyRecord): void {
-    const line = Buffer.alloc(length - (ended ? 1 : 0))
-    this.file.read(line, offset)
-    const valueStarts: number[] = []
-    const record = decodeLine(line, valueStarts)
-    if (record.kind !== 'record') throw new Error(`${this.file.path} changed while it was being read`)
-    this.#replay(record, { offset, line, valueStarts })
   }
 }

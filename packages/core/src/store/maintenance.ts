@@ -7,8 +7,8 @@ export interface Maintenance {
   afterWrite(): void
   compact(): Promise<void>
   verify(): Promise<Verification>
-  /** How long the next write is to wait for what goes on beside it: mostly not at all. */
-  delayMs(): number
+  /** How long the next write is to wait for what goes on beside it, where the last one had so many bytes: mostly not at all. */
+  delayMs(lastBytes: number): number
   /** A part of the checkpoint was read and is not what was written. */
   readonly foundDamaged: OnBadPart
   /** There is damage that is not healed, yet or at all. */

@@ -128,8 +128,10 @@ export class IndexedLog {
     if (!header || checkpoint.bad.length || checkpoint.lost.length) throw new Error('the checkpoint is damaged')
     const { cacheBytes, isTimed } = this.#options
     this.index = new LayeredIndex({ file, path: PATH, parts: ownParts, inlineState: header.state, cacheBytes })
-    const run = await readTailRun(file, { offset: end, line: nextLine, afterSeq: seq }, slices, (placed) => {
-      this.index.replay(placed.record, isTimed ? Date.parse(placed.record.timestamp) : undefined, placed)
+    const time = ({ timestamp }: { timestamp: string }) => (isTimed ? Date.parse(timestamp) : undefined)
+    const run = await readTailRun(file, { offset: end, line: nextLine, afterSeq: seq }, slices, {
+      record: (placed) => this.index.replay(placed.record, time(placed.record), placed),
+      plain: (record, offset, line) => this.index.replayPlain(record, time(record), offset, line),
     })
     if (!run.complete) throw new Error(`the records end at byte ${run.endOffset}, behind record ${run.lastSeq}`)
     this.#lastSeq = run.lastSeq

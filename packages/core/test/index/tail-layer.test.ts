@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { TailLayer, TOMBSTONE } from '../../src/index/tail-layer.js'
+import { TOMBSTONE } from '../../src/index/tail-entry.js'
+import { TailLayer } from '../../src/index/tail-layer.js'
 import { TextCache } from '../../src/index/text-cache.js'
 import { encodeOperation } from '../../src/record/encode.js'
 import type { Operation } from '../../src/record/record.js'

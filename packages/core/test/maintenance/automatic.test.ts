@@ -149,6 +149,36 @@ describe('compaction by itself', () => {
     await store.close()
   })
 
+  test('begins when more than half of the checkpoint has expired, though nobody writes any more', async () => {
+    const { clock, store, settle } = await open({ compaction: { minBytes: 1 } })
+    for (let number = 0; number < 10; number++) {
+      await store.set(`k${number}`, kilobytes(10), number < 6 ? { ttlMs: 1000 } : undefined)
+    }
+    await store.compact()
+    await store.set('last', 1)
+    const before = await settle()
+    clock.advance(999)
+    expect(await settle()).toBe(before)
+    clock.advance(1)
+    expect(await settle()).toBe(before + 1)
+    expect(compactionStats(store).logBytes).toBeLessThan(60_000)
+    await store.close()
+    expect(clock.timers).toBe(0)
+  })
+
+  test('is looked for once when half of a short log has expired, and not again and again', async () => {
+    const { clock, store, settle } = await open({ compaction: { minBytes: 1_000_000 } })
+    await store.set('k', 1, { ttlMs: 1000 })
+    await store.compact()
+    await store.set('last', 1)
+    const before = await settle()
+    clock.advance(5000)
+    await store.set('last', 2)
+    expect(await settle()).toBe(before)
+    expect(clock.timers).toBe(0)
+    await store.close()
+  })
+
   test('does not begin between opening and the first write', async () => {
     const dir = directory()
     const { store } = await open({ dir, compaction: false })

@@ -21,7 +21,7 @@ interface Measured {
 // In the long run a million values of 5 KB; else as many times the heap as there is time for.
 const SIZE = isLong
   ? { keys: 1_000_000, valueBytes: 5000, cacheBytes: 64 * MIB, reads: 200_000, heapMiB: 256 }
-  : { keys: 24_000, valueBytes: 5000, cacheBytes: 4 * MIB, reads: 4000, heapMiB: 32 }
+  : { keys: 36_000, valueBytes: 5000, cacheBytes: 4 * MIB, reads: 4000, heapMiB: 48 }
 
 test(
   `${SIZE.keys} values of ${SIZE.valueBytes} bytes under a heap of ${SIZE.heapMiB} MiB`,

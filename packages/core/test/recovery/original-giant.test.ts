@@ -14,8 +14,8 @@ const directory = useTempDirectory()
 const childPath = useChildren('take-over')
 
 /** A gigabyte, and a line that is longer than any string; or as much less as there is less memory. */
-const BYTES = rounds(24, 1100) * MIB
-const HEAP_MIB = rounds(36, 256)
+const BYTES = rounds(16, 1100) * MIB
+const HEAP_MIB = rounds(32, 256)
 const MOST_RSS_MIB = rounds(200, 500)
 
 async function takeOver(plan: GiantPlan, how: 'opened' | 'written') {

@@ -93,8 +93,8 @@ export const commitBugs: readonly Bug[] = [
     name: 'undo in the wrong order',
     what: 'Of two rejected writes of one key the first is taken back first, so that its value comes back.',
     edits: [
-      { file: QUEUE, from: 'batches.toReversed()', to: 'batches' },
-      { file: QUEUE, from: 'batch.records.toReversed()', to: 'batch.records' },
+      { file: 'log/batch.ts', from: 'batches.toReversed()', to: 'batches' },
+      { file: 'log/batch.ts', from: 'batch.records.toReversed()', to: 'batch.records' },
     ],
     focus: {},
   },

@@ -101,7 +101,7 @@ export const publishBugs: readonly Bug[] = [
     name: 'a new generation is not synced',
     what: 'A compaction renames a file whose bytes are not on disk.',
     edits: [
-      { file: COMPACTION, from: 'await file.sync()\n    return checkpointBytes', to: 'return checkpointBytes' },
+      { file: COMPACTION, from: 'await file.sync()\n    return written', to: 'return written' },
       {
         file: COMPACTION,
         from: 'await this.#copyLaterRecords(file)\n      await file.sync()',
@@ -222,7 +222,7 @@ export const publishBugs: readonly Bug[] = [
       {
         file: 'index/checkpoint-layer.ts',
         from: 'if (!staying.has(part)) part.isGone = true',
-        to: '',
+        to: 'void part',
       },
     ],
     focus: { often: ['compact', 'check', 'write'], options: { cacheBytes: 1_000_000 } },
@@ -261,6 +261,11 @@ export const publishBugs: readonly Bug[] = [
       return value !== TOMBSTONE && isThere(value, nowMs) ? layer.valueOf(key, value, true)`,
         to: `if (value === undefined || (value !== TOMBSTONE && !isThere(value, nowMs))) continue
       return value !== TOMBSTONE && isThere(value, nowMs) ? layer.valueOf(key, value, true)`,
+      },
+      {
+        file: 'index/layers.ts',
+        from: 'if (value === TOMBSTONE || !isThere(value, this.nowMs)) return undefined',
+        to: 'if (value === TOMBSTONE) return undefined\n      if (!isThere(value, this.nowMs)) continue',
       },
     ],
     focus: { often: ['wait', 'compact', 'check'] },

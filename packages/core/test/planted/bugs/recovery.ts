@@ -83,7 +83,7 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'checksums are not looked at',
     what: 'Whatever ends like a line is taken for one.',
-    edits: [{ file: 'record/checksum.ts', from: 'checksum(line.subarray(0, end)) === written', to: 'true' }],
+    edits: [{ file: 'record/checksum.ts', from: 'crc32(line.subarray(0, end)) === written', to: 'written !== -2' }],
     focus: {},
   },
 ]

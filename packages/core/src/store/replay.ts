@@ -1,0 +1,69 @@
+import type { OpenFile } from '../fs/file-system.js'
+import type { LoadingIndex, ReplayPlace } from '../index/key-index.js'
+import type { PlacedRecord, RunListener, SurveyRecord } from '../log/tail-reader.js'
+import { decodeLine } from '../record/decode.js'
+import type { PlainRecord } from '../record/plain-record.js'
+import type { LogRecord } from '../record/record.js'
+
+/** Progress is told after so many records. */
+const PROGRESS_RECORDS = 4096
+
+export interface ReplayOptions {
+  readonly file: OpenFile
+  readonly sizeBytes: number
+  readonly times: boolean
+  readonly onProgress: (phase: string, done: number, total: number) => void
+}
+
+/** Brings the records behind a checkpoint into the index, and keeps in mind what the last of them was. */
+export class Replay implements RunListener {
+  lastCrc = ''
+  lastTimestamp: string
+
+  constructor(
+    private readonly index: LoadingIndex,
+    /** The last time that the checkpoint bears. */
+    timestamp: string,
+    private readonly options: ReplayOptions,
+  ) {
+    this.lastTimestamp = timestamp
+  }
+
+  record({ record, ...place }: PlacedRecord): void {
+    this.any(record, place)
+    this.#tell(record.seq, place.offset)
+  }
+
+  plain(record: PlainRecord, offset: number, line: Buffer): void {
+    const { times } = this.options
+    this.index.replayPlain(record, times ? Date.parse(record.timestamp) : undefined, offset, line)
+    this.#was(record.crc, record.timestamp)
+    this.#tell(record.seq, offset)
+  }
+
+  /** `place`: undefined for a record that stands in another file. */
+  any(record: LogRecord, place: ReplayPlace | undefined): void {
+    this.index.replay(record, this.options.times ? Date.parse(record.timestamp) : undefined, place)
+    this.#was(record.crc, record.timestamp)
+  }
+
+  /** A record that was looked at before, and is read again now that it counts. */
+  again({ offset, length, ended }: SurveyRecord): void {
+    const { file } = this.options
+    const line = Buffer.alloc(length - (ended ? 1 : 0))
+    file.read(line, offset)
+    const valueStarts: number[] = []
+    const record = decodeLine(line, valueStarts)
+    if (record.kind !== 'record') throw new Error(`${file.path} changed while it was being read`)
+    this.any(record, { offset, line, valueStarts })
+  }
+
+  #was(crc: string, timestamp: string): void {
+    this.lastCrc = crc
+    if (timestamp > this.lastTimestamp) this.lastTimestamp = timestamp
+  }
+
+  #tell(seq: number, offset: number): void {
+    if (seq % PROGRESS_RECORDS === 0) this.options.onProgress('replay', offset, this.options.sizeBytes)
+  }
+}
