@@ -136,6 +136,22 @@ describe('an upper layer hides what is below', () => {
     }
   })
 
+  it('also what was found in another file, which stays in memory', async () => {
+    const log = await logOf(pairs('a', 'b'))
+    const { index } = log
+    const operation: Operation = { kind: 'batch', operations: [set('b', 'new'), set('c', 'new')] as never }
+    index.replay({ kind: 'record', timestamp: '', seq: 8, operation, crc: '' }, 5, undefined)
+    const { reads } = log.file
+    expect([index.get('b', NOW), index.get('c', NOW)]).toMatchObject([
+      { text: '"new"', time: 5 },
+      { text: '"new"', time: 5 },
+    ])
+    expect([log.file.reads, index.cachedBytes]).toEqual([reads, 0])
+    await log.compact()
+    expect(keysOf(index)).toEqual(['a', 'b', 'c'])
+    expect(index.get('c', NOW)?.text).toBe('"new"')
+  })
+
   it('without a file, in memory alone', () => {
     const index = LayeredIndex.inMemory(pairs('b', 'a:2', 'a:1'))
     index.apply(set('c', 1), 1, undefined)
@@ -287,6 +303,25 @@ describe('what is asked for again and again', () => {
     expect(log.index.cachedBytes).toBe(0)
   })
 
+  it('counts two bytes for a character where it has any that are not ASCII, from record and file alike', async () => {
+    const cachedFor = async (value: string) => {
+      const log = await IndexedLog.of([], { cacheBytes: Number.POSITIVE_INFINITY })
+      log.run(set('a', value))
+      const written = log.index.cachedBytes
+      await log.reopen()
+      log.index.get('a', NOW)
+      const replayed = log.index.cachedBytes
+      log.run(set('b', 'no state for a header', NOW + 1))
+      await log.compact()
+      await log.reopen()
+      log.index.get('a', NOW)
+      return [written, replayed, log.index.cachedBytes]
+    }
+    const ascii = await cachedFor('x'.repeat(1000))
+    const other = await cachedFor('日'.repeat(1000))
+    expect(other.map((bytes, at) => bytes - ascii[at]!)).toEqual([1002, 1002, 1002])
+  })
+
   it('is not what a listing or a compaction has come by', async () => {
     for (const where of ['records', 'a checkpoint']) {
       const log = await logOfMany(where)
@@ -386,6 +421,23 @@ describe('which share of the checkpoint is dead', () => {
     await log.compact()
     expect([share(), log.index.tailKeys]).toEqual([0, 0])
     expect(keysOf(log.index)).toEqual([])
+  })
+
+  it('counts no part behind those that were cleared, and begins anew behind a checkpoint', async () => {
+    const log = await logOf(inPartsOfTwo(...Array.from({ length: 8 }, () => [undefined, undefined] as const)))
+    const share = () => log.index.deadShare(NOW)
+    log.run(clear('a'))
+    expect(share()).toBe(1 / 8)
+    await log.compact()
+    // The part ahead may hold a key that is the prefix.
+    log.run(clear('c'))
+    expect(share()).toBe(2 / 7)
+    log.freeze()
+    expect(share()).toBe(2 / 7)
+    log.run(clear('f0'))
+    expect(share()).toBe(3 / 7)
+    await log.settle()
+    expect(share()).toBeLessThan(2 / 7)
   })
 
   it('of none is nothing', async () => {

@@ -64,6 +64,25 @@ describe('keys in order', () => {
     }
   })
 
+  it('of which the sorting was put off, while others were added', () => {
+    const keys = new SortedRuns()
+    const total = 20_000
+    const number = (n: number) => String((n * 7919) % total).padStart(5, '0')
+    for (let n = 0; n < total; n++) keys.add(number(n), n % 5000 < 4000)
+    expect(all(keys)).toEqual(Array.from({ length: total }, (_, n) => String(n).padStart(5, '0')))
+    expect(all(keys, '19990')).toHaveLength(10)
+  })
+
+  it('but for those that were taken back at once', () => {
+    const keys = new SortedRuns()
+    for (const key of ['b', 'a', 'c']) keys.add(key)
+    for (const key of ['c', 'never there', 'a']) keys.takeBack(key)
+    expect(all(keys)).toEqual(['b'])
+    // Once it is in order with others it stays, and whoever walks has to ask whether it counts.
+    keys.takeBack('b')
+    expect(all(keys)).toEqual(['b'])
+  })
+
   it('past the length up to which runs are merged', () => {
     const keys = new SortedRuns()
     const total = 90_000
@@ -117,6 +136,15 @@ describe('a walk', () => {
     }
     expect(seen).toEqual(stays)
     expect(all(keys)).toHaveLength(2000 + number)
+  })
+
+  it('knows only what was there when it began, wherever it goes', () => {
+    const keys = new SortedRuns()
+    for (const key of ['b', 'd']) keys.add(key)
+    const cursor = keys.from('')
+    for (let n = 0; n < 20_000; n++) keys.add(`c${n}`)
+    cursor.seek('')
+    expect(rest(cursor)).toEqual(['b', 'd'])
   })
 
   it('over nothing has no key, and stays there', () => {

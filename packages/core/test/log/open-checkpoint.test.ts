@@ -167,6 +167,7 @@ describe('a checkpoint of which header or index are damaged', () => {
     ['names two in the wrong order', ([one, other, ...all]) => [other!, one!, ...all]],
     ['names one twice', ([one, ...all]) => [one!, one!, ...all]],
     ['has a place that is none', ([one, ...all]) => [one!, { ...all[0]!, offset: one!.offset - 1 }, ...all.slice(1)]],
+    ['names one behind itself', (all) => [...all, { ...all.at(-1)!, firstKey: 'z', offset: 1e6 }]],
     ['has keys that do not rise', ([one, ...all]) => [{ ...one!, firstKey: all[0]!.firstKey }, ...all]],
   ]
 
@@ -255,6 +256,7 @@ describe('reading back what was written', () => {
       const found = await readBack(flipped(file, offset, 1 << (offset % 8)), written)
       if (found !== undefined) expect(`byte ${offset}`).toBe('noticed')
     }
+    for (const more of [-1, 1]) expect(await readBack(file, { ...written, length: length + more })).toBeUndefined()
     // What stands behind it is not looked at.
     expect(await readBack(flipped(file, length + 5), written)).toBe(decodedHeader(file).crc)
     for (const end of [0, 1, length >> 1, length - 1]) {
