@@ -18,7 +18,7 @@ import { Healing } from './healing.js'
 import { verify } from './verify.js'
 
 /** Writers wait when the tail has so many keys although a compaction is under way … */
-const PRESSURE_TAIL_KEYS = 2 * COMPACTION_MAX_TAIL_KEYS
+const PRESSURE_TAIL_KEYS = 1.25 * COMPACTION_MAX_TAIL_KEYS
 /** … or is so many times as long as the checkpoint, and no shorter than this … */
 const PRESSURE_GROWTH = 1.25
 const PRESSURE_MIN_BYTES = 64 * 1024 * 1024
