@@ -23,6 +23,8 @@ export interface FileSystem {
   link(from: string, to: string): void
   /** Removes a name; an error if it is not there. */
   remove(path: string): void
+  /** The same for a long file: giving the blocks of some gigabytes back takes the system a second. */
+  removeLong(path: string): Promise<void>
   /** Makes new, renamed and removed names of a directory durable. */
   syncDirectory(path: string): Promise<void>
   /** Bytes that this user can still write there, or undefined where the system does not say. */

@@ -130,6 +130,13 @@ export const nodeFileSystem: FileSystem = {
   rename: (from, to) => retryingOnWindows(() => fs.renameSync(from, to)),
   link: (from, to) => fs.linkSync(from, to),
   remove: (path) => retryingOnWindows(() => fs.unlinkSync(path)),
+  removeLong: (path) =>
+    new Promise((resolve, reject) => {
+      fs.unlink(path, (error) => {
+        if (error) reject(error)
+        else resolve()
+      })
+    }),
   syncDirectory(path) {
     // Windows has no such call for directories; NTFS logs changes of names by itself.
     if (process.platform === 'win32') return Promise.resolve()

@@ -53,6 +53,11 @@ export class OwnersFileSystem implements FileSystem {
     this.inner.remove(path)
   }
 
+  removeLong(path: string): Promise<void> {
+    this.mustOwn()
+    return this.inner.removeLong(path)
+  }
+
   syncDirectory(path: string): Promise<void> {
     return this.inner.syncDirectory(path)
   }

@@ -22,7 +22,7 @@ export class CheckpointLayer {
   #scratch = EMPTY
 
   constructor(
-    private readonly file: OpenFile | undefined,
+    private file: OpenFile | undefined,
     /** The log's name; the file may have been opened under another one. */
     private readonly path: string,
     private readonly parts: PartTable,
@@ -38,6 +38,10 @@ export class CheckpointLayer {
 
   get partCount(): number {
     return this.parts.length
+  }
+
+  useFile(file: OpenFile): void {
+    this.file = file
   }
 
   /** Of its parts, with what is in memory. */

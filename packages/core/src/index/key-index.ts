@@ -68,6 +68,8 @@ export interface KeyIndex extends StateSource {
   holdsExpired(nowMs: number): boolean
   /** From here on changes go to a new tail; what was there is what a compaction works on. */
   freeze(): FrozenIndex
+  /** The file that it reads from has been closed, and is open again under another descriptor. */
+  useFile(file: OpenFile): void
   /** What the cache holds of the values' texts. */
   readonly cachedBytes: number
   /** Told of each part of the checkpoint that turns out not to be what was written, once. */

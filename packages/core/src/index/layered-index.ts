@@ -116,6 +116,12 @@ export class LayeredIndex implements LoadingIndex {
     this.#tail.replayPlain(record, timeMs, offset, line)
   }
 
+  /** The same file under another descriptor: some systems have it closed to rename it. */
+  useFile(file: OpenFile): void {
+    for (const layer of this.#layers.tails) layer.moveTo(file, 0)
+    this.#layers.checkpoint.useFile(file)
+  }
+
   deadShare(nowMs: number): number {
     const { tails, checkpoint } = this.#layers
     const { expiry } = checkpoint

@@ -8,6 +8,6 @@ import type { Engine } from '../store/engine.js'
 export async function rotateBackups(engine: Engine): Promise<void> {
   const { fileSystem } = engine.system
   const surplus = engine.views.surplusBackups()
-  for (const { path } of surplus) fileSystem.remove(path)
+  for (const { path } of surplus) await fileSystem.removeLong(path)
   if (surplus.length) await fileSystem.syncDirectory(engine.paths.logDirectory)
 }

@@ -186,7 +186,11 @@ class Compaction {
       } else {
         // No backup, but a second name of a file that is still written to.
         removeIfThere(fileSystem, kept)
-        if (!fileSystem.renamesOpenFiles) engine.writer.adopt(fileSystem.open(paths.log, 'write'))
+        if (!fileSystem.renamesOpenFiles) {
+          const again = fileSystem.open(paths.log, 'write')
+          engine.writer.adopt(again)
+          engine.index.useFile(again)
+        }
       }
       throw error
     }

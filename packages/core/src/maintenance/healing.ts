@@ -65,11 +65,11 @@ export class Healing {
     const { engine } = this
     let healed = 0
     for (let bad = this.#found[0]; bad; bad = this.#found[0]) {
-      const { index } = engine
+      const { index, checkpoint } = engine
       const from = await this.#heal(bad)
       this.#found.shift()
-      // The log was read anew meanwhile, and repaired then.
-      if (engine.index !== index) continue
+      // Another generation is the log now, and was read back whole: the part went bad behind the compaction.
+      if (engine.index !== index || engine.checkpoint !== checkpoint) continue
       this.#report(bad, from)
       if (from === undefined) this.#unhealed++
       else healed++

@@ -101,10 +101,12 @@ export class LogRepair {
   }
 
   /** A generation that has become the log, where it had to be closed for that. */
-  reopened<T extends { readonly file: OpenFile }>(written: T): T {
+  reopened(written: WrittenGeneration): WrittenGeneration {
     const { fileSystem } = this.system
     if (fileSystem.renamesOpenFiles) return written
-    return { ...written, file: fileSystem.open(this.paths.log, 'write') }
+    const file = fileSystem.open(this.paths.log, 'write')
+    written.index.useFile(file)
+    return { ...written, file }
   }
 }
 

@@ -124,6 +124,10 @@ export class MemoryDisk implements FileSystem {
     this.#nodes.set(to, this.#node(from))
   }
 
+  async removeLong(path: string): Promise<void> {
+    this.remove(path)
+  }
+
   remove(path: string): void {
     this.#node(path)
     this.beforeChange('remove', path)

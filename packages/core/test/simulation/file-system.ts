@@ -163,6 +163,10 @@ export class SimulatedFileSystem implements FileSystem {
     })
   }
 
+  async removeLong(path: string): Promise<void> {
+    this.remove(path)
+  }
+
   remove(path: string): void {
     this.#change('remove', path, () => {
       const { directory, name, entry } = this.#place(path)

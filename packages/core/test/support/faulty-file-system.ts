@@ -191,6 +191,10 @@ export class FaultyFileSystem implements FileSystem {
     this.before('link', to)
     this.inner.link(from, to)
   }
+  async removeLong(path: string): Promise<void> {
+    this.remove(path)
+  }
+
   remove(path: string): void {
     this.before('remove', path)
     this.inner.remove(path)

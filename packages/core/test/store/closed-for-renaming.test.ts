@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import { nodeFileSystem } from '../../src/fs/node-file-system.js'
+import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
+import { stateOf } from '../support/files.js'
+import { machine, openOn } from '../support/machine.js'
+import { useTempDirectory } from '../support/temp-directory.js'
+
+/** Where a file must be closed to be renamed, as on Windows, values are read from the one that is opened again. */
+
+const directory = useTempDirectory()
+const options = { mainFile: false, cacheBytes: 0, compaction: false } as const
+const closing = () => new FaultyFileSystem(Object.assign(Object.create(nodeFileSystem), { renamesOpenFiles: false }))
+
+test('of a new store, behind a compaction, behind one that failed, and after a failure', async () => {
+  const dir = directory()
+  const fileSystem = closing()
+  expect(fileSystem.renamesOpenFiles).toBe(false)
+  const store = await openOn(machine({ fileSystem }), { dir, ...options })
+  await store.set('a', 1)
+  await store.set('b', 2)
+  expect(stateOf(store)).toEqual({ a: 1, b: 2 })
+  await store.compact()
+  await store.set('c', 3)
+  expect(stateOf(store)).toEqual({ a: 1, b: 2, c: 3 })
+  fileSystem.fail('link', systemError('EIO'), { on: /\.backup\./ })
+  await expect(store.compact()).rejects.toMatchObject({ code: 'FLATLOG_IO' })
+  expect(stateOf(store)).toEqual({ a: 1, b: 2, c: 3 })
+  await store.compact()
+  expect(stateOf(store)).toEqual({ a: 1, b: 2, c: 3 })
+  fileSystem.fail('sync', systemError('EIO'), { on: /store\.log$/ })
+  await expect(store.set('d', 4)).rejects.toMatchObject({ code: 'FLATLOG_FAILED' })
+  await store.reopen()
+  await store.set('e', 5)
+  expect(stateOf(store)).toMatchObject({ a: 1, b: 2, c: 3, e: 5 })
+  await store.close()
+  expect(fileSystem.openFiles.size).toBe(0)
+  await using again = await openOn(machine({ fileSystem: closing() }), { dir, ...options })
+  expect(stateOf(again)).toMatchObject({ a: 1, b: 2, c: 3, e: 5 })
+})
