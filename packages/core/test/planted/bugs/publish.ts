@@ -194,7 +194,7 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'backups are never rotated',
     what: 'No backup is ever removed.',
-    edits: [{ file: 'maintenance/backups.ts', from: 'fileSystem.remove(path)', to: '' }],
+    edits: [{ file: 'maintenance/backups.ts', from: 'await fileSystem.removeLong(path)', to: '' }],
     focus: {},
   },
   {
