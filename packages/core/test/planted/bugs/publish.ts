@@ -287,17 +287,4 @@ export const publishBugs: readonly Bug[] = [
       often: ['start compacting', 'fault'],
     },
   },
-  {
-    name: 'a key is taken where its spelling stands in a value',
-    what: 'A part is searched for the spelling of a key, and not for a key.',
-    edits: [
-      {
-        file: 'index/checkpoint-layer.ts',
-        from: 'if (position === -1) continue',
-        to: 'if (position === -1) return undefined',
-      },
-    ],
-    focus: { often: ['compact', 'check', 'write'], options: { cacheBytes: 0 } },
-    isRare: true,
-  },
 ]
