@@ -1,8 +1,9 @@
 import { endOfString, unquote } from '../record/json-text.js'
+import { parseMeta } from '../record/part-cut.js'
 import type { PartLayout } from '../record/part-layout.js'
 import { metaOf, type PartMeta } from '../record/part-meta.js'
 import type { PartValue } from '../record/record.js'
-import { type CheckpointLayer, parseMeta, toIndexed, valueAt } from './checkpoint-layer.js'
+import { type CheckpointLayer, toIndexed, valueAt } from './checkpoint-layer.js'
 import type { IndexedValue } from './key-index.js'
 import { layoutOf, type Part } from './part.js'
 

@@ -1,13 +1,16 @@
 import type { OpenFile } from '../fs/file-system.js'
 import { isInRange, type KeyRange } from '../log/checkpoint-found.js'
+import { spellPair } from '../record/encode.js'
 import { quote } from '../record/json-text.js'
+import { cutPart, parseMeta } from '../record/part-cut.js'
 import { type PartLayout, positionAt, valueEnd } from '../record/part-layout.js'
 import { bytesInPart, metaOf, NO_META, type PartMeta } from '../record/part-meta.js'
-import type { PartValue } from '../record/record.js'
+import type { PartValue, SpelledPair } from '../record/record.js'
+import { isOneValue, noValue } from '../record/value.js'
 import { CheckpointExpiry } from './checkpoint-expiry.js'
 import type { CheckpointValues } from './checkpoint-values.js'
 import type { IndexedValue, OnBadPart } from './key-index.js'
-import { corrupt, decodePart, layoutOf, Part, readPartLine } from './part.js'
+import { corrupt, layoutOf, Part, readPartLine } from './part.js'
 import { PartTable } from './part-table.js'
 import { byCodeUnit } from './sorted-runs.js'
 
@@ -106,10 +109,14 @@ export class CheckpointLayer {
     return this.firstKeyOf(at + 1)
   }
 
-  /** A part's keys and values, decoded. */
-  stateOf(at: number): readonly PartValue[] {
+  /** A part's keys and values, as they are spelled in it. */
+  spelledOf(at: number): readonly SpelledPair[] {
     const part = this.parts.at(at) as Part
-    return part.state ?? decodePart(this.#read(at))
+    if (part.state) return part.state.map(spellChecked)
+    const line = this.#read(at)
+    const latin = line.toString('latin1')
+    const layout = layoutOf(part, latin)
+    return cutPart(line, latin, layout, parseMeta(line, layout))
   }
 
   /** The part's line in bytes of its own. */
@@ -165,6 +172,12 @@ export class CheckpointLayer {
   }
 }
 
+/** A state in memory comes from another file: whether a text in it is one value has not been seen yet. */
+function spellChecked(pair: PartValue): SpelledPair {
+  if (!isOneValue(pair.value.text)) throw noValue(pair.key)
+  return spellPair(pair)
+}
+
 function bytesOf(state: readonly PartValue[]): number {
   return state.reduce(
     (sum, { key, value: { text, encoding }, expires, time }) =>
@@ -218,11 +231,6 @@ export function valueAt(
   if (meta === NO_META) return { text, encoding: undefined, expires: undefined, time: undefined }
   const { expires, encoding, time } = metaOf(meta, key, position, layout.timestampMs)
   return { text, encoding, expires, time }
-}
-
-export function parseMeta(line: Buffer, { metaStart, metaEnd }: PartLayout): PartMeta {
-  if (metaEnd - metaStart <= 2) return NO_META
-  return JSON.parse(line.toString('utf8', metaStart, metaEnd)) as PartMeta
 }
 
 function spell(key: string | undefined): string {

@@ -1,6 +1,6 @@
 import { valueOffsets, type WrittenRecord } from '../record/written-record.js'
 import type { Effect } from './key-index.js'
-import { type TailEntry, type TailValue, TOMBSTONE } from './tail-entry.js'
+import { type TailEntry, type TailSlot, type TailValue, TOMBSTONE } from './tail-entry.js'
 
 /** What a record has done to a tail, until it is acknowledged. */
 
@@ -8,7 +8,7 @@ import { type TailEntry, type TailValue, TOMBSTONE } from './tail-entry.js'
 interface PutTarget {
   readonly shift: number
   keep(entry: TailEntry): void
-  putBack(key: string, before: TailValue | undefined): void
+  putBack(slot: TailSlot, before: TailValue | undefined): void
 }
 
 export interface LayerEffect extends Effect {
@@ -20,7 +20,7 @@ export interface LayerEffect extends Effect {
 export class Put implements LayerEffect {
   constructor(
     private readonly layer: PutTarget,
-    private readonly key: string,
+    private readonly slot: TailSlot,
     readonly value: TailValue,
     private readonly before: TailValue | undefined,
   ) {}
@@ -30,7 +30,7 @@ export class Put implements LayerEffect {
   }
 
   undo(): void {
-    this.layer.putBack(this.key, this.before)
+    this.layer.putBack(this.slot, this.before)
   }
 
   written({ encodedEnd, isAscii }: WrittenRecord): void {

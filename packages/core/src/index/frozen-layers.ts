@@ -1,11 +1,15 @@
 import type { OpenFile } from '../fs/file-system.js'
-import type { PartValue } from '../record/record.js'
+import type { SpelledPair } from '../record/record.js'
 import type { CheckpointLayer } from './checkpoint-layer.js'
 import type { FrozenIndex, IndexedValue, KeyRangeQuery, StatePiece, WrittenCheckpoint } from './key-index.js'
 import { isThere, type Layers } from './layers.js'
 import { Part } from './part.js'
 import { byCodeUnit } from './sorted-runs.js'
 import { TailsWalk } from './tails-walk.js'
+
+/** So much is handed on at a time. */
+const PIECE_PAIRS = 128
+const PIECE_BYTES = 64 * 1024
 
 export interface FrozenEvents {
   settled(checkpoint: CheckpointLayer, file: OpenFile, shift: number): void
@@ -44,7 +48,7 @@ export class FrozenLayers implements FrozenIndex {
       } else {
         const isAllCleared = isCleared && cleared.cover(part.firstKey, end)
         const isDead = part.maxExpires !== null && part.maxExpires <= nowMs
-        const state = isAllCleared || isDead ? [] : checkpoint.stateOf(at)
+        const state = isAllCleared || isDead ? [] : checkpoint.spelledOf(at)
         yield* mergePart(state, walk, end, nowMs)
       }
       // Meanwhile parts may have been healed, perhaps to nothing: then the next one is not at the next place.
@@ -71,31 +75,36 @@ export class FrozenLayers implements FrozenIndex {
 
 /** One part's pairs and what the tails say of the keys up to `end`, which is undefined behind the last part. */
 function* mergePart(
-  state: readonly PartValue[],
+  state: readonly SpelledPair[],
   walk: TailsWalk,
   end: string | undefined,
   nowMs: number,
 ): Generator<StatePiece> {
+  let pairs: SpelledPair[] = []
+  let bytes = 0
   let next = 0
-  for (;;) {
+  const isBefore = () => walk.key !== undefined && (end === undefined || walk.key < end)
+  for (let isNamed = isBefore(); isNamed || next < state.length; ) {
     const pair = state[next]
-    const isBehind = walk.key === undefined || (end !== undefined && walk.key >= end)
-    if (!pair && isBehind) return
-    if (pair && (isBehind || pair.key < (walk.key as string))) {
+    let merged: SpelledPair | undefined
+    if (pair && !(isNamed && (walk.key as string) <= pair.key)) {
       next++
-      if (!walk.hides(pair.key) && isThere(pair, nowMs)) yield { pair }
-      continue
+      if (isThere(pair, nowMs) && !walk.hides(pair.key)) merged = pair
+    } else {
+      if (pair?.key === walk.key) next++
+      merged = walk.spell(nowMs)
+      walk.advance()
+      isNamed = isBefore()
     }
-    const key = walk.key as string
-    const value = walk.value(nowMs)
-    if (pair?.key === key) next++
-    if (value) yield { pair: toPair(key, value) }
-    walk.advance()
+    if (!merged) continue
+    pairs.push(merged)
+    bytes += merged.bytes
+    if (pairs.length < PIECE_PAIRS && bytes < PIECE_BYTES) continue
+    yield { pairs, bytes }
+    pairs = []
+    bytes = 0
   }
-}
-
-function toPair(key: string, { text, encoding, expires, time }: IndexedValue): PartValue {
-  return { key, value: { text, encoding }, expires, time }
+  if (pairs.length) yield { pairs, bytes }
 }
 
 /** Which stretches of keys the tails have cleared. */

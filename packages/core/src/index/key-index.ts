@@ -1,7 +1,7 @@
 import type { OpenFile } from '../fs/file-system.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
 import type { PlainRecord } from '../record/plain-record.js'
-import type { LogRecord, Operation, PartSummary, PartValue } from '../record/record.js'
+import type { LogRecord, Operation, PartSummary, PartValue, SpelledPair } from '../record/record.js'
 import type { ValueText } from '../record/value.js'
 import type { WrittenRecord } from '../record/written-record.js'
 
@@ -97,10 +97,10 @@ export interface ReplayPlace {
   readonly valueStarts: readonly number[]
 }
 
-/** A piece of a state, in key order: a part of the last checkpoint as it stands there, or one key. */
+/** A piece of a state, in key order: a part of the last checkpoint as it stands there, or some keys. */
 export type StatePiece =
   | { readonly part: PartSummary; readonly line: Buffer }
-  | { readonly part?: undefined; readonly pair: PartValue }
+  | { readonly part?: undefined; readonly pairs: readonly SpelledPair[]; readonly bytes: number }
 
 /** A checkpoint that was written. */
 export interface WrittenCheckpoint {

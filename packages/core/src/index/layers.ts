@@ -2,7 +2,7 @@ import { CheckpointCursor } from './checkpoint-cursor.js'
 import type { CheckpointLayer } from './checkpoint-layer.js'
 import type { IndexedValue, KeyRangeQuery } from './key-index.js'
 import { endOfPrefix, type SortedCursor } from './sorted-runs.js'
-import { TOMBSTONE } from './tail-entry.js'
+import { type TailSlot, TOMBSTONE } from './tail-entry.js'
 import type { TailLayer } from './tail-layer.js'
 
 export function isThere({ expires }: { readonly expires?: number | undefined }, nowMs: number): boolean {
@@ -52,7 +52,7 @@ export class Layers {
 
 /** Merges the layers' keys in order, and passes over those that are not there. */
 export class LayersWalk {
-  readonly #tails: readonly { readonly layer: TailLayer; readonly cursor: SortedCursor }[]
+  readonly #tails: readonly { readonly layer: TailLayer; readonly cursor: SortedCursor<TailSlot> }[]
   readonly #checkpoint: CheckpointCursor
   readonly #prefix: string
   /** How the value of the present key is come by. */

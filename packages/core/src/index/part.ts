@@ -1,7 +1,6 @@
 import { FlatlogError, ioError } from '../base/errors.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { validChecksum } from '../record/checksum.js'
-import { decodeLine } from '../record/decode.js'
 import { layOutPart, type PartLayout } from '../record/part-layout.js'
 import { expiryOf } from '../record/part-meta.js'
 import type { PartSummary, PartValue } from '../record/record.js'
@@ -54,12 +53,6 @@ export function readPartLine(file: OpenFile, path: string, part: PartSummary, in
     throw ioError('read', path, cause, part.offset)
   }
   return filled === part.bytes && validChecksum(line) === part.crc ? line : undefined
-}
-
-export function decodePart(line: Buffer): readonly PartValue[] {
-  const decoded = decodeLine(line)
-  if (decoded.kind !== 'part') throw new Error(`a line whose checksum fits is no part but ${decoded.kind}`)
-  return decoded.state
 }
 
 /** The line, as Latin-1, in which a character is a byte, is cut where its keys stand. */

@@ -1,5 +1,10 @@
+/** What stands in key order. */
+export interface Keyed {
+  readonly key: string
+}
+
 /**
- * The keys of a tail in order, without ever sorting all of them at once: that would hold everybody up for hundreds of
+ * What a tail has in key order, without ever sorting all of them at once: that would hold everybody up for hundreds of
  * milliseconds. Every so many keys are sorted as a run of their own, and runs of one size are merged into a longer one
  * up to a limit, as in a log-structured merge tree (O'Neil et al., 1996). What is left is merged by whoever walks.
  */
@@ -8,36 +13,36 @@ const MERGED_RUNS = 8
 /** Longer runs are not merged any more: what is merged at a time stays a matter of a few milliseconds. */
 const MAX_MERGED_KEYS = 32 * RUN_KEYS
 
-export class SortedRuns {
+export class SortedRuns<T extends Keyed> {
   /** The longest first. */
-  #runs: string[][] = []
-  #added: string[] = []
+  #runs: T[][] = []
+  #added: T[] = []
   /** Runs that are yet to be sorted. */
-  #unsorted: string[][] = []
+  #unsorted: T[][] = []
 
   /** The same key may be added again, and comes once. `isLater`: sorting can wait, as whoever adds is in a hurry. */
-  add(key: string, isLater = false): void {
-    this.#added.push(key)
+  add(item: T, isLater = false): void {
+    this.#added.push(item)
     if (this.#added.length < RUN_KEYS) return
     this.#unsorted.push(this.#added)
     this.#added = []
     if (!isLater) this.#sortOne()
   }
 
-  /** The key that was added last is not to come after all. One that is sorted already comes. */
-  takeBack(key: string): void {
-    if (this.#added.at(-1) === key) this.#added.pop()
+  /** What was added last is not to come after all. What is sorted already comes. */
+  takeBack(item: T): void {
+    if (this.#added.at(-1) === item) this.#added.pop()
   }
 
   #sortOne(): void {
     const run = this.#unsorted.pop()
     if (!run) return
-    this.#runs.push(run.sort(byCodeUnit))
+    this.#runs.push(run.sort(byKey))
     this.#mergeEqual()
   }
 
   /** The keys from the first that is not before `from`. Keys added meanwhile do not come. */
-  from(from: string): SortedCursor {
+  from(from: string): SortedCursor<T> {
     this.#endRun()
     return new SortedCursor(this.#runs, from)
   }
@@ -57,106 +62,122 @@ export class SortedRuns {
       const [first] = last
       if (first === undefined || last.length < MERGED_RUNS || total > MAX_MERGED_KEYS) return
       // A longer one ahead of them has been merged already, and waits for others of its own length.
-      if (first.length > 2 * (last.at(-1) as string[]).length && first.length > RUN_KEYS) return
+      if (first.length > 2 * (last.at(-1) as T[]).length && first.length > RUN_KEYS) return
       runs.length -= MERGED_RUNS
       runs.push(mergeAll(last))
     }
   }
 }
 
-function mergeAll(runs: readonly string[][]): string[] {
+function mergeAll<T extends Keyed>(runs: readonly T[][]): T[] {
   let merged = [...runs]
   while (merged.length > 1) {
-    const pairs: string[][] = []
+    const pairs: T[][] = []
     for (let at = 0; at < merged.length; at += 2) {
-      const [one, other] = [merged[at] as string[], merged[at + 1]]
+      const [one, other] = [merged[at] as T[], merged[at + 1]]
       pairs.push(other ? merge(one, other) : one)
     }
     merged = pairs
   }
-  return merged[0] as string[]
+  return merged[0] as T[]
 }
 
-function merge(one: readonly string[], other: readonly string[]): string[] {
-  const merged: string[] = []
+function merge<T extends Keyed>(one: readonly T[], other: readonly T[]): T[] {
+  const merged: T[] = []
   let [at, next] = [0, 0]
   while (at < one.length && next < other.length) {
-    const [a, b] = [one[at] as string, other[next] as string]
-    if (a === b) next++
-    else merged.push(a < b ? (one[at++] as string) : (other[next++] as string))
+    const [a, b] = [one[at] as T, other[next] as T]
+    if (a.key < b.key) {
+      merged.push(a)
+      at++
+    } else {
+      merged.push(b)
+      next++
+    }
   }
-  while (at < one.length) merged.push(one[at++] as string)
-  while (next < other.length) merged.push(other[next++] as string)
+  while (at < one.length) merged.push(one[at++] as T)
+  while (next < other.length) merged.push(other[next++] as T)
   return merged
 }
 
 /** Walks over several sorted runs at once: the run with the smallest next key is at the top of a heap. */
-export class SortedCursor {
-  #heap: { readonly run: readonly string[]; at: number }[] = []
-  readonly #runs: readonly (readonly string[])[]
+export class SortedCursor<T extends Keyed> {
+  #heap: { readonly run: readonly T[]; at: number; key: string }[] = []
+  readonly #runs: readonly (readonly T[])[]
   key: string | undefined
 
-  constructor(runs: readonly (readonly string[])[], from: string) {
+  constructor(runs: readonly (readonly T[])[], from: string) {
     // Runs are replaced and not changed, but their list is changed.
     this.#runs = runs.slice()
     this.seek(from)
+  }
+
+  /** At the present key; one of them, where several were added under it. */
+  get item(): T | undefined {
+    const top = this.#heap[0]
+    return top?.run[top.at]
   }
 
   seek(from: string): void {
     this.#heap = []
     for (const run of this.#runs) {
       const at = firstNotBefore(run, from)
-      if (at < run.length) this.#heap.push({ run, at })
+      if (at < run.length) this.#heap.push({ run, at, key: (run[at] as T).key })
     }
     for (let at = (this.#heap.length >> 1) - 1; at >= 0; at--) this.#sink(at)
-    this.key = this.#first()
+    this.key = this.#heap[0]?.key
   }
 
   /** To the next key that is another one. */
   advance(): void {
-    const before = this.key
-    while (this.#heap.length && this.#first() === before) {
-      const top = this.#heap[0] as { run: readonly string[]; at: number }
+    const heap = this.#heap
+    for (let top = heap[0]; top !== undefined && top.key === this.key; top = heap[0]) {
       top.at++
-      if (top.at === top.run.length) {
-        const last = this.#heap.pop() as typeof top
-        if (this.#heap.length) this.#heap[0] = last
+      if (top.at < top.run.length) top.key = (top.run[top.at] as T).key
+      else {
+        const last = heap.pop() as typeof top
+        if (heap.length) heap[0] = last
       }
-      this.#sink(0)
+      if (heap.length > 1) this.#sink(0)
     }
-    this.key = this.#first()
-  }
-
-  #first(): string | undefined {
-    const top = this.#heap[0]
-    return top?.run[top.at]
+    this.key = heap[0]?.key
   }
 
   #sink(from: number): void {
     const heap = this.#heap
-    const keyOf = (at: number) => heap[at]?.run[heap[at]?.at as number] as string
-    for (let at = from; ; ) {
+    const sinking = heap[from] as (typeof heap)[number]
+    let at = from
+    for (;;) {
       const left = 2 * at + 1
-      if (left >= heap.length) return
-      const child = left + 1 < heap.length && keyOf(left + 1) < keyOf(left) ? left + 1 : left
-      if (keyOf(at) <= keyOf(child)) return
-      const moved = heap[at] as (typeof heap)[number]
-      heap[at] = heap[child] as (typeof heap)[number]
-      heap[child] = moved
-      at = child
+      let child = heap[left]
+      if (child === undefined) break
+      let place = left
+      const right = heap[left + 1]
+      if (right !== undefined && right.key < child.key) {
+        child = right
+        place = left + 1
+      }
+      if (sinking.key <= child.key) break
+      heap[at] = child
+      at = place
     }
+    heap[at] = sinking
   }
 }
 
-function firstNotBefore(keys: readonly string[], key: string): number {
+function firstNotBefore(run: readonly Keyed[], key: string): number {
   let low = 0
-  let high = keys.length
+  let high = run.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    if ((keys[middle] as string) < key) low = middle + 1
+    if ((run[middle] as Keyed).key < key) low = middle + 1
     else high = middle
   }
   return low
+}
+
+function byKey(a: Keyed, b: Keyed): number {
+  return byCodeUnit(a.key, b.key)
 }
 
 export function byCodeUnit(a: string, b: string): number {

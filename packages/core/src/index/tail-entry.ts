@@ -34,6 +34,11 @@ export class TailEntry implements CachedText {
     return this.#offset !== NOWHERE
   }
 
+  /** How long its text is in the file. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** How long its text is in memory. */
   get textBytes(): number {
     return this.text === undefined ? 0 : this.text.length * (this.text.length === this.#bytes ? 1 : 2)
@@ -75,3 +80,11 @@ export class TailEntry implements CachedText {
 /** A key that was deleted: it hides the key in the layers below. */
 export const TOMBSTONE = Symbol('tombstone')
 export type TailValue = TailEntry | typeof TOMBSTONE
+
+/** A key that a tail names, and what it says of it. */
+export class TailSlot {
+  /** Undefined once all that was said of the key has been taken back. */
+  value: TailValue | undefined
+
+  constructor(readonly key: string) {}
+}

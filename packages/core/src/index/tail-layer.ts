@@ -1,13 +1,15 @@
 import type { OpenFile } from '../fs/file-system.js'
 import { checksumValue } from '../record/checksum.js'
+import { quote } from '../record/json-text.js'
 import { bytesInPart } from '../record/part-meta.js'
 import type { PlainRecord } from '../record/plain-record.js'
-import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
+import type { DeleteOperation, Operation, SetOperation, SpelledPair } from '../record/record.js'
+import { isOneValue, noValue } from '../record/value.js'
 import { ClearedPrefixes } from './cleared-prefixes.js'
 import { Effects, type LayerEffect, Put } from './effects.js'
 import type { Effect, IndexedValue, ReplayPlace } from './key-index.js'
 import { type SortedCursor, SortedRuns } from './sorted-runs.js'
-import { TailEntry, type TailValue, TOMBSTONE } from './tail-entry.js'
+import { TailEntry, TailSlot, type TailValue, TOMBSTONE } from './tail-entry.js'
 import type { TextCache } from './text-cache.js'
 
 /**
@@ -15,8 +17,8 @@ import type { TextCache } from './text-cache.js'
  * bring its key back. Neither are the keys marked that a clear covers: whatever is older than the clear does not count.
  */
 export class TailLayer {
-  #values = new Map<string, TailValue>()
-  #sorted = new SortedRuns()
+  #slots = new Map<string, TailSlot>()
+  #sorted = new SortedRuns<TailSlot>()
   #cleared = new ClearedPrefixes()
   #stateBytes = 0
   /** How often what is cleared has changed. */
@@ -24,6 +26,8 @@ export class TailLayer {
   /** How much further on its records stand by now than when they were written. */
   #shift = 0
   #file: OpenFile | undefined
+  /** The last record that was read from a file, and not made here. */
+  #replayedSeq = 0
 
   constructor(
     file: OpenFile | undefined,
@@ -35,11 +39,11 @@ export class TailLayer {
   }
 
   get keyCount(): number {
-    return this.#values.size
+    return this.#slots.size
   }
 
   get isEmpty(): boolean {
-    return this.#values.size === 0 && this.#cleared.size === 0
+    return this.#slots.size === 0 && this.#cleared.size === 0
   }
 
   get clears(): number {
@@ -71,7 +75,17 @@ export class TailLayer {
 
   /** Undefined where the layer says nothing of the key and the next one below is to be asked. */
   get(key: string): TailValue | undefined {
-    const value = this.#values.get(key)
+    return this.#uncleared(key, this.#slots.get(key)?.value)
+  }
+
+  /** The same of the key at which a cursor stands. */
+  at(cursor: SortedCursor<TailSlot>): TailValue | undefined {
+    const key = cursor.key as string
+    // A key that was taken back and set again has another slot, too.
+    return this.#uncleared(key, cursor.item?.value ?? this.#slots.get(key)?.value)
+  }
+
+  #uncleared(key: string, value: TailValue | undefined): TailValue | undefined {
     if (this.#cleared.size === 0) return value
     const clearedBy = this.#cleared.lastFor(key)
     if (clearedBy === -1) return value
@@ -81,19 +95,35 @@ export class TailLayer {
   /** With its text, which is read again where it was let go. `isKept`: it may be asked for again. */
   valueOf(key: string, entry: TailEntry, isKept: boolean): IndexedValue {
     const { encoding, expires, time } = entry
-    let { text } = entry
-    if (text === undefined) {
-      text = entry.read(this.#file as OpenFile, this.path, this.#shift, key)
-      if (isKept) {
-        entry.text = text
-        this.cache.add(entry, entry.textBytes)
-      }
-    } else if (isKept) entry.isUsed = true
-    return { text, encoding, expires, time }
+    return { text: this.#textOf(key, entry, isKept), encoding, expires, time }
+  }
+
+  #textOf(key: string, entry: TailEntry, isKept: boolean): string {
+    if (entry.text !== undefined) {
+      if (isKept) entry.isUsed = true
+      return entry.text
+    }
+    const text = entry.read(this.#file as OpenFile, this.path, this.#shift, key)
+    if (isKept) {
+      entry.text = text
+      this.cache.add(entry, entry.textBytes)
+    }
+    return text
+  }
+
+  /** As it is spelled in a part. */
+  spell(key: string, entry: TailEntry): SpelledPair {
+    const text = this.#textOf(key, entry, false)
+    // A record's checksum says that it is what was written, and not that a value was; between others it would be two.
+    if (entry.seq <= this.#replayedSeq && !isOneValue(text)) throw noValue(key)
+    const quoted = quote(key)
+    const { encoding, expires, time } = entry
+    const bytes = Buffer.byteLength(quoted) + 1 + entry.bytes
+    return { key, spelled: `${quoted}:${text}`, bytes, encoding, expires, time }
   }
 
   /** The keys that this layer names, in order: tombstones, and what a clear covers, too. */
-  cursor(from: string): SortedCursor {
+  cursor(from: string): SortedCursor<TailSlot> {
     return this.#sorted.from(from)
   }
 
@@ -120,23 +150,31 @@ export class TailLayer {
   }
 
   #put(operation: SetOperation | DeleteOperation, seq: number, time: number | undefined, isReplayed: boolean): Put {
-    const { key } = operation
-    const before = this.#values.get(key)
-    if (before === undefined) this.#sorted.add(key, isReplayed)
+    const slot = this.#slotOf(operation.key, isReplayed)
+    const before = slot.value
     const value = operation.kind === 'delete' ? TOMBSTONE : entryOf(operation, seq, time)
-    this.#become(key, before, value)
-    return new Put(this, key, value, before)
+    this.#become(slot, value)
+    return new Put(this, slot, value, before)
+  }
+
+  #slotOf(key: string, isReplayed: boolean): TailSlot {
+    const slot = this.#slots.get(key)
+    if (slot !== undefined) return slot
+    const added = new TailSlot(key)
+    this.#slots.set(key, added)
+    this.#sorted.add(added, isReplayed)
+    return added
   }
 
   /** What was of the key until now gives way. */
-  #become(key: string, former: TailValue | undefined, value: TailValue | undefined): void {
+  #become(slot: TailSlot, value: TailValue | undefined): void {
+    const former = slot.value
     if (former !== undefined && former !== TOMBSTONE) {
       former.isCurrent = false
       this.cache.remove(former)
       this.#stateBytes -= former.stateBytes
     }
-    if (value === undefined) this.#values.delete(key)
-    else this.#values.set(key, value)
+    slot.value = value
     if (value !== undefined && value !== TOMBSTONE) {
       value.isCurrent = true
       this.#stateBytes += value.stateBytes
@@ -152,6 +190,7 @@ export class TailLayer {
   /** Of a record that was read from the file: its texts are read again when they are asked for. */
   replay(operation: Operation, seq: number, time: number | undefined, place: ReplayPlace | undefined): void {
     const { entries } = this.#apply(operation, seq, time, true)
+    this.#replayedSeq = Math.max(this.#replayedSeq, seq)
     if (!place) return
     const { offset, line, valueStarts } = place
     for (const [at, entry] of entries.entries()) {
@@ -165,23 +204,25 @@ export class TailLayer {
   /** The same without what is only needed for taking it back. */
   replayPlain(record: PlainRecord, time: number | undefined, offset: number, line: Buffer): void {
     const { key, seq, expires, encoding, valueStart, valueBytes } = record
-    const before = this.#values.get(key)
-    if (before === undefined) this.#sorted.add(key, true)
+    this.#replayedSeq = Math.max(this.#replayedSeq, seq)
+    const slot = this.#slotOf(key, true)
     if (record.isDelete) {
-      this.#become(key, before, TOMBSTONE)
+      this.#become(slot, TOMBSTONE)
       return
     }
     const stateBytes = bytesInPart(key, valueBytes, encoding, expires, time)
     const entry = new TailEntry(seq, undefined, encoding, expires, time, stateBytes)
     const crc = checksumValue(line.subarray(valueStart, valueStart + valueBytes))
     entry.putAt(offset + valueStart - this.#shift, valueBytes, crc)
-    this.#become(key, before, entry)
+    this.#become(slot, entry)
   }
 
-  putBack(key: string, before: TailValue | undefined): void {
-    this.#become(key, this.#values.get(key), before)
+  putBack(slot: TailSlot, before: TailValue | undefined): void {
+    this.#become(slot, before)
+    if (before !== undefined) return
+    this.#slots.delete(slot.key)
     // As good as always: otherwise a disk that is full for long would leave a name for each key that it refused.
-    if (before === undefined) this.#sorted.takeBack(key)
+    this.#sorted.takeBack(slot)
   }
 
   #clear(prefix: string, seq: number): LayerEffect {
@@ -194,8 +235,8 @@ export class TailLayer {
       }
       return { entries: [], undo, written() {} }
     }
-    const [values, sorted, cleared, stateBytes] = [this.#values, this.#sorted, this.#cleared, this.#stateBytes]
-    this.#values = new Map()
+    const [slots, sorted, cleared, stateBytes] = [this.#slots, this.#sorted, this.#cleared, this.#stateBytes]
+    this.#slots = new Map()
     this.#sorted = new SortedRuns()
     this.#cleared = new ClearedPrefixes()
     this.#cleared.add('', seq)
@@ -204,7 +245,7 @@ export class TailLayer {
       entries: [],
       undo: () => {
         this.#clears++
-        this.#values = values
+        this.#slots = slots
         this.#sorted = sorted
         this.#cleared = cleared
         this.#stateBytes = stateBytes
@@ -216,10 +257,10 @@ export class TailLayer {
   /** Takes over what a newer layer says, whose records stand in the same file. */
   absorb(newer: TailLayer): void {
     for (const prefix of newer.#cleared) this.#clear(prefix, newer.#cleared.lastFor(prefix))
-    for (const [key, value] of newer.#values) {
-      if (value !== TOMBSTONE) value.moveBy(newer.#shift - this.#shift)
-      if (this.#values.get(key) === undefined) this.#sorted.add(key)
-      this.#become(key, this.#values.get(key), value)
+    this.#replayedSeq = Math.max(this.#replayedSeq, newer.#replayedSeq)
+    for (const { key, value } of newer.#slots.values()) {
+      if (value !== undefined && value !== TOMBSTONE) value.moveBy(newer.#shift - this.#shift)
+      this.#become(this.#slotOf(key, false), value)
     }
   }
 }

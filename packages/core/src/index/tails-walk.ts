@@ -1,13 +1,15 @@
-import type { IndexedValue } from './key-index.js'
+import type { SpelledPair } from '../record/record.js'
 import { isThere } from './layers.js'
 import type { SortedCursor } from './sorted-runs.js'
-import { TOMBSTONE } from './tail-entry.js'
+import { type TailSlot, type TailValue, TOMBSTONE } from './tail-entry.js'
 import type { TailLayer } from './tail-layer.js'
 
 /** The keys that tails name, in order, and what the newest of them says of each. */
 export class TailsWalk {
-  readonly #cursors: readonly SortedCursor[]
+  readonly #cursors: readonly SortedCursor<TailSlot>[]
   key: string | undefined
+  #layer!: TailLayer
+  #value: TailValue | undefined
 
   constructor(private readonly tails: readonly TailLayer[]) {
     this.#cursors = tails.map((layer) => layer.cursor(''))
@@ -20,20 +22,17 @@ export class TailsWalk {
     this.#settle()
   }
 
-  /** The value of the present key; undefined where it is deleted, cleared or expired. */
-  value(nowMs: number): IndexedValue | undefined {
-    const key = this.key as string
-    for (const layer of this.tails) {
-      const value = layer.get(key)
-      if (value === undefined) continue
-      return value !== TOMBSTONE && isThere(value, nowMs) ? layer.valueOf(key, value, false) : undefined
-    }
-    return undefined
+  /** The present key as it is spelled in a part; undefined where it is deleted, cleared or expired. */
+  spell(nowMs: number): SpelledPair | undefined {
+    const value = this.#value
+    if (value === undefined || value === TOMBSTONE || !isThere(value, nowMs)) return undefined
+    return this.#layer.spell(this.key as string, value)
   }
 
-  /** Whether a key of the checkpoint is named or cleared by a tail. */
+  /** Whether a tail has cleared a key, which none of them names. */
   hides(key: string): boolean {
-    return this.tails.some((layer) => layer.get(key) !== undefined)
+    for (const { cleared } of this.tails) if (cleared.size > 0 && cleared.lastFor(key) !== -1) return true
+    return false
   }
 
   #settle(): void {
@@ -42,8 +41,21 @@ export class TailsWalk {
       for (const { key } of this.#cursors) if (key !== undefined && (first === undefined || key < first)) first = key
       this.key = first
       // A key whose record was taken back is named no more; what the checkpoint has of it counts.
-      if (first === undefined || this.hides(first)) return
+      if (first === undefined || this.#resolve(first)) return
       for (const cursor of this.#cursors) if (cursor.key === first) cursor.advance()
     }
+  }
+
+  #resolve(key: string): boolean {
+    for (let at = 0; at < this.tails.length; at++) {
+      const layer = this.tails[at] as TailLayer
+      const cursor = this.#cursors[at] as SortedCursor<TailSlot>
+      const value = cursor.key === key ? layer.at(cursor) : layer.get(key)
+      if (value === undefined) continue
+      this.#layer = layer
+      this.#value = value
+      return true
+    }
+    return false
   }
 }

@@ -1,11 +1,13 @@
-import { MAX_PARTS, MAX_READ_RECORD_BYTES, PART_BYTES, READ_CHUNK_BYTES } from '../base/limits.js'
+import { MAX_PARTS, MAX_READ_RECORD_BYTES, PART_BYTES } from '../base/limits.js'
 import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { writeFully } from '../fs/whole-file.js'
 import { CHECKSUM_BYTES, endOfLine, RunningChecksum } from '../record/checksum.js'
-import { encodeHeader, encodeIndex, encodePair, encodePart, encodeUpToValue } from '../record/encode.js'
+import { encodeHeader, encodeIndex, encodePart, encodeUpToValue, spellPair } from '../record/encode.js'
+import { quote } from '../record/json-text.js'
 import { expiryOf } from '../record/part-meta.js'
-import type { HeaderLine, PartSummary, PartValue } from '../record/record.js'
+import type { HeaderLine, PartSummary, PartValue, SpelledPair } from '../record/record.js'
+import { WriteBuffer } from './write-buffer.js'
 
 /** What follows a value in a part of one key, with the newline. */
 const END_BYTES = CHECKSUM_BYTES + 2
@@ -30,7 +32,6 @@ export interface WrittenGeneration {
   readonly indexAt: number
 }
 
-const NEWLINE = Buffer.from('\n')
 const MAX_PART_BYTES = MAX_READ_RECORD_BYTES / 4
 /** What a row of the index has beside its key. */
 const ROW_BYTES = 64
@@ -52,9 +53,8 @@ export class GenerationWriter {
   readonly #headerBytes: number
   /** Where the next part begins. */
   #offset: number
-  #pending: Buffer[] = []
-  #pendingBytes = 0
-  #part: PartValue[] = []
+  readonly #buffer: WriteBuffer
+  #part: SpelledPair[] = []
   #partLength = 0
   #lastKey: string | undefined
 
@@ -65,12 +65,18 @@ export class GenerationWriter {
     this.#partBytes = Math.min(Math.max(PART_BYTES, Math.ceil(start.stateBytes / MAX_PARTS)), MAX_PART_BYTES)
     this.#headerBytes = Buffer.byteLength(encodeHeader(this.#header([], 0))) + 1
     this.#offset = this.#headerBytes
+    this.#buffer = new WriteBuffer(file, this.#offset)
   }
 
   /** Keys come in rising order, each once. */
   add(pair: PartValue): void {
+    this.addSpelled(spellPair(pair))
+  }
+
+  /** The same. */
+  addSpelled(pair: SpelledPair): void {
     this.#inOrder(pair.key)
-    const length = Buffer.byteLength(encodePair(pair)) + 1
+    const length = pair.bytes + 1
     // A value that is longer than a part stands in one of its own.
     if (this.#part.length && this.#partLength + length > this.#partBytes) this.#endPart()
     this.#part.push(pair)
@@ -84,7 +90,7 @@ export class GenerationWriter {
   async addLong(key: string, pieces: Iterable<Buffer>, time: number | undefined, slices: Slices): Promise<boolean> {
     this.#inOrder(key)
     if (this.#part.length) this.#endPart()
-    if (this.#pendingBytes > 0) this.#flush()
+    this.#buffer.flush()
     const { seq, timestamp } = this.#start
     const crc = new RunningChecksum()
     let length = 0
@@ -93,7 +99,7 @@ export class GenerationWriter {
       crc.add(bytes)
       length += bytes.length
     }
-    write(Buffer.from(encodeUpToValue(timestamp, this.#timestampMs, seq, { key, value: { text: '' }, time })))
+    write(Buffer.from(encodeUpToValue(timestamp, this.#timestampMs, seq, key, time)))
     for (const piece of pieces) {
       if (length + piece.length + END_BYTES > MAX_READ_RECORD_BYTES) {
         this.#file.truncate(this.#offset)
@@ -108,6 +114,7 @@ export class GenerationWriter {
     const at = { offset: this.#offset, bytes: length - 1 }
     this.#parts.push({ firstKey: key, keys: 1, minExpires: null, maxExpires: null, crc: checksum, ...at })
     this.#offset += length
+    this.#buffer.skip(length)
     return true
   }
 
@@ -133,8 +140,7 @@ export class GenerationWriter {
     this.#inOrder(part.firstKey)
     const { firstKey, keys, minExpires, maxExpires, crc, bytes } = part
     this.#parts.push({ firstKey, offset: this.#offset, keys, minExpires, maxExpires, crc, bytes, origin: part })
-    this.#append(line)
-    this.#append(NEWLINE)
+    this.#offset += this.#buffer.addLine(line)
     this.#growIndex(firstKey)
   }
 
@@ -143,8 +149,8 @@ export class GenerationWriter {
     if (this.#parts.length === 0 && this.#fitsHeader()) return this.#finishInline()
     if (this.#part.length) this.#endPart()
     const indexAt = this.#offset
-    this.#append(Buffer.from(`${encodeIndex(this.#start.timestamp, this.#start.seq, this.#parts)}\n`))
-    this.#flush()
+    this.#offset += this.#buffer.addLine(Buffer.from(encodeIndex(this.#start.timestamp, this.#start.seq, this.#parts)))
+    this.#buffer.flush()
     const header = Buffer.from(`${encodeHeader(this.#header([], indexAt))}\n`)
     if (header.length !== this.#headerBytes) throw new Error('the header does not fit the room that was left for it')
     writeFully(this.#file, header, 0)
@@ -154,14 +160,15 @@ export class GenerationWriter {
   /** A header has no place to say that a key expires, how its value is encoded, or when it was written. */
   #fitsHeader(): boolean {
     return this.#part.every(
-      ({ expires, value, time }) => expires === undefined && value.encoding === undefined && time === undefined,
+      ({ expires, encoding, time }) => expires === undefined && encoding === undefined && time === undefined,
     )
   }
 
   #finishInline(): WrittenGeneration {
-    const line = Buffer.from(`${encodeHeader(this.#header(this.#part, 0))}\n`)
+    const state = this.#part.map(({ key, spelled }) => ({ key, value: { text: spelled.slice(quote(key).length + 1) } }))
+    const line = Buffer.from(`${encodeHeader(this.#header(state, 0))}\n`)
     writeFully(this.#file, line, 0)
-    return { length: line.length, parts: [], inlineState: this.#part, indexAt: 0 }
+    return { length: line.length, parts: [], inlineState: state, indexAt: 0 }
   }
 
   #header(state: readonly PartValue[], indexAt: number): Omit<HeaderLine, 'kind' | 'crc'> {
@@ -171,17 +178,12 @@ export class GenerationWriter {
 
   #endPart(): void {
     const part = this.#part
-    const bytes = Buffer.from(`${encodePart(this.#start.timestamp, this.#timestampMs, this.#start.seq, part)}\n`)
-    const { key: firstKey } = part[0] as PartValue
-    this.#parts.push({
-      firstKey,
-      offset: this.#offset,
-      keys: part.length,
-      ...expiryOf(part),
-      crc: bytes.toString('latin1', bytes.length - 11, bytes.length - 3),
-      bytes: bytes.length - 1,
-    })
-    this.#append(bytes)
+    const { timestamp, seq } = this.#start
+    // A text of its own: the key may be a slice of the part that it comes from, and would keep all of that.
+    const firstKey = JSON.parse(quote((part[0] as SpelledPair).key)) as string
+    const { bytes, crc } = this.#buffer.addText(encodePart(timestamp, this.#timestampMs, seq, part))
+    this.#parts.push({ firstKey, offset: this.#offset, keys: part.length, ...expiryOf(part), crc, bytes: bytes - 1 })
+    this.#offset += bytes
     this.#growIndex(firstKey)
     this.#part = []
     this.#partLength = 0
@@ -193,18 +195,5 @@ export class GenerationWriter {
     if (this.#indexBytes <= INDEX_STEP_BYTES) return
     this.#indexBytes = 0
     this.#partBytes = Math.min(this.#partBytes * 2, MAX_PART_BYTES)
-  }
-
-  #append(bytes: Buffer): void {
-    this.#pending.push(bytes)
-    this.#pendingBytes += bytes.length
-    this.#offset += bytes.length
-    if (this.#pendingBytes >= READ_CHUNK_BYTES) this.#flush()
-  }
-
-  #flush(): void {
-    writeFully(this.#file, Buffer.concat(this.#pending), this.#offset - this.#pendingBytes)
-    this.#pending = []
-    this.#pendingBytes = 0
   }
 }

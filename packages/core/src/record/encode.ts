@@ -8,6 +8,7 @@ import {
   type Operation,
   type PartValue,
   type SetOperation,
+  type SpelledPair,
 } from './record.js'
 
 /** Operations and checkpoints to lines, without the newline. The order of the fields is part of the format. */
@@ -84,11 +85,24 @@ export function encodePair({ key, value }: PartValue): string {
   return `${quote(key)}:${value.text}`
 }
 
-export function encodePart(timestamp: string, timestampMs: number, seq: number, state: readonly PartValue[]): string {
-  return withChecksum(`${startOfPart(timestamp, timestampMs, seq, state)}${state.map(encodePair).join(',')}}`)
+export function spellPair(pair: PartValue): SpelledPair {
+  const { key, value, expires, time } = pair
+  const spelled = encodePair(pair)
+  return { key, spelled, bytes: Buffer.byteLength(spelled), encoding: value.encoding, expires, time }
 }
 
-function startOfPart(timestamp: string, timestampMs: number, seq: number, state: readonly PartValue[]): string {
+/** Without its checksum. */
+export function encodePart(timestamp: string, timestampMs: number, seq: number, state: readonly SpelledPair[]): string {
+  let text = startOfPart(timestamp, timestampMs, seq, state)
+  let separator = ''
+  for (const { spelled } of state) {
+    text += separator + spelled
+    separator = ','
+  }
+  return `${text}}`
+}
+
+function startOfPart(timestamp: string, timestampMs: number, seq: number, state: readonly PairMeta[]): string {
   return (
     `{"timestamp":"${timestamp}","seq":${seq},"op":"CHECKPOINT","part":true,` +
     `"meta":{${encodeMeta(state, timestampMs)}},"state":{`
@@ -96,26 +110,36 @@ function startOfPart(timestamp: string, timestampMs: number, seq: number, state:
 }
 
 /** What precedes the value in a part of one key. What follows it is a brace, and the line's checksum. */
-export function encodeUpToValue(timestamp: string, timestampMs: number, seq: number, pair: PartValue): string {
-  return `${startOfPart(timestamp, timestampMs, seq, [pair])}${quote(pair.key)}:`
+export function encodeUpToValue(
+  timestamp: string,
+  timestampMs: number,
+  seq: number,
+  key: string,
+  time: number | undefined,
+): string {
+  const pair = { key, encoding: undefined, expires: undefined, time }
+  return `${startOfPart(timestamp, timestampMs, seq, [pair])}${quote(key)}:`
 }
 
+type PairMeta = Omit<SpelledPair, 'spelled' | 'bytes'>
+
 /** `expires` and `encoding` of the keys that have them; `ages` in key order if the store keeps times. */
-function encodeMeta(state: readonly PartValue[], timestampMs: number): string {
+function encodeMeta(state: readonly PairMeta[], timestampMs: number): string {
   const expires: string[] = []
   const encoding: string[] = []
-  const ages: (number | null)[] = []
   let isTimed = false
   for (const pair of state) {
     if (pair.expires !== undefined) expires.push(`${quote(pair.key)}:${pair.expires}`)
-    if (pair.value.encoding !== undefined) encoding.push(`${quote(pair.key)}:"${pair.value.encoding}"`)
-    ages.push(pair.time === undefined ? null : timestampMs - pair.time)
-    isTimed ||= pair.time !== undefined
+    if (pair.encoding !== undefined) encoding.push(`${quote(pair.key)}:"${pair.encoding}"`)
+    if (pair.time !== undefined) isTimed = true
   }
   const fields: string[] = []
   if (expires.length) fields.push(`"expires":{${expires.join(',')}}`)
   if (encoding.length) fields.push(`"encoding":{${encoding.join(',')}}`)
-  if (isTimed) fields.push(`"ages":${JSON.stringify(ages)}`)
+  if (isTimed) {
+    const ages = state.map(({ time }) => (time === undefined ? 'null' : timestampMs - time))
+    fields.push(`"ages":[${ages.join(',')}]`)
+  }
   return fields.join(',')
 }
 

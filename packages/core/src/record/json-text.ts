@@ -13,9 +13,12 @@ export function escapeSeparators(json: string): string {
   return json.replace(ALL_SEPARATORS, (separator) => (separator === '\u2028' ? '\\u2028' : '\\u2029'))
 }
 
+/** Printable ASCII without quote and backslash: what most keys consist of. */
+const PLAIN = /^[ !#-[\]-~]*$/
+
 /** A string as it stands in a file: always spelled the same, so that keys can be compared by their bytes. */
 export function quote(text: string): string {
-  return escapeSeparators(JSON.stringify(text))
+  return PLAIN.test(text) ? `"${text}"` : escapeSeparators(JSON.stringify(text))
 }
 
 const QUOTE = 0x22

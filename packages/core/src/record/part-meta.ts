@@ -28,7 +28,7 @@ export function metaOf(meta: PartMeta, key: string, position: number, timestampM
 }
 
 /** When the keys of a part expire, as its row in the index says it. */
-export function expiryOf(state: readonly PartValue[]): Pick<IndexRow, 'minExpires' | 'maxExpires'> {
+export function expiryOf(state: readonly Pick<PartValue, 'expires'>[]): Pick<IndexRow, 'minExpires' | 'maxExpires'> {
   let minExpires: number | null = null
   let maxExpires: number | null = state.length ? 0 : null
   for (const { expires } of state) {

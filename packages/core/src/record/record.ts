@@ -1,4 +1,4 @@
-import type { ValueText } from './value.js'
+import type { Encoding, ValueText } from './value.js'
 
 /** What a record does to the state. In a file, `clear` is a DELETE with a prefix and `replace` a SET with data. */
 export type Operation =
@@ -62,6 +62,18 @@ export interface PartValue {
   readonly expires?: number | undefined
   /** Unix ms when the value was written, where the store keeps that. */
   readonly time?: number | undefined
+}
+
+/** One key of a state as it is spelled in a part. */
+export interface SpelledPair {
+  readonly key: string
+  /** `"key":value`. */
+  readonly spelled: string
+  /** How many bytes that has. */
+  readonly bytes: number
+  readonly encoding: Encoding | undefined
+  readonly expires: number | undefined
+  readonly time: number | undefined
 }
 
 /** What the index line says of one part. */

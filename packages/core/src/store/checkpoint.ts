@@ -4,6 +4,7 @@ import type { IndexedValue, StatePiece, StateSource } from '../index/key-index.j
 import { type GenerationStart, GenerationWriter, type WrittenGeneration } from '../log/generation-writer.js'
 import { encodePair } from '../record/encode.js'
 import { quote } from '../record/json-text.js'
+import type { PartValue } from '../record/record.js'
 import { isOneValue, noValue } from '../record/value.js'
 
 /** A value on its way into a checkpoint. */
@@ -68,7 +69,10 @@ export const allNew =
     piecesOf(pairs)
 
 /** What a checkpoint is made of, in key order. */
-type Piece = StatePiece | { readonly part?: undefined; readonly long: LongValue; readonly key: string }
+type Piece =
+  | StatePiece
+  | { readonly part?: undefined; readonly pair: PartValue }
+  | { readonly part?: undefined; readonly long: LongValue; readonly key: string }
 /** The writer is asked whether a part may stay as it is. */
 export type Pieces = (writer: GenerationWriter) => Iterable<Piece> | AsyncIterable<Piece>
 
@@ -83,12 +87,13 @@ export async function writeCheckpoint(
   const writer = new GenerationWriter(file, start)
   for await (const piece of pieces(writer)) {
     if (piece.part) writer.addPart(piece.part, piece.line)
+    else if ('pairs' in piece) for (const pair of piece.pairs) writer.addSpelled(pair)
     else if ('long' in piece) {
       if (!(await writer.addLong(piece.key, piece.long.pieces(), piece.long.time, slices))) leaveOut?.(piece.key)
     } else if (isOneValue(piece.pair.value.text)) writer.add(piece.pair)
     else if (leaveOut) leaveOut(piece.pair.key)
     else throw noValue(piece.pair.key)
-    if (slices.isDue()) await slices.pause()
+    if (slices.isDue('pairs' in piece ? piece.bytes : 0)) await slices.pause()
   }
   return writer.finish()
 }

@@ -380,15 +380,12 @@ describe('a part that was mended', () => {
     lookUp(log.index, 'c0', log.nowMs)
     log.index.heal(told[0]!.range, [pair('c0', 1), pair('c1', 2)])
     const pieces = [...log.index.freeze().pieces(log.nowMs, () => true)]
-    expect(pieces.map((piece) => (piece.part ? piece.part.firstKey : piece.pair.key))).toEqual([
-      'a0',
-      'b0',
-      'c0',
-      'c1',
-      'd0',
-      'e0',
+    expect(pieces.map(({ part }) => part?.firstKey)).toEqual(['a0', 'b0', undefined, 'd0', 'e0'])
+    const taken = pieces.flatMap((piece) => (piece.part ? [] : piece.pairs))
+    expect(taken.map(({ key, spelled }) => [key, spelled])).toEqual([
+      ['c0', '"c0":1'],
+      ['c1', '"c1":2'],
     ])
-    expect(pieces.map(({ part }) => part !== undefined)).toEqual([true, true, false, false, true, true])
   })
 
   it('a second one beside it is told of in its own place', async () => {

@@ -240,7 +240,7 @@ export class IndexedLog {
       const { done, value } = work.pieces.next()
       if (done) return false
       if (value.part) work.writer.addPart(value.part, value.line)
-      else work.writer.add(value.pair)
+      else for (const pair of value.pairs) work.writer.addSpelled(pair)
     }
     return true
   }

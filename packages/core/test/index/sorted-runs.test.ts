@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { byCodeUnit, endOfPrefix, type SortedCursor, SortedRuns } from '../../src/index/sorted-runs.js'
+import { byCodeUnit, endOfPrefix, type Keyed, type SortedCursor, SortedRuns } from '../../src/index/sorted-runs.js'
 import { type Random, withSeed } from '../support/random.js'
 
 const UNITS = ['a', 'b', '\uffff', '\u{10000}', '\ud800', '\0', 'é', '9', '1'] as const
@@ -8,13 +8,28 @@ const anyKey = fc.string({ unit: fc.constantFrom(...UNITS), maxLength: 4 })
 
 const anyStep = fc.record({ do: fc.constantFrom('add' as const, 'add' as const, 'list' as const), key: anyKey })
 
-function rest(cursor: SortedCursor): string[] {
+/** Adds keys that are nothing but keys. */
+class Keys extends SortedRuns<Keyed> {
+  readonly #items = new Map<string, Keyed>()
+
+  put(key: string, isLater = false): void {
+    const item = { key }
+    this.#items.set(key, item)
+    this.add(item, isLater)
+  }
+
+  withdraw(key: string): void {
+    this.takeBack(this.#items.get(key) ?? { key })
+  }
+}
+
+function rest(cursor: SortedCursor<Keyed>): string[] {
   const keys: string[] = []
   for (; cursor.key !== undefined; cursor.advance()) keys.push(cursor.key)
   return keys
 }
 
-function all(keys: SortedRuns, from = ''): string[] {
+function all(keys: Keys, from = ''): string[] {
   return rest(keys.from(from))
 }
 
@@ -24,11 +39,11 @@ describe('keys in order', () => {
   it('as a sorted set of them would have, whatever is added, and however often', () => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 80, size: 'max' }), (steps) => {
-        const keys = new SortedRuns()
+        const keys = new Keys()
         const model = new Set<string>()
         for (const step of steps) {
           if (step.do === 'add') {
-            keys.add(step.key)
+            keys.put(step.key)
             model.add(step.key)
           } else expect(all(keys, step.key)).toEqual(inOrder(model, step.key))
         }
@@ -39,8 +54,8 @@ describe('keys in order', () => {
   })
 
   it('is that of code units: an emoji stands before the last of the basic plane', () => {
-    const keys = new SortedRuns()
-    for (const key of ['\uffff', '\u{1f600}', '10', '9', '', 'Z', 'a', '\ud800']) keys.add(key)
+    const keys = new Keys()
+    for (const key of ['\uffff', '\u{1f600}', '10', '9', '', 'Z', 'a', '\ud800']) keys.put(key)
     expect(all(keys)).toEqual(['', '10', '9', 'Z', 'a', '\ud800', '\u{1f600}', '\uffff'])
   })
 
@@ -49,11 +64,11 @@ describe('keys in order', () => {
     const total = 20_000
     const expected = Array.from({ length: total }, (_, n) => number(n))
     for (const order of ['rising', 'falling', 'mixed']) {
-      const keys = new SortedRuns()
+      const keys = new Keys()
       for (let n = 0; n < total; n++) {
         const place = order === 'rising' ? n : order === 'falling' ? total - 1 - n : (n * 3571) % total
-        keys.add(number(place))
-        if (n % 3 === 0) keys.add(number(place))
+        keys.put(number(place))
+        if (n % 3 === 0) keys.put(number(place))
         // Asking ends a run, however short; not asking for long makes them all of one length.
         if (n % (n < 3000 ? 10 : 1000) === 0) expect(keys.from('').key).toBeDefined()
       }
@@ -65,28 +80,28 @@ describe('keys in order', () => {
   })
 
   it('of which the sorting was put off, while others were added', () => {
-    const keys = new SortedRuns()
+    const keys = new Keys()
     const total = 20_000
     const number = (n: number) => String((n * 7919) % total).padStart(5, '0')
-    for (let n = 0; n < total; n++) keys.add(number(n), n % 5000 < 4000)
+    for (let n = 0; n < total; n++) keys.put(number(n), n % 5000 < 4000)
     expect(all(keys)).toEqual(Array.from({ length: total }, (_, n) => String(n).padStart(5, '0')))
     expect(all(keys, '19990')).toHaveLength(10)
   })
 
   it('but for those that were taken back at once', () => {
-    const keys = new SortedRuns()
-    for (const key of ['b', 'a', 'c']) keys.add(key)
-    for (const key of ['c', 'never there', 'a']) keys.takeBack(key)
+    const keys = new Keys()
+    for (const key of ['b', 'a', 'c']) keys.put(key)
+    for (const key of ['c', 'never there', 'a']) keys.withdraw(key)
     expect(all(keys)).toEqual(['b'])
     // Once it is in order with others it stays, and whoever walks has to ask whether it counts.
-    keys.takeBack('b')
+    keys.withdraw('b')
     expect(all(keys)).toEqual(['b'])
   })
 
   it('past the length up to which runs are merged', () => {
-    const keys = new SortedRuns()
+    const keys = new Keys()
     const total = 90_000
-    for (let n = 0; n < total; n++) keys.add(String((n * 7919) % total).padStart(5, '0'))
+    for (let n = 0; n < total; n++) keys.put(String((n * 7919) % total).padStart(5, '0'))
     let [count, last] = [0, '']
     for (const cursor = keys.from(''); cursor.key !== undefined; cursor.advance()) {
       if (cursor.key <= last) expect(cursor.key).toBe(`behind ${last}`)
@@ -100,12 +115,12 @@ describe('keys in order', () => {
 describe('a walk', () => {
   it('goes to any key, forth and back', async () => {
     await withSeed(async (random: Random) => {
-      const keys = new SortedRuns()
+      const keys = new Keys()
       const model = new Set<string>()
       const anyOf = () => Array.from({ length: random.below(5) }, () => random.pick(UNITS)).join('')
       for (let n = 0; n < 5000; n++) {
         const key = anyOf()
-        keys.add(key)
+        keys.put(key)
         model.add(key)
         if (n % 200 === 0) keys.from('')
       }
@@ -123,15 +138,15 @@ describe('a walk', () => {
   })
 
   it('gives every key that was there when it began exactly once, also while others come', () => {
-    const keys = new SortedRuns()
+    const keys = new Keys()
     const stays = Array.from({ length: 2000 }, (_, n) => `k${String(n).padStart(4, '0')}`)
-    for (const key of stays) keys.add(key)
+    for (const key of stays) keys.put(key)
     const seen: string[] = []
     let number = 0
     for (const cursor = keys.from(''); cursor.key !== undefined; cursor.advance()) {
       seen.push(cursor.key)
       // Behind, at and ahead of the place where the walk stands; so many that runs are merged meanwhile.
-      for (let n = 0; n < 10; n++, number++) keys.add(`${stays[(number * 7) % stays.length]}x${number}`)
+      for (let n = 0; n < 10; n++, number++) keys.put(`${stays[(number * 7) % stays.length]}x${number}`)
       if (number % 1000 === 0) keys.from('')
     }
     expect(seen).toEqual(stays)
@@ -139,16 +154,16 @@ describe('a walk', () => {
   })
 
   it('knows only what was there when it began, wherever it goes', () => {
-    const keys = new SortedRuns()
-    for (const key of ['b', 'd']) keys.add(key)
+    const keys = new Keys()
+    for (const key of ['b', 'd']) keys.put(key)
     const cursor = keys.from('')
-    for (let n = 0; n < 20_000; n++) keys.add(`c${n}`)
+    for (let n = 0; n < 20_000; n++) keys.put(`c${n}`)
     cursor.seek('')
     expect(rest(cursor)).toEqual(['b', 'd'])
   })
 
   it('over nothing has no key, and stays there', () => {
-    const cursor = new SortedRuns().from('')
+    const cursor = new Keys().from('')
     cursor.advance()
     expect(cursor.key).toBeUndefined()
     cursor.seek('')

@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { validChecksum } from '../../src/record/checksum.js'
 import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeIndex, encodeOperation, encodePart, encodeRecord } from '../../src/record/encode.js'
+import { encodeHeader, encodeIndex, encodeOperation, encodeRecord } from '../../src/record/encode.js'
 import type { Operation } from '../../src/record/record.js'
 import { fromText, fromValue } from '../../src/record/value.js'
-import { anyOperation, crc32, TIME } from './support.js'
+import { anyOperation, crc32, partLine, TIME } from './support.js'
 
 const record = (operation: Operation, synced?: number) => encodeRecord(TIME, 42, synced, encodeOperation(operation))
 
@@ -30,7 +30,7 @@ const LINES: [what: string, line: string][] = [
     'header',
     encodeHeader({ timestamp: TIME, seq: 1, store: '0123456789abcdef', indexAt: 0, state: [], compactedAt: TIME }),
   ],
-  ['part', encodePart(TIME, Date.parse(TIME), 1, [{ key: 'a', value: fromValue('', 1), expires: 5 }])],
+  ['part', partLine(TIME, Date.parse(TIME), 1, [{ key: 'a', value: fromValue('', 1), expires: 5 }])],
   [
     'index',
     encodeIndex(TIME, 1, [{ firstKey: 'a', offset: 5, keys: 1, minExpires: null, maxExpires: null, crc: '01234567' }]),

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeIndex, encodeOperation, encodePart, encodeRecord } from '../../src/record/encode.js'
+import { encodeHeader, encodeIndex, encodeOperation, encodeRecord } from '../../src/record/encode.js'
 import type { Operation } from '../../src/record/record.js'
 import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
-import { crc32, line, TIME } from './support.js'
+import { crc32, line, partLine, TIME } from './support.js'
 
 /** The lines of format 1, spelled out. Files that exist look like this: a change here is a change of the format. */
 
@@ -183,7 +183,7 @@ describe('the checkpoint', () => {
   })
 
   it('part without anything to say beside the values', () => {
-    const written = encodePart(TIME, Date.parse(TIME), 7, [{ key: 'a', value: fromValue('', 1) }])
+    const written = partLine(TIME, Date.parse(TIME), 7, [{ key: 'a', value: fromValue('', 1) }])
     expect(written).toBe(line(`${AT},"seq":7,"op":"CHECKPOINT","part":true,"meta":{},"state":{"a":1}`))
   })
 
@@ -194,7 +194,7 @@ describe('the checkpoint', () => {
       { key: 'b', value: fromValue('', 'x'), time: now },
       { key: 'c', value: fromBytes('', new Uint8Array([1])), expires: 2, time: now - 1000 },
     ]
-    const written = encodePart(TIME, now, 7, state)
+    const written = partLine(TIME, now, 7, state)
     expect(written).toBe(
       line(
         `${AT},"seq":7,"op":"CHECKPOINT","part":true,"meta":{"expires":{"__proto__":1736944496789,"c":2},` +

@@ -1,13 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeLine } from '../../src/record/decode.js'
-import { encodePart } from '../../src/record/encode.js'
 import { endOfString, quote } from '../../src/record/json-text.js'
 import { layOutPart, type PartLayout, positionAt, valueEnd } from '../../src/record/part-layout.js'
 import { expiryOf, metaOf, NO_META, type PartMeta } from '../../src/record/part-meta.js'
 import type { PartLine, PartValue } from '../../src/record/record.js'
 import { fromText, fromValue } from '../../src/record/value.js'
-import { anyExpiry, anySeq, anyString, anyValueText, TIME, line as withCrc } from './support.js'
+import { anyExpiry, anySeq, anyString, anyValueText, partLine, TIME, line as withCrc } from './support.js'
 
 const NOW = Date.parse(TIME)
 
@@ -46,7 +45,7 @@ describe('a part that is cut where its keys stand', () => {
   it('says what the whole line says, whatever the keys and values', () => {
     fc.assert(
       fc.property(anyPart, anySeq, (state, seq) => {
-        const line = Buffer.from(encodePart(TIME, NOW, seq, state))
+        const line = Buffer.from(partLine(TIME, NOW, seq, state))
         expect(cut(line)).toEqual((decodeLine(line) as PartLine).state)
         const isAscii = line.every((byte) => byte < 0x80)
         expect(layOut(line)).toMatchObject({ isAscii, timestampMs: NOW })
@@ -65,7 +64,7 @@ describe('a part that is cut where its keys stand', () => {
           { key: 'spelled 2', value: fromText('', `{${spelled}}`, true) },
         ]
         fc.pre(new Set(all.map(({ key }) => key)).size === all.length)
-        const line = Buffer.from(encodePart(TIME, NOW, 1, all))
+        const line = Buffer.from(partLine(TIME, NOW, 1, all))
         const layout = layOut(line)
         const places = [...layout.keys.subarray(0, -1)]
         for (let place = 0; place < Math.min(line.length, 3000); place++) {
@@ -92,7 +91,7 @@ describe('a part that is cut where its keys stand', () => {
         { key: 'b', value: fromValue('', 'é') },
         { key: 'c', value: fromValue('', 1) },
       ]
-      const line = Buffer.from(encodePart(TIME, NOW, 1, state))
+      const line = Buffer.from(partLine(TIME, NOW, 1, state))
       expect(cut(line)).toEqual((decodeLine(line) as PartLine).state)
     }
   })
@@ -108,7 +107,7 @@ describe('a part that is cut where its keys stand', () => {
   })
 
   it('is none where the line is another one, or cut off', () => {
-    const line = encodePart(TIME, NOW, 1, [{ key: 'a', value: fromValue('', { b: ['c', 1] }) }])
+    const line = partLine(TIME, NOW, 1, [{ key: 'a', value: fromValue('', { b: ['c', 1] }) }])
     const others = [
       '',
       '{}',

@@ -1,9 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeIndex, encodeOperation, encodePart, encodeRecord } from '../../src/record/encode.js'
+import { encodeHeader, encodeIndex, encodeOperation, encodeRecord } from '../../src/record/encode.js'
 import { fromBytes, fromText, fromValue, toBytes, toText, toValue } from '../../src/record/value.js'
-import { anyExpiry, anyJson, anyOperation, anySeq, anyString, anyText, anyValueText, TIME } from './support.js'
+import {
+  anyExpiry,
+  anyJson,
+  anyOperation,
+  anySeq,
+  anyString,
+  anyText,
+  anyValueText,
+  partLine,
+  TIME,
+} from './support.js'
 
 const NOW = Date.parse(TIME)
 const anySynced = fc.option(fc.nat(), { nil: undefined })
@@ -38,7 +48,7 @@ describe('what is encoded comes back', () => {
     fc.assert(
       fc.property(anyPart, anySeq, fc.boolean(), (pairs, seq, times) => {
         const state = times ? pairs : pairs.map(({ key, value, expires }) => ({ key, value, expires }))
-        const text = encodePart(TIME, NOW, seq, state)
+        const text = partLine(TIME, NOW, seq, state)
         expect(decodeLine(Buffer.from(text))).toEqual({
           kind: 'part',
           timestamp: TIME,
@@ -95,9 +105,7 @@ function throughFiles(value: ReturnType<typeof fromText>) {
   )
   if (record.kind !== 'record' || record.operation.kind !== 'set') throw new Error(`read as ${record.kind}`)
   const neighbour = { key: 'z', value: { text: '{"k":1}' } }
-  const part = decodeLine(
-    Buffer.from(encodePart(TIME, NOW, 1, [{ key: 'k', value: record.operation.value }, neighbour])),
-  )
+  const part = decodeLine(Buffer.from(partLine(TIME, NOW, 1, [{ key: 'k', value: record.operation.value }, neighbour])))
   if (part.kind !== 'part') throw new Error(`read as ${part.kind}`)
   expect(part.state).toHaveLength(2)
   return part.state[0]!.value

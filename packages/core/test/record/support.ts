@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import type { DeleteOperation, Operation, SetOperation } from '../../src/record/record.js'
+import { encodePart, spellPair } from '../../src/record/encode.js'
+import type { DeleteOperation, Operation, PartValue, SetOperation } from '../../src/record/record.js'
 import type { ValueText } from '../../src/record/value.js'
 import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
 
@@ -16,6 +17,11 @@ export function crc32(bytes: Uint8Array): string {
 /** A line of the format: what is given, and the checksum over its UTF-8 bytes. */
 export function line(body: string): string {
   return `${body},"crc":"${crc32(Buffer.from(body))}"}`
+}
+
+/** A part with its checksum. */
+export function partLine(timestamp: string, timestampMs: number, seq: number, state: readonly PartValue[]): string {
+  return line(encodePart(timestamp, timestampMs, seq, state.map(spellPair)))
 }
 
 export const TIME = '2025-01-15T12:34:56.789Z'

@@ -2,11 +2,11 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CHECKSUM_BYTES } from '../../src/record/checksum.js'
 import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeOperation, encodePart, encodeRecord, valueStartsOf } from '../../src/record/encode.js'
+import { encodeHeader, encodeOperation, encodeRecord, valueStartsOf } from '../../src/record/encode.js'
 import type { Operation } from '../../src/record/record.js'
 import { fromText, fromValue } from '../../src/record/value.js'
 import { valueOffsets } from '../../src/record/written-record.js'
-import { anyOperation, anySeq, TIME } from './support.js'
+import { anyOperation, anySeq, partLine, TIME } from './support.js'
 
 /** Where the values of a record stand in its line, and in the file: from there they are read again. */
 
@@ -123,7 +123,7 @@ describe('the values of a checkpoint', () => {
     const state = ['é', 'b', 'ü'].map((key, number) => ({ key, value: fromValue('', [key, number, '日本']) }))
     const texts = state.map(({ value }) => value.text)
     const head = { timestamp: TIME, seq: 1, store: 's', indexAt: 0, state, compactedAt: TIME }
-    for (const text of [encodePart(TIME, 0, 1, state), encodeHeader(head)]) {
+    for (const text of [partLine(TIME, 0, 1, state), encodeHeader(head)]) {
       const starts: number[] = []
       decodeLine(Buffer.from(text), starts)
       expectAt(Buffer.from(text), starts, texts)
