@@ -25,6 +25,8 @@ const PRESSURE_MIN_BYTES = 64 * 1024 * 1024
 /** … so that no more than this is written in a millisecond, and compaction is faster than that; but never longer than … */
 const PRESSURE_BYTES_A_MS = 20 * 1024
 const PRESSURE_MAX_MS = 100
+/** A store that is written without a pause is compacted several times a second; its main file is not rewritten as often. */
+const MAIN_FILE_INTERVAL_MS = 10_000
 /** A checkpoint more than half of which is dead is rewritten, however little came after it. */
 const DEAD_SHARE = 0.5
 
@@ -43,6 +45,9 @@ export class Maintainer implements Maintenance {
   #expiryMs: number | undefined
   /** What writers have not waited for yet. */
   #owedMs = 0
+  #mainFileMs = Number.NEGATIVE_INFINITY
+  /** When the main file is due that was put off. */
+  #mainFileTimer: Timer | undefined
   readonly #healing: Healing
 
   constructor(private readonly engine: Engine) {
@@ -138,10 +143,10 @@ export class Maintainer implements Maintenance {
     const { queue, lastSeq, checkpoint, index, system } = this.engine
     if (queue.failure) throw queue.failure
     if (lastSeq === checkpoint.seq && !index.holdsExpired(system.clock.now())) return
-    await (this.#running ?? this.#start())
+    await (this.#running ?? this.#start(true))
   }
 
-  #start(): Promise<void> {
+  #start(isAsked = false): Promise<void> {
     const { clock } = this.engine.system
     const startMs = clock.monotonicMs()
     this.#running = compact(this.engine)
@@ -163,7 +168,7 @@ export class Maintainer implements Maintenance {
       )
       .then(async () => {
         // The log is compacted; what fails from here on is told, but is no failure of that.
-        await this.engine.writeViews().catch((error: unknown) => this.engine.report(error))
+        await this.#writeViews(isAsked)
         await rotateBackups(this.engine).catch((error: unknown) => this.engine.report(error))
       })
       .finally(() => {
@@ -171,6 +176,25 @@ export class Maintainer implements Maintenance {
         if (!this.#stopped) this.#lookWhenExpired()
       })
     return this.#running
+  }
+
+  /** Those who ask for a checkpoint look at the main file next; others find it no older than this. */
+  async #writeViews(isAsked: boolean): Promise<void> {
+    const { engine } = this
+    const { clock } = engine.system
+    const waitMs = isAsked ? 0 : this.#mainFileMs + MAIN_FILE_INTERVAL_MS - clock.monotonicMs()
+    if (waitMs <= 0) this.#mainFileMs = clock.monotonicMs()
+    await engine.writeViews(waitMs > 0).catch((error: unknown) => engine.report(error))
+    if (waitMs <= 0 || this.#stopped) return
+    this.#mainFileTimer ??= clock.setTimer(() => {
+      this.#mainFileTimer = undefined
+      // What is under way by then comes by here at its end.
+      if (this.#stopped || this.#running || engine.queue.failure) return
+      this.#running = this.#writeViews(false).finally(() => {
+        this.#running = undefined
+        if (!this.#stopped) this.afterWrite()
+      })
+    }, waitMs)
   }
 
   async verify(): Promise<Verification> {
@@ -190,6 +214,7 @@ export class Maintainer implements Maintenance {
     this.#stopped = true
     this.#scheduled?.cancel()
     this.#expiryTimer?.cancel()
+    this.#mainFileTimer?.cancel()
     await this.#healing.idle()
     await this.idle()
   }

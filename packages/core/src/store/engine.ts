@@ -201,12 +201,12 @@ export class Engine {
     return holds(this.lock)
   }
 
-  /** Writes what can be derived from the log: the main file, and the mark of what is on disk. */
-  async writeViews(): Promise<void> {
+  /** Writes what can be derived from the log: the main file, unless it can wait, and the mark of what is on disk. */
+  async writeViews(isMarkEnough = false): Promise<void> {
     if (!this.ownsLog()) return
     const { syncedSeq } = this.#writer
     const isToBeChecked = this.maintenance.isDamaged
-    const state = { store: this.#store, lastSeq: this.#lastSeq, syncedSeq, isToBeChecked }
+    const state = { store: this.#store, lastSeq: this.#lastSeq, syncedSeq, isToBeChecked, isMarkEnough }
     await this.#views.write(this.#index, state, this.stamp(), () => this.flush())
   }
 

@@ -14,6 +14,8 @@ interface Place {
   readonly syncedSeq: number
   /** Damage was found: the next opening reads the whole log. */
   readonly isToBeChecked: boolean
+  /** The main file may stay as it is for now. */
+  readonly isMarkEnough?: boolean
 }
 
 /**
@@ -114,12 +116,12 @@ export class Views {
 
   async #write(
     source: StateSource,
-    { store, lastSeq, syncedSeq, isToBeChecked }: Place,
+    { store, lastSeq, syncedSeq, isToBeChecked, isMarkEnough }: Place,
     timestamp: string,
     flush: () => Promise<void>,
   ): Promise<void> {
     let mainFileError: unknown
-    if (this.#mainFileSeq !== lastSeq) {
+    if (this.#mainFileSeq !== lastSeq && !isMarkEnough) {
       try {
         if (this.#mark.mainFileCrc !== null && this.#mark.seq >= syncedSeq) {
           await this.#writeMark({ ...this.#mark, timestamp, mainFileCrc: null })

@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { COMPACTION_MIN_BYTES } from '../../src/base/limits.js'
 import type { StoreOptions } from '../../src/store/options.js'
@@ -53,6 +54,33 @@ describe('compaction by itself', () => {
     await store.set('a', kilobytes(5))
     expect(await settle()).toBe(2)
     expect(Object.keys(stateOf(store))).toEqual(['a', 'b', 'c'])
+    await store.close()
+  })
+
+  test('writes the main file at most once in ten seconds, and then for certain', async () => {
+    const dir = directory()
+    const { clock, store, settle } = await open({ dir, mainFile: true, compaction: { minBytes: 1 } })
+    const mainFile = () => JSON.parse(readFileSync(join(dir, 'store.json'), 'utf8')).a
+    await store.set('a', 1)
+    await store.set('filler', kilobytes(10))
+    expect(await settle()).toBe(1)
+    expect(mainFile()).toBe(1)
+    for (let value = 2; value <= 4; value++) {
+      clock.advance(3000)
+      await store.set('a', value)
+      await store.set('filler', kilobytes(10 * value))
+      expect(await settle()).toBe(value)
+      expect(mainFile()).toBe(1)
+    }
+    // Nobody writes any more; the timer that was set sees to it.
+    clock.advance(1000)
+    await settle()
+    expect(mainFile()).toBe(4)
+    expect(clock.timers).toBe(0)
+    // Who asks for a checkpoint gets the main file with it.
+    await store.set('a', 5)
+    await store.compact()
+    expect(mainFile()).toBe(5)
     await store.close()
   })
 
