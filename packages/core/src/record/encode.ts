@@ -10,11 +10,15 @@ import {
   type SetOperation,
   type SpelledPair,
 } from './record.js'
+import type { ValueText } from './value.js'
 
 /** Operations and checkpoints to lines, without the newline. The order of the fields is part of the format. */
 
-/** The line's text from `"op"` on: it can be made before the record's place in the log is known. */
-export function encodeOperation(operation: Operation): string {
+/**
+ * The line's text from `"op"` on: it can be made before the record's place in the log is known. `valueStarts` is told where
+ * in it the text of each value begins, in the order of the operations; where there is one value, it ends with that.
+ */
+export function encodeOperation(operation: Operation, valueStarts?: number[]): string {
   switch (operation.kind) {
     case 'set':
     case 'delete':
@@ -22,35 +26,34 @@ export function encodeOperation(operation: Operation): string {
     case 'clear':
       return `"op":"DELETE","prefix":${quote(operation.prefix)}`
     case 'replace':
-      return `${DATA}${operation.data.map(([key, value]) => `${quote(key)}:${value.text}`).join(',')}}`
+      return `${encodeData(operation.data, valueStarts)}}`
     case 'batch':
-      return `${OPS}${operation.operations.map((each) => `{${encodeKeyed(each)}}`).join(',')}]`
+      return `${encodeSteps(operation.operations, valueStarts)}]`
   }
 }
 
-const DATA = '"op":"SET","data":{'
-const OPS = '"op":"BATCH","ops":['
-
-/** Where the text of each value begins in what `encodeOperation` gives, in the order of the operations. */
-export function valueStartsOf(operation: Operation): number[] {
-  const starts: number[] = []
-  if (operation.kind === 'replace') {
-    let at = DATA.length
-    for (const [key, { text }] of operation.data) {
-      starts.push(at + quote(key).length + 1)
-      at = (starts.at(-1) as number) + text.length + 1
-    }
-  } else if (operation.kind === 'batch') {
-    let at = OPS.length
-    for (const each of operation.operations) {
-      const { length } = encodeKeyed(each)
-      if (each.kind === 'set') starts.push(at + 1 + length - each.value.text.length)
-      at += length + 3
-    }
-  } else if (operation.kind === 'set') {
-    starts.push(encodeKeyed(operation).length - operation.value.text.length)
+function encodeData(data: readonly (readonly [key: string, value: ValueText])[], valueStarts?: number[]): string {
+  let text = '"op":"SET","data":{'
+  let separator = ''
+  for (const [key, value] of data) {
+    text += `${separator}${quote(key)}:`
+    valueStarts?.push(text.length)
+    text += value.text
+    separator = ','
   }
-  return starts
+  return text
+}
+
+function encodeSteps(steps: readonly (SetOperation | DeleteOperation)[], valueStarts?: number[]): string {
+  let text = '"op":"BATCH","ops":['
+  let separator = '{'
+  for (const step of steps) {
+    text += separator + encodeKeyed(step)
+    if (step.kind === 'set') valueStarts?.push(text.length - step.value.text.length)
+    text += '}'
+    separator = ',{'
+  }
+  return text
 }
 
 function encodeKeyed(operation: SetOperation | DeleteOperation): string {

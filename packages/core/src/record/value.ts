@@ -22,8 +22,8 @@ const CIRCLE_CHECK_DEPTH = 100
 
 /** What the walk over a value keeps in mind. */
 interface Walk {
-  /** Only those below `CIRCLE_CHECK_DEPTH`. */
-  readonly ancestors: Set<object>
+  /** Only those below `CIRCLE_CHECK_DEPTH`, where few values go. */
+  ancestors: Set<object> | undefined
   /** Characters of the strings so far: a lower bound for the length of the text, known before it is made. */
   characters: number
 }
@@ -55,6 +55,7 @@ function faultOf(value: unknown, depth: number, walk: Walk): Fault | undefined {
 
 function faultOfObject(value: object, depth: number, walk: Walk): Fault | undefined {
   if (depth < CIRCLE_CHECK_DEPTH) return faultInside(value, depth, walk)
+  walk.ancestors ??= new Set()
   if (walk.ancestors.has(value)) return { reason: 'it contains itself', path: [] }
   walk.ancestors.add(value)
   const fault = faultInside(value, depth, walk)
@@ -118,7 +119,7 @@ export function fromValue(key: string, value: unknown): ValueText {
     return { text: quote(value) }
   }
   try {
-    const fault = faultOf(value, 0, { ancestors: new Set(), characters: 0 })
+    const fault = faultOf(value, 0, { ancestors: undefined, characters: 0 })
     if (fault) throw invalid(key, fault.path.length ? `at ${spellPath(fault.path)}: ${fault.reason}` : fault.reason)
     return { text: escapeSeparators(JSON.stringify(value)) }
   } catch (error) {

@@ -51,13 +51,18 @@ export function checkWriteOptions(call: string, options: unknown): void {
 /** A misspelt option would silently be its default: a key that never expires, or a clear of everything. */
 export function checkOptions(call: string, options: unknown, known: readonly string[]): void {
   const isObject = typeof options === 'object' && options !== null && !Array.isArray(options)
-  const unknown = isObject ? Object.keys(options).find((name) => !known.includes(name)) : undefined
+  const unknown = isObject ? unknownOf(options, known) : undefined
   if (isObject && unknown === undefined) return
   throw new FlatlogError(
     'FLATLOG_INVALID_OPTION',
     `${call} was given ${isObject ? `the option ${unknown}` : `${JSON.stringify(options) ?? String(options)} for its options`}; ` +
       `what it knows is an object with ${known.join(', ')}. Nothing was done. What to do: correct it or leave it out.`,
   )
+}
+
+function unknownOf(options: object, known: readonly string[]): string | undefined {
+  for (const name of Object.keys(options)) if (!known.includes(name)) return name
+  return undefined
 }
 
 export function checkSteps(steps: unknown): asserts steps is readonly unknown[] {
@@ -83,15 +88,19 @@ export function checkData(data: unknown): void {
 /** The furthest time that a Date can be. */
 const MAX_TIME_MS = 8.64e15
 
-export function expiryOf(options: { expires?: number; ttlMs?: number } | undefined, nowMs: number): number | undefined {
-  const { expires, ttlMs } = options ?? {}
+export function expiryOf(
+  options: { expires?: number; ttlMs?: number } | undefined,
+  nowMs: () => number,
+): number | undefined {
+  if (options === undefined) return undefined
+  const { expires, ttlMs } = options
   if (expires !== undefined && ttlMs !== undefined) {
     throw invalid('expires and ttlMs', `${expires} and ${ttlMs}`, 'one of the two')
   }
   if (ttlMs !== undefined) {
     if (typeof ttlMs !== 'number' || !(ttlMs > 0 && ttlMs <= MAX_TIME_MS))
       throw invalid('ttlMs', ttlMs, 'milliseconds above 0')
-    return Math.ceil(nowMs + ttlMs)
+    return Math.ceil(nowMs() + ttlMs)
   }
   if (expires === undefined) return undefined
   if (typeof expires !== 'number' || !(expires >= 0 && expires <= MAX_TIME_MS)) {

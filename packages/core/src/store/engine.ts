@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js'
 import { FlatlogError, ioError, isNoSpace } from '../base/errors.js'
-import { MAX_RECORD_BYTES } from '../base/limits.js'
+import { quiet } from '../base/quiet.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { holds, type Lock } from '../fs/lock.js'
 import type { IndexedValue, KeyIndex, KeyRangeQuery } from '../index/key-index.js'
@@ -10,19 +10,16 @@ import { failedError, LogWriter } from '../log/log-writer.js'
 import type { StorePaths } from '../log/names.js'
 import { encodeOperation } from '../record/encode.js'
 import type { Operation } from '../record/record.js'
-import { tooLarge } from '../record/value.js'
 import { RepairLoop } from './engine-repair.js'
 import { Events } from './events.js'
 import type { Maintenance } from './maintenance.js'
 import type { OpenedLog, Unrepaired } from './opened-log.js'
+import { tooLong } from './operations.js'
 import type { ResolvedOptions } from './options.js'
 import type { Recovery } from './recovery.js'
 import type { System } from './system.js'
 import { Timestamps } from './timestamps.js'
 import { Views } from './views.js'
-
-/** What stands in a line beside the operation, at most. */
-const LINE_OVERHEAD_BYTES = 128
 
 export type MaintenanceFactory = (engine: Engine) => Maintenance
 
@@ -148,17 +145,27 @@ export class Engine {
   /** The write path: operation → line → memory → commit queue → file → acknowledgement. */
   write(operation: Operation, key: string): Promise<void> {
     const { failure } = this.#queue
-    if (failure) return rejected(failure)
-    const encoded = encodeOperation(operation)
-    if (encoded.length * 3 + LINE_OVERHEAD_BYTES > MAX_RECORD_BYTES) {
-      const bytes = Buffer.byteLength(encoded) + LINE_OVERHEAD_BYTES
-      if (bytes > MAX_RECORD_BYTES) return rejected(tooLarge(key, bytes))
-    }
+    if (failure) return quiet(Promise.reject(failure))
+    const valueStarts = operation.kind === 'batch' || operation.kind === 'replace' ? [] : undefined
+    const encoded = encodeOperation(operation, valueStarts)
+    const refusal = tooLong(encoded, key)
+    if (refusal) return quiet(Promise.reject(refusal))
     const timestamp = this.stamp()
     const seq = ++this.#lastSeq
     const time = this.options.times ? this.#timestamps.lastMs : undefined
     const effect = this.#index.apply(operation, seq, time)
-    return this.#queue.add({ seq, timestamp, operation, encoded, effect, crc: '', encodedEnd: 0, isAscii: true })
+    const crc = ''
+    return this.#queue.add({
+      seq,
+      timestamp,
+      operation,
+      encoded,
+      valueStarts,
+      effect,
+      crc,
+      encodedEnd: 0,
+      isAscii: true,
+    })
   }
 
   stamp(): string {
@@ -285,11 +292,4 @@ export class Engine {
       }
     }
   }
-}
-
-export function rejected(error: unknown): Promise<never> {
-  const promise = Promise.reject(error)
-  // Whoever does not wait for a write must not be brought down by it.
-  promise.catch(() => {})
-  return promise
 }

@@ -1,4 +1,5 @@
 import { FlatlogError } from '../base/errors.js'
+import { quiet } from '../base/quiet.js'
 import type { Operation } from '../record/record.js'
 import { fromBytes, fromText, fromValue, type ValueText } from '../record/value.js'
 import {
@@ -32,21 +33,15 @@ export class Store extends Readable {
   // Writing
 
   set(key: string, value: unknown, options?: WriteOptions): Promise<void> {
-    return this.#set(key, options, () => fromValue(key, value))
+    return this.#set(key, options, fromValue, value)
   }
 
   setText(key: string, text: string, options?: TextOptions): Promise<void> {
-    return this.#set(key, options, () => {
-      checkText(text)
-      return fromText(key, text, options?.asText)
-    })
+    return this.#set(key, options, options?.asText ? fromAsText : fromCheckedText, text)
   }
 
   setBytes(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void> {
-    return this.#set(key, options, () => {
-      checkBytes(bytes)
-      return fromBytes(key, bytes)
-    })
+    return this.#set(key, options, fromCheckedBytes, bytes)
   }
 
   /** True if the key was there; a key that is not there costs no record. */
@@ -80,7 +75,7 @@ export class Store extends Readable {
   batch(operations: readonly BatchOperation[]): Promise<void> {
     return this.#write(() => {
       checkSteps(operations)
-      const steps = operations.map((each) => batchStep(each, this.backend.now()))
+      const steps = operations.map((each) => batchStep(each, this.backend.now))
       return steps.length ? { kind: 'batch', operations: steps } : undefined
     })
   }
@@ -103,15 +98,26 @@ export class Store extends Readable {
     })
   }
 
-  #set(key: string, options: WriteOptions | undefined, value: () => ValueText): Promise<void> {
-    return this.#write(() => {
+  /** The way of most writes: nothing is made on it that is not kept. */
+  #set(
+    key: string,
+    options: WriteOptions | undefined,
+    toText: (key: string, value: unknown) => ValueText,
+    value: unknown,
+  ): Promise<void> {
+    try {
+      const backend = this.backend
+      backend.checkWritable()
       checkKey(key)
       if (options !== undefined) {
         checkWriteOptions('set', options)
         checkMatch(key, () => this.lookUp(key), options)
       }
-      return { kind: 'set', key, value: value(), expires: expiryOf(options, this.backend.now()) }
-    })
+      const text = toText(key, value)
+      return backend.write({ kind: 'set', key, value: text, expires: expiryOf(options, backend.now) }, key)
+    } catch (error) {
+      return quiet(Promise.reject(error))
+    }
   }
 
   /** Whatever is wrong with the arguments rejects, as what goes wrong later does: there is one place to catch it. */
@@ -211,8 +217,17 @@ export class Store extends Readable {
   }
 }
 
-/** A promise that may be left alone: whoever does wait hears of its rejection all the same. */
-function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {})
-  return promise
+function fromCheckedText(key: string, text: unknown): ValueText {
+  checkText(text)
+  return fromText(key, text)
+}
+
+function fromAsText(key: string, text: unknown): ValueText {
+  checkText(text)
+  return fromText(key, text, true)
+}
+
+function fromCheckedBytes(key: string, bytes: unknown): ValueText {
+  checkBytes(bytes)
+  return fromBytes(key, bytes)
 }

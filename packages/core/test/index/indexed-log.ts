@@ -143,8 +143,9 @@ export class IndexedLog {
     const seq = ++this.#lastSeq
     const effect = this.index.apply(operation, seq, this.#options.isTimed ? this.nowMs : undefined)
     if (this.#waiting.length === 0) this.#waiting.push({ records: [] })
-    const encoded = encodeOperation(operation)
-    const record = { seq, timestamp, operation, encoded, effect, crc: '', encodedEnd: 0, isAscii: true }
+    const valueStarts: number[] = []
+    const encoded = encodeOperation(operation, valueStarts)
+    const record = { seq, timestamp, operation, encoded, valueStarts, effect, crc: '', encodedEnd: 0, isAscii: true }
     this.#waiting.at(-1)?.records.push(record)
   }
 

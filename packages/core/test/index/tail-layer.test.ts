@@ -46,9 +46,10 @@ describe('a newer tail that is put together with an older one', () => {
   const write = (layer: TailLayer, file: MemoryFile, operation: Operation, seq: number) => {
     const effect = layer.apply(operation, seq, undefined)
     const offset = file.bytes.length
-    const encoded = encodeOperation(operation)
+    const valueStarts: number[] = []
+    const encoded = encodeOperation(operation, valueStarts)
     file.write(encoded, offset)
-    effect.written({ operation, encoded, encodedEnd: file.bytes.length, isAscii: true })
+    effect.written({ operation, encoded, valueStarts, encodedEnd: file.bytes.length, isAscii: true })
   }
 
   it('finds its values where they stand, also where the two have moved by different ways', () => {
