@@ -21,6 +21,8 @@ export const MAX_PARTS = 65_536
 export const OPEN_WHOLE_BYTES = MIB
 /** Of one up to this long all parts are checked when it is opened; those of a longer one when they are read. */
 export const OPEN_CHECKED_BYTES = 16 * MIB
+/** So much of a new generation is brought to disk while more of it is made, so that little is left for the end. */
+export const SYNC_STEP_BYTES = 4 * MIB
 /** How long the engine works at a stretch before it lets others run. */
 export const SLICE_MS = 4
 

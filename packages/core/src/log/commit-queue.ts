@@ -23,6 +23,8 @@ export interface CommitEvents {
   ownsLog(): boolean
   /** How long the next write is to wait, so that others keep up with the writers. `lastBytes`: of the last write. */
   delayMs(lastBytes: number): number
+  /** For how long writes that follow from each other may keep the event loop; undefined: as long as usual. */
+  turnMs(): number | undefined
 }
 
 /**
@@ -130,7 +132,7 @@ export class CommitQueue {
     }
     const delayMs = this.events.delayMs(this.#lastBytes)
     if (delayMs <= 0) {
-      this.clock.afterTurn(commit)
+      this.clock.afterTurn(commit, this.events.turnMs())
       return
     }
     this.delays++

@@ -68,6 +68,11 @@ export class GenerationWriter {
     this.#buffer = new WriteBuffer(file, this.#offset)
   }
 
+  /** How far the file has been written by now. */
+  get writtenTo(): number {
+    return this.#buffer.offset
+  }
+
   /** Keys come in rising order, each once. */
   add(pair: PartValue): void {
     this.addSpelled(spellPair(pair))

@@ -11,12 +11,19 @@ const CHARACTER_BYTES = 3
 export class WriteBuffer {
   readonly #bytes = Buffer.allocUnsafeSlow(READ_CHUNK_BYTES)
   #filled = 0
+  #offset: number
 
   constructor(
     private readonly file: OpenFile,
-    /** Where the next byte that is written goes. */
-    private offset: number,
-  ) {}
+    offset: number,
+  ) {
+    this.#offset = offset
+  }
+
+  /** Where the next byte that is written goes. */
+  get offset(): number {
+    return this.#offset
+  }
 
   /** A line without its newline, as it is. Returns how many bytes have been added. */
   addLine(line: Uint8Array): number {
@@ -51,7 +58,7 @@ export class WriteBuffer {
 
   /** So many bytes were written by others. What was added before must have been flushed. */
   skip(bytes: number): void {
-    this.offset += bytes
+    this.#offset += bytes
   }
 
   flush(): void {
@@ -66,7 +73,7 @@ export class WriteBuffer {
   }
 
   #write(bytes: Uint8Array): void {
-    writeFully(this.file, bytes, this.offset)
-    this.offset += bytes.length
+    writeFully(this.file, bytes, this.#offset)
+    this.#offset += bytes.length
   }
 }

@@ -110,6 +110,8 @@ class Compaction {
       timestamp,
       stateBytes: this.#roughBytes,
     }
+    // Begun now, so that little is left to bring to disk below; what becomes of it shows there.
+    engine.queue.sync().catch(() => {})
     const pieces = (writer: GenerationWriter) => frozen.pieces(this.#startedMs, (bytes) => writer.takesPart(bytes))
     const written = await writeCheckpoint(file, pieces, start, this.#slices)
     this.#length = written.length

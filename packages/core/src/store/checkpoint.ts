@@ -1,6 +1,7 @@
 import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import type { IndexedValue, StatePiece, StateSource } from '../index/key-index.js'
+import { BackgroundSync } from '../log/background-sync.js'
 import { type GenerationStart, GenerationWriter, type WrittenGeneration } from '../log/generation-writer.js'
 import { encodePair } from '../record/encode.js'
 import { quote } from '../record/json-text.js'
@@ -85,6 +86,7 @@ export async function writeCheckpoint(
   leaveOut?: (key: string) => void,
 ): Promise<WrittenGeneration> {
   const writer = new GenerationWriter(file, start)
+  const sync = new BackgroundSync(file)
   for await (const piece of pieces(writer)) {
     if (piece.part) writer.addPart(piece.part, piece.line)
     else if ('pairs' in piece) for (const pair of piece.pairs) writer.addSpelled(pair)
@@ -93,7 +95,9 @@ export async function writeCheckpoint(
     } else if (isOneValue(piece.pair.value.text)) writer.add(piece.pair)
     else if (leaveOut) leaveOut(piece.pair.key)
     else throw noValue(piece.pair.key)
+    sync.reached(writer.writtenTo)
     if (slices.isDue('pairs' in piece ? piece.bytes : 0)) await slices.pause()
   }
+  await sync.end()
   return writer.finish()
 }

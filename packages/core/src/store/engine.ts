@@ -99,6 +99,7 @@ export class Engine {
       },
       ownsLog: () => this.ownsLog(),
       delayMs: (lastBytes) => this.maintenance.delayMs(lastBytes),
+      turnMs: () => this.maintenance.turnMs,
     })
     this.#unrepaired = opened.unrepaired
     if (opened.unrepaired) this.#queue.refuse(opened.unrepaired.error)

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest'
+import { SYNC_STEP_BYTES } from '../../src/base/limits.js'
+import type { OpenFile } from '../../src/fs/file-system.js'
+import { BackgroundSync } from '../../src/log/background-sync.js'
+import { useRejectionWatch } from '../support/rejections.js'
+import { turns, watchPromise } from '../support/turns.js'
+
+useRejectionWatch()
+
+/** A file of which the test ends the syncs. */
+function watchedFile() {
+  const syncs: { resolve(): void; reject(cause: unknown): void }[] = []
+  const sync = () =>
+    new Promise<void>((resolve, reject) => {
+      syncs.push({ resolve, reject })
+    })
+  return { syncs, file: { sync } as OpenFile }
+}
+
+describe('a file that is brought to disk while it is written', () => {
+  it('is synced once in so many bytes, and one sync at a time', async () => {
+    const { file, syncs } = watchedFile()
+    const sync = new BackgroundSync(file)
+    sync.reached(SYNC_STEP_BYTES - 1)
+    expect(syncs).toHaveLength(0)
+    sync.reached(SYNC_STEP_BYTES)
+    sync.reached(5 * SYNC_STEP_BYTES)
+    expect(syncs).toHaveLength(1)
+    syncs[0]?.resolve()
+    await turns()
+    sync.reached(2 * SYNC_STEP_BYTES - 1)
+    expect(syncs).toHaveLength(1)
+    sync.reached(2 * SYNC_STEP_BYTES)
+    expect(syncs).toHaveLength(2)
+    const end = watchPromise(sync.end())
+    await turns()
+    expect(end.state).toBe('pending')
+    syncs[1]?.resolve()
+    await turns()
+    expect(end.state).toBe('fulfilled')
+  })
+
+  it('is given up after a sync that failed, though the next one would succeed', async () => {
+    const { file, syncs } = watchedFile()
+    const sync = new BackgroundSync(file)
+    sync.reached(SYNC_STEP_BYTES)
+    syncs[0]?.reject(new Error('pages are lost'))
+    await turns()
+    expect(() => sync.reached(3 * SYNC_STEP_BYTES)).toThrow('pages are lost')
+    await expect(sync.end()).rejects.toThrow('pages are lost')
+    expect(syncs).toHaveLength(1)
+  })
+
+  it('fails at the end where the sync under way does, and needs none where little was written', async () => {
+    const { file, syncs } = watchedFile()
+    const sync = new BackgroundSync(file)
+    await sync.end()
+    sync.reached(SYNC_STEP_BYTES)
+    const end = sync.end()
+    syncs[0]?.reject(new Error('pages are lost'))
+    await expect(end).rejects.toThrow('pages are lost')
+  })
+})
