@@ -110,9 +110,9 @@ export const commitBugs: readonly Bug[] = [
     edits: [
       {
         file: 'store/engine.ts',
-        from: 'const { failure } = this.#queue\n    if (failure) return rejected(failure)',
+        from: 'const { failure } = this.#queue\n    if (failure) return quiet(Promise.reject(failure))',
         to: `const { failure } = this.#queue
-    if (failure) return rejected(failure)
+    if (failure) return quiet(Promise.reject(failure))
     if (operation.kind === 'batch' && operation.operations.length > 1)
       return Promise.all(operation.operations.map((each) => this.write(each, key))).then(() => {})`,
       },

@@ -233,8 +233,8 @@ export const publishBugs: readonly Bug[] = [
     edits: [
       {
         file: 'index/frozen-layers.ts',
-        from: 'if (value) yield { pair: toPair(key, value) }',
-        to: 'if (value) yield { pair: toPair(key, value) }\n    else if (pair?.key === key) yield { pair }',
+        from: 'merged = walk.spell(nowMs)',
+        to: 'merged = walk.spell(nowMs) ?? (pair?.key === walk.key ? pair : undefined)',
       },
     ],
     focus: {},
@@ -280,7 +280,11 @@ export const publishBugs: readonly Bug[] = [
     name: 'a record that is taken back leaves its key behind',
     what: 'A key whose record was refused hides what the checkpoint has of it when the next one is written.',
     edits: [
-      { file: 'index/tails-walk.ts', from: 'if (first === undefined || this.hides(first)) return', to: 'return' },
+      {
+        file: 'index/tails-walk.ts',
+        from: 'if (first === undefined || this.#resolve(first)) return',
+        to: 'if (first === undefined) return\n      if (!this.#resolve(first)) this.#value = undefined\n      return',
+      },
     ],
     focus: {
       faults: [{ kind: 'write', on: 'log', code: 'ENOSPC', happens: false }],
