@@ -1,6 +1,7 @@
 import type { FlatlogError } from '../base/errors.js'
-import { CHECKSUM_BYTES } from '../record/checksum.js'
+import { encodeRecord } from '../record/encode.js'
 import type { WrittenRecord } from '../record/written-record.js'
+import type { LineBuffer } from './line-buffer.js'
 
 /** Records that go to the log in one write. */
 
@@ -16,13 +17,10 @@ export interface PendingRecord extends WrittenRecord {
   }
   /** Set when the line is made. */
   crc: string
-  /** Set when it is written. */
+  /** From the start of the write when the line is made, from that of the file when it is written. */
   encodedEnd: number
   isAscii: boolean
 }
-
-/** What a line has behind the text of its operation: the checksum and the newline. */
-export const LINE_END_CHARACTERS = CHECKSUM_BYTES + 1
 
 export interface Batch {
   readonly records: PendingRecord[]
@@ -41,16 +39,22 @@ export function undo(batches: readonly Batch[]): void {
   }
 }
 
-/** From places in the text of a write to places in the file. */
-export function place(records: readonly PendingRecord[], lines: string, start: number, bytes: number): void {
-  const isAscii = bytes === lines.length
-  let [character, byte] = [0, start]
+/** Their lines. `told`: what the first of them says to be on disk. */
+export function encode(records: readonly PendingRecord[], told: number | undefined, lines: LineBuffer): void {
+  let synced = told
   for (const record of records) {
-    if (!isAscii) byte += Buffer.byteLength(lines.slice(character, record.encodedEnd))
-    else byte = start + record.encodedEnd
-    character = record.encodedEnd
-    record.encodedEnd = byte
-    record.isAscii = isAscii
+    lines.addText(encodeRecord(record.timestamp, record.seq, synced, record.encoded))
+    record.crc = lines.crc
+    record.encodedEnd = lines.textEnd
+    record.isAscii = lines.isAscii
+    synced = undefined
+  }
+}
+
+/** They stand in the file now, the first of them at that byte. */
+export function place(records: readonly PendingRecord[], start: number): void {
+  for (const record of records) {
+    record.encodedEnd += start
     record.effect.written(record)
   }
 }

@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../base/clock.js'
 import type { FlatlogError } from '../base/errors.js'
 import { MAX_WRITE_BYTES } from '../base/limits.js'
-import { encodeRecord } from '../record/encode.js'
-import { type Batch, LINE_END_CHARACTERS, newBatch, type PendingRecord, place, undo } from './batch.js'
+import { type Batch, encode, newBatch, type PendingRecord, place, undo } from './batch.js'
+import { LineBuffer } from './line-buffer.js'
 import { failedError, type LogWriter, noSpaceError } from './log-writer.js'
 
 /**
@@ -33,7 +33,11 @@ export interface CommitEvents {
  */
 const LOOK_MS = 2
 
+/** Most writes are shorter. */
+const LINES_BYTES = 64 * 1024
+
 export class CommitQueue {
+  readonly #lines = new LineBuffer(LINES_BYTES)
   #waiting: Batch[] = []
   #inFlight: Batch | undefined
   #turnScheduled = false
@@ -168,20 +172,16 @@ export class CommitQueue {
       }
     }
     const told = writer.syncedToTell
-    let lines = ''
-    for (const record of batch.records) {
-      const line = encodeRecord(record.timestamp, record.seq, lines === '' ? told : undefined, record.encoded)
-      record.crc = line.slice(-10, -2)
-      lines += `${line}\n`
-      record.encodedEnd = lines.length - LINE_END_CHARACTERS
-    }
+    const lines = this.#lines
+    encode(batch.records, told, lines)
     this.writes++
     const start = writer.offset
-    const fault = writer.append(lines, (batch.records.at(-1) as PendingRecord).seq, told)
+    const fault = writer.append(lines.bytes, (batch.records.at(-1) as PendingRecord).seq, told)
+    lines.clear()
     if (!fault) {
       batch.endOffset = writer.offset
       this.#lastBytes = writer.offset - start
-      place(batch.records, lines, start, this.#lastBytes)
+      place(batch.records, start)
       return true
     }
     this.#waiting.unshift(batch)

@@ -59,8 +59,8 @@ export class LogWriter {
   }
 
   /** Puts the lines behind the last record, all of them or none. */
-  append(lines: string, lastSeq: number, told: number | undefined): WriteFault | undefined {
-    const length = Buffer.byteLength(lines)
+  append(lines: Uint8Array, lastSeq: number, told: number | undefined): WriteFault | undefined {
+    const { length } = lines
     try {
       const written = this.#file.write(lines, this.#offset)
       // A full disk shows as fewer bytes and no error.

@@ -1,16 +1,11 @@
 import { READ_CHUNK_BYTES } from '../base/limits.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { writeFully } from '../fs/whole-file.js'
-import { CHECKSUM_BYTES, checksum, endOfLine } from '../record/checksum.js'
+import { LineBuffer } from './line-buffer.js'
 
-const NEWLINE = 0x0a
-/** What a character may take at most in UTF-8. */
-const CHARACTER_BYTES = 3
-
-/** Lines on their way to a file, put together so that few calls write them all. */
+/** Lines on their way to a file, many in one write. */
 export class WriteBuffer {
-  readonly #bytes = Buffer.allocUnsafeSlow(READ_CHUNK_BYTES)
-  #filled = 0
+  readonly #lines = new LineBuffer(READ_CHUNK_BYTES)
   #offset: number
 
   constructor(
@@ -27,33 +22,17 @@ export class WriteBuffer {
 
   /** A line without its newline, as it is. Returns how many bytes have been added. */
   addLine(line: Uint8Array): number {
-    const bytes = line.length + 1
-    this.#makeRoom(bytes)
-    if (bytes > this.#bytes.length) {
-      this.#write(Buffer.concat([line, Buffer.of(NEWLINE)]))
-    } else {
-      this.#bytes.set(line, this.#filled)
-      this.#filled += line.length
-      this.#bytes[this.#filled++] = NEWLINE
-    }
+    const bytes = this.#lines.addLine(line)
+    this.#flushLong()
     return bytes
   }
 
   /** A line that its checksum is yet to be put to. */
   addText(text: string): { bytes: number; crc: string } {
-    const most = text.length * CHARACTER_BYTES + CHECKSUM_BYTES + 1
-    if (most > this.#bytes.length) {
-      const bytes = Buffer.from(text)
-      const crc = checksum(bytes)
-      return { bytes: this.addLine(Buffer.concat([bytes, Buffer.from(endOfLine(crc), 'latin1')])), crc }
-    }
-    this.#makeRoom(most)
-    const start = this.#filled
-    this.#filled += this.#bytes.write(text, start, 'utf8')
-    const crc = checksum(this.#bytes.subarray(start, this.#filled))
-    this.#filled += this.#bytes.write(endOfLine(crc), this.#filled, 'latin1')
-    this.#bytes[this.#filled++] = NEWLINE
-    return { bytes: this.#filled - start, crc }
+    const bytes = this.#lines.addText(text)
+    const { crc } = this.#lines
+    this.#flushLong()
+    return { bytes, crc }
   }
 
   /** So many bytes were written by others. What was added before must have been flushed. */
@@ -62,18 +41,17 @@ export class WriteBuffer {
   }
 
   flush(): void {
-    if (this.#filled === 0) return
-    const filled = this.#bytes.subarray(0, this.#filled)
-    this.#filled = 0
-    this.#write(filled)
-  }
-
-  #makeRoom(bytes: number): void {
-    if (this.#filled + bytes > this.#bytes.length) this.flush()
-  }
-
-  #write(bytes: Uint8Array): void {
+    const { bytes } = this.#lines
+    if (bytes.length === 0) return
     writeFully(this.file, bytes, this.#offset)
     this.#offset += bytes.length
+    this.#lines.clear()
+  }
+
+  /** Before there is no room for a part as long as they usually are, so that the lines stay where they are. */
+  #flushLong(): void {
+    if (this.#lines.length > READ_CHUNK_BYTES * FULL_SHARE) this.flush()
   }
 }
+
+const FULL_SHARE = 0.75

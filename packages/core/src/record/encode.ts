@@ -67,9 +67,10 @@ function encodeKeyed(operation: SetOperation | DeleteOperation): string {
   )
 }
 
+/** Without its checksum. */
 export function encodeRecord(timestamp: string, seq: number, synced: number | undefined, operation: string): string {
   const known = synced === undefined ? '' : `"synced":${synced},`
-  return withChecksum(`{"timestamp":"${timestamp}","seq":${seq},${known}${operation}`)
+  return `{"timestamp":"${timestamp}","seq":${seq},${known}${operation}`
 }
 
 /** Fifteen digits, so that a header has the same length before and after the place of the index is known. */

@@ -2,11 +2,12 @@ import { systemClock } from '../../src/base/clock.js'
 import { Slices } from '../../src/base/slices.js'
 import type { FrozenIndex, IndexedValue, StatePiece } from '../../src/index/key-index.js'
 import { LayeredIndex } from '../../src/index/layered-index.js'
-import { LINE_END_CHARACTERS, type PendingRecord, place } from '../../src/log/batch.js'
+import { encode, type PendingRecord, place } from '../../src/log/batch.js'
 import { GenerationWriter, type WrittenGeneration } from '../../src/log/generation-writer.js'
+import { LineBuffer } from '../../src/log/line-buffer.js'
 import { openCheckpoint, readBackCheckpoint } from '../../src/log/open-checkpoint.js'
 import { readTailRun } from '../../src/log/tail-reader.js'
-import { encodeOperation, encodeRecord } from '../../src/record/encode.js'
+import { encodeOperation } from '../../src/record/encode.js'
 import type { Operation, PartSummary, PartValue } from '../../src/record/record.js'
 import { MemoryFile } from '../log/memory-file.js'
 
@@ -180,16 +181,12 @@ export class IndexedLog {
   #append(batch: Batch): void {
     const { records } = batch
     const synced = (records[0] as PendingRecord).seq - 1
-    let lines = ''
-    for (const record of records) {
-      const { timestamp, seq, encoded } = record
-      lines += `${encodeRecord(timestamp, seq, lines === '' ? synced : undefined, encoded)}\n`
-      record.encodedEnd = lines.length - LINE_END_CHARACTERS
-    }
+    const lines = new LineBuffer(1)
+    encode(records, synced, lines)
     const start = this.#end
-    this.#end += this.#file.write(lines, start)
+    this.#end += this.#file.write(lines.bytes, start)
     batch.endOffset = this.#end
-    place(records, lines, start, this.#end - start)
+    place(records, start)
     this.#inFlight.push(...records)
   }
 

@@ -5,9 +5,10 @@ import { readCheckpoint } from '../../src/log/checkpoint-reader.js'
 import { type GenerationStart, GenerationWriter } from '../../src/log/generation-writer.js'
 import { decodeLine, type Line } from '../../src/record/decode.js'
 import type { PartList } from '../../src/record/decode-index.js'
-import { encodeOperation, encodeRecord } from '../../src/record/encode.js'
+import { encodeOperation } from '../../src/record/encode.js'
 import type { PartSummary, PartValue } from '../../src/record/record.js'
 import { fromValue } from '../../src/record/value.js'
+import { recordLine as anyRecordLine } from '../record/support.js'
 import { MemoryFile } from './memory-file.js'
 
 export const TIME = '2025-01-15T12:34:56.789Z'
@@ -33,7 +34,7 @@ export const decoded = (line: string | Buffer): Line => decodeLine(Buffer.from(l
 
 /** A record of a DELETE, as a line. */
 export function recordLine(seq: number, synced?: number): string {
-  return encodeRecord(TIME, seq, synced, encodeOperation({ kind: 'delete', key: 'x' }))
+  return anyRecordLine(TIME, seq, synced, encodeOperation({ kind: 'delete', key: 'x' }))
 }
 
 /** One bit of the middle of a line is flipped. */

@@ -2,12 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { validChecksum } from '../../src/record/checksum.js'
 import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeIndex, encodeOperation, encodeRecord } from '../../src/record/encode.js'
+import { encodeHeader, encodeIndex, encodeOperation } from '../../src/record/encode.js'
 import type { Operation } from '../../src/record/record.js'
 import { fromText, fromValue } from '../../src/record/value.js'
-import { anyOperation, crc32, partLine, TIME } from './support.js'
+import { anyOperation, crc32, partLine, recordLine, TIME } from './support.js'
 
-const record = (operation: Operation, synced?: number) => encodeRecord(TIME, 42, synced, encodeOperation(operation))
+const record = (operation: Operation, synced?: number) => recordLine(TIME, 42, synced, encodeOperation(operation))
 
 const LINES: [what: string, line: string][] = [
   ['SET', record({ kind: 'set', key: 'user123', value: fromValue('', { score: 100 }) }, 41)],

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeIndex, encodeOperation, encodeRecord } from '../../src/record/encode.js'
+import { encodeHeader, encodeIndex, encodeOperation } from '../../src/record/encode.js'
 import type { Operation } from '../../src/record/record.js'
 import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
-import { crc32, line, partLine, TIME } from './support.js'
+import { crc32, line, partLine, recordLine, TIME } from './support.js'
 
 /** The lines of format 1, spelled out. Files that exist look like this: a change here is a change of the format. */
 
@@ -104,7 +104,7 @@ const RECORDS: [what: string, operation: Operation, synced: number | undefined, 
 
 describe('records', () => {
   it.each(RECORDS)('%s', (_what, operation, synced, body) => {
-    const written = encodeRecord(TIME, 42, synced, encodeOperation(operation))
+    const written = recordLine(TIME, 42, synced, encodeOperation(operation))
     expect(written).toBe(line(body))
     const decoded = decodeLine(Buffer.from(written))
     expect(decoded).toEqual({
@@ -120,7 +120,7 @@ describe('records', () => {
   it('has the very bytes of the example in the format description', () => {
     // The checksum was worked out by another program (Python's zlib).
     const operation = encodeOperation({ kind: 'set', key: 'user123', value: fromValue('', { score: 100 }) })
-    expect(encodeRecord(TIME, 42, undefined, operation)).toBe(
+    expect(recordLine(TIME, 42, undefined, operation)).toBe(
       '{"timestamp":"2025-01-15T12:34:56.789Z","seq":42,"op":"SET","key":"user123","value":{"score":100},"crc":"20fe2fc0"}',
     )
   })
@@ -130,14 +130,14 @@ describe('the checksum', () => {
   it('is CRC-32 in eight lower-case digits', () => {
     expect(crc32(Buffer.from('123456789'))).toBe('cbf43926')
     // The checksum of this record begins with a zero, which must not be dropped.
-    const short = encodeRecord(TIME, 42, undefined, '"op":"DELETE","key":"k107"')
+    const short = recordLine(TIME, 42, undefined, '"op":"DELETE","key":"k107"')
     expect(short.slice(-18)).toMatch(/^,"crc":"0[0-9a-f]{7}"\}$/)
     expect(decodeLine(Buffer.from(short)).kind).toBe('record')
   })
 
   it('is always the last 18 bytes', () => {
     for (const [, operation, synced] of RECORDS) {
-      const bytes = Buffer.from(encodeRecord(TIME, 1, synced, encodeOperation(operation)))
+      const bytes = Buffer.from(recordLine(TIME, 1, synced, encodeOperation(operation)))
       expect(bytes.subarray(-18).toString()).toMatch(/^,"crc":"[0-9a-f]{8}"\}$/)
       expect(bytes.subarray(-10, -2).toString()).toBe(crc32(bytes.subarray(0, -18)))
     }

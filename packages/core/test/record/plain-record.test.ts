@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decodeLine } from '../../src/record/decode.js'
-import { encodeOperation, encodeRecord } from '../../src/record/encode.js'
+import { encodeOperation } from '../../src/record/encode.js'
 import { PlainRecord } from '../../src/record/plain-record.js'
 import type { Operation } from '../../src/record/record.js'
 import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
+import { recordLine } from './support.js'
 
 /** Records that are taken apart the short way say the same as those that are decoded. */
 
@@ -57,7 +58,7 @@ test('whatever is written is read as it is decoded, or left to the decoder', () 
   let read = 0
   fc.assert(
     fc.property(anyOperation, fc.nat(), fc.option(fc.nat(), { nil: undefined }), (operation, seq, synced) => {
-      const line = Buffer.from(encodeRecord(TIME, seq, synced, encodeOperation(operation)))
+      const line = Buffer.from(recordLine(TIME, seq, synced, encodeOperation(operation)))
       if (!plain.read(line)) return
       read++
       expect(plainly(plain, line)).toEqual(decoded(line))
@@ -70,7 +71,7 @@ test('whatever is written is read as it is decoded, or left to the decoder', () 
 test('a line that was changed anywhere is none', () => {
   const plain = new PlainRecord()
   const line = Buffer.from(
-    encodeRecord(TIME, 7, 6, encodeOperation({ kind: 'set', key: 'k', value: fromValue('', [1]) })),
+    recordLine(TIME, 7, 6, encodeOperation({ kind: 'set', key: 'k', value: fromValue('', [1]) })),
   )
   for (let at = 0; at < line.length; at++) {
     const changed = Buffer.from(line)
@@ -81,7 +82,7 @@ test('a line that was changed anywhere is none', () => {
 
 test('a line of another shape is left to the decoder, though its checksum fits', () => {
   const plain = new PlainRecord()
-  const withEnd = (body: string) => Buffer.from(encodeRecord(TIME, 1, undefined, body))
+  const withEnd = (body: string) => Buffer.from(recordLine(TIME, 1, undefined, body))
   const others = [
     '"op":"SET","data":{"a":1}',
     '"op":"BATCH","ops":[]',

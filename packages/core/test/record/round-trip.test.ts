@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeIndex, encodeOperation, encodeRecord } from '../../src/record/encode.js'
+import { encodeHeader, encodeIndex, encodeOperation } from '../../src/record/encode.js'
 import { fromBytes, fromText, fromValue, toBytes, toText, toValue } from '../../src/record/value.js'
 import {
   anyExpiry,
@@ -12,6 +12,7 @@ import {
   anyText,
   anyValueText,
   partLine,
+  recordLine,
   TIME,
 } from './support.js'
 
@@ -22,7 +23,7 @@ describe('what is encoded comes back', () => {
   it('records', () => {
     fc.assert(
       fc.property(anyOperation, anySeq, anySynced, (operation, seq, synced) => {
-        const text = encodeRecord(TIME, seq, synced, encodeOperation(operation))
+        const text = recordLine(TIME, seq, synced, encodeOperation(operation))
         const bytes = Buffer.from(text)
         const crc = text.slice(-10, -2)
         expect(decodeLine(bytes)).toEqual({ kind: 'record', timestamp: TIME, seq, synced, operation, crc })
@@ -101,7 +102,7 @@ describe('what is encoded comes back', () => {
 /** Through the line of a record and through the part of a checkpoint, as a value goes in its life. */
 function throughFiles(value: ReturnType<typeof fromText>) {
   const record = decodeLine(
-    Buffer.from(encodeRecord(TIME, 1, undefined, encodeOperation({ kind: 'set', key: 'k', value }))),
+    Buffer.from(recordLine(TIME, 1, undefined, encodeOperation({ kind: 'set', key: 'k', value }))),
   )
   if (record.kind !== 'record' || record.operation.kind !== 'set') throw new Error(`read as ${record.kind}`)
   const neighbour = { key: 'z', value: { text: '{"k":1}' } }

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { encodePart, spellPair } from '../../src/record/encode.js'
+import { encodePart, encodeRecord, spellPair } from '../../src/record/encode.js'
 import type { DeleteOperation, Operation, PartValue, SetOperation } from '../../src/record/record.js'
 import type { ValueText } from '../../src/record/value.js'
 import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
@@ -17,6 +17,11 @@ export function crc32(bytes: Uint8Array): string {
 /** A line of the format: what is given, and the checksum over its UTF-8 bytes. */
 export function line(body: string): string {
   return `${body},"crc":"${crc32(Buffer.from(body))}"}`
+}
+
+/** A record with its checksum. */
+export function recordLine(timestamp: string, seq: number, synced: number | undefined, operation: string): string {
+  return line(encodeRecord(timestamp, seq, synced, operation))
 }
 
 /** A part with its checksum. */

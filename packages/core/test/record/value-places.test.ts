@@ -2,11 +2,11 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CHECKSUM_BYTES } from '../../src/record/checksum.js'
 import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeOperation, encodeRecord } from '../../src/record/encode.js'
+import { encodeHeader, encodeOperation } from '../../src/record/encode.js'
 import type { Operation } from '../../src/record/record.js'
 import { fromText, fromValue } from '../../src/record/value.js'
 import { valueOffsets } from '../../src/record/written-record.js'
-import { anyOperation, anySeq, partLine, TIME } from './support.js'
+import { anyOperation, anySeq, partLine, recordLine, TIME } from './support.js'
 
 /** Where the values of a record stand in its line, and in the file: from there they are read again. */
 
@@ -63,7 +63,7 @@ describe('the values of a record', () => {
   it('are found where its line is read', () => {
     fc.assert(
       fc.property(anyOperation, anySeq, anySynced, (operation, seq, synced) => {
-        const line = Buffer.from(encodeRecord(TIME, seq, synced, encodeOperation(operation)))
+        const line = Buffer.from(recordLine(TIME, seq, synced, encodeOperation(operation)))
         const starts: number[] = []
         expect(decodeLine(line, starts)).toMatchObject({ kind: 'record', operation })
         expectAt(line, starts, textsOf(operation))
@@ -83,7 +83,7 @@ describe('the values of a record', () => {
           let file = Buffer.from('{"a":"é"}\n')
           for (const [at, operation] of operations.entries()) {
             const { encoded, starts: valueStarts } = encodeWithStarts(operation)
-            const line = Buffer.from(encodeRecord(TIME, seq, at === 0 ? synced : undefined, encoded))
+            const line = Buffer.from(recordLine(TIME, seq, at === 0 ? synced : undefined, encoded))
             file = Buffer.concat([file, line])
             const encodedEnd = file.length - CHECKSUM_BYTES
             const isAscii = line.every((byte) => byte < 0x80)
@@ -117,7 +117,7 @@ describe('the values of a record', () => {
       kind: 'batch',
       operations: [set('{"value":1}'), { kind: 'delete', key: 'k' }, set('1'), set('"é,\\"value\\":1"'), set('1')],
     }
-    const line = Buffer.from(encodeRecord(TIME, 1, undefined, encodeOperation(operation)))
+    const line = Buffer.from(recordLine(TIME, 1, undefined, encodeOperation(operation)))
     const starts: number[] = []
     decodeLine(line, starts)
     expectAt(line, starts, textsOf(operation))
