@@ -163,18 +163,18 @@ export class TailLayer {
   }
 
   /** The same without what is only needed for taking it back. */
-  replayPlain(record: PlainRecord, time: number | undefined, offset: number, line: Buffer): void {
-    const { key, seq, expires, encoding, valueStart, valueBytes } = record
+  replayPlain(record: PlainRecord, time: number | undefined, offset: number): void {
+    const { key, expires, encoding, valueStart, valueBytes } = record
     const before = this.#values.get(key)
     if (before === undefined) this.#sorted.add(key, true)
     if (record.isDelete) {
       this.#become(key, before, TOMBSTONE)
       return
     }
-    const stateBytes = bytesInPart(key, valueBytes, encoding, expires, time)
-    const entry = new TailEntry(seq, undefined, encoding, expires, time, stateBytes)
-    const crc = checksumValue(line.subarray(valueStart, valueStart + valueBytes))
-    entry.putAt(offset + valueStart - this.#shift, valueBytes, crc)
+    const stateBytes = bytesInPart(key, valueBytes, encoding, expires, time, record.keyBytes)
+    const entry = new TailEntry(record.seq, undefined, encoding, expires, time, stateBytes)
+    // The line ends with the value, so its own checksum says when it is read again whether it is what was written.
+    entry.putAt(offset + valueStart - this.#shift, valueBytes, record.crc, valueStart)
     this.#become(key, before, entry)
   }
 
