@@ -175,7 +175,12 @@ export class TailLayer {
     const entry = new TailEntry(record.seq, undefined, encoding, expires, time, stateBytes)
     // The line ends with the value, so its own checksum says when it is read again whether it is what was written.
     entry.putAt(offset + valueStart - this.#shift, valueBytes, record.crc, valueStart)
-    this.#become(key, before, entry)
+    if (before !== undefined) {
+      this.#become(key, before, entry)
+      return
+    }
+    this.#values.set(key, entry)
+    this.#stateBytes += stateBytes
   }
 
   putBack(key: string, before: TailValue | undefined): void {

@@ -17,11 +17,15 @@ export class LineWindow implements BytesAndText {
   text = ''
   isAscii = true
 
-  constructor(private readonly file: OpenFile) {}
+  readonly #sizeBytes: number
+
+  constructor(private readonly file: OpenFile) {
+    this.#sizeBytes = file.status().sizeBytes
+  }
 
   /** False where no line ends within it: it is the last one, or a very long one. */
   moveTo(offset: number): boolean {
-    const rest = this.file.status().sizeBytes - offset
+    const rest = this.#sizeBytes - offset
     for (let wanted = Math.max(this.#buffer.length, FIRST_BYTES); ; wanted *= 2) {
       if (this.#buffer.length < Math.min(wanted, rest)) this.#buffer = Buffer.allocUnsafeSlow(Math.min(wanted, rest))
       const filled = rest > 0 ? this.file.read(this.#buffer, offset) : 0
