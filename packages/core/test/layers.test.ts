@@ -14,6 +14,7 @@ const MACHINE: Record<string, string[]> = {
   'node:worker_threads': ['fs/lock-environment.ts'],
   'node:crypto': ['fs/lock-environment.ts'],
   'node:zlib': ['record/checksum.ts'],
+  'node:buffer': ['record/ascii.ts'],
 }
 const CLOCK = ['base/clock.ts', 'fs/node-file-system.ts', 'fs/lock-environment.ts']
 const MAX_LINES = 300

@@ -12,7 +12,7 @@ export class CheckpointExpiry {
   constructor(parts: PartTable) {
     const ends: { readonly atMs: number; readonly keys: number }[] = []
     for (let at = 0; at < parts.length; at++) {
-      const { keys, minExpires, maxExpires } = parts.summary(at)
+      const { keys, minExpires, maxExpires } = parts.expiry(at)
       this.#keys += keys
       if (minExpires !== null) this.#firstMs = Math.min(this.#firstMs, minExpires)
       if (maxExpires !== null) ends.push({ atMs: maxExpires, keys })

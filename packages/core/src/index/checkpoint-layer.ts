@@ -49,6 +49,8 @@ export class CheckpointLayer {
 
   /** Of its parts, with what is in memory. */
   get bytes(): number {
+    const { listedBytes } = this.parts
+    if (listedBytes !== undefined) return listedBytes
     let bytes = 0
     for (let at = 0; at < this.parts.length; at++) {
       const part = this.parts.summary(at)

@@ -85,7 +85,7 @@ export interface LoadingIndex extends KeyIndex {
   /** `place`: undefined where the record was found in another file. */
   replay(record: LogRecord, timeMs: number | undefined, place: ReplayPlace | undefined): void
   /** The same for a record of the usual kind, whose line begins at `offset`. */
-  replayPlain(record: PlainRecord, timeMs: number | undefined, offset: number, line: Buffer): void
+  replayPlain(record: PlainRecord, timeMs: number | undefined, offset: number): void
 }
 
 /** Where a record stands that is replayed from a file. */

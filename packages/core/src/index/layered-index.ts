@@ -1,6 +1,6 @@
 import type { OpenFile } from '../fs/file-system.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
-import { PartArray, type PartList } from '../record/decode-index.js'
+import { PartArray, type PartList } from '../record/part-list.js'
 import type { PlainRecord } from '../record/plain-record.js'
 import type { LogRecord, Operation, PartValue } from '../record/record.js'
 import { CheckpointLayer } from './checkpoint-layer.js'
@@ -112,8 +112,8 @@ export class LayeredIndex implements LoadingIndex {
     this.#tail.replay(operation, seq, timeMs, place)
   }
 
-  replayPlain(record: PlainRecord, timeMs: number | undefined, offset: number, line: Buffer): void {
-    this.#tail.replayPlain(record, timeMs, offset, line)
+  replayPlain(record: PlainRecord, timeMs: number | undefined, offset: number): void {
+    this.#tail.replayPlain(record, timeMs, offset)
   }
 
   /** The same file under another descriptor: some systems have it closed to rename it. */

@@ -1,4 +1,4 @@
-import type { PartList } from '../record/decode-index.js'
+import type { PartExpiry, PartList } from '../record/part-list.js'
 import type { PartSummary } from '../record/record.js'
 import { Part } from './part.js'
 
@@ -38,6 +38,15 @@ export class PartTable {
   /** What is known of a part, without making one of it. */
   summary(at: number): PartSummary {
     return this.#parts[at] ?? (this.#list as PartList).summary(at)
+  }
+
+  expiry(at: number): PartExpiry {
+    return this.#parts[at] ?? (this.#list as PartList).expiry(at)
+  }
+
+  /** Of the lines of all parts, with their newlines; undefined where that is not known without walking over them. */
+  get listedBytes(): number | undefined {
+    return this.#list?.bytes
   }
 
   /** Those that anybody has looked at: of the others nothing was read. */

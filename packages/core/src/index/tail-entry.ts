@@ -15,8 +15,9 @@ export class TailEntry implements CachedText {
   isCurrent = true
   #offset = NOWHERE
   #bytes = 0
-  /** Of the text's bytes; known when the text is let go. */
+  /** Known when the text is let go: of the text's bytes, and of so many ahead of them. */
   #crc = NOWHERE
+  #lead = 0
 
   constructor(
     /** The record that set it. */
@@ -48,10 +49,12 @@ export class TailEntry implements CachedText {
     if (this.#offset !== NOWHERE) this.#offset += bytes
   }
 
-  putAt(offset: number, bytes: number, crc = NOWHERE): void {
+  /** `lead`: how many bytes ahead of the text the checksum begins. */
+  putAt(offset: number, bytes: number, crc = NOWHERE, lead = 0): void {
     this.#offset = offset
     this.#bytes = bytes
     this.#crc = crc
+    this.#lead = lead
   }
 
   dropText(): void {
@@ -62,18 +65,19 @@ export class TailEntry implements CachedText {
 
   /** `shift`: how much further on the record stands by now. */
   read(file: OpenFile, path: string, shift: number, key: string): string {
-    const bytes = Buffer.allocUnsafe(this.#bytes)
+    const lead = this.#lead
+    const bytes = Buffer.allocUnsafe(lead + this.#bytes)
     const offset = this.#offset + shift
     let filled: number
     try {
-      filled = file.read(bytes, offset)
+      filled = file.read(bytes, offset - lead)
     } catch (cause) {
       throw ioError('read', path, cause, offset)
     }
     if (filled !== bytes.length || checksumValue(bytes) !== this.#crc) {
       throw corrupt(path, offset, `the value of key ${JSON.stringify(key.slice(0, 100))}`)
     }
-    return bytes.toString('utf8')
+    return bytes.toString('utf8', lead)
   }
 }
 

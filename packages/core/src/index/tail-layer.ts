@@ -202,7 +202,7 @@ export class TailLayer {
   }
 
   /** The same without what is only needed for taking it back. */
-  replayPlain(record: PlainRecord, time: number | undefined, offset: number, line: Buffer): void {
+  replayPlain(record: PlainRecord, time: number | undefined, offset: number): void {
     const { key, seq, expires, encoding, valueStart, valueBytes } = record
     this.#replayedSeq = Math.max(this.#replayedSeq, seq)
     const slot = this.#slotOf(key, true)
@@ -210,10 +210,10 @@ export class TailLayer {
       this.#become(slot, TOMBSTONE)
       return
     }
-    const stateBytes = bytesInPart(key, valueBytes, encoding, expires, time)
+    const stateBytes = bytesInPart(key, valueBytes, encoding, expires, time, record.keyBytes)
     const entry = new TailEntry(seq, undefined, encoding, expires, time, stateBytes)
-    const crc = checksumValue(line.subarray(valueStart, valueStart + valueBytes))
-    entry.putAt(offset + valueStart - this.#shift, valueBytes, crc)
+    // The line ends with the value, so its own checksum says when it is read again whether it is what was written.
+    entry.putAt(offset + valueStart - this.#shift, valueBytes, record.crc, valueStart)
     this.#become(slot, entry)
   }
 

@@ -1,4 +1,4 @@
-import type { PartList } from '../record/decode-index.js'
+import type { PartList } from '../record/part-list.js'
 import type { HeaderLine } from '../record/record.js'
 
 /** What reading a checkpoint gives, whole or damaged. */

@@ -1,5 +1,5 @@
 import { decodeLine } from '../record/decode.js'
-import { PartArray } from '../record/decode-index.js'
+import { PartArray } from '../record/part-list.js'
 import { expiryOf } from '../record/part-meta.js'
 import type { HeaderLine, IndexLine, PartLine, PartSummary } from '../record/record.js'
 import type { BadLine, CheckpointFound, KeyRange } from './checkpoint-found.js'

@@ -1,11 +1,13 @@
 import { FlatlogError } from '../base/errors.js'
 import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
+import { spellChecksum } from '../record/checksum.js'
 import { decodeLine } from '../record/decode.js'
 import { unquote } from '../record/json-text.js'
 import { PlainRecord } from '../record/plain-record.js'
 import type { LogRecord, Operation } from '../record/record.js'
 import { type RawLine, readLines } from './line-reader.js'
+import { LineWindow } from './line-window.js'
 
 /** Where the records behind a checkpoint begin, and what the first of them should be. */
 export interface TailStart {
@@ -45,7 +47,7 @@ export interface PlacedRecord {
 export interface RunListener {
   record(placed: PlacedRecord): void
   /** A record of the usual kind, which is handed over in one object that is used again for the next. */
-  plain(record: PlainRecord, offset: number, line: Buffer): void
+  plain(record: PlainRecord, offset: number): void
 }
 
 /**
@@ -60,67 +62,95 @@ export async function readTailRun(
   provenSeq = 0,
 ): Promise<TailRun> {
   const run = new Run(start, provenSeq)
+  const window = new LineWindow(file)
   const plain = new PlainRecord()
-  let complete = true
-  for (const raw of readLines(file, start.offset, start.line)) {
-    if (plain.read(raw.bytes)) {
-      complete = run.takes(plain, raw)
-      if (complete) listener?.plain(plain, raw.offset, raw.bytes)
-    } else {
-      const valueStarts: number[] = []
-      const record = decodeRecord(file, raw, listener && valueStarts)
-      complete = record !== undefined && run.takes(record, raw)
-      if (record && complete)
-        listener?.record({ record, offset: raw.offset, length: raw.length, line: raw.bytes, valueStarts })
+  for (;;) {
+    const offset = run.endOffset
+    if (window.moveTo(offset)) {
+      const { text, bytes } = window
+      for (let from = 0, end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
+        if (plain.read(window, from, end)) {
+          if (!run.takesPlain(plain, offset + from, end + 1 - from)) return run.result(false)
+          listener?.plain(plain, offset + from)
+        } else {
+          const length = end + 1 - from
+          const raw = {
+            number: run.nextLine,
+            offset: offset + from,
+            length,
+            bytes: bytes.subarray(from, end),
+            ended: true,
+          }
+          if (!takesOther(file, raw, run, listener)) return run.result(false)
+        }
+        from = end + 1
+        if (slices.isDue()) await slices.pause()
+      }
+      continue
     }
-    if (!complete) break
-    if (slices.isDue()) await slices.pause()
+    const raw = readLines(file, offset, run.nextLine).next().value as RawLine | undefined
+    if (!raw) return run.result(true)
+    if (!takesOther(file, raw, run, listener)) return run.result(false)
+    if (slices.isDue(raw.length)) await slices.pause()
   }
-  return run.result(complete)
+}
+
+function takesOther(file: OpenFile, raw: RawLine, run: Run, listener: RunListener | undefined): boolean {
+  const valueStarts: number[] = []
+  const record = decodeRecord(file, raw, listener && valueStarts)
+  if (!record || !raw.ended || !run.takes(record, raw)) return false
+  listener?.record({ record, offset: raw.offset, length: raw.length, line: raw.bytes, valueStarts })
+  return true
 }
 
 class Run {
+  endOffset: number
+  nextLine: number
   #lastSeq: number | undefined
-  #lastCrc = ''
+  /** Spelled when it is asked for, as only the last one is. */
+  #lastCrc: string | number = ''
   #lastTimestamp = ''
   #synced = 0
-  #endOffset: number
-  #nextLine: number
   readonly #unproven: Unproven
 
   constructor({ afterSeq, offset, line }: TailStart, provenSeq: number) {
     this.#lastSeq = afterSeq
-    this.#nextLine = line
-    this.#endOffset = offset
+    this.nextLine = line
+    this.endOffset = offset
     this.#unproven = new Unproven(provenSeq)
   }
 
-  /** False where the record does not follow the last one, or has no end. */
-  takes(
-    { seq, synced, crc, timestamp }: Pick<LogRecord, 'seq' | 'synced' | 'crc' | 'timestamp'>,
-    raw: RawLine,
-  ): boolean {
-    if (!raw.ended || (this.#lastSeq !== undefined && seq !== this.#lastSeq + 1)) return false
+  /** False where the record does not follow the last one. */
+  takes({ seq, synced = 0, crc, timestamp }: LogRecord, { offset, length }: RawLine): boolean {
+    return this.#takes(seq, synced, crc, timestamp, offset, length)
+  }
+
+  takesPlain({ seq, synced, crc, timestamp }: PlainRecord, offset: number, length: number): boolean {
+    return this.#takes(seq, synced, crc, timestamp, offset, length)
+  }
+
+  #takes(seq: number, synced: number, crc: string | number, timestamp: string, offset: number, length: number) {
+    if (this.#lastSeq !== undefined && seq !== this.#lastSeq + 1) return false
     this.#lastSeq = seq
     this.#lastCrc = crc
     this.#lastTimestamp = timestamp
-    if (synced !== undefined && synced > this.#synced) this.#synced = synced
-    this.#endOffset = raw.offset + raw.length
-    this.#nextLine = raw.number + 1
-    this.#unproven.add(seq, raw.offset, synced)
+    if (synced > this.#synced) this.#synced = synced
+    this.endOffset = offset + length
+    this.nextLine++
+    this.#unproven.add(seq, offset, synced)
     return true
   }
 
   result(complete: boolean): TailRun {
-    const endOffset = this.#endOffset
+    const { endOffset, nextLine } = this
     return {
       lastSeq: this.#lastSeq ?? 0,
-      lastCrc: this.#lastCrc,
+      lastCrc: typeof this.#lastCrc === 'number' ? spellChecksum(this.#lastCrc) : this.#lastCrc,
       lastTimestamp: this.#lastTimestamp,
       synced: this.#synced,
       endOffset,
       unprovenOffset: this.#unproven.firstOffset ?? endOffset,
-      nextLine: this.#nextLine,
+      nextLine,
       complete,
     }
   }
@@ -132,8 +162,8 @@ class Unproven {
 
   constructor(private provenSeq: number) {}
 
-  add(seq: number, offset: number, synced: number | undefined): void {
-    if (synced !== undefined && synced > this.provenSeq) {
+  add(seq: number, offset: number, synced: number): void {
+    if (synced > this.provenSeq) {
       this.provenSeq = synced
       // What a write says to be synced is mostly all that was ahead of it.
       const first = this.#records.findIndex((each) => each.seq > synced)

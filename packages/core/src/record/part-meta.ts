@@ -52,8 +52,8 @@ export function bytesInPart(
   encoding: Encoding | undefined,
   expires: number | undefined,
   time: number | undefined,
+  keyBytes = Buffer.byteLength(key),
 ): number {
-  const keyBytes = Buffer.byteLength(key)
   let bytes = keyBytes + valueBytes + PAIR_BYTES
   if (expires !== undefined || time !== undefined || encoding !== undefined) bytes += META_BYTES
   // That it expires and how it is encoded is said under its name again.

@@ -1,4 +1,4 @@
-import { CHECKSUM_BYTES, validChecksum } from './checksum.js'
+import { CHECKSUM_BYTES, checksumValue, endOfLine, spellChecksum } from './checksum.js'
 import type { Encoding } from './value.js'
 
 const TIMESTAMP = '{"timestamp":"'
@@ -10,22 +10,32 @@ const DELETE = ',"op":"DELETE","key":"'
 const EXPIRES = ',"expires":'
 const ENCODING = ',"encoding":"'
 const VALUE = ',"value":'
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
+
+/** Bytes of a file, and the same as Latin-1, in which a character is a byte. */
+export interface BytesAndText {
+  readonly bytes: Buffer
+  readonly text: string
+  /** No byte is above 0x7f. */
+  readonly isAscii: boolean
+}
 
 /**
- * The records of which nearly all of a log consists: a SET or DELETE of one key that is spelled as it reads. They are
- * taken apart without an object for each thing that they say, since a store is opened as fast as they are read. Whatever
- * is not exactly of this shape is left to `decodeLine`.
+ * The records of which nearly all of a log consists: a SET or DELETE of one key that is spelled as it reads. A store is
+ * opened as fast as they are read, mostly before anything of this has been optimized, so they are taken apart where they
+ * stand among others: without an object for each thing that they say, and in few steps that each do much. Whatever is
+ * not exactly of this shape is left to `decodeLine`.
  */
 export class PlainRecord {
   timestamp = ''
   seq = 0
   /** 0 where the record does not say. */
   synced = 0
-  crc = ''
+  /** The line's checksum as a number. */
+  crc = 0
   isDelete = false
   key = ''
+  /** How many the key has in the line. */
+  keyBytes = 0
   expires: number | undefined
   encoding: Encoding | undefined
   /** Bytes from the start of the line to the value's text, and how many it has; 0 for a DELETE. */
@@ -34,61 +44,67 @@ export class PlainRecord {
   #text = ''
   #at = 0
 
-  /** False where the line is no such record; what the fields say is of no use then. */
-  read(line: Buffer): boolean {
-    const crc = validChecksum(line)
-    if (crc === undefined) return false
-    // A character for each byte: JSON's own signs are what they are, and what they enclose is cut out of the bytes.
-    this.#text = line.toString('latin1')
+  /** The line from `start` to `end`, where its newline is. False where it is no such record; the fields are of no use then. */
+  read(from: BytesAndText, start: number, end: number): boolean {
+    const stop = end - CHECKSUM_BYTES
+    if (stop <= start) return false
+    const { text, bytes, isAscii } = from
+    // Of ASCII the text is as good, and a slice of it costs less than one of the bytes.
+    const crc = checksumValue(isAscii ? text.slice(start, stop) : bytes.subarray(start, stop))
+    if (!text.startsWith(endOfLine(spellChecksum(crc)), stop)) return false
     this.crc = crc
-    return this.#readHead() && this.#readKey(line) && this.#readRest(line.length - CHECKSUM_BYTES)
+    this.#text = text
+    return this.#readHead(start) && this.#readKey(bytes, isAscii) && this.#readRest(start, stop)
   }
 
-  #readHead(): boolean {
+  #readHead(start: number): boolean {
     const text = this.#text
-    if (!text.startsWith(TIMESTAMP) || !text.startsWith(SEQ, TIMESTAMP_END)) return false
-    this.timestamp = text.slice(TIMESTAMP.length, TIMESTAMP_END)
-    if (this.timestamp.includes('"')) return false
-    this.#at = TIMESTAMP_END + SEQ.length
+    const end = start + TIMESTAMP_END
+    if (!text.startsWith(TIMESTAMP, start) || !text.startsWith(SEQ, end)) return false
+    // Many records bear the time of the one ahead.
+    if (this.timestamp === '' || !text.startsWith(this.timestamp, start + TIMESTAMP.length)) {
+      const timestamp = text.slice(start + TIMESTAMP.length, end)
+      if (timestamp.includes('"')) return false
+      this.timestamp = flat(timestamp)
+    }
+    this.#at = end + SEQ.length
     this.seq = this.#integer()
     this.synced = 0
     if (this.#take(SYNCED)) this.synced = this.#integer()
     return Number.isSafeInteger(this.seq) && Number.isSafeInteger(this.synced)
   }
 
-  #readKey(line: Buffer): boolean {
-    this.isDelete = this.#take(DELETE)
-    if (!this.isDelete && !this.#take(SET)) return false
-    const text = this.#text
+  #readKey(bytes: Buffer, isAscii: boolean): boolean {
+    this.isDelete = !this.#take(SET)
+    if (this.isDelete && !this.#take(DELETE)) return false
     const start = this.#at
-    let isAscii = true
-    for (;;) {
-      const code = text.charCodeAt(this.#at)
-      if (code === QUOTE) break
-      if (code === BACKSLASH || Number.isNaN(code)) return false
-      if (code > 0x7f) isAscii = false
-      this.#at++
-    }
-    // From the bytes: a slice of the text would keep all of the line.
-    this.key = line.toString(isAscii ? 'latin1' : 'utf8', start, this.#at)
-    this.#at++
+    const end = this.#text.indexOf('"', start)
+    if (end === -1) return false
+    // From the bytes: a slice of the text would keep all of it.
+    const key = bytes.toString(isAscii ? 'latin1' : 'utf8', start, end)
+    if (key.includes('\\')) return false
+    this.key = key
+    this.keyBytes = end - start
+    this.#at = end + 1
     return true
   }
 
-  #readRest(end: number): boolean {
+  #readRest(start: number, end: number): boolean {
     this.expires = undefined
     this.encoding = undefined
     this.valueStart = 0
     this.valueBytes = 0
     if (this.isDelete) return this.#at === end
-    if (this.#take(EXPIRES)) this.expires = this.#integer()
-    if (this.#take(ENCODING)) {
-      if (this.#take('text"')) this.encoding = 'text'
-      else if (this.#take('base64"')) this.encoding = 'base64'
-      else return false
+    if (!this.#take(VALUE)) {
+      if (this.#take(EXPIRES)) this.expires = this.#integer()
+      if (this.#take(ENCODING)) {
+        if (this.#take('text"')) this.encoding = 'text'
+        else if (this.#take('base64"')) this.encoding = 'base64'
+        else return false
+      }
+      if (!this.#take(VALUE)) return false
     }
-    if (!this.#take(VALUE)) return false
-    this.valueStart = this.#at
+    this.valueStart = this.#at - start
     this.valueBytes = end - this.#at
     return this.valueBytes >= 0 && (this.expires === undefined || Number.isSafeInteger(this.expires))
   }
@@ -110,4 +126,9 @@ export class PlainRecord {
       this.#at++
     }
   }
+}
+
+/** A copy that does not keep what it was cut out of. */
+function flat(slice: string): string {
+  return Buffer.from(slice, 'latin1').toString('latin1')
 }

@@ -92,11 +92,13 @@ async function makeDirectories(system: System, options: ResolvedOptions): Promis
     const directory = fileSystem.realPath(options.dir)
     const topmost = made === undefined ? directory : fileSystem.realPath(made)
     // Also those that are there already: whoever made them may have been killed before they were synced.
+    const syncs: Promise<void>[] = []
     for (let each = directory; ; each = dirname(each)) {
       const isOurs = each.length >= topmost.length
-      await syncNames(fileSystem, each, isOurs)
+      syncs.push(syncNames(fileSystem, each, isOurs))
       if (!isOurs || each === dirname(each)) break
     }
+    await Promise.all(syncs)
     return storePaths(directory, checkName(options.name))
   } catch (error) {
     throw ioError('make the directory', options.dir, error)

@@ -1,6 +1,7 @@
 import type { OpenFile } from '../fs/file-system.js'
 import type { LoadingIndex, ReplayPlace } from '../index/key-index.js'
 import type { PlacedRecord, RunListener, SurveyRecord } from '../log/tail-reader.js'
+import { spellChecksum } from '../record/checksum.js'
 import { decodeLine } from '../record/decode.js'
 import type { PlainRecord } from '../record/plain-record.js'
 import type { LogRecord } from '../record/record.js'
@@ -17,8 +18,9 @@ export interface ReplayOptions {
 
 /** Brings the records behind a checkpoint into the index, and keeps in mind what the last of them was. */
 export class Replay implements RunListener {
-  lastCrc = ''
   lastTimestamp: string
+  /** Spelled when it is asked for, as only the last one is. */
+  #lastCrc: string | number = ''
 
   constructor(
     private readonly index: LoadingIndex,
@@ -29,14 +31,18 @@ export class Replay implements RunListener {
     this.lastTimestamp = timestamp
   }
 
+  get lastCrc(): string {
+    return typeof this.#lastCrc === 'number' ? spellChecksum(this.#lastCrc) : this.#lastCrc
+  }
+
   record({ record, ...place }: PlacedRecord): void {
     this.any(record, place)
     this.#tell(record.seq, place.offset)
   }
 
-  plain(record: PlainRecord, offset: number, line: Buffer): void {
+  plain(record: PlainRecord, offset: number): void {
     const { times } = this.options
-    this.index.replayPlain(record, times ? Date.parse(record.timestamp) : undefined, offset, line)
+    this.index.replayPlain(record, times ? Date.parse(record.timestamp) : undefined, offset)
     this.#was(record.crc, record.timestamp)
     this.#tell(record.seq, offset)
   }
@@ -58,8 +64,8 @@ export class Replay implements RunListener {
     this.any(record, { offset, line, valueStarts })
   }
 
-  #was(crc: string, timestamp: string): void {
-    this.lastCrc = crc
+  #was(crc: string | number, timestamp: string): void {
+    this.#lastCrc = crc
     if (timestamp > this.lastTimestamp) this.lastTimestamp = timestamp
   }
 

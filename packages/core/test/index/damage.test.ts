@@ -481,15 +481,15 @@ describe('one bit of a record is another', () => {
   })
 })
 
-/** From where the value is read, as the file sees it. */
+/** Where the value stands in the file: its bytes are the last of what is read for it. */
 function placeOfValue(log: IndexedLog, index: KeyIndex, key: string): number {
-  let place = -1
+  let end = -1
   const { read } = log.file
   log.file.read = (into, position) => {
-    place = position
+    end = position + into.length
     return read.call(log.file, into, position)
   }
-  index.get(key, log.nowMs)
+  const value = index.get(key, log.nowMs) as IndexedValue
   log.file.read = read
-  return place
+  return end - Buffer.byteLength(value.text)
 }

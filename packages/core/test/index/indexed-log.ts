@@ -132,7 +132,7 @@ export class IndexedLog {
     const time = ({ timestamp }: { timestamp: string }) => (isTimed ? Date.parse(timestamp) : undefined)
     const run = await readTailRun(file, { offset: end, line: nextLine, afterSeq: seq }, slices, {
       record: (placed) => this.index.replay(placed.record, time(placed.record), placed),
-      plain: (record, offset, line) => this.index.replayPlain(record, time(record), offset, line),
+      plain: (record, offset) => this.index.replayPlain(record, time(record), offset),
     })
     if (!run.complete) throw new Error(`the records end at byte ${run.endOffset}, behind record ${run.lastSeq}`)
     this.#lastSeq = run.lastSeq

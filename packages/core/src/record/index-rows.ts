@@ -1,0 +1,147 @@
+import { unquote } from './json-text.js'
+import type { PartExpiry, PartList } from './part-list.js'
+import type { PartSummary } from './record.js'
+
+const BACKSLASH = 0x5c
+const CRC_DIGITS = 8
+/** What follows a row's key, up to the opening quote of the next row's or to the end of the list. */
+const BEHIND_KEY = /,\d{1,16},\d{1,16},(?:null|\d{1,16}),(?:null|\d{1,16}),"[0-9a-f]{8}"\](?:,\["|\]$)/y
+
+/**
+ * The rows of an index line where they stand in its bytes. A store is opened as fast as they are walked over, so that
+ * finds out no more than where each of them is and that they fit together; what a row says is read when it is asked for.
+ */
+export class IndexRows implements PartList {
+  /** The first keys that somebody asked for: a binary search comes by the same ones again and again. */
+  readonly #keys: (string | undefined)[]
+
+  private constructor(
+    private readonly line: Buffer,
+    /** Of each row's key, the opening quote and the place behind the closing one. */
+    private readonly starts: Uint32Array,
+    private readonly ends: Uint32Array,
+    private readonly isAscii: boolean,
+    private readonly indexAt: number,
+  ) {
+    this.#keys = new Array<string | undefined>(starts.length)
+  }
+
+  /**
+   * The rows that stand in `line` from `start` to `end`, whose parts stand line by line behind each other from `partsAt`
+   * to the index line at `indexAt`, with keys that rise; undefined where they do not, or are spelled in another way.
+   */
+  static find(
+    line: Buffer,
+    start: number,
+    end: number,
+    isAscii: boolean,
+    partsAt: number,
+    indexAt: number,
+  ): IndexRows | undefined {
+    const text = line.toString('latin1', 0, end)
+    const isPlain = isAscii && !text.includes('\\', start)
+    const starts: number[] = []
+    const ends: number[] = []
+    let lastKey = ''
+    let lastOffset = 0
+    if (!text.startsWith('[["', start)) return undefined
+    for (let from = start + 2; from < end; ) {
+      let quote = text.indexOf('"', from + 1)
+      if (!isPlain) while (quote !== -1 && isEscaped(line, quote)) quote = text.indexOf('"', quote + 1)
+      BEHIND_KEY.lastIndex = quote + 1
+      // Whoever wrote it in another way is read in another way.
+      if (quote === -1 || !BEHIND_KEY.test(text)) return undefined
+      const key = isPlain ? text.slice(from + 1, quote) : keyIn(line, from, quote + 1, isAscii)
+      const offset = Number(text.slice(quote + 2, text.indexOf(',', quote + 2)))
+      const isBehind = starts.length === 0 ? offset === partsAt : key > lastKey && offset > lastOffset
+      if (!isBehind) return undefined
+      starts.push(from)
+      ends.push(quote + 1)
+      lastKey = key
+      lastOffset = offset
+      // The last row is followed by the end of the list, any other by the next one's opening quote.
+      from = BEHIND_KEY.lastIndex === end ? end : BEHIND_KEY.lastIndex - 1
+    }
+    if (lastOffset >= indexAt) return undefined
+    return new IndexRows(line, Uint32Array.from(starts), Uint32Array.from(ends), isAscii, indexAt)
+  }
+
+  get length(): number {
+    return this.starts.length
+  }
+
+  get bytes(): number {
+    return this.indexAt - this.#row(0).offset
+  }
+
+  firstKey(at: number): string {
+    const known = this.#keys[at]
+    if (known !== undefined) return known
+    const key = keyIn(this.line, this.starts[at] as number, this.ends[at] as number, this.isAscii)
+    this.#keys[at] = key
+    return key
+  }
+
+  summary(at: number): PartSummary {
+    const { offset, keys, minExpires, maxExpires, crc } = this.#row(at)
+    const end = at + 1 < this.starts.length ? this.#row(at + 1).offset : this.indexAt
+    return { firstKey: this.firstKey(at), offset, keys, minExpires, maxExpires, crc, bytes: end - offset - 1 }
+  }
+
+  expiry(at: number): PartExpiry {
+    return this.#row(at)
+  }
+
+  #row(at: number): Row {
+    return new Row(this.line, this.ends[at] as number)
+  }
+}
+
+/** What stands in a row behind its key. */
+class Row {
+  readonly offset: number
+  readonly keys: number
+  readonly minExpires: number | null
+  readonly maxExpires: number | null
+  readonly #line: Buffer
+  #at: number
+
+  constructor(line: Buffer, start: number) {
+    this.#line = line
+    this.#at = start
+    this.offset = this.#number() as number
+    this.keys = this.#number() as number
+    this.minExpires = this.#number()
+    this.maxExpires = this.#number()
+  }
+
+  get crc(): string {
+    const start = this.#at + 2
+    return this.#line.toString('latin1', start, start + CRC_DIGITS)
+  }
+
+  /** Behind the next comma; null where that is what is written. */
+  #number(): number | null {
+    let at = this.#at + 1
+    let value = 0
+    for (;;) {
+      const digit = (this.#line[at] as number) - 0x30
+      if (!(digit >= 0 && digit <= 9)) break
+      value = value * 10 + digit
+      at++
+    }
+    const isNull = at === this.#at + 1
+    this.#at = isNull ? at + 'null'.length : at
+    return isNull ? null : value
+  }
+}
+
+function isEscaped(line: Buffer, quote: number): boolean {
+  let backslashes = 0
+  while (line[quote - 1 - backslashes] === BACKSLASH) backslashes++
+  return backslashes % 2 === 1
+}
+
+function keyIn(line: Buffer, start: number, end: number, isAscii: boolean): string {
+  return unquote(line.toString(isAscii ? 'latin1' : 'utf8', start, end))
+}
