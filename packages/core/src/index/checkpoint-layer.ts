@@ -1,5 +1,6 @@
 import type { OpenFile } from '../fs/file-system.js'
 import { isInRange, type KeyRange } from '../log/checkpoint-found.js'
+import { validChecksum } from '../record/checksum.js'
 import { spellPair } from '../record/encode.js'
 import { quote } from '../record/json-text.js'
 import { cutPart, parseMeta } from '../record/part-cut.js'
@@ -9,8 +10,10 @@ import type { PartValue, SpelledPair } from '../record/record.js'
 import { isOneValue, noValue } from '../record/value.js'
 import { CheckpointExpiry } from './checkpoint-expiry.js'
 import type { CheckpointValues } from './checkpoint-values.js'
+import { fingerprint } from './fingerprint.js'
 import type { IndexedValue, OnBadPart } from './key-index.js'
-import { corrupt, layoutOf, Part, readPartLine } from './part.js'
+import { corrupt, layoutOf, Part, readAt } from './part.js'
+import { PartPairs } from './part-pairs.js'
 import { PartTable } from './part-table.js'
 import { byCodeUnit } from './sorted-runs.js'
 
@@ -73,10 +76,32 @@ export class CheckpointLayer {
     const part = this.parts.at(at)
     if (!part) return undefined
     if (part.state) return inState(part.state, key)
-    const line = this.#read(at)
-    const found = findInPart(part, line, key)
+    const found = this.#find(at, part, key)
     if (found) this.values.keep(key, part, found, (part.layout as PartLayout).isAscii)
     return found
+  }
+
+  /** The whole line is read where its pairs are not known yet, and where one of them is not what it was. */
+  #find(at: number, part: Part, key: string): IndexedValue | undefined {
+    const { pairs } = part
+    if (pairs && !part.isDamaged) {
+      const keyFingerprint = fingerprint(key)
+      let position = pairs.next(keyFingerprint, 0)
+      for (; position !== -1; position = pairs.next(keyFingerprint, position + 1)) {
+        const pair = this.#fill(part.offset + pairs.startOf(position), pairs.bytesOf(position))
+        if (!pair || !pairs.fits(pair, position)) break
+        const found = pairs.valueIn(pair, position, key)
+        if (found) return found
+      }
+      if (position === -1) return undefined
+    }
+    return findInPart(part, this.#read(at), key)
+  }
+
+  /** So many bytes from there; valid until the next read. Undefined where the file ends before. */
+  #fill(offset: number, length: number): Buffer | undefined {
+    if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length)
+    return readAt(this.file as OpenFile, this.path, offset, this.#scratch.subarray(0, length))
   }
 
   /** The part that the key would stand in; -1 where it would stand ahead of all. */
@@ -129,9 +154,8 @@ export class CheckpointLayer {
   /** The part's line; valid until the next read. */
   #read(at: number): Buffer {
     const part = this.parts.at(at) as Part
-    if (this.#scratch.length < part.bytes) this.#scratch = Buffer.allocUnsafeSlow(part.bytes)
-    const line = part.isDamaged ? undefined : readPartLine(this.file as OpenFile, this.path, part, this.#scratch)
-    if (line) return line
+    const line = part.isDamaged ? undefined : this.#fill(part.offset, part.bytes)
+    if (line && validChecksum(line) === part.crc) return line
     const range = { from: part.firstKey, to: this.endOf(at) }
     if (!part.isDamaged) {
       part.isDamaged = true
@@ -207,7 +231,7 @@ export function toIndexed({ value, expires, time }: PartValue): IndexedValue {
 
 /** The key's literal may stand inside another key's value too: only where a key begins does it count. */
 function findInPart(part: Part, line: Buffer, key: string): IndexedValue | undefined {
-  const layout = part.layout ?? layoutOf(part, line.toString('latin1'))
+  const layout = part.layout ? pairsOf(part, part.layout, line) : layoutOf(part, line.toString('latin1'))
   const literal = `${quote(key)}:`
   const start = layout.keys[0] as number
   for (let place = line.indexOf(literal, start); place !== -1; place = line.indexOf(literal, place + 1)) {
@@ -217,6 +241,13 @@ function findInPart(part: Part, line: Buffer, key: string): IndexedValue | undef
     return valueAt(line, layout, parseMeta(line, layout), key, position, from)
   }
   return undefined
+}
+
+/** To know a part's pairs costs as much as some lookups in its line: it is done for the second one. */
+function pairsOf(part: Part, layout: PartLayout, line: Buffer): PartLayout {
+  part.pairs ??= PartPairs.of(line, line.toString('latin1'), layout, parseMeta(line, layout))
+  if (part.pairs) part.layout = part.pairs.layout
+  return part.layout as PartLayout
 }
 
 /** The value at `from` of the key at that position. */

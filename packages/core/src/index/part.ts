@@ -1,9 +1,9 @@
 import { FlatlogError, ioError } from '../base/errors.js'
 import type { OpenFile } from '../fs/file-system.js'
-import { validChecksum } from '../record/checksum.js'
 import { layOutPart, type PartLayout } from '../record/part-layout.js'
 import { expiryOf } from '../record/part-meta.js'
 import type { PartSummary, PartValue } from '../record/record.js'
+import type { PartPairs } from './part-pairs.js'
 
 /** A run of keys of the checkpoint: a line of the file, or, where that was lost and healed, a state in memory. */
 export class Part implements PartSummary {
@@ -19,6 +19,8 @@ export class Part implements PartSummary {
   readonly state: readonly PartValue[] | undefined
   /** Where its keys stand in its line, once that was needed. */
   layout: PartLayout | undefined
+  /** What is known of each pair, once more than one lookup has come to its line. */
+  pairs: PartPairs | undefined
   /** It is in no checkpoint any more, so what was read of it may have been written over. */
   isGone = false
   /** Its bytes were found not to be what was written. */
@@ -43,16 +45,13 @@ export class Part implements PartSummary {
   }
 }
 
-/** Reads a part's line and makes sure that it is the one that was written; undefined where it is not. */
-export function readPartLine(file: OpenFile, path: string, part: PartSummary, into: Buffer): Buffer | undefined {
-  const line = into.subarray(0, part.bytes)
-  let filled: number
+/** Fills all of `into`; undefined where the file ends before. */
+export function readAt(file: OpenFile, path: string, offset: number, into: Buffer): Buffer | undefined {
   try {
-    filled = file.read(line, part.offset)
+    return file.read(into, offset) === into.length ? into : undefined
   } catch (cause) {
-    throw ioError('read', path, cause, part.offset)
+    throw ioError('read', path, cause, offset)
   }
-  return filled === part.bytes && validChecksum(line) === part.crc ? line : undefined
 }
 
 /** The line, as Latin-1, in which a character is a byte, is cut where its keys stand. */

@@ -1,0 +1,185 @@
+import fc from 'fast-check'
+import { describe, expect, it, vi } from 'vitest'
+import { fingerprint } from '../../src/index/fingerprint.js'
+import type { KeyIndex } from '../../src/index/key-index.js'
+import { endOfString, quote } from '../../src/record/json-text.js'
+import type { PartValue } from '../../src/record/record.js'
+import { fromText, fromValue } from '../../src/record/value.js'
+import { IndexedLog, spell } from './indexed-log.js'
+
+vi.mock(import('../../src/base/limits.js'), async (original) => {
+  const { SMALL_INDEX_LIMITS } = await import('./small-limits.js')
+  return { ...(await original()), ...SMALL_INDEX_LIMITS, OPEN_WHOLE_BYTES: 0, OPEN_CHECKED_BYTES: 0 }
+})
+
+/** From the third lookup in a part on, the bytes of one pair are read and not the part's line. */
+
+const CORRUPT = expect.objectContaining({ code: 'FLATLOG_CORRUPT' })
+const pair = (key: string, value: unknown): PartValue => ({ key, value: fromValue('', value) })
+/** So many more behind all others that the state does not stand in the header. */
+const FILL = Array.from({ length: 4 }, (_, number) => pair(`\uffff${number}`, '.'.repeat(150)))
+const logOf = (state: readonly PartValue[]) => IndexedLog.of([...state, ...FILL], { cacheBytes: 0 })
+
+/** Has each part's line read as often as it takes until its pairs are known. */
+function readTwice(index: KeyIndex, keys: readonly string[], nowMs: number): void {
+  for (let times = 0; times < 2; times++) for (const key of keys) index.get(key, nowMs)
+}
+
+function lookUp(index: KeyIndex, key: string, nowMs: number): string {
+  try {
+    return spell(key, index.get(key, nowMs))
+  } catch (error) {
+    expect(error).toEqual(CORRUPT)
+    return 'corrupt'
+  }
+}
+
+/** Lengths of the reads from here on. */
+function watchReads(log: IndexedLog): number[] {
+  const lengths: number[] = []
+  const read = log.file.read.bind(log.file)
+  log.file.read = (into, position) => {
+    lengths.push(into.length)
+    return read(into, position)
+  }
+  return lengths
+}
+
+const STATE: readonly PartValue[] = [
+  pair('a', { a: '"b":1,' }),
+  { ...pair('b', 2), expires: Date.parse('2030-01-01') },
+  { key: 'c"\\\n', value: fromText('', 'not json'), expires: 5e12, time: Date.parse('2025-01-01') },
+  pair('ä', 'ö€'),
+  pair('€\ud800', '𝄞'),
+  pair('', []),
+  pair('__proto__', { x: null }),
+]
+const KEYS = STATE.map(({ key }) => key)
+const ABSENT = ['aa', 'c', 'c"', '"', '{', 'x', 'ö', ' ', 'proto', 'a"']
+
+describe('a pair that is read alone', () => {
+  it('says what its line says: whatever the keys, the values, and what is said of them', async () => {
+    const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...KEYS, ...ABSENT))
+    const anyState = fc
+      .uniqueArray(
+        fc.record({
+          key: anyText,
+          value: fc.oneof(
+            fc.jsonValue().map((value) => fromValue('', value)),
+            anyText.map((text) => fromText('', text, true)),
+          ),
+          expires: fc.option(fc.integer({ min: 4e12, max: 8e15 }), { nil: undefined }),
+          time: fc.option(fc.integer({ min: 0, max: 17e11 }), { nil: undefined }),
+        }),
+        { selector: ({ key }) => key, minLength: 1, maxLength: 12 },
+      )
+      .map((state) => state.filter(({ key }) => !FILL.some((fill) => fill.key === key)))
+    await fc.assert(
+      fc.asyncProperty(anyState, anyText, async (state, absent) => {
+        const log = await logOf(state)
+        const keys = [...state.map(({ key }) => key), absent]
+        const atFirst = keys.map((key) => spell(key, log.index.get(key, log.nowMs)))
+        readTwice(log.index, keys, log.nowMs)
+        expect(keys.map((key) => spell(key, log.index.get(key, log.nowMs)))).toEqual(atFirst)
+        for (const [at, { value, expires, time }] of state.entries()) {
+          expect(atFirst[at]).toBe(
+            spell(keys[at] as string, { text: value.text, encoding: value.encoding, expires, time }),
+          )
+        }
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('is all that is read, and for a key that is not there nothing is', async () => {
+    const log = await logOf(Array.from({ length: 3 }, (_, number) => pair(`k${number}`, 'v'.repeat(60))))
+    readTwice(log.index, ['k0', 'k1', 'k2'], log.nowMs)
+    const lengths = watchReads(log)
+    log.index.get('k1', log.nowMs)
+    expect(lengths).toEqual(['"k1":'.length + 62])
+    expect(log.index.get('k11', log.nowMs)).toBeUndefined()
+    expect(lengths).toHaveLength(1)
+  })
+
+  it('is the key’s own, also where two have a fingerprint in common', async () => {
+    const byPrint = new Map<number, string>()
+    const common: string[][] = []
+    for (let number = 0; common.length < 3; number++) {
+      const key = `k${number}`
+      const other = byPrint.get(fingerprint(key) & 0xffff)
+      if (other) common.push([other, key])
+      else byPrint.set(fingerprint(key) & 0xffff, key)
+    }
+    for (const [one, other] of common as [string, string][]) {
+      const both = await logOf([pair(one, 1), pair(other, 2), pair('~', 'x')])
+      readTwice(both.index, [one, other], both.nowMs)
+      expect([one, other].map((key) => both.index.get(key, both.nowMs)?.text)).toEqual(['1', '2'])
+      const alone = await logOf([pair(one, 1), pair('~', 'x')])
+      readTwice(alone.index, [one, other], alone.nowMs)
+      expect(alone.index.get(other, alone.nowMs)).toBeUndefined()
+    }
+  })
+})
+
+describe('a pair that changes after its part was found whole', () => {
+  it('is never given: with any bit of the line another, its key is corrupt, and no other key is wrong', async () => {
+    const log = await logOf(STATE)
+    const right = new Map([...KEYS, ...ABSENT].map((key) => [key, lookUp(log.index, key, log.nowMs)]))
+    const pairs = STATE.map(({ key, value }) => {
+      const bytes = Buffer.from(`${quote(key)}:${value.text}`)
+      return { key, start: log.file.bytes.indexOf(bytes), bytes: bytes.length }
+    })
+    const end = log.file.bytes.indexOf('"op":"CHECKPOINT","index"')
+    let corrupt = 0
+    for (let byte = log.file.bytes.indexOf('\n') + 1; byte < end; byte++) {
+      await log.reopen()
+      readTwice(log.index, [...KEYS, ...ABSENT], log.nowMs)
+      log.file.flip(byte, 1 << (byte % 8))
+      const hit = pairs.find(({ start, bytes }) => byte >= start && byte < start + bytes)
+      if (hit) expect([hit.key, lookUp(log.index, hit.key, log.nowMs)]).toEqual([hit.key, 'corrupt'])
+      if (hit) corrupt++
+      for (const [key, expected] of right) expect(['corrupt', expected]).toContain(lookUp(log.index, key, log.nowMs))
+      log.file.flip(byte, 1 << (byte % 8))
+    }
+    expect(corrupt).toBe(pairs.reduce((sum, { bytes }) => sum + bytes, 0))
+  })
+
+  it('is told of once, as a part that cannot be read', async () => {
+    for (const offsetInPair of [1, 3, 4, 20]) {
+      const log = await logOf(Array.from({ length: 3 }, (_, number) => pair(`k${number}`, 'v'.repeat(60))))
+      const told: number[] = []
+      log.index.onBadPart = (_part, _range, line) => told.push(line)
+      readTwice(log.index, ['k0', 'k1', 'k2'], log.nowMs)
+      log.file.flip(log.file.bytes.indexOf('"k1"') + offsetInPair)
+      expect(lookUp(log.index, 'k1', log.nowMs)).toBe('corrupt')
+      expect(told).toHaveLength(1)
+      for (const key of ['k1', 'k2']) lookUp(log.index, key, log.nowMs)
+      expect(told).toHaveLength(1)
+    }
+  })
+
+  it('nor where another pair of the same length was put in its place, whole', async () => {
+    const log = await logOf(Array.from({ length: 3 }, (_, number) => pair(`k${number}`, `${number}`.repeat(60))))
+    readTwice(log.index, ['k0', 'k1', 'k2'], log.nowMs)
+    const at = (key: string) => log.file.bytes.indexOf(`"${key}":`)
+    const end = endOfString(log.file.bytes.toString('latin1'), at('k0') + '"k0":'.length)
+    log.file.write(Buffer.from(log.file.bytes.subarray(at('k0'), end)), at('k1'))
+    expect(lookUp(log.index, 'k1', log.nowMs)).toBe('corrupt')
+  })
+
+  it('that was misread once is read with its line, which decides', async () => {
+    const log = await logOf([pair('k0', 'v'.repeat(60)), pair('k1', 'w'.repeat(60))])
+    let told = 0
+    log.index.onBadPart = () => told++
+    readTwice(log.index, ['k0', 'k1'], log.nowMs)
+    const read = log.file.read.bind(log.file)
+    let misreads = 1
+    log.file.read = (into, position) => {
+      const filled = read(into, position)
+      if (misreads-- > 0) into[5]! ^= 1
+      return filled
+    }
+    expect(log.index.get('k1', log.nowMs)?.text).toBe(`"${'w'.repeat(60)}"`)
+    expect(told).toBe(0)
+  })
+})
