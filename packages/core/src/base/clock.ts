@@ -14,8 +14,8 @@ export interface Clock {
    * that follow from each other for `maxTurnMs` (4 by default) let the event loop come round first.
    */
   afterTurn(callback: () => void, maxTurnMs?: number): void
-  /** Resolves after pending input and output had their chance: what long work does between its slices. */
-  yieldToOthers(): Promise<void>
+  /** Resolves after pending input and output had their chance, and no sooner than `restMs`: what long work does between its slices. */
+  yieldToOthers(restMs?: number): Promise<void>
 }
 
 export interface Timer {
@@ -54,7 +54,11 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(timeout) }
   },
   afterTurn,
-  yieldToOthers: () => new Promise((resolve) => setImmediate(resolve)),
+  yieldToOthers: (restMs = 0) =>
+    new Promise((resolve) => {
+      if (restMs >= 1) setTimeout(resolve, restMs)
+      else setImmediate(resolve)
+    }),
 }
 
 /** Waits. Somebody waits for the waiting, so the process stays for it: it would end in silence otherwise. */

@@ -14,6 +14,8 @@ export class Slices {
   constructor(
     private readonly clock: Clock,
     private readonly sliceMs = SLICE_MS,
+    /** How long to rest behind a slice, in its own length: work that nobody waits for leaves the processor to others. */
+    private readonly restShare = 0,
   ) {
     this.#start = clock.monotonicMs()
   }
@@ -27,7 +29,8 @@ export class Slices {
   }
 
   async pause(): Promise<void> {
-    await this.clock.yieldToOthers()
-    this.#start = this.clock.monotonicMs()
+    const { clock, restShare } = this
+    await clock.yieldToOthers(restShare === 0 ? 0 : restShare * (clock.monotonicMs() - this.#start))
+    this.#start = clock.monotonicMs()
   }
 }

@@ -1,4 +1,6 @@
 import type { Encoding } from '../record/value.js'
+import { Doorkeeper } from './doorkeeper.js'
+import { fingerprint } from './fingerprint.js'
 import type { IndexedValue } from './key-index.js'
 import type { Part } from './part.js'
 import type { CachedText, TextCache } from './text-cache.js'
@@ -27,7 +29,11 @@ class CachedValue implements CachedText, IndexedValue {
 export class CheckpointValues {
   readonly #values = new Map<string, CachedValue>()
 
-  constructor(private readonly cache: TextCache) {}
+  readonly #doorkeeper: Doorkeeper
+
+  constructor(private readonly cache: TextCache) {
+    this.#doorkeeper = new Doorkeeper(cache.maxBytes)
+  }
 
   get(key: string): IndexedValue | undefined {
     const value = this.#values.get(key)
@@ -42,6 +48,7 @@ export class CheckpointValues {
   }
 
   keep(key: string, part: Part, { text, encoding, expires, time }: IndexedValue, isAscii: boolean): void {
+    if (this.cache.isFull && !this.#doorkeeper.admits(fingerprint(key))) return
     const value = new CachedValue(this.#values, key, part, text, encoding, expires, time)
     const before = this.#values.get(key)
     if (before) this.cache.remove(before)

@@ -27,7 +27,14 @@ export class TextCache {
   /** What still stands in the row, though nobody will ask for it again. */
   #deadBytes = 0
 
-  constructor(private readonly maxBytes: number) {}
+  /** For one more text another has to go. */
+  #isFull = false
+
+  constructor(readonly maxBytes: number) {}
+
+  get isFull(): boolean {
+    return this.#isFull
+  }
 
   get bytes(): number {
     return this.#bytes
@@ -47,6 +54,7 @@ export class TextCache {
     }
     this.#bytes += text.cachedBytes
     this.#texts++
+    this.#isFull = this.#bytes > this.maxBytes
     while (this.#bytes > this.maxBytes && this.#head < this.#row.length) this.#turn(true)
     this.#sweep()
   }
@@ -57,6 +65,7 @@ export class TextCache {
     this.#bytes -= text.cachedBytes
     this.#deadBytes += text.cachedBytes
     this.#texts--
+    this.#isFull = false
     text.cachedBytes = -text.cachedBytes
   }
 

@@ -1,4 +1,5 @@
 import { ioError } from '../base/errors.js'
+import { SLICE_MS } from '../base/limits.js'
 import { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { openIfThere } from '../fs/whole-file.js'
@@ -19,12 +20,15 @@ export async function verify(engine: Engine): Promise<Verification> {
   }
 }
 
+/** It takes half of the time at most: reading everything is no hurry. */
+const REST_SHARE = 1
+
 class Verifier {
   readonly #slices: Slices
   readonly #result: Verification = { ok: true, damage: [], records: 0, parts: 0, bytes: 0 }
 
   constructor(private readonly engine: Engine) {
-    this.#slices = new Slices(engine.system.clock)
+    this.#slices = new Slices(engine.system.clock, SLICE_MS, REST_SHARE)
   }
 
   async run(): Promise<Verification> {

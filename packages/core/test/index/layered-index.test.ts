@@ -282,7 +282,8 @@ describe('what is asked for again and again', () => {
       expect(log.index.get(key, NOW)?.text).toHaveLength(132)
       return log.file.reads - before
     }
-    readsOf('k00')
+    // Into a full cache comes what is asked for twice.
+    for (let time = 0; time < 2; time++) readsOf('k00')
     for (const key of keys.slice(1)) {
       readsOf(key)
       expect(readsOf('k00')).toBe(0)

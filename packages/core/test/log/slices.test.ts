@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest'
+import { SLICE_MS } from '../../src/base/limits.js'
+import { Slices } from '../../src/base/slices.js'
+import { ManualClock } from '../support/manual-clock.js'
+
+/** Time goes by with every look at the clock, and rests are counted and not waited for. */
+class RestingClock extends ManualClock {
+  readonly rests: number[] = []
+
+  override yieldToOthers(restMs = 0): Promise<void> {
+    this.rests.push(restMs)
+    return super.yieldToOthers()
+  }
+}
+
+async function workFor(steps: number, restShare?: number): Promise<number[]> {
+  const clock = new RestingClock(0, 1)
+  const slices = new Slices(clock, SLICE_MS, restShare)
+  for (let step = 0; step < steps; step++) if (slices.isDue()) await slices.pause()
+  return clock.rests
+}
+
+describe('long work', () => {
+  it('lets others run now and then, without a rest', async () => {
+    const rests = await workFor(1000)
+    expect(rests.length).toBeGreaterThan(5)
+    expect(new Set(rests)).toEqual(new Set([0]))
+  })
+
+  it('that nobody waits for rests as long as it has worked', async () => {
+    const rests = await workFor(1000, 1)
+    expect(rests.length).toBeGreaterThan(5)
+    for (const rest of rests) expect(rest).toBeGreaterThanOrEqual(SLICE_MS)
+  })
+})
