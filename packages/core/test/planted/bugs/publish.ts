@@ -94,7 +94,7 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'no sync of new directories',
     what: 'The directories of a new store are not on disk when its first writes are acknowledged.',
-    edits: [{ file: 'store/open.ts', from: 'await syncNames(fileSystem, each, isOurs)', to: '' }],
+    edits: [{ file: 'store/open.ts', from: 'syncs.push(syncNames(fileSystem, each, isOurs))', to: '' }],
     focus: {},
   },
   {
