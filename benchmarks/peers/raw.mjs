@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
@@ -37,8 +37,8 @@ export default {
       *entries() {
         if (!existsSync(file)) return
         const last = new Map()
-        for (const line of readFileSync(file, 'utf8').split('\n')) {
-          if (line === '') continue
+        // It may be longer than any string.
+        for (const line of linesOf(file)) {
           const { key, value } = JSON.parse(line)
           last.set(key, JSON.stringify(value))
         }
@@ -47,6 +47,18 @@ export default {
       close: () => closeSync(fd),
     }
   },
+}
+
+function* linesOf(file) {
+  const fd = openSync(file, 'r')
+  const chunk = Buffer.alloc(1024 * 1024)
+  let rest = ''
+  for (let got = readSync(fd, chunk); got > 0; got = readSync(fd, chunk)) {
+    const lines = (rest + chunk.toString('latin1', 0, got)).split('\n')
+    rest = lines.pop()
+    yield* lines
+  }
+  closeSync(fd)
 }
 
 /** As long as a record of Flatlog; the fields that it would have to work out stand still. */

@@ -48,12 +48,14 @@ export class Maintainer implements Maintenance {
   #expiryMs: number | undefined
   /** What writers have not waited for yet. */
   #owedMs = 0
-  #mainFileMs = Number.NEGATIVE_INFINITY
+  /** When it was last written or, as it was then up to date, the store opened. */
+  #mainFileMs: number
   /** When the main file is due that was put off. */
   #mainFileTimer: Timer | undefined
   readonly #healing: Healing
 
   constructor(private readonly engine: Engine) {
+    this.#mainFileMs = engine.system.clock.monotonicMs()
     this.#healing = new Healing(engine, () => {
       if (!this.#stopped && !this.#running) this.#start().catch((error: unknown) => engine.report(error))
     })

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { COMPACTION_MIN_BYTES } from '../../src/base/limits.js'
@@ -64,6 +64,9 @@ describe('compaction by itself', () => {
     await store.set('a', 1)
     await store.set('filler', kilobytes(10))
     expect(await settle()).toBe(1)
+    expect(existsSync(join(dir, 'store.json'))).toBe(false)
+    clock.advance(10_000)
+    await settle()
     expect(mainFile()).toBe(1)
     for (let value = 2; value <= 4; value++) {
       clock.advance(3000)
