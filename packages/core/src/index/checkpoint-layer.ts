@@ -64,8 +64,8 @@ export class CheckpointLayer {
 
   /** The next checkpoint, in another file, of which some parts may be the same as here. */
   followedBy(file: OpenFile, parts: readonly Part[]): CheckpointLayer {
-    const staying = new Set(parts)
-    for (const part of this.parts.made()) if (!staying.has(part)) part.isGone = true
+    for (const part of this.parts.made()) part.isGone = true
+    for (const part of parts) part.isGone = false
     return new CheckpointLayer(file, this.path, new PartTable(parts), this.values, this.onBadPart)
   }
 

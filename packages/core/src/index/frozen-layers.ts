@@ -58,10 +58,11 @@ export class FrozenLayers implements FrozenIndex {
   }
 
   settle({ file, parts, inlineState }: WrittenCheckpoint, shift: number): void {
-    const next = parts.map(({ origin, ...summary }) => {
+    const next = parts.map((part) => {
+      const { origin } = part
       // What was found of a part since it was copied is true of the old file alone.
-      if (!(origin instanceof Part) || origin.isDamaged || origin.isGone) return new Part(summary)
-      origin.offset = summary.offset
+      if (!(origin instanceof Part) || origin.isDamaged || origin.isGone) return new Part(part)
+      origin.offset = part.offset
       return origin
     })
     if (inlineState.length) next.push(Part.inMemory(inlineState))

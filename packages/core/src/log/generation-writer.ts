@@ -3,10 +3,11 @@ import type { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { writeFully } from '../fs/whole-file.js'
 import { CHECKSUM_BYTES, endOfLine, RunningChecksum } from '../record/checksum.js'
-import { encodeHeader, encodeIndex, encodePart, encodeUpToValue, spellPair } from '../record/encode.js'
+import { encodeHeader, encodePart, encodeUpToValue, spellPair } from '../record/encode.js'
 import { quote } from '../record/json-text.js'
 import { expiryOf } from '../record/part-meta.js'
 import type { HeaderLine, PartSummary, PartValue, SpelledPair } from '../record/record.js'
+import { IndexLine } from './index-line.js'
 import { WriteBuffer } from './write-buffer.js'
 
 /** What follows a value in a part of one key, with the newline. */
@@ -30,6 +31,9 @@ export interface WrittenGeneration {
   readonly inlineState: readonly PartValue[]
   /** Where the index line begins; 0 where there is none. */
   readonly indexAt: number
+  /** The checksums of these two lines; empty where there is no index. */
+  readonly headerCrc: string
+  readonly indexCrc: string
 }
 
 const MAX_PART_BYTES = MAX_READ_RECORD_BYTES / 4
@@ -50,6 +54,7 @@ export class GenerationWriter {
   /** About how long the index line becomes. */
   #indexBytes = 0
   readonly #parts: (PartSummary & { readonly origin?: PartSummary })[] = []
+  readonly #index: IndexLine
   readonly #headerBytes: number
   /** Where the next part begins. */
   #offset: number
@@ -62,6 +67,7 @@ export class GenerationWriter {
     this.#file = file
     this.#start = start
     this.#timestampMs = Date.parse(start.timestamp)
+    this.#index = new IndexLine(start.timestamp, start.seq)
     this.#partBytes = Math.min(Math.max(PART_BYTES, Math.ceil(start.stateBytes / MAX_PARTS)), MAX_PART_BYTES)
     this.#headerBytes = Buffer.byteLength(encodeHeader(this.#header([], 0))) + 1
     this.#offset = this.#headerBytes
@@ -117,7 +123,7 @@ export class GenerationWriter {
     const checksum = crc.toString()
     write(Buffer.from(`${endOfLine(checksum)}\n`))
     const at = { offset: this.#offset, bytes: length - 1 }
-    this.#parts.push({ firstKey: key, keys: 1, minExpires: null, maxExpires: null, crc: checksum, ...at })
+    this.#addRow({ firstKey: key, keys: 1, minExpires: null, maxExpires: null, crc: checksum, ...at })
     this.#offset += length
     this.#buffer.skip(length)
     return true
@@ -144,9 +150,8 @@ export class GenerationWriter {
     if (this.#part.length) this.#endPart()
     this.#inOrder(part.firstKey)
     const { firstKey, keys, minExpires, maxExpires, crc, bytes } = part
-    this.#parts.push({ firstKey, offset: this.#offset, keys, minExpires, maxExpires, crc, bytes, origin: part })
+    this.#addRow({ firstKey, offset: this.#offset, keys, minExpires, maxExpires, crc, bytes, origin: part })
     this.#offset += this.#buffer.addLine(line)
-    this.#growIndex(firstKey)
   }
 
   /** Nothing is synced yet. */
@@ -154,12 +159,18 @@ export class GenerationWriter {
     if (this.#parts.length === 0 && this.#fitsHeader()) return this.#finishInline()
     if (this.#part.length) this.#endPart()
     const indexAt = this.#offset
-    this.#offset += this.#buffer.addLine(Buffer.from(encodeIndex(this.#start.timestamp, this.#start.seq, this.#parts)))
+    const { chunks, crc: indexCrc } = this.#index.end()
     this.#buffer.flush()
-    const header = Buffer.from(`${encodeHeader(this.#header([], indexAt))}\n`)
-    if (header.length !== this.#headerBytes) throw new Error('the header does not fit the room that was left for it')
-    writeFully(this.#file, header, 0)
-    return { length: this.#offset, parts: this.#parts, inlineState: [], indexAt }
+    for (const chunk of chunks) {
+      writeFully(this.#file, chunk, this.#offset)
+      this.#offset += chunk.length
+    }
+    const header = encodeHeader(this.#header([], indexAt))
+    const bytes = Buffer.from(`${header}\n`)
+    if (bytes.length !== this.#headerBytes) throw new Error('the header does not fit the room that was left for it')
+    writeFully(this.#file, bytes, 0)
+    const headerCrc = crcOf(header)
+    return { length: this.#offset, parts: this.#parts, inlineState: [], indexAt, headerCrc, indexCrc }
   }
 
   /** A header has no place to say that a key expires, how its value is encoded, or when it was written. */
@@ -171,9 +182,11 @@ export class GenerationWriter {
 
   #finishInline(): WrittenGeneration {
     const state = this.#part.map(({ key, spelled }) => ({ key, value: { text: spelled.slice(quote(key).length + 1) } }))
-    const line = Buffer.from(`${encodeHeader(this.#header(state, 0))}\n`)
+    const header = encodeHeader(this.#header(state, 0))
+    const line = Buffer.from(`${header}\n`)
     writeFully(this.#file, line, 0)
-    return { length: line.length, parts: [], inlineState: state, indexAt: 0 }
+    const headerCrc = crcOf(header)
+    return { length: line.length, parts: [], inlineState: state, indexAt: 0, headerCrc, indexCrc: '' }
   }
 
   #header(state: readonly PartValue[], indexAt: number): Omit<HeaderLine, 'kind' | 'crc'> {
@@ -187,18 +200,24 @@ export class GenerationWriter {
     // A text of its own: the key may be a slice of the part that it comes from, and would keep all of that.
     const firstKey = JSON.parse(quote((part[0] as SpelledPair).key)) as string
     const { bytes, crc } = this.#buffer.addText(encodePart(timestamp, this.#timestampMs, seq, part))
-    this.#parts.push({ firstKey, offset: this.#offset, keys: part.length, ...expiryOf(part), crc, bytes: bytes - 1 })
+    this.#addRow({ firstKey, offset: this.#offset, keys: part.length, ...expiryOf(part), crc, bytes: bytes - 1 })
     this.#offset += bytes
-    this.#growIndex(firstKey)
     this.#part = []
     this.#partLength = 0
   }
 
   /** The index is one line, which has its limit: where keys are very long there are fewer parts. */
-  #growIndex(firstKey: string): void {
+  #addRow(part: PartSummary & { readonly origin?: PartSummary }): void {
+    const { firstKey } = part
+    this.#parts.push(part)
+    this.#index.add(part)
     this.#indexBytes += firstKey.length * 2 + ROW_BYTES
     if (this.#indexBytes <= INDEX_STEP_BYTES) return
     this.#indexBytes = 0
     this.#partBytes = Math.min(this.#partBytes * 2, MAX_PART_BYTES)
   }
+}
+
+function crcOf(line: string): string {
+  return line.slice(-10, -2)
 }

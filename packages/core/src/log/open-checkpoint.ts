@@ -4,10 +4,10 @@ import type { OpenFile } from '../fs/file-system.js'
 import { validChecksum } from '../record/checksum.js'
 import { decodeLine } from '../record/decode.js'
 import { decodeIndex } from '../record/decode-index.js'
-import type { PartList } from '../record/part-list.js'
-import type { PartSummary, PartValue } from '../record/record.js'
+import { PartArray, type PartList } from '../record/part-list.js'
 import type { CheckpointFound } from './checkpoint-found.js'
 import { readCheckpoint } from './checkpoint-reader.js'
+import type { WrittenGeneration } from './generation-writer.js'
 import { type RawLine, readLines } from './line-reader.js'
 
 /**
@@ -60,40 +60,23 @@ async function areWhole(file: OpenFile, parts: PartList, slices: Slices): Promis
 
 /**
  * Whether a file that was just written holds the checkpoint that was meant, read back from its first byte to its last.
- * Returns the header's checksum; undefined where it does not.
  */
 export async function readBackCheckpoint(
   file: OpenFile,
-  length: number,
-  parts: readonly PartSummary[],
-  inlineState: readonly PartValue[],
+  { length, parts, indexAt, headerCrc, indexCrc }: WrittenGeneration,
   slices: Slices,
-): Promise<string | undefined> {
-  const first = firstLine(file, 0)
-  const header = first?.ended ? decodeLine(first.bytes) : undefined
-  if (!first || header?.kind !== 'header') return undefined
-  if (parts.length === 0) {
-    const isSame = header.indexAt === 0 && header.state.length === inlineState.length && first.length === length
-    return isSame ? header.crc : undefined
-  }
-  const raw = firstLine(file, header.indexAt)
-  const index = raw?.ended ? decodeIndex(raw.bytes, first.length, header.indexAt) : undefined
-  if (!raw || index?.seq !== header.seq || raw.offset + raw.length !== length) return undefined
-  const found = index.parts
-  const isSame = found.length === parts.length && parts.every((part, at) => isSamePart(part, found.summary(at)))
-  return isSame && (await areWhole(file, found, slices)) ? header.crc : undefined
+): Promise<boolean> {
+  const header = firstLine(file, 0)
+  if (!isLine(header, headerCrc)) return false
+  if (parts.length === 0) return header.length === length
+  // What the rows say need not be read: they were spelled from the parts.
+  const index = firstLine(file, indexAt)
+  if (!isLine(index, indexCrc) || index.offset + index.length !== length) return false
+  return areWhole(file, new PartArray(parts), slices)
 }
 
-function isSamePart(one: PartSummary, other: PartSummary): boolean {
-  return (
-    one.firstKey === other.firstKey &&
-    one.offset === other.offset &&
-    one.bytes === other.bytes &&
-    one.keys === other.keys &&
-    one.minExpires === other.minExpires &&
-    one.maxExpires === other.maxExpires &&
-    one.crc === other.crc
-  )
+function isLine(line: RawLine | undefined, crc: string): line is RawLine {
+  return line?.ended === true && validChecksum(line.bytes) === crc
 }
 
 function firstLine(file: OpenFile, offset: number): RawLine | undefined {

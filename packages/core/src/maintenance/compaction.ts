@@ -37,9 +37,6 @@ export async function compact(engine: Engine): Promise<void> {
   }
 }
 
-/** How far the new generation was read back. */
-type Verified = TailRun & { readonly headerCrc: string }
-
 /** What the lines of a checkpoint have beside keys and values, at most, where parts are as short as they are made. */
 const LINES_SHARE = 1.1
 
@@ -131,22 +128,22 @@ class Compaction {
     this.#copiedTo = end
   }
 
-  /** Reads back what was written, as the next open would. */
-  async #verify(file: OpenFile, { length, parts, inlineState }: WrittenGeneration): Promise<Verified> {
-    const headerCrc = await readBackCheckpoint(file, length, parts, inlineState, this.#slices)
-    if (headerCrc === undefined) throw this.#unreadable(file)
+  /** Reads back what was written. */
+  async #verify(file: OpenFile, written: WrittenGeneration): Promise<TailRun> {
+    if (!(await readBackCheckpoint(file, written, this.#slices))) throw this.#unreadable(file)
+    const { length, parts } = written
     // A header, the parts, and where there are some an index.
     const start = { offset: length, line: parts.length ? parts.length + 3 : 2, afterSeq: this.frozenSeq }
     const run = await readTailRun(file, start, this.#slices)
     if (!run.complete) throw this.#unreadable(file)
-    return { ...run, headerCrc }
+    return run
   }
 
   #unreadable(file: OpenFile): FlatlogError {
     return ioError('write', file.path, new Error('the new generation does not read back as it was written'))
   }
 
-  async #publishHeld(file: OpenFile, verified: Verified, written: WrittenGeneration): Promise<void> {
+  async #publishHeld(file: OpenFile, verified: TailRun, written: WrittenGeneration): Promise<void> {
     const { engine } = this
     const { queue, writer } = engine
     await queue.hold()
@@ -162,7 +159,7 @@ class Compaction {
       const published = await this.#publish(file)
       this.frozen.settle({ ...written, file: published }, written.length - this.copyFrom)
       writer.switchTo(published, this.#length)
-      engine.checkpointed({ seq: this.frozenSeq, bytes: written.length, crc: verified.headerCrc })
+      engine.checkpointed({ seq: this.frozenSeq, bytes: written.length, crc: written.headerCrc })
     } finally {
       queue.release()
     }

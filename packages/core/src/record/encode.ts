@@ -147,10 +147,11 @@ function encodeMeta(state: readonly PairMeta[], timestampMs: number): string {
   return fields.join(',')
 }
 
-export function encodeIndex(timestamp: string, seq: number, rows: readonly IndexRow[]): string {
-  const spelled = rows.map(
-    (row) =>
-      `[${quote(row.firstKey)},${row.offset},${row.keys},${row.minExpires ?? 'null'},${row.maxExpires ?? 'null'},"${row.crc}"]`,
-  )
-  return withChecksum(`{"timestamp":"${timestamp}","seq":${seq},"op":"CHECKPOINT","index":[${spelled.join(',')}]`)
+/** What an index line begins with; its rows follow, with commas between them, and a closing bracket. */
+export function encodeIndexStart(timestamp: string, seq: number): string {
+  return `{"timestamp":"${timestamp}","seq":${seq},"op":"CHECKPOINT","index":[`
+}
+
+export function encodeIndexRow({ firstKey, offset, keys, minExpires, maxExpires, crc }: IndexRow): string {
+  return `[${quote(firstKey)},${offset},${keys},${minExpires ?? 'null'},${maxExpires ?? 'null'},"${crc}"]`
 }

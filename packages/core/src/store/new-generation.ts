@@ -44,11 +44,11 @@ export async function writeNewGeneration(
     const start = { seq, store, timestamp, stateBytes }
     const leaveOut = (key: string) => addUnwritable(report, key)
     const slices = new Slices(clock)
-    const { length, parts, inlineState } = await writeCheckpoint(file, allNew(pairs), start, slices, leaveOut)
+    const written = await writeCheckpoint(file, allNew(pairs), start, slices, leaveOut)
     await file.sync()
     // Every byte is read back; the loader goes by the index, however long the file is.
-    const crc = await readBackCheckpoint(file, length, parts, inlineState, slices)
-    if (crc === undefined) throw ioError('write', path, new Error('it does not read back as it was written'))
+    const isSame = await readBackCheckpoint(file, written, slices)
+    if (!isSame) throw ioError('write', path, new Error('it does not read back as it was written'))
     const recovery = newRecovery('log')
     const beside = { backups: [], mark: undefined, storeBeside: store, wasReleased: true }
     const loaded = await new Loader(

@@ -267,9 +267,9 @@ export class IndexedLog {
     while (this.compactOn(1000)) {}
     const { file, writer } = this.#workOf(compaction)
     const written = writer.finish()
-    const { length, parts, inlineState } = written
-    const crc = await readBackCheckpoint(file, length, parts, inlineState, new Slices(systemClock))
-    if (crc === undefined) throw new Error('the checkpoint does not read back as it was written')
+    const { length, parts } = written
+    const isSame = await readBackCheckpoint(file, written, new Slices(systemClock))
+    if (!isSame) throw new Error('the checkpoint does not read back as it was written')
     const origins = new Map(parts.map((part) => [part, part.origin?.offset ?? -1]))
     const copyFrom = compaction.lastBatch?.endOffset ?? compaction.endOffset
     const later = this.#file.bytes.subarray(copyFrom, this.#end)

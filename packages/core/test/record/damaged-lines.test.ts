@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { validChecksum } from '../../src/record/checksum.js'
 import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeIndex, encodeOperation } from '../../src/record/encode.js'
+import { encodeHeader, encodeOperation } from '../../src/record/encode.js'
 import type { Operation } from '../../src/record/record.js'
 import { fromText, fromValue } from '../../src/record/value.js'
-import { anyOperation, crc32, partLine, recordLine, TIME } from './support.js'
+import { anyOperation, crc32, indexLine, partLine, recordLine, TIME } from './support.js'
 
 const record = (operation: Operation, synced?: number) => recordLine(TIME, 42, synced, encodeOperation(operation))
 
@@ -33,7 +33,7 @@ const LINES: [what: string, line: string][] = [
   ['part', partLine(TIME, Date.parse(TIME), 1, [{ key: 'a', value: fromValue('', 1), expires: 5 }])],
   [
     'index',
-    encodeIndex(TIME, 1, [{ firstKey: 'a', offset: 5, keys: 1, minExpires: null, maxExpires: null, crc: '01234567' }]),
+    indexLine(TIME, 1, [{ firstKey: 'a', offset: 5, keys: 1, minExpires: null, maxExpires: null, crc: '01234567' }]),
   ],
 ]
 

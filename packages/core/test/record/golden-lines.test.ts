@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeIndex, encodeOperation } from '../../src/record/encode.js'
+import { encodeHeader, encodeOperation } from '../../src/record/encode.js'
 import type { Operation } from '../../src/record/record.js'
 import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
-import { crc32, line, partLine, recordLine, TIME } from './support.js'
+import { crc32, indexLine, line, partLine, recordLine, TIME } from './support.js'
 
 /** The lines of format 1, spelled out. Files that exist look like this: a change here is a change of the format. */
 
@@ -216,7 +216,7 @@ describe('the checkpoint', () => {
       { firstKey: '\u2028"', offset: 8400, keys: 1, minExpires: 5, maxExpires: 5, crc: '00000000' },
       { firstKey: 'z', offset: 9000, keys: 2, minExpires: 5, maxExpires: null, crc: 'ffffffff' },
     ]
-    const written = encodeIndex(TIME, 42, rows)
+    const written = indexLine(TIME, 42, rows)
     expect(written).toBe(
       line(
         `${AT},"seq":42,"op":"CHECKPOINT","index":[["a",190,3,null,null,"9f3a1c22"],` +

@@ -1,20 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeIndex, encodeOperation } from '../../src/record/encode.js'
+import { encodeHeader, encodeOperation } from '../../src/record/encode.js'
 import { fromBytes, fromText, fromValue, toBytes, toText, toValue } from '../../src/record/value.js'
-import {
-  anyExpiry,
-  anyJson,
-  anyOperation,
-  anySeq,
-  anyString,
-  anyText,
-  anyValueText,
-  partLine,
-  recordLine,
-  TIME,
-} from './support.js'
+import { anyExpiry, anyJson, anyOperation, anySeq, anyString, anyText, anyValueText, indexLine, partLine, recordLine, TIME } from './support.js'
 
 const NOW = Date.parse(TIME)
 const anySynced = fc.option(fc.nat(), { nil: undefined })
@@ -85,7 +74,7 @@ describe('what is encoded comes back', () => {
     })
     fc.assert(
       fc.property(fc.array(anyRow, { maxLength: 8 }), fc.nat(), (rows, seq) => {
-        const text = encodeIndex(TIME, seq, rows)
+        const text = indexLine(TIME, seq, rows)
         expect(decodeLine(Buffer.from(text))).toEqual({
           kind: 'index',
           timestamp: TIME,

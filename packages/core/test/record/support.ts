@@ -1,6 +1,7 @@
 import fc from 'fast-check'
+import { IndexLine } from '../../src/log/index-line.js'
 import { encodePart, encodeRecord, spellPair } from '../../src/record/encode.js'
-import type { DeleteOperation, Operation, PartValue, SetOperation } from '../../src/record/record.js'
+import type { DeleteOperation, IndexRow, Operation, PartValue, SetOperation } from '../../src/record/record.js'
 import type { ValueText } from '../../src/record/value.js'
 import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
 
@@ -22,6 +23,16 @@ export function line(body: string): string {
 /** A record with its checksum. */
 export function recordLine(timestamp: string, seq: number, synced: number | undefined, operation: string): string {
   return line(encodeRecord(timestamp, seq, synced, operation))
+}
+
+/** An index line without its newline. */
+export function indexLine(timestamp: string, seq: number, rows: readonly IndexRow[]): string {
+  const index = new IndexLine(timestamp, seq)
+  for (const row of rows) index.add(row)
+  const { chunks, crc } = index.end()
+  const text = Buffer.concat(chunks).toString().slice(0, -1)
+  if (!text.endsWith(`"${crc}"}`)) throw new Error('the checksum that is told is not that of the line')
+  return text
 }
 
 /** A part with its checksum. */

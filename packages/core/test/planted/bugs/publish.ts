@@ -221,8 +221,8 @@ export const publishBugs: readonly Bug[] = [
     edits: [
       {
         file: 'index/checkpoint-layer.ts',
-        from: 'if (!staying.has(part)) part.isGone = true',
-        to: 'void part',
+        from: 'for (const part of this.parts.made()) part.isGone = true\n',
+        to: '',
       },
     ],
     focus: { often: ['compact', 'check', 'write'], options: { cacheBytes: 1_000_000 } },
