@@ -59,8 +59,6 @@ export class LogOpener {
       if (noRoom) return await this.#readInstead(choice, recovery, noRoom)
     }
 
-    // The last owner may have been killed between a rename and its sync: what is named here must stay named so.
-    await fileSystem.syncDirectory(paths.logDirectory)
     const file = fileSystem.open(paths.log, 'write')
     try {
       const isBesideOurs = filesBeside(paths, fileNames).length > 0
@@ -74,12 +72,17 @@ export class LogOpener {
   }
 
   async #fromLog(file: OpenFile, recovery: Recovery, choice: Choice): Promise<OpenedLog> {
+    // The last owner may have been killed between a rename and its sync: what is named here must stay named so.
+    const named = noted(this.#fileSystem.syncDirectory(this.paths.logDirectory))
+    // The disk has time for the log while that is read; nobody writes to it meanwhile.
+    const synced = this.isSuspect ? undefined : noted(file.sync())
     const { loaded, asFound } = await this.#load(file, recovery, choice)
+    await named
     const repair = async () => {
       // What an unfinished compaction has left may be what fills the disk: the log is there, and was read.
       this.#remove(() => removeUnfinished(this.#fileSystem, this.paths))
       this.#remove(() => removeSecondNames(this.#fileSystem, this.paths))
-      const repaired = await this.#repaired(loaded, asFound)
+      const repaired = await this.#repaired(loaded, asFound, synced)
       try {
         return await this.#ready(repaired)
       } catch (error) {
@@ -126,10 +129,10 @@ export class LogOpener {
     return { loaded, asFound: { ...loaded, store: loaded.store ?? '', file, recovery, mark: goodMark ?? NO_MARK } }
   }
 
-  async #repaired(loaded: Loaded, asFound: OpenedLog): Promise<OpenedLog> {
+  async #repaired(loaded: Loaded, asFound: OpenedLog, synced: Promise<void> | undefined): Promise<OpenedLog> {
     const { file, recovery } = asFound
     if (!loaded.isDamaged && !this.isSuspect) {
-      await this.#repair.cut(file, loaded)
+      await this.#repair.cut(file, loaded, synced)
       return asFound
     }
     const renewed = await this.#repair.renew(file, loaded, recovery)
@@ -213,4 +216,10 @@ export class LogOpener {
       throw error
     }
   }
+}
+
+/** What goes on beside something else, and is waited for later: if it fails, it is then that it is heard of. */
+function noted(promise: Promise<void>): Promise<void> {
+  promise.catch(() => {})
+  return promise
 }

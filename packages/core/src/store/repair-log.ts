@@ -24,8 +24,19 @@ export class LogRepair {
     private readonly slices: Slices,
   ) {}
 
-  /** The torn tail is kept beside the log and cut off; from then on what the log holds is known to be on disk. */
-  async cut(file: OpenFile, loaded: Loaded): Promise<void> {
+  /**
+   * The torn tail is kept beside the log and cut off; from then on what the log holds is known to be on disk. `synced`: a
+   * sync of the log as it was found, which says enough where nothing of it is changed.
+   */
+  async cut(file: OpenFile, loaded: Loaded, synced: Promise<void> | undefined): Promise<void> {
+    // What it could not bring to disk, a later one would report as being there.
+    const isSynced = await Promise.resolve(synced).then(
+      () => synced !== undefined,
+      (cause: unknown) => {
+        throw syncFailed(this.paths.log, cause)
+      },
+    )
+    if (isSynced && !loaded.cut && loaded.unprovenOffset === loaded.endOffset) return
     if (loaded.cut) {
       const { offset } = loaded.cut
       const kept = await setAside(this.system, this.paths, file, offset, this.slices)
