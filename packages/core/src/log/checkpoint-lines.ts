@@ -1,7 +1,7 @@
 import { decodeLine } from '../record/decode.js'
 import { PartArray } from '../record/part-list.js'
 import { expiryOf } from '../record/part-meta.js'
-import type { HeaderLine, IndexLine, PartLine, PartSummary } from '../record/record.js'
+import type { HeaderLine, IndexLine, IndexRow, PartLine, PartSummary } from '../record/record.js'
 import type { BadLine, CheckpointFound, KeyRange } from './checkpoint-found.js'
 import type { RawLine } from './line-reader.js'
 
@@ -86,8 +86,10 @@ export class CheckpointLines {
   judge(sizeBytes: number): CheckpointFound {
     this.#claimPending()
     const header = this.#header
-    const parts = this.#ownParts()
-    const lost = this.#lost(parts)
+    const found = this.#parts()
+    const isAsWritten = this.#isAsWritten(found)
+    const parts = isAsWritten ? found : this.#ownParts()
+    const lost = isAsWritten ? [] : this.#lost(parts)
     if (this.#bad.length === 0) this.#bad.push(...this.#missing(parts, lost))
     const end = this.#pending[0] ?? this.#next ?? { number: 1, offset: sizeBytes }
     return {
@@ -100,7 +102,7 @@ export class CheckpointLines {
         '',
       ),
       parts: parts.length,
-      ownParts: new PartArray(inKeyOrder(parts)),
+      ownParts: new PartArray(isAsWritten ? parts.map(({ summary }) => summary) : inKeyOrder(parts)),
       partsSeq: parts.length ? parts.reduce((seq, part) => Math.max(seq, part.seq), 0) : undefined,
       keys: parts.reduce((keys, { summary }) => keys + summary.keys, header?.state.length ?? 0),
       isCutOff:
@@ -123,6 +125,26 @@ export class CheckpointLines {
       this.#pending.shift()
       this.#miss(first)
     }
+  }
+
+  /**
+   * Whether the index names exactly the parts that were found, in their order. Of a large checkpoint that is all there is
+   * to judge; and two of its many parts may well have the same checksum, by which the others are told apart below.
+   */
+  #isAsWritten(parts: readonly FoundPart[]): boolean {
+    const [header, rows, indexAt] = [this.#header, this.#index?.rows, this.#indexPlace?.offset]
+    if (!header || !rows || indexAt === undefined || rows.length !== parts.length || parts.length === 0) return false
+    if (this.#found.length !== parts.length) return false
+    let lastKey: string | undefined
+    for (let at = 0; at < parts.length; at++) {
+      const { summary, seq, place, lastKey: last } = parts[at] as FoundPart
+      const row = rows[at] as IndexRow
+      if (row.crc !== summary.crc || row.firstKey !== summary.firstKey || seq > header.seq) return false
+      if (summary.keys === 0 || place.offset > indexAt) return false
+      if (lastKey !== undefined && summary.firstKey <= lastKey) return false
+      lastKey = last
+    }
+    return true
   }
 
   /** The parts that count, each once; the others are set down as bad. */
