@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { isInRange } from '../../src/log/checkpoint-found.js'
 import { readPartState } from '../../src/log/checkpoint-reader.js'
-import { encodeHeader, encodeIndex, encodePart } from '../../src/record/encode.js'
+import { withChecksum } from '../../src/record/checksum.js'
+import { encodeHeader, encodePart, spellPair } from '../../src/record/encode.js'
 import type { PartLine } from '../../src/record/record.js'
 import { fromValue } from '../../src/record/value.js'
+import { indexLine } from '../record/support.js'
 import { decoded, partsIn, read, recordLine, STORE, spoil, state, TIME, writeGeneration } from './generations.js'
 import { MemoryFile } from './memory-file.js'
 
@@ -271,7 +273,7 @@ describe('a bad index line', () => {
 it('two parts that have the same checksum are two parts', async () => {
   // Of 65,536 parts two have the same in about two of five checkpoints. (Numbers that follow each other have none.)
   const partOf = (key: string, number: number) =>
-    encodePart(TIME, Date.parse(TIME), 42, [{ key, value: fromValue('', number * 7919) }])
+    withChecksum(encodePart(TIME, Date.parse(TIME), 42, [spellPair({ key, value: fromValue('', number * 7919) })]))
   const crcOf = (line: string) => line.slice(-10, -2)
   const numberOf = new Map<string, number>()
   for (let number = 0; number < 100_000; number++) numberOf.set(crcOf(partOf('a', number)), number)
@@ -291,7 +293,7 @@ it('two parts that have the same checksum are two parts', async () => {
   const { bad, lost, found, parts } = await read([
     encodeHeader({ ...header, indexAt: offset }),
     ...lines,
-    encodeIndex(TIME, 42, rows),
+    indexLine(TIME, 42, rows),
   ])
   expect({ bad, lost, parts }).toEqual({ bad: [], lost: [], parts: 3 })
   expect([...found.keys()]).toEqual(keys)

@@ -3,7 +3,19 @@ import { describe, expect, it } from 'vitest'
 import { decodeLine } from '../../src/record/decode.js'
 import { encodeHeader, encodeOperation } from '../../src/record/encode.js'
 import { fromBytes, fromText, fromValue, toBytes, toText, toValue } from '../../src/record/value.js'
-import { anyExpiry, anyJson, anyOperation, anySeq, anyString, anyText, anyValueText, indexLine, partLine, recordLine, TIME } from './support.js'
+import {
+  anyExpiry,
+  anyJson,
+  anyOperation,
+  anySeq,
+  anyString,
+  anyText,
+  anyValueText,
+  indexLine,
+  partLine,
+  recordLine,
+  TIME,
+} from './support.js'
 
 const NOW = Date.parse(TIME)
 const anySynced = fc.option(fc.nat(), { nil: undefined })

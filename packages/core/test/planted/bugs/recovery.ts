@@ -67,8 +67,8 @@ export const recoveryBugs: readonly Bug[] = [
     edits: [
       {
         file: OPEN,
-        from: 'await fileSystem.syncDirectory(paths.logDirectory)\n    const file',
-        to: 'const file',
+        from: 'noted(this.#fileSystem.syncDirectory(this.paths.logDirectory))',
+        to: 'undefined',
       },
     ],
     focus: {},

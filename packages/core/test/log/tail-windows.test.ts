@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/base/clock.js'
+import { READ_CHUNK_BYTES } from '../../src/base/limits.js'
+import { Slices } from '../../src/base/slices.js'
+import { readTailRun } from '../../src/log/tail-reader.js'
+import { decodeLine } from '../../src/record/decode.js'
+import { encodeOperation } from '../../src/record/encode.js'
+import type { LogRecord, Operation } from '../../src/record/record.js'
+import { fromValue } from '../../src/record/value.js'
+import { recordLine } from '../record/support.js'
+import { TIME } from './generations.js'
+import { MemoryFile } from './memory-file.js'
+
+/** Records are read a window of the file at a time: none is lost, doubled or misplaced where a window ends. */
+
+const WINDOW = 64 * 1024
+const AHEAD = 'x'.repeat(1000)
+
+const setOf = (seq: number, valueBytes: number, key = `k${seq}`): Operation => ({
+  kind: 'set',
+  key,
+  value: fromValue('', '.'.repeat(Math.max(0, valueBytes))),
+})
+
+function lineOf(seq: number, operation: Operation): string {
+  return `${recordLine(TIME, seq, seq % 3 ? seq - 1 : undefined, encodeOperation(operation))}\n`
+}
+
+async function found(text: string, afterSeq = 0) {
+  const file = new MemoryFile(AHEAD + text)
+  const seen: { seq: number; key: string; offset: number; value: string }[] = []
+  const valueAt = (start: number, bytes: number) => file.bytes.toString('utf8', start, start + bytes)
+  const start = { offset: AHEAD.length, line: 5, afterSeq }
+  const run = await readTailRun(file, start, new Slices(systemClock), {
+    plain({ seq, key, valueStart, valueBytes }, offset) {
+      seen.push({ seq, key, offset, value: valueAt(offset + valueStart, valueBytes) })
+    },
+    record({ record: { seq, operation }, offset, line, valueStarts }) {
+      if (operation.kind === 'set') {
+        const { text } = operation.value
+        const bytes = Buffer.byteLength(text)
+        const [at] = valueStarts as [number]
+        expect(line.toString('utf8', at, at + bytes)).toBe(text)
+        seen.push({ seq, key: operation.key, offset, value: text })
+      } else seen.push({ seq, key: operation.kind, offset, value: '' })
+    },
+  })
+  return { run, seen }
+}
+
+function expected(lines: readonly string[]) {
+  let offset = AHEAD.length
+  return lines.map((line) => {
+    const { seq, operation } = decodeLine(Buffer.from(line.slice(0, -1))) as LogRecord
+    const place = { seq, offset }
+    offset += Buffer.byteLength(line)
+    if (operation.kind !== 'set') return { ...place, key: operation.kind, value: '' }
+    return { ...place, key: operation.key, value: operation.value.text }
+  })
+}
+
+async function expectAll(lines: readonly string[]) {
+  const { run, seen } = await found(lines.join(''))
+  expect(seen).toEqual(expected(lines))
+  const last = decodeLine(Buffer.from((lines.at(-1) as string).slice(0, -1))) as LogRecord
+  expect(run).toMatchObject({
+    complete: true,
+    lastSeq: lines.length,
+    lastCrc: last.crc,
+    lastTimestamp: TIME,
+    endOffset: AHEAD.length + Buffer.byteLength(lines.join('')),
+    nextLine: 5 + lines.length,
+  })
+}
+
+describe('records behind a checkpoint', () => {
+  it.each([-2, -1, 0, 1, 2])('one ends %i bytes behind the end of a window', async (behind) => {
+    const first = lineOf(1, setOf(1, 0))
+    const fill = WINDOW + behind - Buffer.byteLength(first) - Buffer.byteLength(lineOf(2, setOf(2, 0)))
+    await expectAll([first, lineOf(2, setOf(2, fill)), lineOf(3, setOf(3, 10)), lineOf(4, setOf(4, WINDOW))])
+  })
+
+  it('one is as long as a window, or longer than what is read at once', async () => {
+    const lengths = [WINDOW, 10, READ_CHUNK_BYTES - 200, READ_CHUNK_BYTES, 10, 3 * READ_CHUNK_BYTES, WINDOW * 2, 10]
+    await expectAll(lengths.map((bytes, at) => lineOf(at + 1, setOf(at + 1, bytes))))
+  })
+
+  it('some are no plain ASCII, or of another kind', async () => {
+    const operations: Operation[] = []
+    for (let seq = 1; seq <= 3000; seq++) {
+      if (seq % 700 === 0) operations.push({ kind: 'clear', prefix: 'ä' })
+      else if (seq % 500 === 0) operations.push({ kind: 'batch', operations: [{ kind: 'delete', key: 'a' }] })
+      else operations.push(setOf(seq, seq % 90, ['a', 'ä', '"', '😀'][seq % 11] ?? `k${seq}`))
+    }
+    await expectAll(operations.map((operation, at) => lineOf(at + 1, operation)))
+  })
+
+  it('the first that is changed, missing or without an end ends them', async () => {
+    const lines = Array.from({ length: 1000 }, (_, at) => lineOf(at + 1, setOf(at + 1, 100)))
+    const ahead = lines.slice(0, 700)
+    const changed = (lines[700] as string).replace('"op"', '"oq"')
+    for (const rest of [
+      [changed, ...lines.slice(701)],
+      lines.slice(701),
+      [lines[700]?.slice(0, -1)],
+      ['\n'],
+      ['\0\0'],
+    ]) {
+      const { run, seen } = await found([...ahead, ...rest].join(''))
+      expect(seen).toEqual(expected(ahead))
+      expect(run).toMatchObject({ complete: false, lastSeq: 700, nextLine: 705 })
+    }
+  })
+})

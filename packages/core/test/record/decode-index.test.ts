@@ -1,0 +1,83 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { decodeIndex } from '../../src/record/decode-index.js'
+import type { IndexRow } from '../../src/record/record.js'
+import { indexLine } from './support.js'
+
+/** The rows of an index are looked at where they stand in the line, and say what was written all the same. */
+
+const TIME = '2025-01-15T12:34:56.789Z'
+const PARTS_AT = 200
+const INDEX_AT = 1_000_000
+const KEY_LISTS = [
+  fc.string(),
+  fc.string({ unit: 'grapheme' }),
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom('', '"', '\\', '\\"', '],["', ']', '\n', '\u2028', '\ud800', '\uffff', '😀', 'ä', 'a', 'a!', 'a"'),
+].map((keys) => fc.uniqueArray(keys, { minLength: 1, maxLength: 12 }))
+const anyExpires = fc.option(fc.nat({ max: Number.MAX_SAFE_INTEGER }), { nil: null })
+
+function row(firstKey: string, offset: number, more: Partial<IndexRow> = {}): IndexRow {
+  return { firstKey, offset, keys: 3, minExpires: null, maxExpires: null, crc: '0123abcd', ...more }
+}
+
+function find(rows: readonly IndexRow[], indexAt = INDEX_AT) {
+  return decodeIndex(Buffer.from(indexLine(TIME, 7, rows)), PARTS_AT, indexAt)
+}
+
+describe('an index line', () => {
+  it('says of each part what was written of it', () => {
+    const anyRows = fc.tuple(fc.oneof(...KEY_LISTS), fc.array(fc.nat(), { minLength: 12, maxLength: 12 }), anyExpires)
+    fc.assert(
+      fc.property(anyRows, anyExpires, ([keys, numbers, minExpires], maxExpires) => {
+        keys.sort((a, b) => (a < b ? -1 : 1))
+        let offset = PARTS_AT
+        const rows = keys.map((key, at) => {
+          if (at > 0) offset += 1 + (numbers[at] as number)
+          const crc = (numbers[at] as number).toString(16).padStart(8, '0')
+          return row(key, offset, { keys: numbers[11 - at] as number, minExpires, maxExpires, crc })
+        })
+        const indexAt = offset + 77
+        const found = find(rows, indexAt)
+        expect(found).toMatchObject({ timestamp: TIME, seq: 7 })
+        const parts = found?.parts
+        expect(parts?.length).toBe(rows.length)
+        expect(parts?.bytes).toBe(indexAt - PARTS_AT)
+        for (const [at, each] of rows.entries()) {
+          const bytes = (rows[at + 1]?.offset ?? indexAt) - each.offset - 1
+          expect(parts?.summary(at)).toEqual({ ...each, bytes })
+          expect(parts?.firstKey(at)).toBe(each.firstKey)
+          expect(parts?.expiry(at)).toMatchObject({ keys: each.keys, minExpires, maxExpires })
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  const key = '😀'
+  it.each([
+    ['no rows', []],
+    ['keys that fall', [row('b', 200), row('a', 300)]],
+    ['a key twice', [row('a', 200), row('a', 300)]],
+    ['a key twice, of which one is longer', [row('ab', 200), row('a', 300)]],
+    ['keys that fall only as text', [row('\uffff', 200), row(key, 300)]],
+    ['keys that fall only without their escapes', [row('x\n', 200), row('x\b', 300)]],
+    ['places that fall', [row('a', 200), row('b', 190)]],
+    ['a place twice', [row('a', 200), row('b', 200)]],
+    ['a first part elsewhere', [row('a', 201)]],
+    ['a last part behind the index', [row('a', 200), row('b', INDEX_AT)]],
+    ['a place that is none', [row('a', 200), row('b', -300)]],
+    ['a checksum that is none', [row('a', 200, { crc: '0123ABCD' })]],
+  ])('is none with %s', (_, rows) => {
+    expect(find(rows)).toBeUndefined()
+  })
+
+  it('is none with one bit of it changed', () => {
+    const line = Buffer.from(indexLine(TIME, 7, [row('a', 200), row('b', 300)]))
+    for (let at = 0; at < line.length; at++) {
+      const changed = Buffer.from(line)
+      changed[at] = (changed[at] as number) ^ 1
+      expect(decodeIndex(changed, PARTS_AT, INDEX_AT), `byte ${at}`).toBeUndefined()
+    }
+  })
+})
