@@ -42,8 +42,8 @@ export class CommitQueue {
   #inFlight: Batch | undefined
   #turnScheduled = false
   #held = false
-  /** What was refused for want of space is being cut off. */
-  #isCutting = false
+  /** Under way while what was refused for want of space is being cut off; never rejects. */
+  #cut: Promise<void> | undefined
   #failure: FlatlogError | undefined
   #lastLookMs = 0
   #lastBytes = 0
@@ -96,7 +96,13 @@ export class CommitQueue {
 
   /** Resolves when everything that was added before is acknowledged; rejects if it is taken back. */
   async settled(): Promise<void> {
-    await this.#last()?.done
+    const last = this.#last()
+    if (last) await last.done
+    else if (this.#cut) {
+      // A key is absent for certain when what was refused is off the disk.
+      await this.#cut
+      if (this.#failure) throw this.#failure
+    }
   }
 
   #last(): Batch | undefined {
@@ -146,7 +152,7 @@ export class CommitQueue {
   }
 
   #mayWrite(): boolean {
-    return !this.#held && !this.#inFlight && !this.#isCutting && !this.#failure
+    return !this.#held && !this.#inFlight && !this.#cut && !this.#failure
   }
 
   #commit(): void {
@@ -237,13 +243,12 @@ export class CommitQueue {
     const first = batches.find((batch) => batch.records.length > 0)?.records[0]
     undo(batches)
     if (first) this.events.undone(first.seq)
-    this.#isCutting = true
     const tell = (reason: FlatlogError) => {
-      this.#isCutting = false
+      this.#cut = undefined
       for (const batch of batches) batch.reject(reason)
       this.#schedule()
     }
-    this.sync().then(
+    this.#cut = this.sync().then(
       () => tell(error),
       () => tell(this.#failure ?? error),
     )

@@ -8,7 +8,7 @@ import { machine, openOn } from '../support/machine.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { useTempDirectory } from '../support/temp-directory.js'
-import { turns } from '../support/turns.js'
+import { turns, watchPromise } from '../support/turns.js'
 
 const directory = useTempDirectory()
 useRejectionWatch()
@@ -188,6 +188,33 @@ describe('a disk that stays full', () => {
     await using again = await openOn(machine(), { dir })
     expect(stateOf(again)).toEqual(FILLED)
   })
+})
+
+test('a delete that found nothing because of a write that is being cut off waits for that', async () => {
+  for (const how of ['is on disk', 'fails'] as const) {
+    const fileSystem = new FaultyFileSystem()
+    const store = await filled(fileSystem, directory())
+    fileSystem.fail('write', systemError('ENOSPC'), { on: LOG })
+    const cut = fileSystem.hold('sync', { on: LOG })
+    const refused = store.set('new', 1)
+    await cut.reached
+    expect(store.has('new')).toBe(false)
+    const deleted = store.delete('new')
+    const watched = watchPromise(deleted)
+    await turns()
+    // A power cut could bring the record back that was written in part.
+    expect(watched.state).toBe('pending')
+    if (how === 'fails') {
+      cut.fail(systemError('EIO'))
+      await expect(deleted).rejects.toMatchObject({ code: 'FLATLOG_FAILED' })
+      await expect(refused).rejects.toMatchObject({ code: 'FLATLOG_FAILED' })
+    } else {
+      cut.release()
+      await expect(refused).rejects.toMatchObject(noSpace)
+      expect(await deleted).toBe(false)
+    }
+    await store.close()
+  }
 })
 
 test('the error names the file that is there, at the byte where the record would have begun', async () => {
