@@ -1,11 +1,11 @@
 import { endOfString, unquote } from '../record/json-text.js'
 import { parseMeta } from '../record/part-cut.js'
-import type { PartLayout } from '../record/part-layout.js'
-import { metaOf, type PartMeta } from '../record/part-meta.js'
+import { isAscii, keyCount, keyStart, type PartLayout } from '../record/part-layout.js'
+import { type DatedMeta, metaOf } from '../record/part-meta.js'
 import type { PartValue } from '../record/record.js'
 import { type CheckpointLayer, toIndexed, valueAt } from './checkpoint-layer.js'
 import type { IndexedValue } from './key-index.js'
-import { layoutOf, type Part } from './part.js'
+import { type Part, pairsOf } from './part.js'
 
 /**
  * Walks over the keys of a checkpoint; values are cut out only where they are asked for. A part is not read for its first
@@ -72,7 +72,7 @@ export class CheckpointCursor {
   #readLine(part: Part): Block {
     const line = this.layer.lineOf(this.#part)
     const latin = line.toString('latin1')
-    return new LineBlock(line, latin, layoutOf(part, latin))
+    return new LineBlock(line, latin, pairsOf(part, latin, this.layer.slab))
   }
 
   #settle(): void {
@@ -127,7 +127,7 @@ class StateBlock implements Block {
 }
 
 class LineBlock implements Block {
-  #meta: PartMeta | undefined
+  #meta: DatedMeta | undefined
 
   constructor(
     private readonly line: Buffer,
@@ -136,25 +136,25 @@ class LineBlock implements Block {
   ) {}
 
   get count(): number {
-    return this.layout.keys.length - 1
+    return keyCount(this.layout)
   }
 
   key(position: number): string {
-    const start = this.layout.keys[position] as number
+    const start = keyStart(this.layout, position)
     const end = endOfString(this.latin, start)
     // From the bytes, so that whoever keeps the key does not keep the whole part with it.
-    const literal = this.line.toString(this.layout.isAscii ? 'latin1' : 'utf8', start, end)
+    const literal = this.line.toString(isAscii(this.layout) ? 'latin1' : 'utf8', start, end)
     return unquote(literal)
   }
 
   expires(position: number): number | undefined {
     this.#meta ??= parseMeta(this.line, this.layout)
-    return metaOf(this.#meta, this.key(position), position, this.layout.timestampMs).expires
+    return metaOf(this.#meta, this.key(position), position).expires
   }
 
   value(position: number): IndexedValue {
     this.#meta ??= parseMeta(this.line, this.layout)
-    const from = endOfString(this.latin, this.layout.keys[position] as number) + 1
+    const from = endOfString(this.latin, keyStart(this.layout, position)) + 1
     return valueAt(this.line, this.layout, this.#meta, this.key(position), position, from)
   }
 

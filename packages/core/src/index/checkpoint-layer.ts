@@ -1,19 +1,20 @@
+import { NumberSlab } from '../base/number-slab.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { isInRange, type KeyRange } from '../log/checkpoint-found.js'
 import { validChecksum } from '../record/checksum.js'
 import { spellPair } from '../record/encode.js'
 import { quote } from '../record/json-text.js'
 import { cutPart, parseMeta } from '../record/part-cut.js'
-import { type PartLayout, positionAt, valueEnd } from '../record/part-layout.js'
-import { bytesInPart, metaOf, NO_META, type PartMeta } from '../record/part-meta.js'
+import { isAscii, keyStart, type PartLayout, positionAt, valueEnd } from '../record/part-layout.js'
+import { bytesInPart, type DatedMeta, metaOf, NO_META } from '../record/part-meta.js'
 import type { PartValue, SpelledPair } from '../record/record.js'
 import { isOneValue, noValue } from '../record/value.js'
 import { CheckpointExpiry } from './checkpoint-expiry.js'
 import type { CheckpointValues } from './checkpoint-values.js'
 import { fingerprint } from './fingerprint.js'
 import type { IndexedValue, OnBadPart } from './key-index.js'
-import { corrupt, layoutOf, Part, readAt } from './part.js'
-import { PartPairs } from './part-pairs.js'
+import { corrupt, layoutOf, Part, pairsOf, readAt } from './part.js'
+import type { PartPairs } from './part-pairs.js'
 import { PartTable } from './part-table.js'
 import { byCodeUnit } from './sorted-runs.js'
 
@@ -26,6 +27,8 @@ const EMPTY = Buffer.alloc(0)
 export class CheckpointLayer {
   #expiry: CheckpointExpiry | undefined
   #scratch = EMPTY
+  /** Holds what is kept of its parts' lines. */
+  readonly slab = new NumberSlab()
 
   constructor(
     private file: OpenFile | undefined,
@@ -77,14 +80,14 @@ export class CheckpointLayer {
     if (!part) return undefined
     if (part.state) return inState(part.state, key)
     const found = this.#find(at, part, key)
-    if (found) this.values.keep(key, part, found, (part.layout as PartLayout).isAscii)
+    if (found) this.values.keep(key, part, found, isAscii(part.pairs as PartPairs))
     return found
   }
 
   /** The whole line is read where its pairs are not known yet, and where one of them is not what it was. */
   #find(at: number, part: Part, key: string): IndexedValue | undefined {
     const { pairs } = part
-    if (pairs && !part.isDamaged) {
+    if (pairs?.areChecked && !part.isDamaged) {
       const keyFingerprint = fingerprint(key)
       let position = pairs.next(keyFingerprint, 0)
       for (; position !== -1; position = pairs.next(keyFingerprint, position + 1)) {
@@ -95,7 +98,7 @@ export class CheckpointLayer {
       }
       if (position === -1) return undefined
     }
-    return findInPart(part, this.#read(at), key)
+    return findInPart(part, this.#read(at), key, this.slab)
   }
 
   /** So many bytes from there; valid until the next read. Undefined where the file ends before. */
@@ -230,39 +233,33 @@ export function toIndexed({ value, expires, time }: PartValue): IndexedValue {
 }
 
 /** The key's literal may stand inside another key's value too: only where a key begins does it count. */
-function findInPart(part: Part, line: Buffer, key: string): IndexedValue | undefined {
-  const layout = part.layout ? pairsOf(part, part.layout, line) : layoutOf(part, line.toString('latin1'))
+function findInPart(part: Part, line: Buffer, key: string, slab: NumberSlab): IndexedValue | undefined {
+  // To know its pairs by themselves costs as much as some lookups in the line: it is done at the second one.
+  if (part.pairs && !part.pairs.areChecked) part.pairs.check(line, slab)
+  const layout = part.pairs ?? pairsOf(part, line.toString('latin1'), slab)
   const literal = `${quote(key)}:`
-  const start = layout.keys[0] as number
-  for (let place = line.indexOf(literal, start); place !== -1; place = line.indexOf(literal, place + 1)) {
+  for (let place = line.indexOf(literal, keyStart(layout, 0)); place !== -1; place = line.indexOf(literal, place + 1)) {
     const position = positionAt(layout, place)
     if (position === -1) continue
-    const from = place + (layout.isAscii ? literal.length : Buffer.byteLength(literal))
+    const from = place + (isAscii(layout) ? literal.length : Buffer.byteLength(literal))
     return valueAt(line, layout, parseMeta(line, layout), key, position, from)
   }
   return undefined
-}
-
-/** To know a part's pairs costs as much as some lookups in its line: it is done for the second one. */
-function pairsOf(part: Part, layout: PartLayout, line: Buffer): PartLayout {
-  part.pairs ??= PartPairs.of(line, line.toString('latin1'), layout, parseMeta(line, layout))
-  if (part.pairs) part.layout = part.pairs.layout
-  return part.layout as PartLayout
 }
 
 /** The value at `from` of the key at that position. */
 export function valueAt(
   line: Buffer,
   layout: PartLayout,
-  meta: PartMeta,
+  meta: DatedMeta,
   key: string,
   position: number,
   from: number,
 ): IndexedValue {
   // A flat copy: a slice of a decoded part would keep all of it.
-  const text = line.toString(layout.isAscii ? 'latin1' : 'utf8', from, valueEnd(layout, position))
+  const text = line.toString(isAscii(layout) ? 'latin1' : 'utf8', from, valueEnd(layout, position))
   if (meta === NO_META) return { text, encoding: undefined, expires: undefined, time: undefined }
-  const { expires, encoding, time } = metaOf(meta, key, position, layout.timestampMs)
+  const { expires, encoding, time } = metaOf(meta, key, position)
   return { text, encoding, expires, time }
 }
 

@@ -1,9 +1,13 @@
+import { type KeyMeta, toKeyMeta } from '../record/part-meta.js'
 import type { Encoding } from '../record/value.js'
 import { Doorkeeper } from './doorkeeper.js'
 import { fingerprint } from './fingerprint.js'
 import type { IndexedValue } from './key-index.js'
 import type { Part } from './part.js'
 import type { CachedText, TextCache } from './text-cache.js'
+
+/** A string beside its characters. */
+const KEY_OVERHEAD_BYTES = 16
 
 /** A value of the checkpoint that was read, in a flat copy: a slice of its part would keep all of the part. */
 class CachedValue implements CachedText, IndexedValue {
@@ -15,10 +19,21 @@ class CachedValue implements CachedText, IndexedValue {
     private readonly key: string,
     readonly part: Part,
     readonly text: string,
-    readonly encoding: Encoding | undefined,
-    readonly expires: number | undefined,
-    readonly time: number | undefined,
+    /** Undefined where nothing is said of it, as of most. */
+    private readonly meta: KeyMeta | undefined,
   ) {}
+
+  get encoding(): Encoding | undefined {
+    return this.meta?.encoding
+  }
+
+  get expires(): number | undefined {
+    return this.meta?.expires
+  }
+
+  get time(): number | undefined {
+    return this.meta?.time
+  }
 
   dropText(): void {
     if (this.values.get(this.key) === this) this.values.delete(this.key)
@@ -48,11 +63,12 @@ export class CheckpointValues {
   }
 
   keep(key: string, part: Part, { text, encoding, expires, time }: IndexedValue, isAscii: boolean): void {
-    if (this.cache.isFull && !this.#doorkeeper.admits(fingerprint(key))) return
-    const value = new CachedValue(this.#values, key, part, text, encoding, expires, time)
+    // Half of the room is for whatever is read: a store that fits is there after one reading, or two.
+    if (this.cache.isHalfFull && !this.#doorkeeper.admits(fingerprint(key))) return
+    const value = new CachedValue(this.#values, key, part, text, toKeyMeta(encoding, expires, time))
     const before = this.#values.get(key)
     if (before) this.cache.remove(before)
     this.#values.set(key, value)
-    this.cache.add(value, text.length * (isAscii ? 1 : 2))
+    this.cache.add(value, text.length * (isAscii ? 1 : 2) + key.length + KEY_OVERHEAD_BYTES)
   }
 }

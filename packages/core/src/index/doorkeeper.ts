@@ -1,7 +1,7 @@
 /** About what a text takes in the cache, at least: so many keys are kept in mind as have room in it. */
 const TEXT_BYTES = 256
 const MIN_KEYS = 1024
-const MAX_KEYS = 256 * 1024
+const MAX_KEYS = 4 * 1024 * 1024
 
 /**
  * Lets in what comes for the second time in a while. Where keys are read at random and few of them fit, most texts would

@@ -1,4 +1,4 @@
-import { type KeyMeta, metaOf, type PartMeta } from '../record/part-meta.js'
+import { type DatedMeta, type KeyMeta, metaOf } from '../record/part-meta.js'
 import type { Encoding } from '../record/value.js'
 
 const ENCODINGS: readonly (Encoding | undefined)[] = [undefined, 'text', 'base64']
@@ -16,12 +16,12 @@ export class MetaColumns {
   ) {}
 
   /** Undefined where it is not of the kind that this version writes. */
-  static of(meta: PartMeta, timestampMs: number, keys: readonly string[]): MetaColumns | undefined {
+  static of(meta: DatedMeta, keys: readonly string[]): MetaColumns | undefined {
     const expires = meta.expires && new Float64Array(keys.length).fill(Number.NaN)
     const times = meta.ages && new Float64Array(keys.length).fill(Number.NaN)
     const encodings = meta.encoding && new Uint8Array(keys.length)
     for (const [position, key] of keys.entries()) {
-      const said = metaOf(meta, key, position, timestampMs)
+      const said = metaOf(meta, key, position)
       const encoding = ENCODINGS.indexOf(said.encoding)
       if (encoding === -1 || !isTime(said.expires) || !isTime(said.time)) return undefined
       if (expires && said.expires !== undefined) expires[position] = said.expires

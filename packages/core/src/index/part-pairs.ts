@@ -1,73 +1,94 @@
+import type { NumberSlab } from '../base/number-slab.js'
 import { checksumValue } from '../record/checksum.js'
 import { endOfString, quote, unquote } from '../record/json-text.js'
-import { type PartLayout, valueEnd } from '../record/part-layout.js'
-import { NO_META, type PartMeta } from '../record/part-meta.js'
+import { parseMeta } from '../record/part-cut.js'
+import {
+  isAscii,
+  keyCount,
+  keyStart,
+  layoutLength,
+  MORE_FLAG,
+  type PartLayout,
+  valueEnd,
+} from '../record/part-layout.js'
+import { NO_META } from '../record/part-meta.js'
 import { fingerprint, fingerprintOf } from './fingerprint.js'
 import type { IndexedValue } from './key-index.js'
 import { MetaColumns } from './meta-columns.js'
 
 /**
- * What is remembered of each pair of a part whose line was read and found whole: a fingerprint of the key, and a
- * checksum of the pair's bytes. So a later lookup reads the bytes of its one pair and has them checked as strictly as
- * the whole line was, for a fiftieth of the bytes. 6 bytes a key beside its place.
+ * What is remembered of a part whose line was read and found whole: where its pairs stand, and, once it was read a second
+ * time, of each of them a fingerprint of the key and a checksum of the bytes. From then on a lookup reads the bytes of
+ * its one pair and has them checked as strictly as the whole line was, for a fiftieth of the bytes. 8 bytes a key.
  */
-export class PartPairs {
-  /** Of each pair in turn: its place; then the fingerprints; then the lower and the upper halves of the checksums. */
-  readonly #columns: Uint16Array | Uint32Array
-  readonly #count: number
-  readonly #meta: MetaColumns | undefined
-  readonly layout: PartLayout
+export class PartPairs implements PartLayout {
+  /** Behind the layout, for each pair: the fingerprints; then the lower, then the upper halves of the checksums. */
+  numbers: Uint16Array | Uint32Array
+  from: number
+  #meta: MetaColumns | undefined
 
-  private constructor(line: Buffer, latin: string, before: PartLayout, meta: MetaColumns | undefined) {
-    const places = before.keys.length
-    const count = places - 1
-    const length = places + 3 * count
-    const columns = before.keys instanceof Uint16Array ? new Uint16Array(length) : new Uint32Array(length)
-    columns.set(before.keys)
-    // In one array together: many small ones would take more for themselves than for what is in them.
-    this.layout = { ...before, keys: columns.subarray(0, places) }
-    for (let position = 0; position < count; position++) {
-      const start = columns[position] as number
-      const crc = checksumValue(line.subarray(start, valueEnd(before, position)))
-      columns[places + position] = fingerprintAt(line, latin, start, before.isAscii) & 0xffff
-      columns[places + count + position] = crc & 0xffff
-      columns[places + 2 * count + position] = crc >>> 16
-    }
-    this.#columns = columns
-    this.#count = count
-    this.#meta = meta
+  constructor({ numbers, from }: PartLayout) {
+    this.numbers = numbers
+    this.from = from
   }
 
-  /** `line`: whole. Undefined where what the part says of its keys is nothing that this version writes. */
-  static of(line: Buffer, latin: string, layout: PartLayout, meta: PartMeta): PartPairs | undefined {
-    if (meta === NO_META) return new PartPairs(line, latin, layout, undefined)
-    const columns = MetaColumns.of(meta, layout.timestampMs, keysOf(line, latin, layout))
-    return columns && new PartPairs(line, latin, layout, columns)
+  /** Fingerprints and checksums are there. */
+  get areChecked(): boolean {
+    return ((this.numbers[this.from] as number) & MORE_FLAG) !== 0
+  }
+
+  /** `line`: whole. Leaves it where what the part says of its keys is nothing that this version writes. */
+  check(line: Buffer, slab: NumberSlab): void {
+    const latin = line.toString('latin1')
+    const meta = parseMeta(line, this)
+    if (meta !== NO_META) {
+      this.#meta = MetaColumns.of(meta, keysOf(line, latin, this))
+      if (!this.#meta) return
+    }
+    const [count, length] = [keyCount(this), layoutLength(this)]
+    const total = length + 3 * count
+    const { numbers, from } =
+      this.numbers instanceof Uint16Array ? slab.take(total) : { numbers: new Uint32Array(total), from: 0 }
+    numbers.set(this.numbers.subarray(this.from, this.from + length), from)
+    const isPlain = isAscii(this)
+    for (let position = 0; position < count; position++) {
+      const start = keyStart(this, position)
+      const crc = checksumValue(line.subarray(start, valueEnd(this, position)))
+      const at = from + length + position
+      numbers[at] = fingerprintAt(line, latin, start, isPlain) & 0xffff
+      numbers[at + count] = crc & 0xffff
+      numbers[at + 2 * count] = crc >>> 16
+    }
+    numbers[from] = (numbers[from] as number) | MORE_FLAG
+    this.numbers = numbers
+    this.from = from
   }
 
   /** The next pair from `position` on that may be the key's; -1 where there is none. */
   next(keyFingerprint: number, position: number): number {
-    const columns = this.#columns
+    const { numbers } = this
     const wanted = keyFingerprint & 0xffff
-    const end = 2 * this.#count + 1
-    for (let at = this.#count + 1 + position; at < end; at++) {
-      if (columns[at] === wanted) return at - this.#count - 1
+    const first = this.from + layoutLength(this)
+    const end = first + keyCount(this)
+    for (let at = first + position; at < end; at++) {
+      if (numbers[at] === wanted) return at - first
     }
     return -1
   }
 
   startOf(position: number): number {
-    return this.#columns[position] as number
+    return keyStart(this, position)
   }
 
   bytesOf(position: number): number {
-    return valueEnd(this.layout, position) - (this.#columns[position] as number)
+    return valueEnd(this, position) - keyStart(this, position)
   }
 
   /** Whether these are the bytes of the pair that stood there when the line was whole. */
   fits(pair: Buffer, position: number): boolean {
-    const at = 2 * this.#count + 1 + position
-    const [low, high] = [this.#columns[at] as number, this.#columns[at + this.#count] as number]
+    const count = keyCount(this)
+    const at = this.from + layoutLength(this) + count + position
+    const [low, high] = [this.numbers[at] as number, this.numbers[at + count] as number]
     return checksumValue(pair) === high * 0x10000 + low
   }
 
@@ -75,21 +96,24 @@ export class PartPairs {
   valueIn(pair: Buffer, position: number, key: string): IndexedValue | undefined {
     const from = behindKey(pair, key)
     if (from === -1) return undefined
-    const text = pair.toString(this.layout.isAscii ? 'latin1' : 'utf8', from)
+    const text = pair.toString(isAscii(this) ? 'latin1' : 'utf8', from)
     if (this.#meta) return { text, ...this.#meta.at(position) }
     return { text, encoding: undefined, expires: undefined, time: undefined }
   }
 }
 
-function fingerprintAt(line: Buffer, latin: string, start: number, isAscii: boolean): number {
+function fingerprintAt(line: Buffer, latin: string, start: number, isPlain: boolean): number {
   const end = endOfString(latin, start)
   // Looked for in the literal alone: a search that goes on behind it would come to the end of the line for every key.
-  if (isAscii && !latin.slice(start, end).includes('\\')) return fingerprintOf(latin, start + 1, end - 1)
+  if (isPlain && !latin.slice(start, end).includes('\\')) return fingerprintOf(latin, start + 1, end - 1)
   return fingerprint(unquote(line.toString('utf8', start, end)))
 }
 
-function keysOf(line: Buffer, latin: string, { keys }: PartLayout): string[] {
-  return Array.from(keys.subarray(0, -1), (start) => unquote(line.toString('utf8', start, endOfString(latin, start))))
+function keysOf(line: Buffer, latin: string, layout: PartLayout): string[] {
+  return Array.from({ length: keyCount(layout) }, (_, position) => {
+    const start = keyStart(layout, position)
+    return unquote(line.toString('utf8', start, endOfString(latin, start)))
+  })
 }
 
 const QUOTE = 0x22

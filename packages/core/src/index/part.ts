@@ -1,9 +1,11 @@
 import { FlatlogError, ioError } from '../base/errors.js'
+import type { NumberSlab } from '../base/number-slab.js'
 import type { OpenFile } from '../fs/file-system.js'
+import { spellChecksum } from '../record/checksum.js'
 import { layOutPart, type PartLayout } from '../record/part-layout.js'
 import { expiryOf } from '../record/part-meta.js'
 import type { PartSummary, PartValue } from '../record/record.js'
-import type { PartPairs } from './part-pairs.js'
+import { PartPairs } from './part-pairs.js'
 
 /** A run of keys of the checkpoint: a line of the file, or, where that was lost and healed, a state in memory. */
 export class Part implements PartSummary {
@@ -13,13 +15,12 @@ export class Part implements PartSummary {
   line = 0
   readonly bytes: number
   readonly keys: number
-  readonly minExpires: number | null
-  readonly maxExpires: number | null
-  readonly crc: string
+  /** Signed: as a number up to 2^32 it would be an object of its own, as a string too. */
+  readonly #crc: number
+  /** Undefined where nothing in it expires, as in most. */
+  readonly #expiry: Pick<PartSummary, 'minExpires' | 'maxExpires'> | undefined
   readonly state: readonly PartValue[] | undefined
-  /** Where its keys stand in its line, once that was needed. */
-  layout: PartLayout | undefined
-  /** What is known of each pair, once more than one lookup has come to its line. */
+  /** What is known of its line, once that was read. */
   pairs: PartPairs | undefined
   /** It is in no checkpoint any more, so what was read of it may have been written over. */
   isGone = false
@@ -31,10 +32,22 @@ export class Part implements PartSummary {
     this.offset = summary.offset
     this.bytes = summary.bytes
     this.keys = summary.keys
-    this.minExpires = summary.minExpires
-    this.maxExpires = summary.maxExpires
-    this.crc = summary.crc
+    const { minExpires, maxExpires } = summary
+    if (minExpires !== null || maxExpires !== null) this.#expiry = { minExpires, maxExpires }
+    this.#crc = Number.parseInt(summary.crc, 16) | 0
     this.state = state
+  }
+
+  get minExpires(): number | null {
+    return this.#expiry?.minExpires ?? null
+  }
+
+  get maxExpires(): number | null {
+    return this.#expiry?.maxExpires ?? null
+  }
+
+  get crc(): string {
+    return spellChecksum(this.#crc)
   }
 
   /** `state`: in key order, not empty. */
@@ -55,10 +68,20 @@ export function readAt(file: OpenFile, path: string, offset: number, into: Buffe
 }
 
 /** The line, as Latin-1, in which a character is a byte, is cut where its keys stand. */
+export function pairsOf(part: Part, latin: string, slab: NumberSlab): PartPairs {
+  part.pairs ??= new PartPairs(layOut(latin, slab))
+  return part.pairs
+}
+
+/** The same of a part that is not asked for again. */
 export function layoutOf(part: Part, latin: string): PartLayout {
-  part.layout ??= layOutPart(latin)
-  if (!part.layout) throw new Error('a line whose checksum fits is no part')
-  return part.layout
+  return part.pairs ?? layOut(latin)
+}
+
+function layOut(latin: string, slab?: NumberSlab): PartLayout {
+  const layout = layOutPart(latin, slab)
+  if (!layout) throw new Error('a line whose checksum fits is no part')
+  return layout
 }
 
 export function corrupt(path: string, offset: number, what: string): FlatlogError {

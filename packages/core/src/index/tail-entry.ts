@@ -1,11 +1,13 @@
 import { ioError } from '../base/errors.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { checksumValue } from '../record/checksum.js'
+import { type KeyMeta, toKeyMeta } from '../record/part-meta.js'
 import type { Encoding } from '../record/value.js'
 import { corrupt } from './part.js'
 import type { CachedText } from './text-cache.js'
 
 const NOWHERE = -1
+const UNKNOWN = -1
 
 /** A value that was set since the checkpoint: its text, or the place in the log from where that can be read again. */
 export class TailEntry implements CachedText {
@@ -15,20 +17,38 @@ export class TailEntry implements CachedText {
   isCurrent = true
   #offset = NOWHERE
   #bytes = 0
-  /** Known when the text is let go: of the text's bytes, and of so many ahead of them. */
-  #crc = NOWHERE
-  #lead = 0
+  /**
+   * The checksum of the text's bytes and of `#lead` bytes ahead of them, found when the text is let go. Signed: as a
+   * number up to 2^32 it would be an object of its own.
+   */
+  #crc = 0
+  #lead = UNKNOWN
+  readonly #meta: KeyMeta | undefined
 
   constructor(
     /** The record that set it. */
     readonly seq: number,
     public text: string | undefined,
-    readonly encoding: Encoding | undefined,
-    readonly expires: number | undefined,
-    readonly time: number | undefined,
+    encoding: Encoding | undefined,
+    expires: number | undefined,
+    time: number | undefined,
     /** About what it takes in a checkpoint, with its key. */
     readonly stateBytes: number,
-  ) {}
+  ) {
+    this.#meta = toKeyMeta(encoding, expires, time)
+  }
+
+  get encoding(): Encoding | undefined {
+    return this.#meta?.encoding
+  }
+
+  get expires(): number | undefined {
+    return this.#meta?.expires
+  }
+
+  get time(): number | undefined {
+    return this.#meta?.time
+  }
 
   /** False while its record is on its way to the file: then nothing but this object has the text. */
   get isInFile(): boolean {
@@ -49,17 +69,20 @@ export class TailEntry implements CachedText {
     if (this.#offset !== NOWHERE) this.#offset += bytes
   }
 
-  /** `lead`: how many bytes ahead of the text the checksum begins. */
-  putAt(offset: number, bytes: number, crc = NOWHERE, lead = 0): void {
+  putAt(offset: number, bytes: number): void {
     this.#offset = offset
     this.#bytes = bytes
-    this.#crc = crc
+  }
+
+  /** `lead`: how many bytes ahead of the text the checksum begins. */
+  checkedBy(crc: number, lead: number): void {
+    this.#crc = crc | 0
     this.#lead = lead
   }
 
   dropText(): void {
     if (this.text === undefined) return
-    if (this.#crc === NOWHERE) this.#crc = checksumValue(this.text)
+    if (this.#lead === UNKNOWN) this.checkedBy(checksumValue(this.text), 0)
     this.text = undefined
   }
 
@@ -74,7 +97,7 @@ export class TailEntry implements CachedText {
     } catch (cause) {
       throw ioError('read', path, cause, offset)
     }
-    if (filled !== bytes.length || checksumValue(bytes) !== this.#crc) {
+    if (filled !== bytes.length || (checksumValue(bytes) | 0) !== this.#crc) {
       throw corrupt(path, offset, `the value of key ${JSON.stringify(key.slice(0, 100))}`)
     }
     return bytes.toString('utf8', lead)

@@ -196,7 +196,8 @@ export class TailLayer {
     for (const [at, entry] of entries.entries()) {
       const start = valueStarts[at] as number
       const bytes = Buffer.byteLength(entry.text as string)
-      entry.putAt(offset + start - this.#shift, bytes, checksumValue(line.subarray(start, start + bytes)))
+      entry.putAt(offset + start - this.#shift, bytes)
+      entry.checkedBy(checksumValue(line.subarray(start, start + bytes)), 0)
       entry.text = undefined
     }
   }
@@ -212,8 +213,9 @@ export class TailLayer {
     }
     const stateBytes = bytesInPart(key, valueBytes, encoding, expires, time, record.keyBytes)
     const entry = new TailEntry(seq, undefined, encoding, expires, time, stateBytes)
+    entry.putAt(offset + valueStart - this.#shift, valueBytes)
     // The line ends with the value, so its own checksum says when it is read again whether it is what was written.
-    entry.putAt(offset + valueStart - this.#shift, valueBytes, record.crc, valueStart)
+    entry.checkedBy(record.crc, valueStart)
     this.#become(slot, entry)
   }
 

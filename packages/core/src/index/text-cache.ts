@@ -27,13 +27,10 @@ export class TextCache {
   /** What still stands in the row, though nobody will ask for it again. */
   #deadBytes = 0
 
-  /** For one more text another has to go. */
-  #isFull = false
-
   constructor(readonly maxBytes: number) {}
 
-  get isFull(): boolean {
-    return this.#isFull
+  get isHalfFull(): boolean {
+    return this.#bytes > this.maxBytes / 2
   }
 
   get bytes(): number {
@@ -54,7 +51,6 @@ export class TextCache {
     }
     this.#bytes += text.cachedBytes
     this.#texts++
-    this.#isFull = this.#bytes > this.maxBytes
     while (this.#bytes > this.maxBytes && this.#head < this.#row.length) this.#turn(true)
     this.#sweep()
   }
@@ -65,7 +61,6 @@ export class TextCache {
     this.#bytes -= text.cachedBytes
     this.#deadBytes += text.cachedBytes
     this.#texts--
-    this.#isFull = false
     text.cachedBytes = -text.cachedBytes
   }
 

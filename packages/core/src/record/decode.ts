@@ -198,8 +198,9 @@ class LineScanner {
 }
 
 function withMeta(pairs: [string, ValueText][], meta: PartMeta, timestampMs: number): PartValue[] {
+  const dated = { ...meta, timestampMs }
   return pairs.map(([key, { text }], position) => {
-    const { expires, encoding, time } = metaOf(meta, key, position, timestampMs)
+    const { expires, encoding, time } = metaOf(dated, key, position)
     return { key, value: { text, encoding }, expires, time }
   })
 }

@@ -9,16 +9,31 @@ export interface PartMeta {
   readonly ages?: readonly (number | null)[]
 }
 
+/** With the time from which `ages` are counted back. */
+export interface DatedMeta extends PartMeta {
+  readonly timestampMs: number
+}
+
 export interface KeyMeta {
   readonly expires: number | undefined
   readonly encoding: Encoding | undefined
   readonly time: number | undefined
 }
 
-export const NO_META: PartMeta = {}
+/** For what is kept for many keys: of most there is nothing to say, and then it is undefined. */
+export function toKeyMeta(
+  encoding: Encoding | undefined,
+  expires: number | undefined,
+  time: number | undefined,
+): KeyMeta | undefined {
+  const isPlain = encoding === undefined && expires === undefined && time === undefined
+  return isPlain ? undefined : { expires, encoding, time }
+}
 
-export function metaOf(meta: PartMeta, key: string, position: number, timestampMs: number): KeyMeta {
-  const { expires, encoding, ages } = meta
+export const NO_META: DatedMeta = { timestampMs: 0 }
+
+export function metaOf(meta: DatedMeta, key: string, position: number): KeyMeta {
+  const { expires, encoding, ages, timestampMs } = meta
   const age = ages?.[position]
   return {
     expires: expires && Object.hasOwn(expires, key) ? expires[key] : undefined,
