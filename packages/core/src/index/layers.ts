@@ -22,9 +22,10 @@ export class Layers {
 
   get(key: string, nowMs: number): IndexedValue | undefined {
     for (const layer of this.tails) {
+      if (layer.isEmpty) continue
       const value = layer.get(key)
       if (value === undefined) continue
-      return value !== TOMBSTONE && isThere(value, nowMs) ? layer.valueOf(key, value, true) : undefined
+      return value !== TOMBSTONE && isThere(value, nowMs) ? layer.keptValueOf(key, value) : undefined
     }
     const value = this.checkpoint.get(key)
     return value !== undefined && isThere(value, nowMs) ? value : undefined

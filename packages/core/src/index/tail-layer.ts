@@ -98,6 +98,12 @@ export class TailLayer {
     return { text: this.#textOf(key, entry, isKept), encoding, expires, time }
   }
 
+  keptValueOf(key: string, entry: TailEntry): IndexedValue {
+    if (entry.text === undefined) return this.valueOf(key, entry, true)
+    entry.isUsed = true
+    return entry as IndexedValue
+  }
+
   #textOf(key: string, entry: TailEntry, isKept: boolean): string {
     if (entry.text !== undefined) {
       if (isKept) entry.isUsed = true
