@@ -122,6 +122,12 @@ export class LayeredIndex implements LoadingIndex {
     this.#layers.checkpoint.useFile(file)
   }
 
+  liveCheckpointBytes(nowMs: number): number {
+    const { bytes, expiry } = this.#layers.checkpoint
+    if (expiry.keys === 0) return 0
+    return bytes * (1 - Math.min(1, this.deadShare(nowMs) + this.tailKeys / expiry.keys))
+  }
+
   deadShare(nowMs: number): number {
     const { tails, checkpoint } = this.#layers
     const { expiry } = checkpoint

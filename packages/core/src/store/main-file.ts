@@ -4,7 +4,7 @@ import { AUTO_MAIN_FILE_BYTES, READ_CHUNK_BYTES } from '../base/limits.js'
 import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { replaceWholeFile, writeFully } from '../fs/whole-file.js'
-import type { StateSource } from '../index/key-index.js'
+import type { KeyIndex, StateSource } from '../index/key-index.js'
 import type { StorePaths } from '../log/names.js'
 import { RunningChecksum } from '../record/checksum.js'
 import { quote } from '../record/json-text.js'
@@ -33,9 +33,9 @@ export class MainFile {
    * on its way to the log still: `makeDurable` sees to it that the file shows nothing that a crash can take back. Returns
    * the checksum of the file's bytes, null where there is no file now.
    */
-  async write(source: StateSource, makeDurable: () => Promise<void>): Promise<string | null> {
+  async write(source: KeyIndex, makeDurable: () => Promise<void>): Promise<string | null> {
     const { fileSystem, paths, mode } = this
-    if (mode !== false) {
+    if (mode !== false && !this.#isFarTooLong(source)) {
       await this.#checkSpace(source)
       try {
         const crc = new RunningChecksum()
@@ -54,6 +54,11 @@ export class MainFile {
       await fileSystem.syncDirectory(paths.directory)
     }
     return null
+  }
+
+  /** Whether it is too long is found out by writing it, which a large store should not have to do each time. */
+  #isFarTooLong(source: KeyIndex): boolean {
+    return this.mode === 'auto' && source.liveCheckpointBytes(this.clock.now()) > 2 * AUTO_MAIN_FILE_BYTES
   }
 
   async #checkSpace(source: StateSource): Promise<void> {

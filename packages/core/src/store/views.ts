@@ -1,5 +1,5 @@
 import { ioError } from '../base/errors.js'
-import type { StateSource } from '../index/key-index.js'
+import type { KeyIndex } from '../index/key-index.js'
 import { isSameMark, type Mark, writeMark } from '../log/mark.js'
 import { type Backup, backupsAmong, type StorePaths } from '../log/names.js'
 import { MainFile } from './main-file.js'
@@ -109,13 +109,13 @@ export class Views {
     return [...new Set([...kept, ...named])].sort()
   }
 
-  write(source: StateSource, place: Place, timestamp: string, flush: () => Promise<void>): Promise<void> {
+  write(source: KeyIndex, place: Place, timestamp: string, flush: () => Promise<void>): Promise<void> {
     this.#writing = this.#write(source, place, timestamp, flush)
     return this.#writing
   }
 
   async #write(
-    source: StateSource,
+    source: KeyIndex,
     { store, lastSeq, syncedSeq, isToBeChecked, isMarkEnough }: Place,
     timestamp: string,
     flush: () => Promise<void>,

@@ -144,6 +144,24 @@ describe('the main file', () => {
     expect(mainState(dir)).toEqual({ small: 1, two: half, three: 3 })
   })
 
+  test("with 'auto' is not begun where the checkpoint alone is far too long, until enough of it is gone", async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    const store = await openOn(machine({ fileSystem }), { dir, durability: 'os', compaction: false })
+    const begun = () => fileSystem.calls.filter(({ path }) => path === `${mainPath(dir)}.new`).length
+    const quarter = 'x'.repeat(AUTO_MAIN_FILE_BYTES / 4)
+    for (let n = 0; n < 9; n++) await store.set(`key ${n}`, quarter)
+    await store.compact()
+    const afterFirst = begun()
+    await store.set('more', 1)
+    await store.compact()
+    expect(begun()).toBe(afterFirst)
+    expect(existsSync(mainPath(dir))).toBe(false)
+    for (let n = 1; n < 9; n++) await store.delete(`key ${n}`)
+    await store.close()
+    expect(mainState(dir)).toEqual({ 'key 0': quarter, more: 1 })
+  })
+
   test('is replaced in one step: one that could not be written whole leaves the former one', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
