@@ -11,6 +11,9 @@ import { TailsWalk } from './tails-walk.js'
 const PIECE_PAIRS = 128
 const PIECE_BYTES = 64 * 1024
 
+/** Nothing to be written, for which it took as long as for a piece. */
+const NO_PAIRS: StatePiece = { pairs: [], bytes: 4 * PIECE_BYTES }
+
 export interface FrozenEvents {
   settled(checkpoint: CheckpointLayer, file: OpenFile, shift: number): void
   thawed(): void
@@ -35,6 +38,8 @@ export class FrozenLayers implements FrozenIndex {
   /** A streaming merge: parts that nothing has touched are handed on as they are, the others are taken apart. */
   *pieces(nowMs: number, takesPart: (bytes: number) => boolean): Generator<StatePiece> {
     const { tails, checkpoint } = this.layers
+    // Records that were read at opening have not been sorted yet. Whoever asks for pieces may pause between them.
+    for (const tail of tails) while (tail.sortSome()) yield NO_PAIRS
     const walk = new TailsWalk(tails)
     const cleared = new ClearedRanges(this.layers)
     for (let at = 0; at < checkpoint.partCount; ) {

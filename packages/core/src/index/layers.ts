@@ -25,7 +25,7 @@ export class Layers {
       if (layer.isEmpty) continue
       const value = layer.get(key)
       if (value === undefined) continue
-      return value !== TOMBSTONE && isThere(value, nowMs) ? layer.keptValueOf(key, value) : undefined
+      return value !== TOMBSTONE && isThere(value, nowMs) ? layer.valueOf(key, value, true) : undefined
     }
     const value = this.checkpoint.get(key)
     return value !== undefined && isThere(value, nowMs) ? value : undefined

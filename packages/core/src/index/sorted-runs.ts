@@ -26,7 +26,10 @@ export class SortedRuns<T extends Keyed> {
     if (this.#added.length < RUN_KEYS) return
     this.#unsorted.push(this.#added)
     this.#added = []
-    if (!isLater) this.#sortOne()
+    if (isLater) return
+    // One for this run, and one for those that were put off.
+    this.sortSome()
+    this.sortSome()
   }
 
   /** What was added last is not to come after all. What is sorted already comes. */
@@ -34,11 +37,13 @@ export class SortedRuns<T extends Keyed> {
     if (this.#added.at(-1) === item) this.#added.pop()
   }
 
-  #sortOne(): void {
+  /** A run of those that are yet to be sorted; false where there is none. */
+  sortSome(): boolean {
     const run = this.#unsorted.pop()
-    if (!run) return
+    if (!run) return false
     this.#runs.push(run.sort(byKey))
     this.#mergeEqual()
+    return true
   }
 
   /** The keys from the first that is not before `from`. Keys added meanwhile do not come. */
@@ -50,7 +55,9 @@ export class SortedRuns<T extends Keyed> {
   #endRun(): void {
     if (this.#added.length) this.#unsorted.push(this.#added)
     this.#added = []
-    while (this.#unsorted.length) this.#sortOne()
+    while (this.sortSome()) {
+      // Until all are.
+    }
   }
 
   /** As long as the last few runs are about as long as each other. */

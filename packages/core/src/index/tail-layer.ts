@@ -98,12 +98,6 @@ export class TailLayer {
     return { text: this.#textOf(key, entry, isKept), encoding, expires, time }
   }
 
-  keptValueOf(key: string, entry: TailEntry): IndexedValue {
-    if (entry.text === undefined) return this.valueOf(key, entry, true)
-    entry.isUsed = true
-    return entry as IndexedValue
-  }
-
   #textOf(key: string, entry: TailEntry, isKept: boolean): string {
     if (entry.text !== undefined) {
       if (isKept) entry.isUsed = true
@@ -131,6 +125,11 @@ export class TailLayer {
   /** The keys that this layer names, in order: tombstones, and what a clear covers, too. */
   cursor(from: string): SortedCursor<TailSlot> {
     return this.#sorted.from(from)
+  }
+
+  /** Some of what is to be done before a cursor can be had; false where nothing is left. */
+  sortSome(): boolean {
+    return this.#sorted.sortSome()
   }
 
   apply(operation: Operation, seq: number, time: number | undefined): Effect {
