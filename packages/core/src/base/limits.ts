@@ -24,7 +24,10 @@ export const OPEN_CHECKED_BYTES = 16 * MIB
 /** So much of a new generation is brought to disk while more of it is made, so that little is left for the end. */
 export const SYNC_STEP_BYTES = 4 * MIB
 /** How long the engine works at a stretch before it lets others run. */
-export const SLICE_MS = 4
+export const SLICE_MS = 2
+/** How long a compaction does, and how long writers may in their turn, while the log is longer than it should be. */
+export const PRESSED_SLICE_MS = 4
+export const PRESSED_TURN_MS = 1
 
 /** A line of the original system that is longer is not held as a whole, nor is such a value: it is read where it stands. */
 export const HELD_LINE_BYTES = 256 * KIB

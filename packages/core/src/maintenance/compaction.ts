@@ -1,5 +1,5 @@
 import { FlatlogError, ioError } from '../base/errors.js'
-import { READ_CHUNK_BYTES } from '../base/limits.js'
+import { PRESSED_SLICE_MS, READ_CHUNK_BYTES, SLICE_MS } from '../base/limits.js'
 import { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { freePath, removeIfThere } from '../fs/whole-file.js'
@@ -56,7 +56,8 @@ class Compaction {
     /** Where the records begin in the old log that came after the freezing. */
     private readonly copyFrom: number,
   ) {
-    this.#slices = new Slices(engine.system.clock)
+    const sliceMs = () => (engine.maintenance.isPressed ? PRESSED_SLICE_MS : SLICE_MS)
+    this.#slices = new Slices(engine.system.clock, { sliceMs })
     this.#startedMs = engine.system.clock.now()
     this.#copiedTo = copyFrom
   }

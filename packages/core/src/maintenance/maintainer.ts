@@ -17,9 +17,8 @@ import { compact } from './compaction.js'
 import { Healing } from './healing.js'
 import { verify } from './verify.js'
 
-/** When the log is so much longer than where a compaction begins, and that is under way, writers get turns this short. */
-const SQUEEZE_SHARE = 1.025
-const SQUEEZED_TURN_MS = 1
+/** When the log is so much longer than where a compaction begins, and that is under way, it gets more of the time. */
+const PRESSED_SHARE = 1.025
 /** Writers wait when the tail has so many keys although a compaction is under way … */
 const PRESSURE_TAIL_KEYS = 1.25 * COMPACTION_MAX_TAIL_KEYS
 /** … or is so many times as long as the checkpoint, and no shorter than this … */
@@ -73,12 +72,11 @@ export class Maintainer implements Maintenance {
     if (!this.#stopped) this.#healing.add(part, range, line)
   }
 
-  /** Writers get a smaller share of the time while the log outgrows what it should have, so that it does not go on to. */
-  get turnMs(): number | undefined {
-    if (!this.#running) return undefined
+  get isPressed(): boolean {
+    if (!this.#running) return false
     const { checkpoint, writer, options } = this.engine
     const growth = options.compaction === false ? 1 : options.compaction.growth
-    return writer.offset > SQUEEZE_SHARE * (1 + growth) * checkpoint.bytes ? SQUEEZED_TURN_MS : undefined
+    return writer.offset > PRESSED_SHARE * (1 + growth) * checkpoint.bytes
   }
 
   /** How long the next write is to wait, since compaction does not keep up with the writers: memory and disk would run out. */

@@ -1,5 +1,4 @@
 import { ioError } from '../base/errors.js'
-import { SLICE_MS } from '../base/limits.js'
 import { Slices } from '../base/slices.js'
 import type { OpenFile } from '../fs/file-system.js'
 import { openIfThere } from '../fs/whole-file.js'
@@ -28,7 +27,7 @@ class Verifier {
   readonly #result: Verification = { ok: true, damage: [], records: 0, parts: 0, bytes: 0 }
 
   constructor(private readonly engine: Engine) {
-    this.#slices = new Slices(engine.system.clock, SLICE_MS, REST_SHARE)
+    this.#slices = new Slices(engine.system.clock, { restShare: REST_SHARE })
   }
 
   async run(): Promise<Verification> {

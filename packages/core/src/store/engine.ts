@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js'
 import { FlatlogError, ioError, isNoSpace } from '../base/errors.js'
+import { PRESSED_TURN_MS } from '../base/limits.js'
 import { quiet } from '../base/quiet.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { holds, type Lock } from '../fs/lock.js'
@@ -99,7 +100,7 @@ export class Engine {
       },
       ownsLog: () => this.ownsLog(),
       delayMs: (lastBytes) => this.maintenance.delayMs(lastBytes),
-      turnMs: () => this.maintenance.turnMs,
+      turnMs: () => (this.maintenance.isPressed ? PRESSED_TURN_MS : undefined),
     })
     this.#unrepaired = opened.unrepaired
     if (opened.unrepaired) this.#queue.refuse(opened.unrepaired.error)

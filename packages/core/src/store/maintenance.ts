@@ -9,8 +9,8 @@ export interface Maintenance {
   verify(): Promise<Verification>
   /** How long the next write is to wait for what goes on beside it, where the last one had so many bytes: mostly not at all. */
   delayMs(lastBytes: number): number
-  /** For how long writes that follow from each other may keep the event loop; undefined: as long as usual. */
-  readonly turnMs: number | undefined
+  /** The log is longer than it should be, and a compaction is under way: writers get less of the time than it does. */
+  readonly isPressed: boolean
   /** A part of the checkpoint was read and is not what was written. */
   readonly foundDamaged: OnBadPart
   /** There is damage that is not healed, yet or at all. */

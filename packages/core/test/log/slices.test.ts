@@ -15,7 +15,7 @@ class RestingClock extends ManualClock {
 
 async function workFor(steps: number, restShare?: number): Promise<number[]> {
   const clock = new RestingClock(0, 1)
-  const slices = new Slices(clock, SLICE_MS, restShare)
+  const slices = new Slices(clock, restShare === undefined ? {} : { restShare })
   for (let step = 0; step < steps; step++) if (slices.isDue()) await slices.pause()
   return clock.rests
 }
