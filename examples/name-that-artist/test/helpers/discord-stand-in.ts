@@ -9,7 +9,7 @@ const APPLICATION = { id: '900', flags: 0 }
 const BOT_USER = { id: '900', username: 'artist-bot', discriminator: '0', global_name: null, avatar: null, bot: true }
 
 // https://discord.com/developers/docs/topics/opcodes-and-status-codes
-const OP = { dispatch: 0, heartbeat: 1, identify: 2, hello: 10, heartbeatAck: 11 }
+const OP = { dispatch: 0, heartbeat: 1, identify: 2, resume: 6, hello: 10, heartbeatAck: 11 }
 const ALREADY_ACKNOWLEDGED = { message: 'Interaction has already been acknowledged.', code: 40060 }
 const DEFERRED = 5
 
@@ -45,6 +45,8 @@ export class DiscordStandIn {
   readonly registered: Json[] = []
   /** What the bot said of itself at the gateway, each time. */
   readonly identified: Json[] = []
+  /** Lets nobody register commands. */
+  refusesCommands = false
   /** Takes requests, and answers none. */
   isSilent = false
   #gateway: WebSocket | undefined
@@ -105,9 +107,9 @@ export class DiscordStandIn {
     })
   }
 
-  /** Ends the connection as Discord does for a token that is no longer valid. */
-  closeForGood(): void {
-    this.#gateway?.close(4004)
+  /** Ends the connection: with 4004 as Discord does for a token that is no longer valid, with 4000 for no reason. */
+  disconnect(code: 4000 | 4004): void {
+    this.#gateway?.close(code)
   }
 
   #dispatch(t: string, d: Json): void {
@@ -120,6 +122,7 @@ export class DiscordStandIn {
     socket.on('message', (text) => {
       const { op, d } = JSON.parse(String(text))
       if (op === OP.heartbeat) send({ op: OP.heartbeatAck })
+      if (op === OP.resume) this.#dispatch('RESUMED', {})
       if (op !== OP.identify) return
       this.identified.push(d)
       const session = { session_id: 's', resume_gateway_url: this.url.replace('http', 'ws') }
@@ -149,6 +152,7 @@ export class DiscordStandIn {
       const limit = { total: 1000, remaining: 999, reset_after: 0, max_concurrency: 1 }
       return { status: 200, answer: { url: this.url.replace('http', 'ws'), shards: 1, session_start_limit: limit } }
     }
+    if (this.refusesCommands) return { status: 403, answer: { message: 'Missing Access', code: 50001 } }
     if (what === `PUT /api/v10/applications/${APPLICATION.id}/commands`) {
       this.registered.push(body)
       const answer = body.map((each: Json, index: number) => ({ ...each, id: String(index), application_id: '900' }))
