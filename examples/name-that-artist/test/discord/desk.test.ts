@@ -1,9 +1,10 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { COMMANDS } from '../../src/discord/commands.js'
 import { CommandDesk } from '../../src/discord/desk.js'
 import { CLOSING, FAILED, NO_GUESS, NO_ROUND, NOT_KNOWN } from '../../src/discord/replies.js'
 import { Game } from '../../src/game/game.js'
 import { ADA, Asked, BEN } from '../helpers/asked-command.js'
+import { HeldUp } from '../helpers/held-up.js'
 import { MemoryStorage, OLYMPIA, STARRY_NIGHT } from '../helpers/memory-storage.js'
 
 async function setUp(storage = new MemoryStorage()) {
@@ -18,14 +19,6 @@ async function setUp(storage = new MemoryStorage()) {
   const round = (action?: string, channel?: string) =>
     answer(new Asked('round', action ? { action } : {}, ADA, channel))
   return { storage, desk, problems, answer, guess, round }
-}
-
-function heldUp(): { promise: Promise<void>; release: () => void } {
-  let release = () => {}
-  const promise = new Promise<void>((resolve) => {
-    release = resolve
-  })
-  return { promise, release: () => release() }
 }
 
 describe('/round', () => {
@@ -201,12 +194,16 @@ describe('what goes wrong', () => {
 })
 
 describe('closing', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
   it('waits for what is being played, until it is stored and answered', async () => {
     const storage = new MemoryStorage()
     const { desk, round, guess } = await setUp(storage)
     await round()
-    const disk = heldUp()
-    const isWriting = heldUp()
+    const disk = new HeldUp()
+    const isWriting = new HeldUp()
     const save = storage.saveGameState.bind(storage)
     storage.saveGameState = (...args) => {
       isWriting.release()
@@ -214,11 +211,12 @@ describe('closing', () => {
     }
     const guessed = guess('gogh')
     await isWriting.promise
+    vi.useFakeTimers()
     let isClosed = false
-    const closed = desk.close(0).then(() => {
+    const closed = desk.close().then(() => {
       isClosed = true
     })
-    await new Promise((resolve) => setImmediate(resolve))
+    await vi.advanceTimersByTimeAsync(3_600_000)
     expect(isClosed).toBe(false)
     disk.release()
     await closed
@@ -236,7 +234,7 @@ describe('closing', () => {
 
   it('plays nothing that is acknowledged only afterwards', async () => {
     const { desk, answer, storage } = await setUp()
-    const discord = heldUp()
+    const discord = new HeldUp()
     const asked = new Asked('round')
     asked.discord = (what) => (what === 'deferReply' ? discord.promise : Promise.resolve())
     const answered = answer(asked)

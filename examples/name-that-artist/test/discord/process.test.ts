@@ -5,8 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import collection from '../../src/data/artworks.json'
 import { COMMANDS } from '../../src/discord/commands.js'
 import { literal } from '../../src/discord/markdown.js'
+import { CLOSING } from '../../src/discord/replies.js'
 import { BotProcess, useBotProcesses } from '../helpers/bot-process.js'
 import { DiscordStandIn, TOKEN } from '../helpers/discord-stand-in.js'
+import { HeldUp } from '../helpers/held-up.js'
 
 const data = useBotProcesses()
 let discord: DiscordStandIn
@@ -132,6 +134,23 @@ describe('the bot on Discord', () => {
     expect(JSON.parse(readFileSync(data.path('game_state.json'), 'utf8'))).toMatchObject({
       11: { round: 1, guessers: [{ userId: '7', username: 'Ada', wrongGuesses: 1 }] },
     })
+  })
+})
+
+describe('closing', () => {
+  it('tells whoever comes too late that the command did not count', async () => {
+    const bot = await startBot()
+    await discord.use({ command: 'round' })
+    const slow = { taken: new HeldUp(), said: new HeldUp() }
+    discord.slow = slow
+    const seen = discord.use(guess('nobody'))
+    await slow.taken.promise
+    bot.child.kill('SIGTERM')
+    await bot.shows(/Closing: /)
+    slow.said.release()
+    expect(await seen).toMatchObject({ content: CLOSING, wasDeferred: true })
+    expect(await bot.ended, bot.text).toBe(0)
+    expect(JSON.parse(readFileSync(data.path('game_state.json'), 'utf8'))).toMatchObject({ 11: { guessers: [] } })
   })
 })
 

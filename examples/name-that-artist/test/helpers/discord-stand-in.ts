@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { HeldUp } from './held-up.js'
 
 export const TOKEN = 'the-right-token'
 const APPLICATION = { id: '900', flags: 0 }
@@ -45,6 +46,8 @@ export class DiscordStandIn {
   readonly registered: Json[] = []
   /** What the bot said of itself at the gateway, each time. */
   readonly identified: Json[] = []
+  /** While it is there, acknowledgements are taken (`taken` is released then), but that is said only later. */
+  slow: { taken: HeldUp; said: HeldUp } | undefined
   /** Lets nobody register commands. */
   refusesCommands = false
   /** Takes requests, and answers none. */
@@ -137,6 +140,10 @@ export class DiscordStandIn {
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const body: Json = chunks.length === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString())
     const { status, answer } = this.#answer(`${request.method} ${pathOf(request)}`, request, body)
+    if (this.slow && request.url?.includes('/callback')) {
+      this.slow.taken.release()
+      await this.slow.said.promise
+    }
     if (answer === undefined) response.writeHead(status).end()
     else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
   }
