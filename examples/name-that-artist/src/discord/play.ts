@@ -1,13 +1,12 @@
 // The game on Discord: logs in, hands commands to the desk, and leaves in good order when it is told to. Only this
 // folder knows discord.js, and main.ts loads it only when there is a token.
-import { Client, type CloseEvent, DiscordjsErrorCodes, Events, GatewayIntentBits, OAuth2Scopes } from 'discord.js'
+import { Client, type CloseEvent, DiscordjsErrorCodes, Events, GatewayIntentBits } from 'discord.js'
 import { startBot } from '../bot.js'
 import type { DiscordSettings } from '../services/config.js'
 import { COMMANDS } from './commands.js'
 import { CommandDesk, type CommandProblem } from './desk.js'
 
 const PORTAL = 'https://discord.com/developers/applications'
-const INVITE = { scopes: [OAuth2Scopes.Bot, OAuth2Scopes.ApplicationsCommands] }
 
 const say = (line: string): void => console.log(line)
 
@@ -19,8 +18,8 @@ const complain: CommandProblem = (what, error) => {
 
 /** Plays until a signal asks for the end. Resolves to the exit code, with everything closed. */
 export async function playOnDiscord(settings: DiscordSettings): Promise<number> {
-  const { asked: askedToStop, stop: stopListening } = stopSignals()
   const bot = await startBot((error, name) => complain(`A problem with ${name}`, error))
+  const { asked: askedToStop, stop: stopListening } = stopSignals()
   const desk = new CommandDesk(bot.game, complain)
   const client = new Client({
     // Commands come without any intent; this one is for the servers and their channels, and needs no permission.
@@ -36,7 +35,7 @@ export async function playOnDiscord(settings: DiscordSettings): Promise<number> 
     const loggedIn = client.login(settings.token).catch((error: unknown) => {
       throw new Error(loginProblem(error), { cause: error })
     })
-    await Promise.race([Promise.all([loggedIn, askedToStop]), askedToStop, refused])
+    await Promise.race([askedToStop, loggedIn.then(() => askedToStop), refused])
     say('Closing: no more commands are taken.')
     return 0
   } finally {
@@ -59,19 +58,23 @@ function reportOn(client: Client): Promise<never> {
     } catch (error) {
       complain('The commands could not be registered; those that were before go on', error)
     }
-    say(`Logged in as ${ready.user.tag}. Invite it to a server: ${ready.generateInvite(INVITE)}`)
+    say(`Logged in as ${ready.user.tag}. Invite it to a server: ${inviteTo(ready.application.id)}`)
   })
   client.on(Events.ShardReconnecting, () => say('The connection to Discord was lost; connecting again.'))
   client.on(Events.ShardResume, () => say('Connected to Discord again.'))
   client.on(Events.ShardError, (error) => complain('A problem with the connection to Discord', error))
   client.on(Events.Error, (error) => complain('A problem with Discord', error))
-  client.on(Events.Warn, (message) => complain('A warning of discord.js', message))
   return new Promise((_, reject) => {
     client.once(Events.ShardDisconnect, ({ code }: CloseEvent) => {
       reject(new Error(`Discord has closed the connection for good (code ${code}). ${TOKEN_ADVICE}`))
     })
-    client.once(Events.Invalidated, () => reject(new Error(`Discord has ended the session. ${TOKEN_ADVICE}`)))
   })
+}
+
+/** Not discord.js's own, which would lead to a proxy where one is used. No permissions: answers to commands need none. */
+function inviteTo(applicationId: string): string {
+  const query = new URLSearchParams({ client_id: applicationId, scope: 'bot applications.commands' })
+  return `https://discord.com/oauth2/authorize?${query}`
 }
 
 /** Nobody waits for this: Discord may not answer any more. */
@@ -88,7 +91,7 @@ function loginProblem(error: unknown): string {
   if (code === DiscordjsErrorCodes.TokenInvalid) {
     return `Discord refuses the token in DISCORD_TOKEN. It is the one under "Bot" of your application at ${PORTAL} (Reset Token shows a new one), not the client secret or the public key.`
   }
-  return `The bot could not log in to Discord: ${message ?? String(error)}. Is the network there? Nothing was changed; start it again.`
+  return `The bot could not log in to Discord: ${message ?? String(error)}. Is the network there? Then start it again.`
 }
 
 /** The first signal closes in good order. By the second, the process just ends, and nothing that was answered is lost. */

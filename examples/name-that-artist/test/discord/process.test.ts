@@ -45,7 +45,7 @@ describe('the bot on Discord', () => {
     expect(discord.registered).toEqual([JSON.parse(JSON.stringify(COMMANDS))])
     expect(discord.identified).toMatchObject([{ token: TOKEN, intents: 1 }])
     expect(bot.text).toMatch(/players: 0 records, newly made/)
-    expect(bot.text).toContain('/oauth2/authorize?client_id=900&scope=bot+applications.commands')
+    expect(bot.text).toContain('https://discord.com/oauth2/authorize?client_id=900&scope=bot+applications.commands\n')
     expect(bot.text).not.toContain(TOKEN)
     bot.child.kill('SIGHUP')
     expect(await bot.ended, bot.text).toBe(0)
