@@ -1,5 +1,5 @@
 // Stands in for Discord on this machine: the few HTTP routes and gateway messages that the bot needs, spoken to the
-// real discord.js. It accepts and refuses what Discord's documentation says that Discord does, but it is not Discord.
+// real discord.js. Of Discord's rules it has two, that a token must be right and that a command is acknowledged once.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
