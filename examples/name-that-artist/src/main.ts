@@ -1,7 +1,8 @@
-// Where the bot starts: a game in a terminal, or a show where there is none.
+// Where the bot starts: on Discord when there is a token, else a game in a terminal, or a show where there is none.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { compactAllLogs } from './services/append-log.js'
+import { discordSettings } from './services/config.js'
 import { isGameProcess, serveGame } from './show/game-process.js'
 import { runShow } from './show/show.js'
 import { isChannel, isName } from './terminal/commands.js'
@@ -9,11 +10,13 @@ import { playInTerminal } from './terminal/play.js'
 import { compactionLines } from './terminal/render.js'
 import { statusLines } from './terminal/upkeep.js'
 
+const LAST_WAIT_MS = 1_000
+
 const USAGE = `Name that artist
 
   node dist/main.js [options]
 
-  --play            play in this terminal (what happens in a terminal anyway)
+  --play            play in this terminal (what happens in a terminal anyway, without DISCORD_TOKEN)
   --show            watch a scripted show (what happens where there is no terminal)
   --as NAME         who plays
   --channel NAME    which channel's game to play
@@ -22,6 +25,7 @@ const USAGE = `Name that artist
   --compact         compact all logs; the bot must not be running
   --help            this text
 
+With DISCORD_TOKEN in the environment and neither --play nor --show, the bot runs on Discord.
 The data is in the folder that NTA_DATA_DIR names, or else in data/ beside dist/.`
 
 async function main(): Promise<number> {
@@ -48,6 +52,14 @@ async function main(): Promise<number> {
     return 0
   }
   if (values['game-process'] && isGameProcess()) return serveGame()
+
+  const discord = values.play || values.show ? undefined : discordSettings()
+  if (discord) {
+    // Here and not at the top: without a token, nothing of discord.js is loaded.
+    const { playOnDiscord } = await import('./discord/play.js')
+    // discord.js may still wait for a Discord that does not answer. All is closed, and that must not keep the process.
+    return playOnDiscord(discord).finally(() => setTimeout(() => process.exit(), LAST_WAIT_MS).unref())
+  }
 
   if (values.as !== undefined && !isName(values.as)) throw new Error(`--as: "${values.as}" is no name.`)
   if (values.channel !== undefined && !isChannel(values.channel)) {

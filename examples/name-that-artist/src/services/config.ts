@@ -55,3 +55,20 @@ export function durability(): (typeof DURABILITIES)[number] {
   if (known) return known
   throw new SettingError(`NTA_DURABILITY is "${wanted}"; it should be "always", "interval" or "os", or not be set.`)
 }
+
+export interface DiscordSettings {
+  token: string
+  /** Where Discord's HTTP API is, when that is not Discord itself: a proxy, or what stands in for Discord in a test. */
+  api: string | undefined
+}
+
+/** Undefined without a token: then the bot is not meant to run on Discord. */
+export function discordSettings(): DiscordSettings | undefined {
+  const token = process.env.DISCORD_TOKEN?.trim()
+  if (!token) return undefined
+  const api = process.env.NTA_DISCORD_API?.trim().replace(/\/+$/, '') || undefined
+  if (api !== undefined && !(/^https?:/.test(api) && URL.canParse(api))) {
+    throw new SettingError(`NTA_DISCORD_API is "${api}"; it should be an http or https address, or not be set.`)
+  }
+  return { token, api }
+}

@@ -13,7 +13,7 @@ beforeAll(() => {
 })
 
 function start(...args: string[]): { child: ChildProcess; ended: Promise<{ code: number | null; text: string }> } {
-  const env = { ...process.env, NTA_DATA_DIR: join(tmpdir(), 'nta-must-not-be-touched') }
+  const env = { ...process.env, NTA_DATA_DIR: join(tmpdir(), 'nta-must-not-be-touched'), DISCORD_TOKEN: '' }
   const child = spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let text = ''
   child.stdout?.on('data', (chunk) => (text += chunk))

@@ -1,64 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { existsSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { BotProcess, useBotProcesses } from '../helpers/bot-process.js'
 import { installFixture, linesOf } from '../helpers/data-dir.js'
 
-const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
-let dir = ''
-
-beforeAll(() => {
-  if (!existsSync(main)) throw new Error('This runs the built bot: npm run build')
-})
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'nta-test-'))
-})
-afterEach(async () => {
-  // A test that failed may have left a game behind, which would write into the directory while it is removed.
-  for (const { child } of running) child.kill('SIGKILL')
-  await Promise.all([...running].map(({ ended }) => ended))
-  rmSync(dir, { recursive: true, force: true })
-})
-
-const running = new Set<Played>()
-
-class Played {
-  readonly child: ChildProcess
-  readonly ended: Promise<number | null>
-  text = ''
-
-  constructor(args: string[], env: Record<string, string> = {}) {
-    this.child = spawn(process.execPath, [main, ...args], { env: { ...process.env, NTA_DATA_DIR: dir, ...env } })
-    for (const stream of [this.child.stdout, this.child.stderr]) stream?.on('data', (chunk) => (this.text += chunk))
-    running.add(this)
-    this.ended = new Promise((resolve) =>
-      this.child.once('close', (code) => {
-        running.delete(this)
-        resolve(code)
-      }),
-    )
-  }
-
-  say(text: string): void {
-    this.child.stdin?.write(text)
-  }
-
-  /** Resolves when that was printed; rejects when the game has ended without it. */
-  shows(pattern: RegExp): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const look = () => pattern.test(this.text) && resolve()
-      this.child.stdout?.on('data', look)
-      look()
-      void this.ended.then(() => reject(new Error(`${pattern} was not printed:\n${this.text}`)))
-    })
-  }
-}
+const data = useBotProcesses()
 
 describe('the game in a terminal', () => {
   it('answers lines that arrive all at once, in order, and leaves with /quit', async () => {
-    const game = new Played(['--play', '--as', 'Ada'])
+    const game = new BotProcess(['--play', '--as', 'Ada'])
     game.say('nobody at all\nBen: nobody either\n/skip\n/leaderboard\n/quit\nnever read\n')
     expect(await game.ended, game.text).toBe(0)
     expect(game.text).toMatch(
@@ -67,7 +16,7 @@ describe('the game in a terminal', () => {
   })
 
   it('leaves at the end of the input', async () => {
-    const game = new Played(['--play'])
+    const game = new BotProcess(['--play'])
     game.child.stdin?.end('Ada\nnobody')
     expect(await game.ended, game.text).toBe(0)
     expect(game.text).toContain('No, Ada.')
@@ -77,34 +26,34 @@ describe('the game in a terminal', () => {
     ['SIGTERM', 143],
     ['SIGINT', 130],
   ] as const)('closes everything on %s, and goes on with the round next time', async (signal, code) => {
-    const game = new Played(['--play', '--as', 'Ada'])
+    const game = new BotProcess(['--play', '--as', 'Ada'])
     game.say('nobody at all\n')
     await game.shows(/No, Ada\./)
     game.child.kill(signal)
     expect(await game.ended, game.text).toBe(code)
-    expect(existsSync(join(dir, 'logs', 'game_state.lock'))).toBe(false)
-    expect(JSON.parse(readFileSync(join(dir, 'game_state.json'), 'utf8'))).toMatchObject({
+    expect(existsSync(data.path('logs', 'game_state.lock'))).toBe(false)
+    expect(JSON.parse(readFileSync(data.path('game_state.json'), 'utf8'))).toMatchObject({
       terminal: { round: 1, guessers: [{ userId: 'ada', wrongGuesses: 1 }] },
     })
-    const again = new Played(['--play', '--as', 'Ada'])
+    const again = new BotProcess(['--play', '--as', 'Ada'])
     again.child.stdin?.end('/quit\n')
     expect(await again.ended).toBe(0)
     expect(again.text).toContain('The game in "terminal" goes on.')
   })
 
   it('loses nothing that was answered when it is killed', async () => {
-    const game = new Played(['--play', '--as', 'Ada'])
+    const game = new BotProcess(['--play', '--as', 'Ada'])
     game.say('nobody at all\n')
     await game.shows(/No, Ada\./)
     game.child.kill('SIGKILL')
     await game.ended
-    const last = linesOf(readFileSync(join(dir, 'logs', 'game_state.log'), 'utf8')).at(-1) ?? ''
+    const last = linesOf(readFileSync(data.path('logs', 'game_state.log'), 'utf8')).at(-1) ?? ''
     expect(JSON.parse(last)).toMatchObject({ value: { guessers: [{ userId: 'ada', wrongGuesses: 1 }] } })
   })
 
   it('says what it found, and goes on with the game of an older directory', async () => {
-    installFixture('original', dir)
-    const game = new Played(['--play', '--as', 'Ada'])
+    installFixture('original', data.path())
+    const game = new BotProcess(['--play', '--as', 'Ada'])
     game.say('Hobbs\n/quit\n')
     expect(await game.ended, game.text).toBe(0)
     expect(game.text).toContain('players: 3 records')
@@ -119,7 +68,7 @@ describe('the game in a terminal', () => {
     [[], { NTA_COMPACTION_INTERVAL_MS: '2h' }, 'NTA_COMPACTION_INTERVAL_MS is "2h"'],
     [[], { NTA_DURABILITY: 'never' }, 'NTA_DURABILITY is "never"'],
   ])('refuses %j with %j', async (args, env, message) => {
-    const game = new Played(['--play', ...args], env)
+    const game = new BotProcess(['--play', ...args], env)
     game.child.stdin?.end()
     expect(await game.ended).toBe(1)
     expect(game.text).toContain(message)
@@ -127,9 +76,9 @@ describe('the game in a terminal', () => {
   })
 
   it('does not share its data with a second game', async () => {
-    const first = new Played(['--play', '--as', 'Ada'])
+    const first = new BotProcess(['--play', '--as', 'Ada'])
     await first.shows(/Round 1/)
-    const second = new Played(['--play', '--as', 'Ben'])
+    const second = new BotProcess(['--play', '--as', 'Ben'])
     expect(await second.ended, second.text).toBe(1)
     expect(second.text).toMatch(/^Error: .*players/)
     first.say('/quit\n')
@@ -139,19 +88,19 @@ describe('the game in a terminal', () => {
 
 describe('the upkeep of the logs', () => {
   it('tells their sizes beside a running game, and leaves them alone until it has ended', async () => {
-    const game = new Played(['--play', '--as', 'Ada'])
+    const game = new BotProcess(['--play', '--as', 'Ada'])
     game.say('nobody\n')
     await game.shows(/No, Ada\./)
-    const status = new Played(['--status'])
+    const status = new BotProcess(['--status'])
     expect(await status.ended, status.text).toBe(0)
     expect(status.text).toMatch(/game_state +\d+ +3 +no/)
-    const refused = new Played(['--compact'])
+    const refused = new BotProcess(['--compact'])
     expect(await refused.ended, refused.text).toBe(1)
     expect(refused.text).toMatch(/^Error: /)
 
     game.say('/quit\n')
     expect(await game.ended).toBe(0)
-    const compacted = new Played(['--compact', '--status'])
+    const compacted = new BotProcess(['--compact', '--status'])
     expect(await compacted.ended, compacted.text).toBe(0)
     expect(compacted.text).toMatch(/game_state: \d+ bytes before, \d+ after\.[\s\S]*game_state +\d+ +1 +no/)
   })
