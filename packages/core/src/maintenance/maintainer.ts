@@ -34,7 +34,9 @@ const DEAD_SHARE = 0.5
 
 /** Decides when the log of one engine is compacted, and sees that it is never done twice at once. */
 export class Maintainer implements Maintenance {
+  /** A compaction, or the writing of a main file that was put off. */
   #running: Promise<void> | undefined
+  #isCompacting = false
   #scheduled: Timer | undefined
   #stopped = false
   #failuresInRow = 0
@@ -160,6 +162,7 @@ export class Maintainer implements Maintenance {
   #start(isAsked = false): Promise<void> {
     const { clock } = this.engine.system
     const startMs = clock.monotonicMs()
+    this.#isCompacting = true
     this.#running = compact(this.engine)
       .then(
         () => {
@@ -184,6 +187,7 @@ export class Maintainer implements Maintenance {
       })
       .finally(() => {
         this.#running = undefined
+        this.#isCompacting = false
         if (!this.#stopped) this.#lookWhenExpired()
       })
     return this.#running
@@ -233,7 +237,7 @@ export class Maintainer implements Maintenance {
   stats(): Record<string, unknown> {
     return {
       compactions: this.#compactions,
-      compacting: this.#running !== undefined,
+      compacting: this.#isCompacting,
       lastCompactionMs: this.#lastCompactionMs,
       lastCompactionError: this.#lastError,
       delayedWrites: this.engine.queue.delays,
