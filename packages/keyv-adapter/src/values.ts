@@ -38,7 +38,8 @@ export function toOperation(key: string, value: unknown, expiry: Expiry | undefi
 export function write(store: Store, operation: SetOperation): Promise<void> {
   const { key } = operation
   const options = expires(operation.expires)
-  if ('otherwise' in operation) return store.setText(key, operation.text, { ...options, otherwise: operation.otherwise })
+  if ('otherwise' in operation)
+    return store.setText(key, operation.text, { ...options, otherwise: operation.otherwise })
   if ('text' in operation) return store.setText(key, operation.text, { ...options, asText: true })
   if ('bytes' in operation) return store.setBytes(key, operation.bytes, options)
   return store.set(key, operation.value, options)
