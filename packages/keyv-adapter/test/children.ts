@@ -18,6 +18,11 @@ export async function killedAfter(lines: number, script: string, args: readonly 
   return printed.split('\n').slice(0, -1)
 }
 
+/** How it ends by itself, and what it prints. */
+export function endOf(script: string, args: readonly string[]) {
+  return outputOf(script, args)
+}
+
 async function outputOf(script: string, args: readonly string[], killAfterLines?: number) {
   const path = fileURLToPath(new URL(`children/${script}`, import.meta.url))
   const child = spawn(process.execPath, [path, ...args], { cwd, stdio: ['ignore', 'pipe', 'inherit'] })
