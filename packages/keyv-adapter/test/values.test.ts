@@ -1,3 +1,5 @@
+import { deflateSync, inflateSync } from 'node:zlib'
+import { Keyv as Keyv6 } from 'keyv6'
 import { describe, expect, it } from 'vitest'
 import { all, keyv5, keyv6, last, majors, makeStore, records, tempDir } from './helpers.js'
 
@@ -72,6 +74,49 @@ describe.each(majors)('bytes with Keyv $major', ({ major, make }) => {
     expect(last(dir)).toMatchObject({ encoding: 'base64' })
     const raw = await store.get(major === 5 ? 'n:k' : 'k')
     expect(parse(raw as never)).toEqual({ value: { score: 1 } })
+  })
+})
+
+describe.each(majors)('compressed values with Keyv $major', ({ major, make }) => {
+  it('come back, and expire', async () => {
+    const dir = tempDir()
+    const compression = {
+      compress: async (data: unknown) => deflateSync(JSON.stringify(data)).toString('base64'),
+      decompress: async (data: string) => JSON.parse(inflateSync(Buffer.from(data, 'base64')).toString()),
+    }
+    const value = { text: 'x'.repeat(1000) }
+    const keyv = make(makeStore(dir), { namespace: 'n', compression })
+    await keyv.set('k', value, 60_000)
+    await keyv.setMany([{ key: 'l', value }])
+    expect(last(dir)).toMatchObject({ op: 'BATCH' })
+    expect(records(dir)[0]?.expires).toBeGreaterThan(Date.now())
+    expect(JSON.stringify(records(dir)).length).toBeLessThan(1000)
+    await keyv.disconnect()
+    const again = make(makeStore(dir), { namespace: 'n', compression })
+    expect(await again.getMany(['k', 'l'])).toEqual([value, value])
+    // Keyv 5 compresses inside of its wrapper, Keyv 6 the whole of it.
+    expect(records(dir)[0]?.encoding).toBe(major === 5 ? undefined : 'text')
+  })
+})
+
+describe('the raw calls of Keyv 6', () => {
+  it('keep the moment that they are given, whole or not', async () => {
+    const dir = tempDir()
+    const keyv = new Keyv6({ store: makeStore(dir), namespace: 'n' })
+    const expires = Date.now() + 60_000
+    expect(await keyv.setRaw('whole', { value: 1, expires })).toBe(true)
+    expect(last(dir)).toMatchObject({ key: 'n:whole', value: 1, expires })
+    const rest = [
+      { key: 'fraction', value: { value: 2, expires: expires + 0.5 } },
+      { key: 'ever', value: { value: 3 } },
+    ]
+    expect(await keyv.setManyRaw(rest)).toEqual([true, true])
+    expect(last(dir).ops?.[0]).toMatchObject({ encoding: 'text', expires: expires + 1 })
+    expect(await keyv.getManyRaw(['whole', 'fraction', 'ever'])).toEqual([
+      { value: 1, expires },
+      { value: 2, expires: expires + 0.5 },
+      { value: 3 },
+    ])
   })
 })
 
