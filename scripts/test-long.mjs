@@ -4,11 +4,12 @@ import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const FOLDERS = ['simulation', 'planted', 'damage', 'disk-full', 'crash', 'lock', 'memory', 'recovery']
+const CORE = ['simulation', 'planted', 'damage', 'disk-full', 'crash', 'lock', 'memory', 'recovery']
+const KEYV = ['iteration']
 
 const { values, positionals } = parseArgs({
   options: { seed: { type: 'string' } },
-  // Folders or files of packages/core/test to run instead of all.
+  // Folders or files of packages/core/test, or those of packages/keyv-adapter/test that are named here, instead of all.
   allowPositionals: true,
 })
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
@@ -17,17 +18,26 @@ if (!Number.isSafeInteger(seed) || seed < 0) {
   process.exit(2)
 }
 
-const wanted = positionals.length ? positionals : FOLDERS
+const wanted = positionals.length ? positionals : [...CORE, ...KEYV]
 console.log(`Long tests of ${wanted.join(', ')} with seed ${seed}: this takes an hour and more on two cores.`)
-const { status } = spawnSync('npx', ['vitest', 'run', ...wanted.map((name) => `test/${name}`)], {
-  cwd: fileURLToPath(new URL('../packages/core/', import.meta.url)),
-  env: { ...process.env, FLATLOG_LONG: '1', FLATLOG_SEED: String(seed) },
-  stdio: 'inherit',
-  shell: process.platform === 'win32',
-})
+
+function run(folder, tests) {
+  if (tests.length === 0) return 0
+  const { status } = spawnSync('npx', ['vitest', 'run', ...tests.map((name) => `test/${name}`)], {
+    cwd: fileURLToPath(new URL(`../packages/${folder}/`, import.meta.url)),
+    env: { ...process.env, FLATLOG_LONG: '1', FLATLOG_SEED: String(seed) },
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  })
+  return status ?? 1
+}
+
+const inCore = wanted.filter((name) => !KEYV.includes(name))
+const inKeyv = wanted.filter((name) => KEYV.includes(name))
+const status = run('core', inCore) || run('keyv-adapter', inKeyv)
 console.log(
   status === 0
     ? `All passed with seed ${seed}.`
     : `Failed with seed ${seed}. What failed names its own seed above; again: npm run test:long -- --seed ${seed}`,
 )
-process.exit(status ?? 1)
+process.exit(status)

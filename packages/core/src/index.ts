@@ -27,5 +27,14 @@ export type { Change, ChangeOperation, Unsubscribe } from './store/events.js'
 export type { Progress, StoreOptions } from './store/options.js'
 export type { Damage, Recovery, RecoverySource } from './store/recovery.js'
 export type { Store } from './store/store.js'
-export type { BatchOperation, Health, ListOptions, Meta, Stats, TextOptions, Verification } from './store/types.js'
+export type {
+  BatchOperation,
+  Health,
+  ListOptions,
+  Meta,
+  Stats,
+  StoredForm,
+  TextOptions,
+  Verification,
+} from './store/types.js'
 export type { UpdateOptions } from './store/updates.js'

@@ -1,5 +1,9 @@
 export type { Capabilities } from './capabilities.js'
 export { createKeyvFlatlog } from './create.js'
+export type { AnyKeyv } from './import/between-keyvs.js'
+export type { AnyStore } from './import/between-stores.js'
+export type { ImportOptions, ImportProgress, ImportResult } from './import/copy.js'
+export { importKeyv } from './import/import-keyv.js'
 export {
   type DeletedMany,
   KeyvFlatlog,

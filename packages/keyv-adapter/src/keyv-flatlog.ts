@@ -66,6 +66,11 @@ export class KeyvFlatlog extends StoreEmitter {
     return await this.#handle.use()
   }
 
+  /** Where a key stands in the log that another store spells `namespace:key`, as Keyv 5 hands it over. */
+  storedKey(key: string): string {
+    return this.#namespaces.imported(key)
+  }
+
   async get<Value>(key: string): Promise<StoredValue<Value> | undefined> {
     const protocol = this.#protocol.current
     try {

@@ -61,6 +61,17 @@ export class Namespaces {
     return this.#hasKnownPrefix(key) ? key : `${namespace}:${key}`
   }
 
+  /** A key that stands as `namespace:key` in another store. */
+  imported(key: string): string {
+    if (this.#bare === undefined) return key
+    if (key.startsWith(`${this.#bare}:`)) return key.slice(this.#bare.length + 1)
+    throw invalid(
+      `The key ${JSON.stringify(key.slice(0, 100))} is not in the namespace ${JSON.stringify(this.#bare)}, which is all ` +
+        'that this store holds. What to do: import into a store without bareNamespace, or give two Keyv, which copy one ' +
+        'namespace.',
+    )
+  }
+
   /** The key that an iterator hands to Keyv. */
   toCaller(storedKey: string, protocol: Protocol, namespace = this.#current): string {
     if (protocol === 6) return storedKey.slice(this.prefix(namespace).length)

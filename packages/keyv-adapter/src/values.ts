@@ -15,7 +15,8 @@ import { OBJECT_HEAD, OBJECT_KEY, sameMoment, unwrap, wrap } from './wrapper.js'
  * So the form alone tells what to give back, also to a process that never wrote.
  */
 export type SetOperation = { readonly op: 'SET'; readonly key: string; readonly expires?: number } & (
-  | { readonly text: string; readonly asText: boolean }
+  | { readonly text: string; readonly asText: true }
+  | { readonly text: string; readonly otherwise: string }
   | { readonly bytes: Uint8Array }
   | { readonly value: unknown }
 )
@@ -24,7 +25,8 @@ export type SetOperation = { readonly op: 'SET'; readonly key: string; readonly 
 export function toOperation(key: string, value: unknown, expiry: Expiry | undefined): SetOperation {
   if (typeof value === 'string') {
     const inner = unwrap(value, expiry)
-    if (inner) return { op: 'SET', key, text: inner.value, asText: false, ...expires(inner.expiresMs) }
+    // What cannot stand as JSON must not stand as a string of text: on reading, that is a whole wrapper.
+    if (inner) return { op: 'SET', key, text: inner.value, otherwise: value, ...expires(inner.expiresMs) }
     return { op: 'SET', key, text: value, asText: true, ...expires(expiry?.atMs) }
   }
   if (types.isUint8Array(value)) return { op: 'SET', key, bytes: Buffer.from(value), ...expires(expiry?.atMs) }
@@ -34,28 +36,27 @@ export function toOperation(key: string, value: unknown, expiry: Expiry | undefi
 }
 
 export function write(store: Store, operation: SetOperation): Promise<void> {
+  const { key } = operation
   const options = expires(operation.expires)
-  if ('text' in operation) {
-    return store.setText(operation.key, operation.text, { ...options, asText: operation.asText })
-  }
-  if ('bytes' in operation) return store.setBytes(operation.key, operation.bytes, options)
-  return store.set(operation.key, operation.value, options)
+  if ('otherwise' in operation)
+    return store.setText(key, operation.text, { ...options, otherwise: operation.otherwise })
+  if ('text' in operation) return store.setText(key, operation.text, { ...options, asText: true })
+  if ('bytes' in operation) return store.setBytes(key, operation.bytes, options)
+  return store.set(key, operation.value, options)
 }
 
 /** What Keyv gets for a key; undefined where there is nothing, or nothing any more. */
 export function read(store: Store, key: string): unknown {
-  // The expiry first: if the key expires between these calls, the text is missing and not without its expiry.
-  const meta = store.getMeta(key)
-  if (meta === undefined) return undefined
-  const encoding = store.getEncoding(key)
-  if (encoding === 'base64') {
-    const bytes = store.getBytes(key)
-    return bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const stored = store.getStored(key)
+  if (stored === undefined) return undefined
+  if (stored.encoding === 'base64') {
+    const { bytes } = stored
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
-  const text = store.getText(key)
-  if (text === undefined || encoding === 'text') return text
+  const { text } = stored
+  if (stored.encoding === 'text') return text
   if (text.startsWith(OBJECT_HEAD)) return (JSON.parse(text) as Record<string, unknown>)[OBJECT_KEY]
-  return wrap(text, meta.expires)
+  return wrap(text, stored.expires)
 }
 
 function expires(ms: number | undefined): { expires?: number } {

@@ -24,8 +24,8 @@ export function wrap(value: string, expiresMs: number | undefined): string {
 
 /**
  * The parts of a wrapper, or undefined where putting them together again would not give back this very text: other
- * fields, another order, white space, a time other than the one the record will have, an X that is no JSON. Such a
- * text is stored as it is.
+ * fields, another order, white space, a time other than the one the record will have. Whether the value can stand as
+ * JSON is for the log to find out, which parses it anyway.
  */
 export function unwrap(text: string, expiry: Expiry | undefined): Unwrapped | undefined {
   if (!text.startsWith(HEAD)) return undefined
@@ -35,7 +35,7 @@ export function unwrap(text: string, expiry: Expiry | undefined): Unwrapped | un
   const value = text.slice(HEAD.length, text.length - (tail ? tail[0].length : 1))
   if (wrap(value, expiresMs) !== text) return undefined
   // A value that begins like a marked object would be taken for one when it is read.
-  if (value.startsWith(OBJECT_HEAD) || !standsAsJson(value)) return undefined
+  if (value.startsWith(OBJECT_HEAD)) return undefined
   return expiresMs === undefined ? { value } : { value, expiresMs }
 }
 
@@ -43,20 +43,4 @@ export function unwrap(text: string, expiry: Expiry | undefined): Unwrapped | un
 export function sameMoment(insideMs: number | undefined, given: Expiry | undefined): boolean {
   if (insideMs === undefined || given === undefined) return insideMs === undefined && given === undefined
   return Number.isSafeInteger(insideMs) && insideMs <= given.atMs && given.atMs - insideMs <= given.slackMs
-}
-
-const NOT_ON_ONE_LINE = /^\s|\s$|[\n\r\u2028\u2029\ufeff]/
-
-/**
- * Whether the log takes this text as a JSON value, just as it is. What it would store as a string of text must not
- * pass: on reading, a string of text is a whole wrapper, and JSON is the value inside one.
- */
-function standsAsJson(text: string): boolean {
-  if (NOT_ON_ONE_LINE.test(text) || !text.isWellFormed()) return false
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
 }

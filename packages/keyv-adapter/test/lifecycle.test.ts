@@ -131,20 +131,6 @@ describe('un-awaited calls before a disconnect', () => {
 })
 
 describe.each(majors)('failures with Keyv $major', ({ make }) => {
-  it('are told once, by an event or by the call', async () => {
-    const dir = join(tempDir(), 'data')
-    writeFileSync(dir, '')
-    const keyv = make(makeStore(dir))
-    const errors: unknown[] = []
-    keyv.on('error', (error) => errors.push(error))
-    expect(await keyv.get('k')).toBeUndefined()
-    expect(errors).toHaveLength(1)
-    expect(await keyv.set('k', 1)).toBe(false)
-    expect(errors).toHaveLength(2)
-    await keyv.clear()
-    expect(errors).toHaveLength(3)
-  })
-
   it('of the background reach who listens, and end nothing where nobody does', async () => {
     const dir = tempDir()
     const log = await openStore({ dir, name: 'keyv' })

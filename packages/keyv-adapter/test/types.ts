@@ -1,7 +1,14 @@
 /** Compiled by `npm run typecheck` and never run: the class is a store to both majors, by their own types. */
 import { Keyv as Keyv5, type KeyvStoreAdapter } from 'keyv'
+import type { KeyvFile } from 'keyv-file'
 import { Keyv as Keyv6, type KeyvStorageAdapter } from 'keyv6'
-import KeyvFlatlog, { createKeyvFlatlog, type KeyvFlatlogOptions, KeyvFlatlog as Named } from '../src/index.js'
+import KeyvFlatlog, {
+  createKeyvFlatlog,
+  type ImportResult,
+  importKeyv,
+  type KeyvFlatlogOptions,
+  KeyvFlatlog as Named,
+} from '../src/index.js'
 
 const options: KeyvFlatlogOptions = { dir: 'data', name: 'keyv', durability: 'interval', bareNamespace: 'players' }
 const store = new KeyvFlatlog(options)
@@ -26,3 +33,17 @@ export const made = [
 new KeyvFlatlog(1)
 // @ts-expect-error There is no third protocol.
 new KeyvFlatlog({ protocol: 7 })
+
+/** Both majors and any store that lists are taken by `importKeyv`, and a mixture is not. */
+export async function imports(file: KeyvFile, old: Keyv5, next: Keyv6<number>): Promise<void> {
+  const { found, copied }: ImportResult = await importKeyv(file, store, {
+    onProgress: ({ phase, done }) => [phase, done],
+  })
+  await importKeyv(store, new KeyvFlatlog())
+  await importKeyv(old, next, { overwrite: found > copied })
+  await importKeyv(next, createKeyvFlatlog())
+  // @ts-expect-error A Keyv into a store.
+  await importKeyv(old, store)
+  // @ts-expect-error A store into a Keyv.
+  await importKeyv(file, next)
+}

@@ -72,6 +72,11 @@ export class CheckpointLayer {
     return new CheckpointLayer(file, this.path, new PartTable(parts), this.values, this.onBadPart)
   }
 
+  /** Another checkpoint has followed: what was kept in memory of parts that it does without is let go, in small steps. */
+  letGo(): Generator<void> {
+    return this.values.letGo()
+  }
+
   get(key: string): IndexedValue | undefined {
     const cached = this.values.get(key)
     if (cached) return cached

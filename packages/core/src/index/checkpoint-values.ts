@@ -62,6 +62,18 @@ export class CheckpointValues {
     return value
   }
 
+  /** What was read of parts that are in no checkpoint any more leaves memory, in small steps. */
+  *letGo(): Generator<void> {
+    for (const [key, value] of this.#values) {
+      if (value.part.isGone) {
+        this.#values.delete(key)
+        this.cache.remove(value)
+      }
+      yield
+    }
+    while (this.cache.sweep()) yield
+  }
+
   keep(key: string, part: Part, { text, encoding, expires, time }: IndexedValue, isAscii: boolean): void {
     // Half of the room is for whatever is read: a store that fits is there after one reading, or two.
     if (this.cache.isHalfFull && !this.#doorkeeper.admits(fingerprint(key))) return

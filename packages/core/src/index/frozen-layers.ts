@@ -74,6 +74,12 @@ export class FrozenLayers implements FrozenIndex {
     this.events.settled(this.layers.checkpoint.followedBy(file, next), file, shift)
   }
 
+  *letGo(): Generator<void> {
+    const { tails, checkpoint } = this.layers
+    for (const layer of tails) yield* layer.letGo()
+    yield* checkpoint.letGo()
+  }
+
   thaw(): void {
     this.events.thawed()
   }

@@ -122,6 +122,8 @@ export interface FrozenIndex extends StateSource {
   pieces(nowMs: number, takesPart: (bytes: number) => boolean): Generator<StatePiece>
   /** What was frozen is this checkpoint now, and what came since stands `shift` bytes further on in its file. */
   settle(checkpoint: WrittenCheckpoint, shift: number): void
+  /** Behind `settle`: texts of what was frozen leave memory, in small steps. What has expired is never asked for again. */
+  letGo(): Iterable<void>
   /** The checkpoint came to nothing: all is as if there had been no freezing. */
   thaw(): void
 }

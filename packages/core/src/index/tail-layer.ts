@@ -122,6 +122,14 @@ export class TailLayer {
     return { key, spelled: `${quoted}:${text}`, bytes, encoding, expires, time }
   }
 
+  /** A checkpoint has taken its place, so nobody asks for its texts any more. In small steps: there may be many. */
+  *letGo(): Generator<void> {
+    for (const { value } of this.#slots.values()) {
+      if (value !== undefined && value !== TOMBSTONE) this.cache.remove(value)
+      yield
+    }
+  }
+
   /** The keys that this layer names, in order: tombstones, and what a clear covers, too. */
   cursor(from: string): SortedCursor<TailSlot> {
     return this.#sorted.from(from)

@@ -52,7 +52,7 @@ export class TextCache {
     this.#bytes += text.cachedBytes
     this.#texts++
     while (this.#bytes > this.maxBytes && this.#head < this.#row.length) this.#turn(true)
-    this.#sweep()
+    this.sweep()
   }
 
   /** It is superseded. Whoever still holds it may go on doing so. */
@@ -64,13 +64,17 @@ export class TextCache {
     text.cachedBytes = -text.cachedBytes
   }
 
-  /** The dead leave the row although it is not their turn, when there are more of them than of the living. */
-  #sweep(): void {
+  /**
+   * The dead leave the row although it is not their turn, when there are more of them than of the living: some of them
+   * at a time. False when there are no more to leave.
+   */
+  sweep(): boolean {
     for (let sweeps = 0; sweeps < MAX_SWEEPS; sweeps++) {
       const dead = this.#row.length - this.#head - this.#texts
-      if (dead <= this.#texts + MIN_SWEPT_TEXTS && this.#deadBytes <= this.#bytes + MIN_SWEPT_BYTES) return
+      if (dead <= this.#texts + MIN_SWEPT_TEXTS && this.#deadBytes <= this.#bytes + MIN_SWEPT_BYTES) return false
       this.#turn(false)
     }
+    return true
   }
 
   #turn(drops: boolean): void {

@@ -73,6 +73,7 @@ class Compaction {
       const written = await this.#writeCheckpoint(file)
       const verified = await this.#verify(file, written)
       await this.#publishHeld(file, verified, written)
+      for (const _ of this.frozen.letGo()) if (this.#slices.isDue()) await this.#slices.pause()
     } catch (error) {
       // After a rename that may have happened the file is the log; the engine has failed then, and the next open looks.
       if (engine.writer.file !== file) file.close()

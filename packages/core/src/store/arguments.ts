@@ -42,7 +42,7 @@ export function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
   )
 }
 
-const WRITE_OPTIONS = ['expires', 'ttlMs', 'ifMatch', 'ifNoneMatch', 'asText']
+const WRITE_OPTIONS = ['expires', 'ttlMs', 'ifMatch', 'ifNoneMatch', 'asText', 'otherwise']
 
 export function checkWriteOptions(call: string, options: unknown): void {
   if (options !== undefined) checkOptions(call, options, WRITE_OPTIONS)

@@ -8,7 +8,7 @@ import type { BatchOperation } from './types.js'
 
 /** From what callers hand over to operations of the log. */
 
-const STEP_FIELDS = ['op', 'key', 'value', 'text', 'asText', 'bytes', 'expires', 'ttlMs']
+const STEP_FIELDS = ['op', 'key', 'value', 'text', 'asText', 'otherwise', 'bytes', 'expires', 'ttlMs']
 
 export function batchStep(step: BatchOperation, nowMs: () => number): SetOperation | DeleteOperation {
   checkKey(step?.key)
@@ -22,14 +22,26 @@ export function batchStep(step: BatchOperation, nowMs: () => number): SetOperati
 function valueOfStep(step: Extract<BatchOperation, { op: 'SET' }>): ValueText {
   const { key } = step
   if ('text' in step) {
-    checkText(step.text)
-    return fromText(key, step.text, step.asText)
+    return textForm(key, step.text, step)
   }
   if ('bytes' in step) {
     checkBytes(step.bytes)
     return fromBytes(key, step.bytes)
   }
   return fromValue(key, step.value)
+}
+
+/** A text is parsed once on its way to the log, here: which of the two forms it takes is nobody else's to find out. */
+export function textForm(
+  key: string,
+  text: unknown,
+  { asText, otherwise }: { asText?: boolean; otherwise?: string } = {},
+): ValueText {
+  checkText(text)
+  const value = fromText(key, text, asText)
+  if (otherwise === undefined || value.encoding === undefined) return value
+  checkText(otherwise)
+  return fromText(key, otherwise, true)
 }
 
 export function replaceOperation(pairs: Iterable<[string, unknown]>): Operation {

@@ -5,7 +5,7 @@ import { checkKey, checkOptions, checkPrefix } from './arguments.js'
 import type { StoreBackend } from './backend.js'
 import { describeValue } from './operations.js'
 import type { Recovery } from './recovery.js'
-import type { ListOptions, Meta } from './types.js'
+import type { ListOptions, Meta, StoredForm } from './types.js'
 
 const PAGE_KEYS = 256
 
@@ -70,6 +70,16 @@ export class Readable {
   getEncoding(key: string): 'json' | Encoding | undefined {
     const value = this.lookUp(key)
     return value && (value.encoding ?? 'json')
+  }
+
+  /** All that an adapter needs to give back what it was given, in one lookup. */
+  getStored(key: string): StoredForm | undefined {
+    const value = this.lookUp(key)
+    if (!value) return undefined
+    const { encoding = 'json', expires } = value
+    return encoding === 'base64'
+      ? { encoding, expires, bytes: toBytes(value, key) }
+      : { encoding, expires, text: toText(value, key) }
   }
 
   has(key: string): boolean {

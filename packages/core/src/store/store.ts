@@ -16,7 +16,7 @@ import {
 } from './arguments.js'
 import type { StoreBackend } from './backend.js'
 import type { Change, Unsubscribe } from './events.js'
-import { batchStep, checkMatch, replaceOperation } from './operations.js'
+import { batchStep, checkMatch, replaceOperation, textForm } from './operations.js'
 import { Readable } from './readable.js'
 import type { BatchOperation, Health, Stats, TextOptions, Verification } from './types.js'
 import { type UpdateOptions, Updates } from './updates.js'
@@ -37,7 +37,8 @@ export class Store extends Readable {
   }
 
   setText(key: string, text: string, options?: TextOptions): Promise<void> {
-    return this.#set(key, options, options?.asText ? fromAsText : fromCheckedText, text)
+    const toText = options?.asText || options?.otherwise !== undefined ? textForm : fromCheckedText
+    return this.#set(key, options, toText, text)
   }
 
   setBytes(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void> {
@@ -102,7 +103,7 @@ export class Store extends Readable {
   #set(
     key: string,
     options: WriteOptions | undefined,
-    toText: (key: string, value: unknown) => ValueText,
+    toText: (key: string, value: unknown, options?: TextOptions) => ValueText,
     value: unknown,
   ): Promise<void> {
     try {
@@ -113,7 +114,7 @@ export class Store extends Readable {
         checkWriteOptions('set', options)
         checkMatch(key, () => this.lookUp(key), options)
       }
-      const text = toText(key, value)
+      const text = toText(key, value, options)
       return backend.write({ kind: 'set', key, value: text, expires: expiryOf(options, backend.now) }, key)
     } catch (error) {
       return quiet(Promise.reject(error))
@@ -220,11 +221,6 @@ export class Store extends Readable {
 function fromCheckedText(key: string, text: unknown): ValueText {
   checkText(text)
   return fromText(key, text)
-}
-
-function fromAsText(key: string, text: unknown): ValueText {
-  checkText(text)
-  return fromText(key, text, true)
 }
 
 function fromCheckedBytes(key: string, bytes: unknown): ValueText {

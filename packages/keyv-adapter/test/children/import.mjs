@@ -1,0 +1,10 @@
+// import.mjs <json file> <dir>: imports the one into the other, prints a line for each step of its progress, and at the
+// end the result.
+import { writeSync } from 'node:fs'
+import { importKeyv, KeyvFlatlog } from '@flatlog/keyv'
+import { KeyvFile } from 'keyv-file'
+
+const [filename, dir, isQuiet] = process.argv.slice(2)
+const onProgress = ({ phase, done }) => isQuiet || writeSync(1, `${phase} ${done}\n`)
+const result = await importKeyv(new KeyvFile({ filename }), new KeyvFlatlog(dir), { onProgress })
+console.log(JSON.stringify(result))
