@@ -23,6 +23,8 @@ export class Follower implements ChangeSource {
   history = 0
   #state!: ReadState
   #log: FollowedLog | undefined
+  /** What was read is not what stands there: until everything is read again, nothing is added to it. */
+  #isStale = false
   #failure: FlatlogError | undefined
   #timer: Timer | undefined
   #isClosed = false
@@ -148,18 +150,19 @@ export class Follower implements ChangeSource {
     if (!log && logIdentity !== undefined) throw logGone(paths)
     const isOther = log?.identity !== logIdentity
     // What the former file has gained before its place was taken comes first.
-    const found = this.#log && (await this.#readOn(this.#log))
-    if (isOther || found === 'cut' || found === 'bad') await this.#renew(this.options)
+    if (this.#log && !this.#isStale) await this.#readOn(this.#log)
+    if (isOther || this.#isStale) await this.#renew(this.options)
   }
 
-  async #readOn(log: FollowedLog) {
+  async #readOn(log: FollowedLog): Promise<void> {
     const before = log.last.seq
-    const found = await log.readOn(new Slices(this.system.clock), this.#listener)
-    if (log.last.seq === before) return found
+    // Also where it fails: how far it has come is not known then.
+    this.#isStale = true
+    this.#isStale = (await log.readOn(new Slices(this.system.clock), this.#listener)) !== 'read'
+    if (log.last.seq === before) return
     this.events.wakeWaiting()
     // Whoever follows the changes reads them from this file, which is closed when another one has its place.
     await this.system.clock.yieldToOthers()
-    return found
   }
 
   #read(options: ResolvedOptions): Promise<ReadState> {
@@ -170,6 +173,7 @@ export class Follower implements ChangeSource {
   #adopt(state: ReadState): void {
     const { index, file, loaded } = state
     this.#state = state
+    this.#isStale = false
     this.#log = file && loaded && new FollowedLog(file, index, loaded, this.options.times)
   }
 
