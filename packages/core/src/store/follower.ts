@@ -47,7 +47,7 @@ export class Follower implements ChangeSource {
   }
 
   static async open(system: System, paths: StorePaths, options: ResolvedOptions): Promise<Follower> {
-    const follower = new Follower(system, paths, { ...options, onProgress() {} })
+    const follower = new Follower(system, paths, options)
     follower.#adopt(await follower.#read(options))
     follower.#lookIn(FOLLOW_MS)
     return follower
@@ -151,7 +151,8 @@ export class Follower implements ChangeSource {
     const isOther = log?.identity !== logIdentity
     // What the former file has gained before its place was taken comes first.
     if (this.#log && !this.#isStale) await this.#readOn(this.#log)
-    if (isOther || this.#isStale) await this.#renew(this.options)
+    // Nobody waits for this one.
+    if (isOther || this.#isStale) await this.#renew({ ...this.options, onProgress() {} })
   }
 
   async #readOn(log: FollowedLog): Promise<void> {
@@ -205,9 +206,7 @@ export class Follower implements ChangeSource {
     if (!this.events.isWatched) return
     const { clock } = this.system
     const slices = new Slices(clock)
-    const { loaded } = this.#state
-    const isInRow = since !== undefined && loaded !== undefined && !loaded.isDamaged
-    if (isInRow && (await this.#log?.tellFrom(since, slices, this.#listener))) return
+    if (since !== undefined && (await this.#log?.tellFrom(since, slices, this.#listener))) return
     const place = { ...this.acknowledged, timestamp: this.#log?.lastTimestamp ?? new Date(clock.now()).toISOString() }
     for await (const operation of differences(former.index, this.#state.index, clock.now(), slices)) {
       this.#tell({ ...place, operation })

@@ -2,6 +2,7 @@ import { afterEach, expect } from 'vitest'
 import type { Change } from '../../src/store/events.js'
 import type { StoreOptions } from '../../src/store/options.js'
 import type { Store } from '../../src/store/store.js'
+import type { SimulatedCall } from '../simulation/file-system.js'
 import { SimulatedMachine, type SimulatedProcess } from '../simulation/machine.js'
 import { fingerprint } from '../support/fingerprint.js'
 import { Random } from '../support/random.js'
@@ -55,10 +56,11 @@ export class Beside {
     return { process, store: await process.open({ compaction: false, mainFile: false, ...options }) }
   }
 
-  async reader(options: Options = {}): Promise<Opened> {
+  async reader(options: Options = {}, onCall?: (call: SimulatedCall) => void): Promise<Opened> {
     const process = this.#start()
-    process.onCall = ({ kind, path, creates }) => {
-      if (CHANGING.has(kind) || creates) forbidden.push(`${kind} ${path}`)
+    process.onCall = (call) => {
+      if (CHANGING.has(call.kind) || call.creates) forbidden.push(`${call.kind} ${call.path}`)
+      onCall?.(call)
       return undefined
     }
     return { process, store: await process.open({ ...options, readOnly: true }) }
@@ -86,6 +88,19 @@ export class Beside {
       return bytes
     })
     return log
+  }
+
+  /** The files of another moment take the place of those that are there, at once. */
+  put(files: { [path: string]: Buffer }): void {
+    this.hands((fileSystem, logs) => {
+      for (const [path, bytes] of Object.entries(files)) {
+        const target = `${logs.slice(0, -'/logs'.length)}/${path}`
+        const file = fileSystem.open(`${target}.put`, 'create')
+        file.write(bytes, 0)
+        file.close()
+        fileSystem.rename(`${target}.put`, target)
+      }
+    })
   }
 
   /** Names are changed as if somebody had done it by hand. */
