@@ -157,8 +157,6 @@ export class Follower implements ChangeSource {
 
   async #readOn(log: FollowedLog): Promise<void> {
     const before = log.last.seq
-    // Also where it fails: how far it has come is not known then.
-    this.#isStale = true
     this.#isStale = (await log.readOn(new Slices(this.system.clock), this.#listener)) !== 'read'
     if (log.last.seq === before) return
     this.events.wakeWaiting()

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { Change } from '../../src/store/events.js'
+import { filesOf } from '../simulation/files.js'
 import { systemError } from '../support/faulty-file-system.js'
 import { stateOf } from '../support/files.js'
 import { useRejectionWatch } from '../support/rejections.js'
@@ -157,6 +158,22 @@ describe('a compaction beside a reader', () => {
     expect(seqs(mirror.heard)).toEqual([2, 3, 4])
   })
 
+  test('that takes a backup away from under a follower is FLATLOG_POSITION to it', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    await writer.set('a', 1)
+    const since = writer.stats().position as string
+    await writer.set('a', 2)
+    await writer.compact()
+    const { store: reader } = await there.reader({}, ({ kind, path }) => {
+      if (kind !== 'open' || !path.includes('.backup.')) return
+      there.hands((fileSystem) => {
+        if (fileSystem.status(`${fileSystem.mount}${path}`)) fileSystem.remove(`${fileSystem.mount}${path}`)
+      })
+    })
+    await expect(reader.changes({ since }).next()).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
+  })
+
   test('without a record behind it leaves positions as they are', async () => {
     const there = beside()
     const { store: writer } = await there.writer({ backups: 0 })
@@ -265,6 +282,29 @@ describe('another file in the place of the log', () => {
     await expect(next).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
   })
 
+  test('that is another store’s, and covers the same number, is no continuation', async () => {
+    const there = beside()
+    for (const [name, value] of [
+      ['store', 'ours'],
+      ['other', 'theirs'],
+    ] as const) {
+      const { store, process } = await there.writer({ name, backups: 0 })
+      await store.set('a', value)
+      await store.compact()
+      await store.close()
+      process.kill()
+    }
+    const { store: reader } = await there.reader()
+    const mirror = new Mirror(reader)
+    const next = reader.changes().next()
+    there.put({ 'logs/store.log': filesOf(there.machine)['logs/other.log'] as Buffer })
+    await reader.flush()
+    expect(reader.get('a')).toBe('theirs')
+    expect(mirror.state).toEqual(new Map([['a', 'theirs']]))
+    expect(reader.recovery.notes.join()).toMatch(/belongs to another store/)
+    await expect(next).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
+  })
+
   test('where the log was gone when it was opened is the log once it is back', async () => {
     const there = beside()
     const { store: writer } = await there.writer()
@@ -311,9 +351,9 @@ describe('closing', () => {
     await writer.set('a', 1)
     const looking = reader.flush()
     await reader.close()
+    expect(process.fileSystem.openFiles.size).toBe(0)
     await looking.catch((error: unknown) => expect(error).toMatchObject({ code: 'FLATLOG_CLOSED' }))
     expect((await following).done).toBe(true)
-    expect(process.fileSystem.openFiles.size).toBe(0)
     expect(process.clock.timers).toBe(0)
   })
 })
