@@ -46,6 +46,10 @@ export const DEFAULT_SYNC_INTERVAL_MS = 1000
 export const DEFAULT_LOCK_WAIT_MS = 2000
 export const DEFAULT_CACHE_BYTES = 64 * MIB
 export const DEFAULT_BACKUPS = 3
+/** So often whoever only reads looks whether the log has grown, or another file is the log … */
+export const FOLLOW_MS = 100
+/** … and after a look that failed. */
+export const FOLLOW_FAILED_MS = 1000
 /** `mainFile: 'auto'` writes the main file while the state is at most this long. */
 export const AUTO_MAIN_FILE_BYTES = 16 * MIB
 

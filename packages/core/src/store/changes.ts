@@ -1,10 +1,10 @@
-import { FlatlogError } from '../base/errors.js'
-import type { OpenFile } from '../fs/file-system.js'
+import { FlatlogError, systemCode } from '../base/errors.js'
+import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { readLines } from '../log/line-reader.js'
 import { backupsAmong } from '../log/names.js'
 import { decodeLine } from '../record/decode.js'
 import type { LogRecord } from '../record/record.js'
-import type { CheckpointPlace, Engine } from './engine.js'
+import type { ChangeSource, CheckpointPlace } from './change-source.js'
 import { type Change, changesOf } from './events.js'
 
 /**
@@ -12,13 +12,13 @@ import { type Change, changesOf } from './events.js'
  * follower that is slow: it reads from the log at its own pace, and across a compaction from the backups.
  */
 export function followChanges(
-  engine: Engine,
+  source: ChangeSource,
   since: string | undefined,
   signal: AbortSignal | undefined,
   isClosed: () => boolean,
 ): AsyncGenerator<Change, void, undefined> {
   // "From now on" means from this call on, not from the first time that somebody waits for a change.
-  return follow(engine, since ?? engine.acknowledged, signal, isClosed)
+  return follow(source, since ?? source.acknowledged, signal, isClosed)
 }
 
 interface Position {
@@ -27,25 +27,30 @@ interface Position {
 }
 
 async function* follow(
-  engine: Engine,
+  source: ChangeSource,
   start: string | Position,
   signal: AbortSignal | undefined,
   isClosed: () => boolean,
 ): AsyncGenerator<Change, void, undefined> {
-  const reader = new RecordReader(engine)
-  let position = typeof start === 'object' ? start : find(engine, reader, start)
+  const reader = new RecordReader(source)
+  let position = typeof start === 'object' ? start : find(source, reader, start)
+  let { history } = source
   const isOver = () => signal?.aborted === true || isClosed()
-  const wake = () => engine.events.wakeWaiting()
+  const wake = () => source.events.wakeWaiting()
   signal?.addEventListener('abort', wake, { once: true })
   try {
     while (!isOver()) {
-      const until = engine.acknowledged.seq
+      if (source.history !== history) {
+        history = source.history
+        if (!isThere(source, reader, position)) throw gone(source, `${position.seq}:${position.crc}`)
+      }
+      const until = source.acknowledged.seq
       if (position.seq >= until) {
-        await engine.events.nextChange()
+        await source.events.nextChange()
         continue
       }
       const records = reader.read(position.seq, until)
-      if (records.length === 0) throw gone(engine, `${position.seq}:${position.crc}`)
+      if (records.length === 0) throw gone(source, `${position.seq}:${position.crc}`)
       for (const { timestamp, seq, crc, operation } of records) {
         position = { seq, crc }
         for (const change of changesOf(timestamp, seq, crc, operation)) {
@@ -62,7 +67,7 @@ async function* follow(
 const POSITION = /^(\d+):([0-9a-f]{8})$/
 
 /** The record that the position names; a seq alone would not do, as one that was cut from a torn tail is given again. */
-function find(engine: Engine, reader: RecordReader, since: unknown): Position {
+function find(source: ChangeSource, reader: RecordReader, since: unknown): Position {
   const [, digits, crc = ''] = (typeof since === 'string' && POSITION.exec(since)) || []
   const seq = Number(digits)
   if (digits === undefined || !Number.isSafeInteger(seq)) {
@@ -71,13 +76,16 @@ function find(engine: Engine, reader: RecordReader, since: unknown): Position {
       `The option since is ${JSON.stringify(since)}; what is expected is the position of a change, such as "42:20fe2fc0".`,
     )
   }
-  const { acknowledged } = engine
-  if (acknowledged.seq === seq && acknowledged.crc === crc) return acknowledged
+  if (!isThere(source, reader, { seq, crc })) throw gone(source, String(since))
+  return { seq, crc }
+}
+
+function isThere({ acknowledged, checkpoint }: ChangeSource, reader: RecordReader, { seq, crc }: Position): boolean {
+  if (acknowledged.seq === seq && acknowledged.crc === crc) return true
   // Where the log had nothing but its checkpoint, the position bears the checksum of the header.
-  if (seq === engine.checkpoint.seq && crc === engine.checkpoint.crc) return { seq, crc }
-  if (reader.hasCheckpoint(seq, crc)) return { seq, crc }
-  if (seq > 0 && seq <= acknowledged.seq && reader.read(seq - 1, seq)[0]?.crc === crc) return { seq, crc }
-  throw gone(engine, String(since))
+  if (seq === checkpoint.seq && crc === checkpoint.crc) return true
+  if (reader.hasCheckpoint(seq, crc)) return true
+  return seq > 0 && seq <= acknowledged.seq && reader.read(seq - 1, seq)[0]?.crc === crc
 }
 
 /** As many records as are read at once; no file is kept open while a follower takes its time. */
@@ -87,17 +95,16 @@ class RecordReader {
   /** Where reading goes on, as long as the log is the same file. */
   #next: { readonly checkpoint: CheckpointPlace; readonly seq: number; readonly offset: number } | undefined
 
-  constructor(private readonly engine: Engine) {}
+  constructor(private readonly source: ChangeSource) {}
 
   /** Records after `seq`, at most up to `until`, without a gap; none where they are gone. */
   read(seq: number, until: number): LogRecord[] {
-    const { checkpoint, storeId, writer } = this.engine
+    const { checkpoint, storeId, logFile } = this.source
     const wanted: Wanted = { store: storeId, next: seq + 1, last: Math.min(until, seq + BATCH_RECORDS), records: [] }
     if (seq < checkpoint.seq) this.#readBackups(seq, wanted)
-    if (wanted.next <= wanted.last) {
+    if (logFile && wanted.next <= wanted.last) {
       const isKnown = this.#next?.checkpoint === checkpoint && this.#next.seq === wanted.next
-      // The writer's own descriptor: the name may stand for another file in the midst of a compaction.
-      const end = readRecords(writer.file, isKnown ? (this.#next?.offset as number) : checkpoint.bytes, wanted)
+      const end = readRecords(logFile, isKnown ? (this.#next?.offset as number) : checkpoint.bytes, wanted)
       this.#next = { checkpoint, seq: wanted.next, offset: end }
     }
     return wanted.records
@@ -105,10 +112,11 @@ class RecordReader {
 
   /** Whether a former generation began with that checkpoint. */
   hasCheckpoint(seq: number, crc: string): boolean {
-    const { system, paths } = this.engine
+    const { system, paths } = this.source
     const { fileSystem } = system
     return backupsAmong(paths, fileSystem.list(paths.logDirectory)).some(({ path }) => {
-      const file = fileSystem.open(path, 'read')
+      const file = openIfThere(fileSystem, path)
+      if (!file) return false
       try {
         const first = readLines(file).next()
         const line = first.done ? undefined : decodeLine(first.value.bytes)
@@ -121,12 +129,13 @@ class RecordReader {
 
   /** What the log's checkpoint has swallowed, from the oldest backup that has it on. */
   #readBackups(seq: number, wanted: Wanted): void {
-    const { system, paths } = this.engine
+    const { system, paths } = this.source
     const { fileSystem } = system
     const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory)).filter((backup) => backup.lastSeq > seq)
     for (const { path } of backups.reverse()) {
       if (wanted.next > wanted.last) return
-      const file = fileSystem.open(path, 'read')
+      const file = openIfThere(fileSystem, path)
+      if (!file) continue
       try {
         readRecords(file, 0, wanted)
       } finally {
@@ -136,8 +145,18 @@ class RecordReader {
   }
 }
 
+/** The writer may be another process, and remove a backup that was there a moment ago. */
+function openIfThere(fileSystem: FileSystem, path: string): OpenFile | undefined {
+  try {
+    return fileSystem.open(path, 'read')
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error
+    return undefined
+  }
+}
+
 interface Wanted {
-  readonly store: string
+  readonly store: string | undefined
   readonly last: number
   readonly records: LogRecord[]
   next: number
@@ -157,11 +176,11 @@ function readRecords(file: OpenFile, offset: number, wanted: Wanted): number {
   return end
 }
 
-function gone(engine: Engine, position: string): FlatlogError {
+function gone(source: ChangeSource, position: string): FlatlogError {
   return new FlatlogError(
     'FLATLOG_POSITION',
-    `The changes behind position ${position} are not in ${engine.paths.log} or its backups any more, or the position is of ` +
+    `The changes behind position ${position} are not in ${source.paths.log} or its backups any more, or the position is of ` +
       'another history of the store. What to do: read the state with entries(), and follow from now on.',
-    { path: engine.paths.log },
+    { path: source.paths.log },
   )
 }

@@ -1,10 +1,12 @@
 import type { StoreBackend } from './backend.js'
+import type { ChangeSource } from './change-source.js'
 import { followChanges } from './changes.js'
 import type { Engine } from './engine.js'
 
 /** One handle's share of an engine that is open for writing. */
 export function engineBackend(engine: Engine, release: () => Promise<void>): StoreBackend {
   const { events, maintenance } = engine
+  const source = sourceOf(engine)
   return {
     name: engine.paths.name,
     get recovery() {
@@ -21,7 +23,7 @@ export function engineBackend(engine: Engine, release: () => Promise<void>): Sto
     write: (operation, key) => engine.write(operation, key),
     settled: () => engine.queue.settled(),
     watch: (listener) => events.watch(listener),
-    changes: (since, signal, isClosed) => followChanges(engine, since, signal, isClosed),
+    changes: (since, signal, isClosed) => followChanges(source, since, signal, isClosed),
     onProblem: (listener) => events.onProblem(listener),
     flush: () => engine.flush(),
     compact: () => maintenance.compact(),
@@ -52,5 +54,29 @@ export function engineBackend(engine: Engine, release: () => Promise<void>): Sto
       events.wakeWaiting()
       return release()
     },
+  }
+}
+
+function sourceOf(engine: Engine): ChangeSource {
+  const { system, paths, events } = engine
+  return {
+    system,
+    paths,
+    events,
+    get storeId() {
+      return engine.storeId
+    },
+    get checkpoint() {
+      return engine.checkpoint
+    },
+    // The writer's own descriptor: the name may stand for another file in the midst of a compaction.
+    get logFile() {
+      return engine.writer.file
+    },
+    get acknowledged() {
+      return engine.acknowledged
+    },
+    // What was acknowledged here counts for ever.
+    history: 0,
   }
 }

@@ -11,6 +11,7 @@ import { failedError, LogWriter } from '../log/log-writer.js'
 import type { StorePaths } from '../log/names.js'
 import { encodeOperation } from '../record/encode.js'
 import type { Operation } from '../record/record.js'
+import type { CheckpointPlace } from './change-source.js'
 import { RepairLoop } from './engine-repair.js'
 import { Events } from './events.js'
 import type { Maintenance } from './maintenance.js'
@@ -23,14 +24,6 @@ import { Timestamps } from './timestamps.js'
 import { Views } from './views.js'
 
 export type MaintenanceFactory = (engine: Engine) => Maintenance
-
-/** Where the checkpoint of the log ends and what it covers. */
-export interface CheckpointPlace {
-  readonly seq: number
-  readonly bytes: number
-  /** The header's checksum. */
-  readonly crc: string
-}
 
 /** One log that is open for writing: all handles of one process on it share one engine. */
 export class Engine {

@@ -1,6 +1,5 @@
 import type { FlatlogError } from '../base/errors.js'
-import type { PendingRecord } from '../log/batch.js'
-import type { Operation } from '../record/record.js'
+import type { LogRecord, Operation } from '../record/record.js'
 import { toValue } from '../record/value.js'
 
 /** A change that is acknowledged: what its record says, in the record's words. */
@@ -47,6 +46,9 @@ function changeOf(operation: Exclude<Operation, { kind: 'batch' }>): ChangeOpera
   }
 }
 
+/** What is told of a record. */
+export type ToldRecord = Pick<LogRecord, 'timestamp' | 'seq' | 'crc' | 'operation'>
+
 export type Unsubscribe = () => void
 
 /** Who wants to hear of changes and of background failures. */
@@ -79,9 +81,17 @@ export class Events {
     this.#waiting.clear()
   }
 
-  acknowledged(records: readonly PendingRecord[]): void {
+  acknowledged(records: readonly ToldRecord[]): void {
     this.wakeWaiting()
-    if (this.#watchers.size === 0) return
+    this.tell(records)
+  }
+
+  get isWatched(): boolean {
+    return this.#watchers.size > 0
+  }
+
+  tell(records: readonly ToldRecord[]): void {
+    if (!this.isWatched) return
     for (const { timestamp, seq, crc, operation } of records) {
       for (const watcher of this.#watchers) {
         for (const change of changesOf(timestamp, seq, crc, operation)) this.#call(() => watcher(change))

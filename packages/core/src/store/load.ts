@@ -41,6 +41,8 @@ export interface Loaded {
   readonly needsMark: boolean
   /** Its last owner closed the log in order, and the mark is of that moment: the log went no further than it says. */
   readonly isEndKnown: boolean
+  /** The checksum of the record that was to be looked for; undefined where none, or it is not behind the checkpoint. */
+  readonly foundCrc: string | undefined
 }
 
 export interface LoadContext {
@@ -57,6 +59,8 @@ export interface LoadContext {
   readonly cacheBytes: number
   /** Every byte of the log is looked at, however long it is. */
   readonly isWhole: boolean
+  /** See `Replay`. */
+  readonly lookFor?: number | undefined
   readonly recovery: Recovery
   readonly onProgress: (phase: string, done: number, total: number) => void
 }
@@ -98,11 +102,12 @@ export class Loader {
     const checkpoint = await openCheckpoint(file, this.#slices, context.isWhole)
     if (checkpoint.newer) throw newerVersion(file.path, checkpoint.newer.offset, checkpoint.newer.what)
     this.#index = this.#indexOf(checkpoint)
-    const { times, onProgress } = context
+    const { times, lookFor, onProgress } = context
     const replay = new Replay(this.#index, checkpoint.timestamp, {
       file,
       sizeBytes: this.#sizeBytes,
       times,
+      lookFor,
       onProgress,
     })
     this.#replay = replay
@@ -138,6 +143,7 @@ export class Loader {
       cut: verdict?.cut,
       needsMark: this.#isMarkUseless,
       isEndKnown: this.#isEndKnown,
+      foundCrc: replay.found,
       isDamaged: verdict?.isDamaged === true || checkpoint.bad.length > 0,
     }
   }

@@ -51,7 +51,7 @@ export interface StoreOptions {
   recovery?: 'repair' | 'strict'
   /** Keep through compaction when each key was written (`getMeta().mtime`). Costs some bytes a key. @default false */
   times?: boolean
-  /** Open the state as it is now, without a lock and without writing anything. @default false */
+  /** Without a lock and without writing anything; follows what another process writes. @default false */
   readOnly?: boolean
   /** How long to wait for another process to let go of the store. 0 to 3,600,000. @default 2000 */
   lockWaitMs?: number

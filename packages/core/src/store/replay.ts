@@ -13,6 +13,8 @@ export interface ReplayOptions {
   readonly file: OpenFile
   readonly sizeBytes: number
   readonly times: boolean
+  /** A record whose checksum is asked for: whoever had read the log as far as that wants to know whether it is the same. */
+  readonly lookFor?: number | undefined
   readonly onProgress: (phase: string, done: number, total: number) => void
 }
 
@@ -21,6 +23,7 @@ export class Replay implements RunListener {
   lastTimestamp: string
   /** Spelled when it is asked for, as only the last one is. */
   #lastCrc: string | number = ''
+  #found: string | number | undefined
 
   constructor(
     private readonly index: LoadingIndex,
@@ -32,7 +35,12 @@ export class Replay implements RunListener {
   }
 
   get lastCrc(): string {
-    return typeof this.#lastCrc === 'number' ? spellChecksum(this.#lastCrc) : this.#lastCrc
+    return spelled(this.#lastCrc)
+  }
+
+  /** The checksum of the record that was to be looked for; undefined if it did not come. */
+  get found(): string | undefined {
+    return this.#found === undefined ? undefined : spelled(this.#found)
   }
 
   record({ record, ...place }: PlacedRecord): void {
@@ -43,14 +51,14 @@ export class Replay implements RunListener {
   plain(record: PlainRecord, offset: number): void {
     const { times } = this.options
     this.index.replayPlain(record, times ? Date.parse(record.timestamp) : undefined, offset)
-    this.#was(record.crc, record.timestamp)
+    this.#was(record.seq, record.crc, record.timestamp)
     this.#tell(record.seq, offset)
   }
 
   /** `place`: undefined for a record that stands in another file. */
   any(record: LogRecord, place: ReplayPlace | undefined): void {
     this.index.replay(record, this.options.times ? Date.parse(record.timestamp) : undefined, place)
-    this.#was(record.crc, record.timestamp)
+    this.#was(record.seq, record.crc, record.timestamp)
   }
 
   /** A record that was looked at before, and is read again now that it counts. */
@@ -64,12 +72,17 @@ export class Replay implements RunListener {
     this.any(record, { offset, line, valueStarts })
   }
 
-  #was(crc: string | number, timestamp: string): void {
+  #was(seq: number, crc: string | number, timestamp: string): void {
     this.#lastCrc = crc
+    if (seq === this.options.lookFor) this.#found = crc
     if (timestamp > this.lastTimestamp) this.lastTimestamp = timestamp
   }
 
   #tell(seq: number, offset: number): void {
     if (seq % PROGRESS_RECORDS === 0) this.options.onProgress('replay', offset, this.options.sizeBytes)
   }
+}
+
+function spelled(crc: string | number): string {
+  return typeof crc === 'number' ? spellChecksum(crc) : crc
 }

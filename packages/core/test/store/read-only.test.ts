@@ -40,17 +40,20 @@ describe('readOnly', () => {
     expect(fileSystem.openFiles.size).toBe(0)
   })
 
-  test('stays as it was read, until it is read again', async () => {
+  test('stays as it was read in its first tenth of a second, unless it is told to look or to read again', async () => {
     const dir = directory()
     await using writer = await openOn(machine(), { dir })
     await writer.set('a', 1)
-    await using reader = await openOn(machine(), { dir, readOnly: true })
+    await using reader = await openOn(machine({ clock: new ManualClock() }), { dir, readOnly: true })
     await writer.set('a', 2)
     await writer.compact()
     await writer.set('b', 1)
     expect(stateOf(reader)).toEqual({ a: 1 })
-    await reader.reopen()
+    await reader.flush()
     expect(stateOf(reader)).toEqual({ a: 2, b: 1 })
+    await writer.set('c', 1)
+    await reader.reopen()
+    expect(stateOf(reader)).toEqual({ a: 2, b: 1, c: 1 })
   })
 
   test('refuses whatever would write, and says what to do', async () => {

@@ -1,0 +1,176 @@
+import type { Slices } from '../base/slices.js'
+import type { LayeredIndex } from '../index/layered-index.js'
+import { readLines } from '../log/line-reader.js'
+import { readTailRun } from '../log/tail-reader.js'
+import { checksumValue, endOfLine, spellChecksum } from '../record/checksum.js'
+import type { PlainRecord } from '../record/plain-record.js'
+import type { CheckpointPlace } from './change-source.js'
+import type { ToldRecord } from './events.js'
+import type { GrowingFile } from './growing-file.js'
+import type { Loaded } from './load.js'
+import { Replay } from './replay.js'
+
+/** What reading on has found. */
+export type ReadOn =
+  /** All that is whole is read. */
+  | 'read'
+  /** What was read before is not there any more: it was cut off, and perhaps other records have its place. */
+  | 'cut'
+  /** A line that is whole is not the record that is next. */
+  | 'bad'
+
+/** Who hears of each record when the index has it. */
+export interface RecordListener {
+  /** False while nobody wants to know: then nothing is made of a record but its effect. */
+  readonly isListening: boolean
+  tell(record: ToldRecord): void
+}
+
+/** So much of either end of what cannot be read yet tells whether it has changed. */
+const PRINT_BYTES = 64
+
+/**
+ * A log that another process appends to. Record after record is brought into the index as soon as it is whole; a line
+ * without its end is left until it has one.
+ */
+export class FollowedLog {
+  readonly checkpoint: CheckpointPlace
+  readonly storeId: string | undefined
+  #lastSeq: number
+  #lastCrc: string | number
+  #endOffset: number
+  /** How the last record that was read ends; undefined where nothing certain stands ahead of `endOffset`. */
+  #ending: Buffer | undefined
+  /** What stands behind the last record that was read, and is none, or not yet. */
+  #left: Buffer | undefined
+  readonly #replay: Replay
+
+  constructor(
+    readonly file: GrowingFile,
+    index: LayeredIndex,
+    loaded: Loaded,
+    times: boolean,
+  ) {
+    const { checkpointSeq: seq, checkpointBytes: bytes, checkpointCrc: crc } = loaded
+    this.checkpoint = { seq, bytes, crc }
+    this.storeId = loaded.store
+    this.#lastSeq = loaded.lastSeq
+    this.#lastCrc = loaded.lastCrc
+    this.#endOffset = loaded.endOffset
+    // A checkpoint is published whole and never cut. A damaged log may end with anything, and nobody appends to it.
+    if (!loaded.isDamaged && loaded.lastSeq > seq) this.#ending = endingOf(loaded.lastCrc)
+    this.#left = this.#print()
+    this.#replay = new Replay(index, loaded.lastTimestamp, { file, sizeBytes: 0, times, onProgress() {} })
+  }
+
+  get last(): { readonly seq: number; readonly crc: string } {
+    const crc = this.#lastCrc
+    return { seq: this.#lastSeq, crc: typeof crc === 'number' ? spellChecksum(crc) : crc }
+  }
+
+  get lastTimestamp(): string {
+    return this.#replay.lastTimestamp
+  }
+
+  get endOffset(): number {
+    return this.#endOffset
+  }
+
+  /** The same record as one whose checksum is known from elsewhere: a checkpoint that covers it does not say it. */
+  isKnownAs(crc: string): void {
+    this.#lastCrc = crc
+  }
+
+  async readOn(slices: Slices, listener: RecordListener): Promise<ReadOn> {
+    const { file } = this
+    file.lookAgain()
+    if (!this.#isStillThere()) return 'cut'
+    const left = this.#print()
+    if (left === undefined || this.#left?.equals(left)) return 'read'
+    const start = { offset: this.#endOffset, line: 1, afterSeq: this.#lastSeq }
+    const run = await readTailRun(file, start, slices, {
+      record: (placed) => {
+        this.#replay.record(placed)
+        this.#was(placed.record.seq, placed.record.crc)
+        if (listener.isListening) listener.tell(placed.record)
+      },
+      plain: (record, offset) => {
+        this.#replay.plain(record, offset)
+        this.#was(record.seq, record.crc)
+        if (listener.isListening) tellPlain(file, record, offset, listener)
+      },
+    })
+    // Was it cut while the run went on, what came of that may stand on what does not count.
+    if (!this.#isStillThere()) return 'cut'
+    if (run.endOffset > this.#endOffset) {
+      this.#endOffset = run.endOffset
+      this.#ending = endingOf(run.lastCrc)
+    }
+    this.#left = this.#print()
+    if (run.complete) return 'read'
+    const next = readLines(file, this.#endOffset).next()
+    return next.done || !next.value.ended ? 'read' : 'bad'
+  }
+
+  /** All records that were read behind that one, as they stand in the log; false where not all of them do. */
+  async tellFrom(seq: number, slices: Slices, listener: RecordListener): Promise<boolean> {
+    const { file, checkpoint } = this
+    const isMeant = (each: number) => each > seq && each <= this.#lastSeq
+    const start = { offset: checkpoint.bytes, line: 1, afterSeq: checkpoint.seq }
+    const run = await readTailRun(file, start, slices, {
+      record: ({ record }) => {
+        if (isMeant(record.seq)) listener.tell(record)
+      },
+      plain: (record, offset) => {
+        if (isMeant(record.seq)) tellPlain(file, record, offset, listener)
+      },
+    })
+    return run.lastSeq >= this.#lastSeq
+  }
+
+  #was(seq: number, crc: string | number): void {
+    this.#lastSeq = seq
+    this.#lastCrc = crc
+  }
+
+  #isStillThere(): boolean {
+    const { file } = this
+    if (file.sizeBytes < this.#endOffset) return false
+    if (!this.#ending) return true
+    const found = Buffer.alloc(this.#ending.length)
+    file.read(found, this.#endOffset - found.length)
+    return found.equals(this.#ending)
+  }
+
+  /** How long it is, and its first and last bytes; undefined where there is nothing. */
+  #print(): Buffer | undefined {
+    const { file } = this
+    const bytes = file.sizeBytes - this.#endOffset
+    if (bytes <= 0) return undefined
+    const print = Buffer.alloc(8 + 2 * PRINT_BYTES)
+    print.writeDoubleLE(bytes)
+    file.read(print.subarray(8, 8 + PRINT_BYTES), this.#endOffset)
+    file.read(print.subarray(8 + PRINT_BYTES), Math.max(this.#endOffset, file.sizeBytes - PRINT_BYTES))
+    return print
+  }
+}
+
+function endingOf(crc: string): Buffer {
+  return Buffer.from(`${endOfLine(crc)}\n`)
+}
+
+/** One that is not as it was a moment ago is not told of: reading on finds out what has become of it. */
+function tellPlain(file: GrowingFile, record: PlainRecord, offset: number, listener: RecordListener): void {
+  const { timestamp, seq, key, expires, encoding, valueStart, valueBytes } = record
+  const at = { timestamp, seq, crc: spellChecksum(record.crc) }
+  if (record.isDelete) {
+    listener.tell({ ...at, operation: { kind: 'delete', key } })
+    return
+  }
+  const line = Buffer.alloc(valueStart + valueBytes)
+  file.read(line, offset)
+  // The checksum is of the line up to there.
+  if (checksumValue(line) !== record.crc) return
+  const value = { text: line.toString('utf8', valueStart), encoding }
+  listener.tell({ ...at, operation: { kind: 'set', key, value, expires } })
+}

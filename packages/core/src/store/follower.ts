@@ -1,0 +1,250 @@
+import type { Timer } from '../base/clock.js'
+import { closedError, FlatlogError, ioError } from '../base/errors.js'
+import { FOLLOW_FAILED_MS, FOLLOW_MS } from '../base/limits.js'
+import { Slices } from '../base/slices.js'
+import type { KeyIndex } from '../index/key-index.js'
+import type { StorePaths } from '../log/names.js'
+import type { ChangeSource, CheckpointPlace } from './change-source.js'
+import { differences } from './differences.js'
+import { Events, type ToldRecord } from './events.js'
+import { FollowedLog, type RecordListener } from './followed-log.js'
+import type { GrowingFile } from './growing-file.js'
+import type { ResolvedOptions } from './options.js'
+import { type ReadState, readState } from './read-state.js'
+import type { Recovery } from './recovery.js'
+import type { System } from './system.js'
+
+/**
+ * Goes after the log of a store that another process writes, from look to look: reads on where the log has grown; where
+ * another file is the log, or what was read is cut off, reads that from its checkpoint on while the former state answers.
+ */
+export class Follower implements ChangeSource {
+  readonly events = new Events()
+  history = 0
+  #state!: ReadState
+  #log: FollowedLog | undefined
+  /** What was read is not what stands there: until everything is read again, nothing is added to it. */
+  #isStale = false
+  #failure: FlatlogError | undefined
+  #timer: Timer | undefined
+  #isClosed = false
+  /** One look at a time; never rejects. */
+  #looking: Promise<void> = Promise.resolve()
+  readonly #listener: RecordListener
+
+  private constructor(
+    readonly system: System,
+    readonly paths: StorePaths,
+    private readonly options: ResolvedOptions,
+  ) {
+    const { events } = this
+    this.#listener = {
+      get isListening() {
+        return events.isWatched
+      },
+      tell: (record) => this.#tell(record),
+    }
+  }
+
+  static async open(system: System, paths: StorePaths, options: ResolvedOptions): Promise<Follower> {
+    const follower = new Follower(system, paths, options)
+    follower.#adopt(await follower.#read(options))
+    follower.#lookIn(FOLLOW_MS)
+    return follower
+  }
+
+  get index(): KeyIndex {
+    return this.#state.index
+  }
+  get recovery(): Recovery {
+    return this.#state.recovery
+  }
+  /** Why the log cannot be followed at the moment. */
+  get failure(): FlatlogError | undefined {
+    return this.#failure
+  }
+  get storeId(): string | undefined {
+    return this.#log?.storeId
+  }
+  get checkpoint(): CheckpointPlace {
+    return this.#log?.checkpoint ?? { seq: this.#state.lastSeq, bytes: 0, crc: '' }
+  }
+  get logFile(): GrowingFile | undefined {
+    return this.#log?.file
+  }
+  get logBytes(): number {
+    return this.#log?.endOffset ?? this.#state.file?.sizeBytes ?? 0
+  }
+  get acknowledged(): { readonly seq: number; readonly crc: string } {
+    return this.#log?.last ?? { seq: this.#state.lastSeq, crc: '' }
+  }
+
+  /** Resolves when all that was in the log before the call has come. */
+  look(): Promise<void> {
+    return this.#whenIdle(() => this.#look())
+  }
+
+  /** Reads everything again. */
+  readAgain(): Promise<void> {
+    return this.#whenIdle(() => this.#renew(this.options))
+  }
+
+  /** A value is not what was read: it may have been cut off. The next look finds out. */
+  suspect(): void {
+    this.#lookIn(0)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#timer?.cancel()
+    this.events.wakeWaiting()
+    await this.#looking
+    this.#state.file?.close()
+  }
+
+  #whenIdle(act: () => Promise<void>): Promise<void> {
+    const done = this.#looking.then(async () => {
+      if (this.#isClosed) throw closedError(this.paths.name)
+      try {
+        await act()
+        this.#failure = undefined
+      } catch (error) {
+        throw this.#failed(error)
+      }
+    })
+    this.#looking = done.catch(() => {})
+    return done
+  }
+
+  /** Said once, and not at each look. */
+  #failed(cause: unknown): FlatlogError {
+    const error = ioError('read', this.paths.log, cause)
+    const isNews = this.#failure?.message !== error.message
+    this.#failure = error
+    if (isNews && !this.#isClosed) this.#report(error)
+    return error
+  }
+
+  #report(error: FlatlogError): void {
+    this.events.problem(error, new Date(this.system.clock.now()).toISOString())
+  }
+
+  #lookIn(delayMs: number): void {
+    const { clock } = this.system
+    this.#timer?.cancel()
+    if (this.#isClosed) return
+    this.#timer = clock.setTimer(() => {
+      const startMs = clock.monotonicMs()
+      this.look().then(
+        // It rests as long as it has worked, as nobody waits for it.
+        () => this.#lookIn(Math.max(FOLLOW_MS, clock.monotonicMs() - startMs)),
+        () => this.#lookIn(FOLLOW_FAILED_MS),
+      )
+    }, delayMs)
+  }
+
+  async #look(): Promise<void> {
+    const { system, paths } = this
+    const log = system.fileSystem.status(paths.log)
+    const { logIdentity } = this.#state
+    if (!log && logIdentity !== undefined) throw logGone(paths)
+    const isOther = log?.identity !== logIdentity
+    // What the former file has gained before its place was taken comes first.
+    if (this.#log && !this.#isStale) await this.#readOn(this.#log)
+    // Nobody waits for this one.
+    if (isOther || this.#isStale) await this.#renew({ ...this.options, onProgress() {} })
+  }
+
+  async #readOn(log: FollowedLog): Promise<void> {
+    const before = log.last.seq
+    this.#isStale = (await log.readOn(new Slices(this.system.clock), this.#listener)) !== 'read'
+    if (log.last.seq === before) return
+    this.events.wakeWaiting()
+    // Whoever follows the changes reads them from this file, which is closed when another one has its place.
+    await this.system.clock.yieldToOthers()
+  }
+
+  #read(options: ResolvedOptions): Promise<ReadState> {
+    const { system, paths } = this
+    return readState({ system, paths, options, lookFor: this.#state && this.acknowledged.seq })
+  }
+
+  #adopt(state: ReadState): void {
+    const { index, file, loaded } = state
+    this.#state = state
+    this.#isStale = false
+    this.#log = file && loaded && new FollowedLog(file, index, loaded, this.options.times)
+  }
+
+  /** Another state takes the place of the present one at once, and the present one answers until then. */
+  async #renew(options: ResolvedOptions): Promise<void> {
+    const former = this.#state
+    const { acknowledged: last, storeId } = this
+    const state = await this.#read(options)
+    if (this.#isClosed) {
+      state.file?.close()
+      return
+    }
+    this.#adopt(state)
+    try {
+      const goesOn = storeId !== undefined && storeId === this.storeId && isBehind(state, last)
+      if (!goesOn) this.history++
+      // Of the records that a checkpoint covers it says no checksums.
+      else if (this.acknowledged.seq === last.seq) this.#log?.isKnownAs(last.crc)
+      this.events.wakeWaiting()
+      this.#reportDamage(former.recovery, state.recovery)
+      await this.#tellChanges(former, goesOn ? last.seq : undefined)
+    } finally {
+      former.file?.close()
+    }
+  }
+
+  /** `since`: the records behind that one are the changes. Without it, what differs between the two states is told. */
+  async #tellChanges(former: ReadState, since: number | undefined): Promise<void> {
+    if (!this.events.isWatched) return
+    const { clock } = this.system
+    const slices = new Slices(clock)
+    if (since !== undefined && (await this.#log?.tellFrom(since, slices, this.#listener))) return
+    const place = { ...this.acknowledged, timestamp: this.#log?.lastTimestamp ?? new Date(clock.now()).toISOString() }
+    for await (const operation of differences(former.index, this.#state.index, clock.now(), slices)) {
+      this.#tell({ ...place, operation })
+    }
+  }
+
+  #tell(record: ToldRecord): void {
+    try {
+      this.events.tell([record])
+    } catch (error) {
+      // A value that is none, in a line that is whole: it is an error for its key, and the others have nothing to do with it.
+      this.#report(ioError('read', this.paths.log, error))
+    }
+  }
+
+  #reportDamage(former: Recovery, { damage, inDoubt }: Recovery): void {
+    const isKnown = JSON.stringify([former.damage, former.inDoubt]) === JSON.stringify([damage, inDoubt])
+    const [first] = damage
+    if (isKnown || !first) return
+    this.#report(
+      new FlatlogError(
+        'FLATLOG_CORRUPT',
+        `${first.file} is damaged at line ${first.line}, byte ${first.offset} (${damage.length} places in all); it was read again, ` +
+          'and what counts in it is the state now. What to do: see store.recovery; opening the store for writing repairs it.',
+        { path: this.paths.log, offset: first.offset },
+      ),
+    )
+  }
+}
+
+/** The state goes on from that record: it has no other one of that number, and none is missing behind it. */
+function isBehind({ loaded, lastSeq }: ReadState, last: { readonly seq: number; readonly crc: string }): boolean {
+  if (!loaded || lastSeq < last.seq || loaded.checkpointSeq > last.seq) return false
+  return loaded.checkpointSeq === last.seq || loaded.foundCrc === last.crc
+}
+
+function logGone(paths: StorePaths): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_IO',
+    `${paths.log} is gone. What was read of it is still there. What to do: put it back; when there is a log again it is read.`,
+    { path: paths.log },
+  )
+}

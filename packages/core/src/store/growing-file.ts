@@ -1,0 +1,56 @@
+import type { FileStatus, OpenFile } from '../fs/file-system.js'
+
+/**
+ * A file that another process appends to, as far as it went at the last look: while it is read it does not change its
+ * length. Nothing can be written to it.
+ */
+export class GrowingFile implements OpenFile {
+  readonly path: string
+  readonly identity: string
+  #sizeBytes = 0
+
+  constructor(private readonly file: OpenFile) {
+    this.path = file.path
+    this.identity = this.lookAgain().identity
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes
+  }
+
+  lookAgain(): FileStatus {
+    const status = this.file.status()
+    this.#sizeBytes = status.sizeBytes
+    return status
+  }
+
+  read(into: Uint8Array, position: number): number {
+    const rest = this.#sizeBytes - position
+    if (rest <= 0) return 0
+    return this.file.read(rest < into.length ? into.subarray(0, rest) : into, position)
+  }
+
+  status(): FileStatus {
+    return { kind: 'file', sizeBytes: this.#sizeBytes, identity: this.identity }
+  }
+
+  write(): number {
+    throw this.#readOnly()
+  }
+
+  truncate(): void {
+    throw this.#readOnly()
+  }
+
+  sync(): Promise<void> {
+    return Promise.reject(this.#readOnly())
+  }
+
+  close(): void {
+    this.file.close()
+  }
+
+  #readOnly(): Error {
+    return new Error(`${this.path} is only read`)
+  }
+}

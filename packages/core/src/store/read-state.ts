@@ -1,0 +1,137 @@
+import { FlatlogError, systemCode } from '../base/errors.js'
+import { Slices } from '../base/slices.js'
+import type { LayeredIndex } from '../index/layered-index.js'
+import { chooseGeneration, filesBeside } from '../log/choose.js'
+import { readMark } from '../log/mark.js'
+import { backupsAmong, type StorePaths } from '../log/names.js'
+import { GrowingFile } from './growing-file.js'
+import { type Loaded, Loader, NothingReadable } from './load.js'
+import type { ResolvedOptions } from './options.js'
+import { readMainFile, readOlderLog } from './original.js'
+import { indexOfOriginal } from './original-index.js'
+import type { OriginalContext } from './original-state.js'
+import { addLostLog, addUnknownEnd, newRecovery, type Recovery, refuseIfLogIsLost, refuseIfStrict } from './recovery.js'
+import type { System } from './system.js'
+
+/** A state as it was read from the files of a store, perhaps while another process writes there. */
+export interface ReadState {
+  readonly index: LayeredIndex
+  /** Where its values are read from, and open so that nothing else is taken for it; undefined where there is no log. */
+  readonly file: GrowingFile | undefined
+  /** What stood in the log's place; undefined if nothing did. */
+  readonly logIdentity: string | undefined
+  /** What the log holds; undefined where it is in the older form, or there is none. */
+  readonly loaded: Loaded | undefined
+  readonly lastSeq: number
+  readonly recovery: Recovery
+}
+
+export interface Reading {
+  readonly system: System
+  readonly paths: StorePaths
+  readonly options: ResolvedOptions
+  /** See `Replay`. */
+  readonly lookFor?: number | undefined
+}
+
+/** A writer that compacts a small store may do so in the middle of several readings one after the other. */
+const MAX_READINGS = 10
+
+/**
+ * No lock, no repair, nothing is written. What is found wrong counts only if the log is still the same file then: a
+ * writer that compacts meanwhile leaves the files that were looked at first out of step with those that came later.
+ */
+export async function readState(reading: Reading): Promise<ReadState> {
+  const { system, paths } = reading
+  const logIdentity = () => system.fileSystem.status(paths.log)?.identity
+  for (let left = MAX_READINGS; ; left--) {
+    const before = logIdentity()
+    try {
+      const state = await readOnce(reading)
+      const { clean, notes } = state.recovery
+      if ((clean && notes.length === 0) || left === 1 || state.logIdentity === logIdentity()) return state
+      state.file?.close()
+    } catch (error) {
+      const isOutOfStep = systemCode(error) === 'ENOENT' || before !== logIdentity()
+      if (left === 1 || !isOutOfStep) throw error
+    }
+  }
+}
+
+async function readOnce(reading: Reading, isLogOut = false): Promise<ReadState> {
+  const { system, paths, options, lookFor } = reading
+  const { fileSystem, clock } = system
+  const slices = new Slices(clock)
+  const fileNames = fileSystem.list(paths.logDirectory)
+  const choice = await chooseGeneration(fileSystem, paths, fileNames, slices, isLogOut)
+  if (choice.from === 'nothing') return await readMainFileOnly(reading, slices)
+  if (choice.from !== 'log') refuseIfLogIsLost(options, choice, paths)
+  const recovery = newRecovery('log')
+  if (choice.from !== 'log') addLostLog(recovery, choice, paths)
+  const instead = fileSystem.status(paths.log)?.identity
+  const file = new GrowingFile(fileSystem.open(choice.from === 'log' ? paths.log : choice.path, 'read'))
+  const logIdentity = choice.from === 'log' ? file.identity : instead
+  let isKept = false
+  try {
+    const context = originalContext(reading, recovery, slices)
+    const older = await readOlderLog(context, file, filesBeside(paths, fileNames).length > 0)
+    if (older) {
+      const index = await indexOfOriginal(older)
+      isKept = true
+      return { index, file, logIdentity, loaded: undefined, lastSeq: older.lastSeq, recovery }
+    }
+    const wasReleased = !fileSystem.status(paths.lock)
+    const mark = readMark(fileSystem, paths)
+    // Only now: what the mark says to be on disk is in the file by then.
+    file.lookAgain()
+    const loaded = await new Loader(
+      {
+        fileSystem,
+        clock,
+        paths,
+        backups: backupsAmong(paths, fileNames),
+        mark,
+        storeBeside: choice.from === 'log' ? choice.store : undefined,
+        wasReleased,
+        times: options.times,
+        cacheBytes: options.cacheBytes,
+        isWhole: options.recovery === 'strict' || mark?.isToBeChecked === true,
+        lookFor,
+        recovery,
+        onProgress: (phase, done, total) => options.onProgress({ phase, done, total }),
+      },
+      file,
+    ).load()
+    refuseIfStrict(options, recovery, paths)
+    if (recovery.source !== 'log' && !loaded.isEndKnown) addUnknownEnd(recovery)
+    isKept = true
+    return { index: loaded.index, file, logIdentity, loaded, lastSeq: loaded.lastSeq, recovery }
+  } catch (error) {
+    if (error instanceof NothingReadable && !isLogOut) return await readOnce(reading, true)
+    throw error
+  } finally {
+    if (!isKept) file.close()
+  }
+}
+
+/** An installation of the original system that has no log. */
+async function readMainFileOnly(reading: Reading, slices: Slices): Promise<ReadState> {
+  const { paths } = reading
+  const recovery = newRecovery('main-file')
+  const original = await readMainFile(originalContext(reading, recovery, slices))
+  if (original) {
+    const index = await indexOfOriginal(original)
+    return { index, file: undefined, logIdentity: undefined, loaded: undefined, lastSeq: 0, recovery }
+  }
+  throw new FlatlogError(
+    'FLATLOG_IO',
+    `There is no store of the name ${JSON.stringify(paths.name)} in ${paths.directory}. What to do: check dir and name; a store is ` +
+      'made by opening it without readOnly.',
+    { path: paths.log },
+  )
+}
+
+function originalContext({ system, paths, options }: Reading, recovery: Recovery, slices: Slices): OriginalContext {
+  const { times, onProgress } = options
+  return { fileSystem: system.fileSystem, paths, recovery, slices, times, onProgress, isReadOnly: true }
+}

@@ -1,0 +1,203 @@
+import { describe, expect, test, vi } from 'vitest'
+import type { Change } from '../../src/store/events.js'
+import { stateOf } from '../support/files.js'
+import { useRejectionWatch } from '../support/rejections.js'
+import { turns } from '../support/turns.js'
+import { look, Mirror, useProcesses } from './beside.js'
+
+vi.mock(import('../../src/base/limits.js'), async (original) => {
+  const { SMALL_LIMITS } = await import('../simulation/small-limits.js')
+  return { ...(await original()), ...SMALL_LIMITS }
+})
+
+const beside = useProcesses()
+useRejectionWatch()
+
+const lines = (bytes: Buffer) => bytes.toString().split(/(?<=\n)/)
+
+/**
+ * A full disk: the writer had some whole records in the file before it was short of room, cut them off, and gave their
+ * numbers to others. What it does between two looks stands here as two logs of which one takes the place of the other.
+ */
+async function givenAgain(longer: number, cacheBytes = 1_000_000) {
+  const there = beside()
+  const { store: writer, process } = await there.writer()
+  await writer.set('a', 1)
+  await writer.set('b', 1)
+  const before = there.log
+  await writer.set('a', 'cut off')
+  await writer.set('c', 'cut off')
+  const first = there.log
+  await writer.close()
+  there.edit(() => before)
+  there.hands((fileSystem, logs) => fileSystem.remove(`${logs}/store.mark`))
+  const { store: reader } = await there.reader({ cacheBytes })
+  const mirror = new Mirror(reader)
+  const changes = reader.changes()
+  const heard = [changes.next(), changes.next(), changes.next()]
+  for (const each of heard) each.catch(() => {})
+  there.edit(() => first)
+  await reader.flush()
+  expect(stateOf(reader)).toEqual({ a: 'cut off', b: 1, c: 'cut off' })
+
+  there.edit(() => before)
+  process.clock.advance(1)
+  const { store: next } = await there.writer()
+  await next.set('b', 'x'.repeat('cut off'.length + longer))
+  await next.set('d', 'kept on')
+  return { there, next, reader, mirror, heard }
+}
+
+describe('records that were cut off and whose numbers were given again', () => {
+  test.each([
+    ['longer', 5],
+    ['shorter', -5],
+    ['as long', 0],
+  ])('are taken back: with %s ones in their place', async (_, longer) => {
+    const { next, reader, mirror, heard } = await givenAgain(longer)
+    await reader.flush()
+    expect(stateOf(reader)).toEqual(stateOf(next))
+    expect(mirror.state).toEqual(new Map(next.entries()))
+    expect(reader.stats().position).toBe(next.stats().position)
+    // Who had followed up to there is told that it is another history now.
+    expect((await heard[0])?.value).toMatchObject({ seq: 3, value: 'cut off' })
+    expect((await heard[1])?.value).toMatchObject({ seq: 4, value: 'cut off' })
+    await expect(heard[2]).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
+    await next.set('e', 1)
+    await reader.flush()
+    expect(mirror.heard.at(-1)).toMatchObject({ key: 'e', seq: 5 })
+  })
+
+  test('are taken back also where nothing has their place yet', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    await writer.set('a', 1)
+    const before = there.log
+    const { store: reader } = await there.reader()
+    const mirror = new Mirror(reader)
+    await writer.set('a', 2)
+    await reader.flush()
+    there.edit(() => before)
+    await reader.flush()
+    expect(stateOf(reader)).toEqual({ a: 1 })
+    expect(mirror.heard).toMatchObject([
+      { key: 'a', value: 2, seq: 2 },
+      { key: 'a', value: 1, seq: 1 },
+    ])
+  })
+
+  test('and are asked for before the next look are an error, which brings the next look about', async () => {
+    const { next, reader, mirror } = await givenAgain(5, 0)
+    expect(() => reader.get('c')).toThrow(expect.objectContaining({ code: 'FLATLOG_CORRUPT' }))
+    await turns(50)
+    expect(stateOf(reader)).toEqual(stateOf(next))
+    expect(mirror.state).toEqual(new Map(next.entries()))
+  })
+})
+
+describe('an owner that is killed in the middle of a line', () => {
+  test('at any byte: the next one cuts it off, and the reader goes on with what that one writes', async () => {
+    for (let keepBytes = 0; keepBytes < 130; keepBytes += 7) {
+      const there = beside()
+      const { store: writer, process } = await there.writer()
+      await writer.set('a', 1)
+      const { store: reader } = await there.reader()
+      const mirror = new Mirror(reader)
+      process.onCall = ({ kind }) => (kind === 'write' ? { dies: true, keepBytes } : undefined)
+      writer.set('a', 'torn').catch(() => {})
+      await reader.flush()
+      await reader.flush()
+      expect(reader.get('a')).toBe(
+        process.isDead && there.log.at(-1) === 0x0a && reader.stats().lastSeq === 2 ? 'torn' : 1,
+      )
+      const { store: next } = await there.writer()
+      await next.set('b', 1)
+      await reader.flush()
+      expect(stateOf(reader), `${keepBytes} bytes`).toEqual(stateOf(next))
+      expect(mirror.state).toEqual(new Map(next.entries()))
+      expect(reader.recovery.damage).toEqual([])
+    }
+  })
+})
+
+describe('damage in a log that is being followed', () => {
+  test('in the part that is yet to be read is reported, and what stands behind it counts as at an opening', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    await writer.set('a', 1)
+    const { store: reader } = await there.reader()
+    const mirror = new Mirror(reader)
+    const problems: string[] = []
+    reader.on('problem', (error) => problems.push(error.message))
+    await writer.set('bad', 1)
+    await writer.set('b', 1)
+    await writer.set('c', 1)
+    there.edit((bytes) => Buffer.from(bytes.toString('latin1').replace('"bad"', '"bed"'), 'latin1'))
+    await reader.flush()
+    // The record behind it says that it was on disk.
+    expect(stateOf(reader)).toEqual({ a: 1, b: 1, c: 1 })
+    expect(mirror.state).toEqual(new Map(reader.entries()))
+    expect(reader.recovery).toMatchObject({ clean: false, damage: [{ key: 'bed' }] })
+    expect(reader.recovery.inDoubt).toContain('any')
+    expect(problems).toEqual([expect.stringMatching(/store\.log is damaged at line .*What to do/)])
+    await writer.set('d', 1)
+    await reader.flush()
+    expect(reader.get('d')).toBe(1)
+    expect(problems).toHaveLength(1)
+  })
+
+  test('that is the end of the log is judged once, and again when it changes', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    await writer.set('a', 1)
+    const { store: reader, process } = await there.reader()
+    const good = there.log
+    there.edit((bytes) => Buffer.concat([bytes, Buffer.from('something else\n')]))
+    await reader.flush()
+    expect(stateOf(reader)).toEqual({ a: 1 })
+    expect(reader.recovery).toMatchObject({ clean: false, cutBytes: 15, damage: [] })
+    let opened = 0
+    process.onCall = ({ kind }) => {
+      if (kind === 'open') opened++
+      return undefined
+    }
+    for (let time = 0; time < 3; time++) await look(process)
+    expect(opened).toBe(0)
+    there.edit(() => good)
+    await writer.set('b', 1)
+    await reader.flush()
+    expect(stateOf(reader)).toEqual({ a: 1, b: 1 })
+  })
+
+  test('in what was read already is an error for the keys that stand there', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    await writer.set('a', 'good')
+    await writer.set('b', 'good')
+    const { store: reader } = await there.reader({ cacheBytes: 0 })
+    there.edit((bytes) => Buffer.from(lines(bytes).join('').replace('good', 'evil')))
+    expect(() => reader.get('a')).toThrow(expect.objectContaining({ code: 'FLATLOG_CORRUPT' }))
+    await reader.flush()
+    expect(() => reader.get('a')).toThrow(expect.objectContaining({ code: 'FLATLOG_CORRUPT' }))
+    expect(reader.get('b')).toBe('good')
+  })
+
+  test('a value that is none is a problem, and the other changes are told', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    await writer.set('a', 1)
+    await writer.set('b', 1)
+    const { store: reader } = await there.reader()
+    const mirror = new Mirror(reader)
+    const { withChecksum } = await import('../../src/record/checksum.js')
+    const at = (seq: number) => `{"timestamp":"2025-01-15T12:00:01.000Z","seq":${seq},"op":"SET","key":`
+    const added = [`${at(3)}"a","value":{oops`, `${at(4)}"b","value":2`].map((line) => `${withChecksum(line)}\n`)
+    there.edit((bytes) => Buffer.concat([bytes, Buffer.from(added.join(''))]))
+    const problems: string[] = []
+    reader.on('problem', (error) => problems.push(error.code))
+    await reader.flush()
+    expect(mirror.heard.map((change: Change) => change.seq)).toEqual([4])
+    expect(problems).toEqual(['FLATLOG_CORRUPT'])
+    expect(() => reader.get('a')).toThrow(expect.objectContaining({ code: 'FLATLOG_CORRUPT' }))
+  })
+})

@@ -1,0 +1,370 @@
+import { describe, expect, test, vi } from 'vitest'
+import type { Change } from '../../src/store/events.js'
+import { filesOf } from '../simulation/files.js'
+import { systemError } from '../support/faulty-file-system.js'
+import { stateOf } from '../support/files.js'
+import { useRejectionWatch } from '../support/rejections.js'
+import { turns, watchPromise } from '../support/turns.js'
+import { Mirror, taken, useProcesses } from './beside.js'
+
+vi.mock(import('../../src/base/limits.js'), async (original) => {
+  const { SMALL_LIMITS } = await import('../simulation/small-limits.js')
+  return { ...(await original()), ...SMALL_LIMITS }
+})
+
+const beside = useProcesses()
+useRejectionWatch()
+
+const seqs = (changes: readonly Change[]) => changes.map(({ seq }) => seq)
+const LOG = /logs\/store\.log$/
+
+describe('a compaction beside a reader', () => {
+  test('is followed: the former file is closed, and the records behind the checkpoint are there', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    for (let number = 0; number < 200; number++) await writer.set(`key ${number}`, { number })
+    const { store: reader, process } = await there.reader()
+    await writer.compact()
+    await writer.set('key 7', 'later')
+    await reader.flush()
+    expect(stateOf(reader)).toEqual(stateOf(writer))
+    expect(reader.stats()).toMatchObject({ checkpointSeq: 200, lastSeq: 201, position: writer.stats().position })
+    expect(process.fileSystem.openFiles.size).toBe(1)
+    await reader.close()
+    expect(process.fileSystem.openFiles.size).toBe(0)
+  })
+
+  test.each([0, 3])(
+    'costs a watcher and a follower nothing that was in the former file (%d backups)',
+    async (backups) => {
+      const there = beside()
+      const { store: writer } = await there.writer({ backups })
+      await writer.set('a', 1)
+      const { store: reader } = await there.reader()
+      const mirror = new Mirror(reader)
+      const all: Change[] = []
+      const following = (async () => {
+        for await (const change of reader.changes()) all.push(change)
+      })()
+      // Nothing of this is read before the new generation has the log's name.
+      await writer.set('a', 2)
+      await writer.set('b', 2)
+      await writer.compact()
+      await writer.set('c', 3)
+      await reader.flush()
+      await turns()
+      expect(seqs(mirror.heard)).toEqual([2, 3, 4])
+      expect(seqs(all)).toEqual([2, 3, 4])
+      expect(stateOf(reader)).toEqual({ a: 2, b: 2, c: 3 })
+      await reader.close()
+      await following
+    },
+  )
+
+  test('answers from the former file until the new one is read, and never from an older state', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    for (let number = 0; number < 300; number++) await writer.set(`key ${number}`, 'old')
+    const { store: reader, process } = await there.reader()
+    await writer.compact()
+    for (let number = 0; number < 300; number++) await writer.set(`key ${number}`, 'new')
+    let isNewOpen = false
+    const seen: unknown[] = []
+    process.onCall = ({ kind, path }) => {
+      if (kind === 'open') isNewOpen ||= LOG.test(path)
+      else if (kind === 'read' && isNewOpen) {
+        // In the middle of everything that the reader does there.
+        isNewOpen = false
+        seen.push(reader.get('key 0'), reader.get('key 299'), reader.stats().checkpointSeq)
+        isNewOpen = seen.length < 30
+      }
+      return undefined
+    }
+    await reader.flush()
+    expect(seen.slice(0, 6)).toEqual(['old', 'old', 0, 'old', 'old', 0])
+    expect(seen).toHaveLength(30)
+    expect([reader.get('key 0'), reader.get('key 299')]).toEqual(['new', 'new'])
+  })
+
+  test('twice between two looks: the state is right, a watcher hears what differs, a follower reads the backups', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    await writer.batch(['a', 'b', 'c', 'd'].map((key) => ({ op: 'SET', key, value: 1 })))
+    await writer.set('e', 1, { expires: 4_000_000_000_000 })
+    const { store: reader } = await there.reader()
+    const mirror = new Mirror(reader)
+    const changes = reader.changes()
+    const first = changes.next()
+    for (const round of [2, 3]) {
+      await writer.set('a', round)
+      await writer.compact()
+    }
+    await writer.delete('b')
+    await writer.set('e', 1, { expires: 4_000_000_000_001 })
+    await writer.set('new', 1)
+    await reader.flush()
+    expect(stateOf(reader)).toEqual(stateOf(writer))
+    const { position } = writer.stats()
+    expect(mirror.heard).toEqual([
+      // The end of the file that it had open.
+      { op: 'SET', key: 'a', value: 2, seq: 3, position: expect.any(String), timestamp: expect.any(String) },
+      { op: 'SET', key: 'a', value: 3, seq: 7, position, timestamp: expect.any(String) },
+      { op: 'DELETE', key: 'b', seq: 7, position, timestamp: expect.any(String) },
+      { op: 'SET', key: 'e', value: 1, expires: 4_000_000_000_001, seq: 7, position, timestamp: expect.any(String) },
+      { op: 'SET', key: 'new', value: 1, seq: 7, position, timestamp: expect.any(String) },
+    ])
+    expect(seqs([(await first).value as Change, ...(await taken(changes, 4))])).toEqual([3, 4, 5, 6, 7])
+  })
+
+  test('twice between two looks and without backups is FLATLOG_POSITION to a follower', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer({ backups: 0 })
+    await writer.set('a', 1)
+    const { store: reader } = await there.reader()
+    const changes = reader.changes()
+    const first = changes.next()
+    for (const round of [2, 3]) {
+      await writer.set('a', round)
+      await writer.compact()
+    }
+    await reader.flush()
+    expect(reader.get('a')).toBe(3)
+    expect((await first).value).toMatchObject({ value: 2 })
+    await expect(changes.next()).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
+    // From now on it goes on as ever.
+    const again = reader.changes().next()
+    await writer.set('a', 4)
+    await reader.flush()
+    expect((await again).value).toMatchObject({ key: 'a', value: 4 })
+  })
+
+  test('tells no record twice that was read while the new generation was being made', async () => {
+    const there = beside()
+    const { store: writer, process } = await there.writer()
+    await writer.set('a', 1)
+    const { store: reader } = await there.reader()
+    const mirror = new Mirror(reader)
+    process.onCall = ({ kind, path }) => (kind === 'sync' && path.endsWith('.log.new') ? { turns: 20 } : undefined)
+    const compacting = writer.compact()
+    await turns(5)
+    await writer.set('a', 2)
+    await writer.set('b', 2)
+    await reader.flush()
+    expect(reader.stats()).toMatchObject({ checkpointSeq: 0, lastSeq: 3 })
+    await compacting
+    await writer.set('c', 3)
+    await reader.flush()
+    expect(reader.stats()).toMatchObject({ checkpointSeq: 1, lastSeq: 4 })
+    expect(seqs(mirror.heard)).toEqual([2, 3, 4])
+  })
+
+  test('that takes a backup away from under a follower is FLATLOG_POSITION to it', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    await writer.set('a', 1)
+    const since = writer.stats().position as string
+    await writer.set('a', 2)
+    await writer.compact()
+    const { store: reader } = await there.reader({}, ({ kind, path }) => {
+      if (kind !== 'open' || !path.includes('.backup.')) return
+      there.hands((fileSystem) => {
+        if (fileSystem.status(`${fileSystem.mount}${path}`)) fileSystem.remove(`${fileSystem.mount}${path}`)
+      })
+    })
+    await expect(reader.changes({ since }).next()).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
+  })
+
+  test('without a record behind it leaves positions as they are', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer({ backups: 0 })
+    await writer.set('a', 1)
+    const { store: reader } = await there.reader()
+    const { position } = reader.stats()
+    const next = reader.changes({ since: position as string }).next()
+    const watched = watchPromise(next)
+    await writer.compact()
+    await reader.flush()
+    expect(reader.stats()).toMatchObject({ position, checkpointSeq: 1 })
+    expect(watched.state).toBe('pending')
+    await writer.set('a', 2)
+    await reader.flush()
+    expect((await next).value).toMatchObject({ value: 2 })
+  })
+
+  test('that fails before its rename is none', async () => {
+    const there = beside()
+    const { store: writer, process } = await there.writer()
+    await writer.set('a', 1)
+    const { store: reader } = await there.reader()
+    const mirror = new Mirror(reader)
+    process.onCall = ({ kind, path }) =>
+      kind === 'rename' && LOG.test(path) ? { error: systemError('EIO') } : undefined
+    await expect(writer.compact()).rejects.toMatchObject({ code: 'FLATLOG_IO' })
+    await writer.set('a', 2)
+    await reader.flush()
+    expect(reader.get('a')).toBe(2)
+    process.onCall = () => undefined
+    await writer.compact()
+    await writer.set('a', 3)
+    await reader.flush()
+    expect(seqs(mirror.heard)).toEqual([2, 3])
+    expect(reader.stats().checkpointSeq).toBe(2)
+  })
+
+  test('whose rename is done and yet fails is followed, and so is what the owner makes of it', async () => {
+    const there = beside()
+    const { store: writer, process } = await there.writer()
+    await writer.set('a', 1)
+    const { store: reader } = await there.reader()
+    const mirror = new Mirror(reader)
+    process.onCall = ({ kind, path }) =>
+      kind === 'rename' && LOG.test(path) ? { error: systemError('EIO'), happens: true } : undefined
+    await expect(writer.compact()).rejects.toThrow()
+    await reader.flush()
+    expect(stateOf(reader)).toEqual({ a: 1 })
+    process.onCall = () => undefined
+    await writer.reopen()
+    await writer.set('a', 2)
+    await reader.flush()
+    expect(stateOf(reader)).toEqual({ a: 2 })
+    expect(seqs(mirror.heard)).toEqual([2])
+  })
+})
+
+describe('another file in the place of the log', () => {
+  test('by an owner that took the lock by force: what only the robbed one has written is taken back', async () => {
+    const there = beside()
+    const { store: robbed, process } = await there.writer()
+    await robbed.set('a', 1)
+    const { store: reader } = await there.reader()
+    const mirror = new Mirror(reader)
+    const changes = reader.changes()
+    const [first, second] = [changes.next(), changes.next()]
+    second.catch(() => {})
+    const { store: owner } = await there.writer({ takeOver: true })
+    // Between its looks at the lock the robbed one still writes, to the former file.
+    process.clock.monotonicMs = () => 0
+    await robbed.set('a', 'lost').catch(() => {})
+    await reader.flush()
+    await owner.set('b', 1)
+    await owner.set('c', 1)
+    await reader.flush()
+    expect(stateOf(reader)).toEqual({ a: 1, b: 1, c: 1 })
+    expect(mirror.state).toEqual(new Map(Object.entries({ a: 1, b: 1, c: 1 })))
+    expect((await first).value).toMatchObject({ value: 'lost' })
+    await expect(second).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
+  })
+
+  test('that was removed: what was read stays, and a new store is followed when it is there', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    await writer.set('a', 1)
+    await writer.close()
+    const { store: reader } = await there.reader()
+    const mirror = new Mirror(reader)
+    const next = reader.changes().next()
+    next.catch(() => {})
+    there.hands((fileSystem, logs) => {
+      for (const name of fileSystem.list(logs)) fileSystem.remove(`${logs}/${name}`)
+    })
+    await expect(reader.flush()).rejects.toMatchObject({ code: 'FLATLOG_IO', message: /is gone.*What to do/ })
+    await expect(reader.flush()).rejects.toMatchObject({ code: 'FLATLOG_IO' })
+    expect(reader.get('a')).toBe(1)
+    expect(reader.health()).toMatchObject({ ok: false, problems: [{ error: { code: 'FLATLOG_IO' } }] })
+
+    const { store: another } = await there.writer()
+    await another.set('b', 1)
+    await another.set('c', 1)
+    await reader.flush()
+    expect(reader.health().ok).toBe(true)
+    expect(stateOf(reader)).toEqual({ b: 1, c: 1 })
+    expect(mirror.state).toEqual(new Map(Object.entries({ b: 1, c: 1 })))
+    await expect(next).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
+  })
+
+  test('that is another store’s, and covers the same number, is no continuation', async () => {
+    const there = beside()
+    for (const [name, value] of [
+      ['store', 'ours'],
+      ['other', 'theirs'],
+    ] as const) {
+      const { store, process } = await there.writer({ name, backups: 0 })
+      await store.set('a', value)
+      await store.compact()
+      await store.close()
+      process.kill()
+    }
+    const { store: reader } = await there.reader()
+    const mirror = new Mirror(reader)
+    const next = reader.changes().next()
+    there.put({ 'logs/store.log': filesOf(there.machine)['logs/other.log'] as Buffer })
+    await reader.flush()
+    expect(reader.get('a')).toBe('theirs')
+    expect(mirror.state).toEqual(new Map([['a', 'theirs']]))
+    expect(reader.recovery.notes.join()).toMatch(/belongs to another store/)
+    await expect(next).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
+  })
+
+  test('where the log was gone when it was opened is the log once it is back', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    await writer.set('a', 1)
+    await writer.compact()
+    await writer.close()
+    there.hands((fileSystem, logs) => fileSystem.remove(`${logs}/store.log`))
+    const { store: reader } = await there.reader()
+    expect(reader.recovery.source).toBe('backup')
+    await reader.flush()
+    const { store: owner } = await there.writer()
+    await owner.set('a', 2)
+    await reader.flush()
+    expect(stateOf(reader)).toEqual({ a: 2 })
+    expect(reader.recovery.source).toBe('log')
+  })
+
+  test('that cannot be read leaves the state as it was', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    await writer.set('a', 1)
+    await writer.close()
+    const { store: reader } = await there.reader({ recovery: 'strict' })
+    there.hands((fileSystem, logs) => {
+      fileSystem.remove(`${logs}/store.log`)
+      const file = fileSystem.open(`${logs}/store.log`, 'create')
+      file.write('no log at all\n', 0)
+      file.close()
+    })
+    await expect(reader.flush()).rejects.toMatchObject({ code: 'FLATLOG_CORRUPT' })
+    expect(reader.get('a')).toBe(1)
+    expect(reader.health().ok).toBe(false)
+  })
+})
+
+describe('closing', () => {
+  test('in the middle of a look ends it, and leaves no file open', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    for (let number = 0; number < 300; number++) await writer.set(`key ${number}`, number)
+    const { store: reader, process } = await there.reader()
+    const following = reader.changes().next()
+    await writer.compact()
+    await writer.set('a', 1)
+    const closed: Promise<number>[] = []
+    let opens = 0
+    process.onCall = ({ kind, path }) => {
+      // The second time it is opened to be read.
+      if (kind === 'open' && LOG.test(path) && ++opens === 2) {
+        closed.push(reader.close().then(() => process.fileSystem.openFiles.size))
+      }
+      return undefined
+    }
+    const looking = reader.flush()
+    looking.catch(() => {})
+    while (closed.length === 0) await turns(1)
+    expect(await closed[0]).toBe(0)
+    await looking
+    await expect(reader.flush()).rejects.toMatchObject({ code: 'FLATLOG_CLOSED' })
+    expect((await following).done).toBe(true)
+    expect(process.clock.timers).toBe(0)
+  })
+})

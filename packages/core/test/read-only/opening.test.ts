@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest'
+import { filesOf } from '../simulation/files.js'
+import { stateOf } from '../support/files.js'
+import { useRejectionWatch } from '../support/rejections.js'
+import { type Beside, useProcesses } from './beside.js'
+
+const beside = useProcesses()
+useRejectionWatch()
+
+const LOG = 'logs/store.log'
+const MARK = 'logs/store.mark'
+
+/** What the writer does in the midst of an opening, when the reader is about to open a file for the nth time. */
+async function openedWhile(there: Beside, path: RegExp, nth: number, act: () => void) {
+  let left = nth
+  const opened = await there.reader({}, ({ kind, path: called }) => {
+    if (kind === 'open' && path.test(called) && --left === 0) act()
+  })
+  expect(left).toBeLessThanOrEqual(0)
+  return opened.store
+}
+
+/** The first time the mark only says whether the log is the one that is meant; by then that is not open. */
+const MARK_COUNTS = 2
+
+describe('opening beside a writer', () => {
+  test('that writes and closes before its mark is read takes no record for lost', async () => {
+    const there = beside()
+    const { store: first } = await there.writer()
+    await first.set('a', 1)
+    await first.close()
+    const before = there.log
+    const { store: second } = await there.writer()
+    await second.set('a', 2)
+    await second.set('b', 2)
+    await second.close()
+    const after = filesOf(there.machine)
+    there.edit(() => before)
+    const store = await openedWhile(there, /store\.mark$/, MARK_COUNTS, () => there.edit(() => after[LOG] as Buffer))
+    expect(store.recovery).toMatchObject({ clean: true, damage: [], inDoubt: [], notes: [] })
+    expect(stateOf(store)).toEqual({ a: 2, b: 2 })
+  })
+
+  test('that compacts, writes and closes before its mark is read is read once more, from the new file', async () => {
+    const there = beside()
+    const { store: first } = await there.writer()
+    await first.set('a', 1)
+    await first.close()
+    const before = filesOf(there.machine)
+    const { store: second } = await there.writer()
+    await second.compact()
+    await second.set('a', 2)
+    await second.close()
+    const after = filesOf(there.machine)
+    there.put({ [LOG]: before[LOG] as Buffer, [MARK]: before[MARK] as Buffer })
+    const store = await openedWhile(there, /store\.mark$/, MARK_COUNTS, () =>
+      there.put({ [LOG]: after[LOG] as Buffer, [MARK]: after[MARK] as Buffer }),
+    )
+    expect(store.recovery).toMatchObject({ clean: true, damage: [], inDoubt: [], notes: [] })
+    expect(stateOf(store)).toEqual({ a: 2 })
+  })
+
+  test('that removes a backup before it is looked into is no error', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    await writer.set('a', 1)
+    await writer.compact()
+    await writer.close()
+    // Without a mark everything beside the log is looked at.
+    there.hands((fileSystem, logs) => fileSystem.remove(`${logs}/store.mark`))
+    const store = await openedWhile(there, /store\.log$/, 1, () =>
+      there.hands((fileSystem, logs) => {
+        for (const name of fileSystem.list(logs)) if (name.includes('.backup.')) fileSystem.remove(`${logs}/${name}`)
+      }),
+    )
+    expect(stateOf(store)).toEqual({ a: 1 })
+  })
+})
