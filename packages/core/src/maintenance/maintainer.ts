@@ -36,7 +36,6 @@ const DEAD_SHARE = 0.5
 export class Maintainer implements Maintenance {
   /** A compaction, or the writing of a main file that was put off. */
   #running: Promise<void> | undefined
-  #isCompacting = false
   #scheduled: Timer | undefined
   #stopped = false
   #failuresInRow = 0
@@ -162,7 +161,6 @@ export class Maintainer implements Maintenance {
   #start(isAsked = false): Promise<void> {
     const { clock } = this.engine.system
     const startMs = clock.monotonicMs()
-    this.#isCompacting = true
     this.#running = compact(this.engine)
       .then(
         () => {
@@ -187,7 +185,6 @@ export class Maintainer implements Maintenance {
       })
       .finally(() => {
         this.#running = undefined
-        this.#isCompacting = false
         if (!this.#stopped) this.#lookWhenExpired()
       })
     return this.#running
@@ -237,7 +234,8 @@ export class Maintainer implements Maintenance {
   stats(): Record<string, unknown> {
     return {
       compactions: this.#compactions,
-      compacting: this.#isCompacting,
+      // Also while a main file is written that was put off: none begins until that is done.
+      compacting: this.#running !== undefined,
       lastCompactionMs: this.#lastCompactionMs,
       lastCompactionError: this.#lastError,
       delayedWrites: this.engine.queue.delays,
