@@ -41,7 +41,7 @@ describe('the driver itself', () => {
     await driver.setItem('a:1', '1')
     const seen: string[] = []
     await driver.watch((event, key) => seen.push(`${event} ${key}`))
-    const log = await openStore({ dir: base, name: 'unstorage' })
+    const log = await openStore({ dir: base, name: 'unstorage', times: true })
     await log.set('a:2', 2)
     await log.set('b', 3)
     await log.clear({ prefix: 'a:' })

@@ -1,0 +1,127 @@
+import type { Storage } from 'unstorage'
+import { copyBytes } from './bytes.js'
+import { DRIVER_NAME, driverError, MISMATCH_CODE } from './errors.js'
+import { inParallel } from './parallel.js'
+
+export interface ImportProgress {
+  /** Items that are done with. */
+  done: number
+  /** Items that the source listed. */
+  total: number
+}
+
+export interface ImportOptions {
+  /** Only what is below it, such as `users`. The keys stay as they are. @default all */
+  base?: string
+  /** Called after each item. */
+  onProgress?: (progress: ImportProgress) => void
+}
+
+export interface ImportResult {
+  /** Items that the source listed: the sum of the others. */
+  total: number
+  copied: number
+  /** Items that were in the destination already, by an earlier run or by others. They were left as they are. */
+  present: number
+  /** Items that had left the source by the time that they were to be read. */
+  gone: number
+}
+
+/** So many items at a time share one wait for the disk. */
+const IN_FLIGHT = 32
+const NAMED_KEYS = 5
+
+/**
+ * Copies all items of any storage into another, with their remaining ttl and with what `setMeta` was given, and compares the
+ * keys at the end. What is in the destination already stays as it is: an import that was broken off goes on where it was.
+ */
+export async function importStorage(from: Storage, to: Storage, options: ImportOptions = {}): Promise<ImportResult> {
+  const { base = '', onProgress } = options
+  const keys = [...new Set(await from.getKeys(base))]
+  const result: ImportResult = { total: keys.length, copied: 0, present: 0, gone: 0 }
+  // Items without an end that have to be there when all is done.
+  const lasting = new Set<string>()
+  const there = new Set(await to.getKeys(base))
+  let done = 0
+  await inParallel(keys, IN_FLIGHT, async (key) => {
+    const outcome = there.has(key) ? 'present' : await copyItem(from, to, key, lasting)
+    result[outcome]++
+    done++
+    onProgress?.({ done, total: keys.length })
+  })
+  compare(lasting, new Set(await to.getKeys(base)))
+  return result
+}
+
+async function copyItem(
+  from: Storage,
+  to: Storage,
+  key: string,
+  lasting: Set<string>,
+): Promise<'copied' | 'present' | 'gone'> {
+  try {
+    const [value, meta, notes] = await Promise.all([
+      from.getItemRaw(key),
+      from.getMeta(key, { nativeOnly: true }),
+      // unstorage keeps what `setMeta` is given in an item of its own, which it does not list.
+      from.getItemRaw(`${key}$`),
+    ])
+    if (value === null || value === undefined) return 'gone'
+    const ttl = typeof meta.ttl === 'number' && meta.ttl > 0 ? { ttl: meta.ttl } : {}
+    // The notes come first, so that an item that is there has them.
+    if (notes !== null && notes !== undefined) await put(to, `${key}$`, contentOf(from, key, notes), ttl)
+    await put(to, key, contentOf(from, key, value), { ...ttl, ifNoneMatch: '*' })
+    if (ttl.ttl === undefined) lasting.add(key)
+    return 'copied'
+  } catch (error) {
+    // Somebody has written it since: that is newer than what would be copied.
+    if ((error as { code?: unknown }).code === MISMATCH_CODE) return 'present'
+    const reason = error instanceof Error ? error.message : String(error)
+    throw driverError(
+      `The import stopped at key ${JSON.stringify(key)}: ${reason} What to do: remove the cause and import again; it goes on ` +
+        'with what is missing.',
+      error,
+    )
+  }
+}
+
+async function put(to: Storage, key: string, content: unknown, options: object): Promise<void> {
+  const isRaw = typeof content === 'string' || content instanceof Uint8Array
+  // Anything else is a live value of a source in memory.
+  await (isRaw ? to.setItemRaw(key, content, options) : to.setItem(key, content as object, options))
+}
+
+/** Sources that give back text as text: what they give as bytes was set as bytes. */
+const TELL_TEXT_FROM_BYTES = [DRIVER_NAME, 'memory', 'lru-cache']
+
+/**
+ * Drivers for files and the like give out everything as bytes. What is text among it becomes text, so that JSON can be
+ * read in the log.
+ */
+function contentOf(from: Storage, key: string, value: unknown): unknown {
+  const bytes = copyBytes(value)
+  if (bytes === undefined) return value
+  const { driver } = from.getMount(key)
+  const isBytes = driver.getItemRaw === undefined || TELL_TEXT_FROM_BYTES.includes(driver.name ?? '')
+  return isBytes ? bytes : (textOf(bytes) ?? bytes)
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+function compare(expected: ReadonlySet<string>, there: ReadonlySet<string>): void {
+  const missing = [...expected].filter((key) => !there.has(key))
+  if (missing.length === 0) return
+  const named = missing.slice(0, NAMED_KEYS).map((key) => JSON.stringify(key))
+  throw driverError(
+    `${missing.length} of the ${expected.size} items that were copied are not in the destination: ${named.join(', ')}` +
+      `${missing.length > NAMED_KEYS ? ', …' : ''}. What to do: see whether others remove items there, and import again.`,
+  )
+}
