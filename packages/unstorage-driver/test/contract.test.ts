@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { StorageValue } from 'unstorage'
+import { createStorage as createStorage2 } from 'unstorage2'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { last, majors, makeDriver, records, tempDir } from './helpers.js'
 
@@ -239,5 +240,25 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
     expect(await storage.getItem('k')).toBe(1)
     expect(await storage.getKeys()).toEqual(['k'])
     expect(records(dir)).toHaveLength(1)
+  })
+})
+
+describe('the types of unstorage 2', () => {
+  it('come out of text, JSON and bytes', async () => {
+    const storage = createStorage2({ driver: makeDriver({ base: tempDir() }) })
+    await storage.setItem('json', { score: 1 })
+    await storage.setItemRaw('raw', Buffer.from('bytes'))
+    expect(await storage.getItem('json', { type: 'text' })).toBe('{"score":1}')
+    expect(await storage.getItem('json', { type: 'json' })).toEqual({ score: 1 })
+    expect(await storage.getItem('json', { type: 'bytes' })).toEqual(new TextEncoder().encode('{"score":1}'))
+    expect(await storage.getItem('raw', { type: 'text' })).toBe('bytes')
+    expect(await (await storage.getItem('raw', { type: 'blob' }))?.text()).toBe('bytes')
+    expect(await new Response(await storage.getItem('raw', { type: 'stream' })).text()).toBe('bytes')
+    expect(await storage.getItem('missing', { type: 'bytes' })).toBeNull()
+    const both = [{ key: 'raw', options: { type: 'bytes' } }, { key: 'json' }] as const
+    expect((await storage.getItems(both)).map(({ value }) => value)).toEqual([
+      new TextEncoder().encode('bytes'),
+      { score: 1 },
+    ])
   })
 })

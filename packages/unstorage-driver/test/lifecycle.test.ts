@@ -25,6 +25,35 @@ describe('the factory', () => {
     expect(flatlogDriver().options).toEqual({})
   })
 
+  it('takes the directory from the environment when the log is opened, where that is set', async () => {
+    const [base, other] = [tempDir(), tempDir()]
+    const variable = 'FLATLOG_TEST_BASE'
+    const driver = makeDriver({ base, baseEnv: variable })
+    try {
+      process.env[variable] = other
+      await driver.setItem('k', 'of the environment')
+      expect(records(other)).toHaveLength(1)
+      await driver.dispose()
+      for (const unset of ['', undefined]) {
+        if (unset === undefined) delete process.env[variable]
+        else process.env[variable] = unset
+        await driver.setItem(`k${unset}`, 'of the option')
+        await driver.dispose()
+      }
+      expect(records(base)).toHaveLength(2)
+    } finally {
+      delete process.env[variable]
+    }
+    await expect(makeDriver({ base, baseEnv: 1 as never }).getKeys()).rejects.toMatchObject({
+      code: 'FLATLOG_INVALID_OPTION',
+    })
+  })
+
+  it('refuses a misspelt option at the first use', async () => {
+    const driver = makeDriver({ base: tempDir(), durabilty: 'os' } as never)
+    await expect(driver.getItem('k')).rejects.toThrow(/^\[unstorage\] \[flatlog\] The option durabilty /)
+  })
+
   it('gives methods that need no this', async () => {
     const { setItem, getItem, getKeys, hasItem, removeItem, getMeta, clear } = makeDriver({ base: tempDir() })
     await setItem('k', 'v')
