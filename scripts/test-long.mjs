@@ -1,14 +1,17 @@
-// The tests of crashes, damage and full disks at full length, and the builds that take long: `npm run test:long -- --seed N`.
+// The tests of crashes, damage and full disks at full length: `npm run test:long -- --seed N`.
 import { spawnSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const FOLDERS = ['simulation', 'planted', 'damage', 'disk-full', 'crash', 'lock', 'memory', 'recovery']
+const CORE = ['simulation', 'planted', 'damage', 'disk-full', 'crash', 'lock', 'memory', 'recovery']
+const KEYV = ['iteration']
+/** An app built by the next version of Nitro. */
+const APP = ['nitro3']
 
 const { values, positionals } = parseArgs({
   options: { seed: { type: 'string' } },
-  // Folders or files of packages/core/test to run instead of all.
+  // Folders or files of packages/core/test, or those of packages/keyv-adapter/test that are named here, instead of all.
   allowPositionals: true,
 })
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
@@ -17,27 +20,24 @@ if (!Number.isSafeInteger(seed) || seed < 0) {
   process.exit(2)
 }
 
-function vitest(folder, wanted) {
-  const { status } = spawnSync('npx', ['vitest', 'run', ...wanted], {
+const wanted = positionals.length ? positionals : [...CORE, ...KEYV, ...APP]
+console.log(`Long tests of ${wanted.join(', ')} with seed ${seed}: this takes an hour and more on two cores.`)
+
+function run(folder, tests) {
+  if (tests.length === 0) return 0
+  const { status } = spawnSync('npx', ['vitest', 'run', ...tests.map((name) => `test/${name}`)], {
     cwd: fileURLToPath(new URL(`../${folder}/`, import.meta.url)),
     env: { ...process.env, FLATLOG_LONG: '1', FLATLOG_SEED: String(seed) },
     stdio: 'inherit',
     shell: process.platform === 'win32',
   })
-  return status
+  return status ?? 1
 }
 
-const wanted = positionals.length ? positionals : FOLDERS
-console.log(`Long tests of ${wanted.join(', ')} with seed ${seed}: this takes an hour and more on two cores.`)
-const statuses = [
-  vitest(
-    'packages/core',
-    wanted.map((name) => `test/${name}`),
-  ),
-  // An app built by the next version of Nitro; the packages have to be built.
-  positionals.length ? 0 : vitest('examples/nitro-app', ['test/nitro3']),
-]
-const status = statuses.find((each) => each !== 0) ?? 0
+const inCore = wanted.filter((name) => ![...KEYV, ...APP].includes(name))
+const inKeyv = wanted.filter((name) => KEYV.includes(name))
+const inApp = wanted.filter((name) => APP.includes(name))
+const status = run('packages/core', inCore) || run('packages/keyv-adapter', inKeyv) || run('examples/nitro-app', inApp)
 console.log(
   status === 0
     ? `All passed with seed ${seed}.`

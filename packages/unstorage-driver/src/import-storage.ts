@@ -4,26 +4,31 @@ import { DRIVER_NAME, driverError, MISMATCH_CODE } from './errors.js'
 import { inParallel } from './parallel.js'
 
 export interface ImportProgress {
-  /** Items that are done with. */
+  /** `compare` looks whether all has arrived. */
+  phase: 'copy' | 'compare'
+  /** Items that are done with in this phase. */
   done: number
-  /** Items that the source listed. */
+  /** Items that the source listed; in the second phase, those of them that were copied and do not expire. */
   total: number
 }
 
 export interface ImportOptions {
   /** Only what is below it, such as `users`. The keys stay as they are. @default all */
   base?: string
-  /** Called after each item. */
+  /** Write what `to` has already, too: for a second run after `from` has changed. @default false */
+  overwrite?: boolean
+  /** Called after each item that is copied, and after the comparison. */
   onProgress?: (progress: ImportProgress) => void
 }
 
 export interface ImportResult {
-  /** Items that the source listed: the sum of the others. */
-  total: number
+  /** Items of `from`. */
+  found: number
+  /** Of these, written by this run. */
   copied: number
-  /** Items that were in the destination already, by an earlier run or by others. They were left as they are. */
-  present: number
-  /** Items that had left the source by the time that they were to be read. */
+  /** Of these, left as `to` had them already, by an earlier run or by others. */
+  kept: number
+  /** Items of `from` that were listed, and had expired or been removed by the time that they were to be read. */
   gone: number
 }
 
@@ -33,32 +38,35 @@ const NAMED_KEYS = 5
 
 /**
  * Copies all items of any storage into another, with their remaining ttl and with what `setMeta` was given, and compares the
- * keys at the end. What is in the destination already stays as it is: an import that was broken off goes on where it was.
+ * keys at the end. What `to` has already is kept: an import that was broken off goes on when it is called again.
  */
 export async function importStorage(from: Storage, to: Storage, options: ImportOptions = {}): Promise<ImportResult> {
-  const { base = '', onProgress } = options
+  const { base = '', overwrite = false, onProgress } = options
   const keys = [...new Set(await from.getKeys(base))]
-  const result: ImportResult = { total: keys.length, copied: 0, present: 0, gone: 0 }
+  const there = new Set(overwrite ? [] : await to.getKeys(base))
+  const counts = { copied: 0, kept: 0, gone: 0 }
   // Items without an end that have to be there when all is done.
   const lasting = new Set<string>()
-  const there = new Set(await to.getKeys(base))
   let done = 0
   await inParallel(keys, IN_FLIGHT, async (key) => {
-    const outcome = there.has(key) ? 'present' : await copyItem(from, to, key, lasting)
-    result[outcome]++
-    done++
-    onProgress?.({ done, total: keys.length })
+    const outcome = there.has(key) ? 'kept' : await copyItem({ from, to, key, overwrite, lasting })
+    counts[outcome]++
+    onProgress?.({ phase: 'copy', done: ++done, total: keys.length })
   })
   compare(lasting, new Set(await to.getKeys(base)))
-  return result
+  onProgress?.({ phase: 'compare', done: lasting.size, total: lasting.size })
+  return { found: counts.copied + counts.kept, ...counts }
 }
 
-async function copyItem(
-  from: Storage,
-  to: Storage,
-  key: string,
-  lasting: Set<string>,
-): Promise<'copied' | 'present' | 'gone'> {
+interface Copying {
+  from: Storage
+  to: Storage
+  key: string
+  overwrite: boolean
+  lasting: Set<string>
+}
+
+async function copyItem({ from, to, key, overwrite, lasting }: Copying): Promise<'copied' | 'kept' | 'gone'> {
   try {
     const [value, meta, notes] = await Promise.all([
       from.getItemRaw(key),
@@ -70,16 +78,16 @@ async function copyItem(
     const ttl = typeof meta.ttl === 'number' && meta.ttl > 0 ? { ttl: meta.ttl } : {}
     // The notes come first, so that an item that is there has them.
     if (notes !== null && notes !== undefined) await put(to, `${key}$`, contentOf(from, key, notes), ttl)
-    await put(to, key, contentOf(from, key, value), { ...ttl, ifNoneMatch: '*' })
+    await put(to, key, contentOf(from, key, value), overwrite ? ttl : { ...ttl, ifNoneMatch: '*' })
     if (ttl.ttl === undefined) lasting.add(key)
     return 'copied'
   } catch (error) {
     // Somebody has written it since: that is newer than what would be copied.
-    if ((error as { code?: unknown }).code === MISMATCH_CODE) return 'present'
+    if ((error as { code?: unknown }).code === MISMATCH_CODE) return 'kept'
     const reason = error instanceof Error ? error.message : String(error)
     throw driverError(
-      `The import stopped at key ${JSON.stringify(key)}: ${reason} What to do: remove the cause and import again; it goes on ` +
-        'with what is missing.',
+      `The import stopped at key ${JSON.stringify(key)}: ${reason} What to do: remove the cause and call importStorage ` +
+        'again; it goes on with what is missing.',
       error,
     )
   }
@@ -120,8 +128,11 @@ function compare(expected: ReadonlySet<string>, there: ReadonlySet<string>): voi
   const missing = [...expected].filter((key) => !there.has(key))
   if (missing.length === 0) return
   const named = missing.slice(0, NAMED_KEYS).map((key) => JSON.stringify(key))
-  throw driverError(
-    `${missing.length} of the ${expected.size} items that were copied are not in the destination: ${named.join(', ')}` +
-      `${missing.length > NAMED_KEYS ? ', …' : ''}. What to do: see whether others remove items there, and import again.`,
+  const error = driverError(
+    `${missing.length} of the ${expected.size} items that were copied are not in the storage that was copied to: ` +
+      `${named.join(', ')}${missing.length > NAMED_KEYS ? ', …' : ''}. What to do: see that nothing else removes items there, ` +
+      'and call importStorage again.',
   )
+  error.code = 'FLATLOG_MISMATCH'
+  throw error
 }

@@ -32,9 +32,13 @@ describe.each(majors)('moving in with unstorage $major', ({ major, make }) => {
     const to = make(makeDriver({ base }))
     const progress: ImportProgress[] = []
     const result = await importStorage(from, to, { onProgress: (each) => progress.push({ ...each }) })
-    expect(result).toEqual({ total: 3, copied: 3, present: 0, gone: 0 })
-    expect(progress.map(({ done }) => done)).toEqual([1, 2, 3])
-    expect(progress.every(({ total }) => total === 3)).toBe(true)
+    expect(result).toEqual({ found: 3, copied: 3, kept: 0, gone: 0 })
+    expect(progress).toEqual([
+      { phase: 'copy', done: 1, total: 3 },
+      { phase: 'copy', done: 2, total: 3 },
+      { phase: 'copy', done: 3, total: 3 },
+      { phase: 'compare', done: 3, total: 3 },
+    ])
     expect((await to.getKeys()).sort()).toEqual((await from.getKeys()).sort())
     expect(await to.getItem('users:1')).toEqual({ name: 'Ada' })
     expect(await to.getItem('notes:today')).toBe('plain text')
@@ -68,9 +72,17 @@ describe.each(majors)('moving in with unstorage $major', ({ major, make }) => {
     const copied = (await to.getKeys()).length - 1
     expect(copied).toBeGreaterThanOrEqual(69)
     expect(copied).toBeLessThan(150)
-    expect(await importStorage(from, to)).toEqual({ total: 200, copied: 199 - copied, present: copied + 1, gone: 0 })
+    expect(await importStorage(from, to)).toEqual({
+      found: 200,
+      copied: 199 - copied,
+      kept: copied + 1,
+      gone: 0,
+    })
     expect(await to.getItem('k:0')).toBe('newer')
     for (let index = 1; index < 200; index++) expect(await to.getItem(`k:${index}`)).toBe(index)
+    await from.setItem('k:5', 'changed')
+    expect(await importStorage(from, to, { overwrite: true })).toMatchObject({ found: 200, copied: 200, kept: 0 })
+    expect([await to.getItem('k:0'), await to.getItem('k:5')]).toEqual([0, 'changed'])
   })
 
   it('keeps the rest of a ttl, and takes what is below a base only', async () => {
@@ -79,7 +91,7 @@ describe.each(majors)('moving in with unstorage $major', ({ major, make }) => {
     await from.setItem('a:ever', 2)
     await from.setItem('b:other', 3)
     const to = make(makeDriver({ base: tempDir() }))
-    expect(await importStorage(from, to, { base: 'a' })).toMatchObject({ total: 2, copied: 2 })
+    expect(await importStorage(from, to, { base: 'a' })).toMatchObject({ found: 2, copied: 2 })
     expect(await to.getKeys()).toEqual(['a:ever', 'a:short'])
     expect((await to.getMeta('a:short')).ttl).toBeGreaterThan(90)
     expect(await to.getMeta('a:ever')).not.toHaveProperty('ttl')
@@ -95,7 +107,7 @@ describe('an import', () => {
   it('counts what has left the source meanwhile', async () => {
     const from = createStorage1({ driver: flawed(['a', 'b'], (key) => (key === 'a' ? 'v' : null)) })
     const to = createStorage1({ driver: makeDriver({ base: tempDir() }) })
-    expect(await importStorage(from, to)).toEqual({ total: 2, copied: 1, present: 0, gone: 1 })
+    expect(await importStorage(from, to)).toEqual({ found: 1, copied: 1, kept: 0, gone: 1 })
   })
 
   it('takes for newer what is written while it runs', async () => {
@@ -105,7 +117,7 @@ describe('an import', () => {
       return key.endsWith('$') ? null : 'older'
     }
     const from = createStorage1({ driver: flawed(['a', 'b'], read) })
-    expect(await importStorage(from, to)).toEqual({ total: 2, copied: 1, present: 1, gone: 0 })
+    expect(await importStorage(from, to)).toEqual({ found: 2, copied: 1, kept: 1, gone: 0 })
     expect(await to.getItem('a')).toBe('newer')
   })
 
