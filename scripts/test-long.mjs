@@ -6,12 +6,12 @@ import { parseArgs } from 'node:util'
 
 const CORE = ['simulation', 'planted', 'damage', 'disk-full', 'crash', 'lock', 'memory', 'recovery']
 const KEYV = ['iteration']
-/** An app built by the next version of Nitro. */
-const APP = ['nitro3']
+/** Of examples/nitro-app. */
+const APP = ['nitro3', 'dev']
 
 const { values, positionals } = parseArgs({
   options: { seed: { type: 'string' } },
-  // Folders or files of packages/core/test, or those of packages/keyv-adapter/test that are named here, instead of all.
+  // Folders or files of packages/core/test, or those of the others that are named here, instead of all.
   allowPositionals: true,
 })
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)

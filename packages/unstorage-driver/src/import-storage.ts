@@ -77,8 +77,8 @@ async function copyItem({ from, to, key, overwrite, lasting }: Copying): Promise
     if (value === null || value === undefined) return 'gone'
     const ttl = typeof meta.ttl === 'number' && meta.ttl > 0 ? { ttl: meta.ttl } : {}
     // The notes come first, so that an item that is there has them.
-    if (notes !== null && notes !== undefined) await put(to, `${key}$`, contentOf(from, key, notes), ttl)
-    await put(to, key, contentOf(from, key, value), overwrite ? ttl : { ...ttl, ifNoneMatch: '*' })
+    if (notes !== null && notes !== undefined) await put(to, `${key}$`, await contentOf(from, `${key}$`, notes), ttl)
+    await put(to, key, await contentOf(from, key, value), overwrite ? ttl : { ...ttl, ifNoneMatch: '*' })
     if (ttl.ttl === undefined) lasting.add(key)
     return 'copied'
   } catch (error) {
@@ -99,19 +99,25 @@ async function put(to: Storage, key: string, content: unknown, options: object):
   await (isRaw ? to.setItemRaw(key, content, options) : to.setItem(key, content as object, options))
 }
 
-/** Sources that give back text as text: what they give as bytes was set as bytes. */
-const TELL_TEXT_FROM_BYTES = [DRIVER_NAME, 'memory', 'lru-cache']
-
 /**
  * Drivers for files and the like give out everything as bytes. What is text among it becomes text, so that JSON can be
  * read in the log.
  */
-function contentOf(from: Storage, key: string, value: unknown): unknown {
+async function contentOf(from: Storage, key: string, value: unknown): Promise<unknown> {
   const bytes = copyBytes(value)
   if (bytes === undefined) return value
-  const { driver } = from.getMount(key)
-  const isBytes = driver.getItemRaw === undefined || TELL_TEXT_FROM_BYTES.includes(driver.name ?? '')
-  return isBytes ? bytes : (textOf(bytes) ?? bytes)
+  const text = textOf(bytes)
+  return text === undefined || (await tellsTextFromBytes(from, key)) ? bytes : text
+}
+
+/** Drivers that give back text as text: what they give as bytes was set as bytes. */
+const TELL_TEXT_FROM_BYTES = [DRIVER_NAME, 'memory', 'lru-cache']
+
+async function tellsTextFromBytes(from: Storage, key: string): Promise<boolean> {
+  const { driver, base } = from.getMount(key)
+  const doesTell = driver.getItemRaw === undefined || TELL_TEXT_FROM_BYTES.includes(driver.name ?? '')
+  // A storage with a prefix names a mount that the item does not come from.
+  return doesTell && (await driver.hasItem(key.slice(base.length), {}))
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

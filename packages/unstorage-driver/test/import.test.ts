@@ -1,4 +1,4 @@
-import { createStorage as createStorage1, type Driver } from 'unstorage'
+import { createStorage as createStorage1, type Driver, prefixStorage } from 'unstorage'
 import fs1 from 'unstorage/drivers/fs'
 import memory1 from 'unstorage/drivers/memory'
 import { createStorage as createStorage2 } from 'unstorage2'
@@ -58,6 +58,19 @@ describe.each(majors)('moving in with unstorage $major', ({ major, make }) => {
     expect(await to.getItemRaw('bytes')).toEqual(Buffer.from('ascii'))
     expect(await to.getItemRaw('text')).toBe('ascii')
     expect(await to.getItem('live')).toEqual({ nested: [1] })
+  })
+
+  it('copies from one mount to another, as frameworks hand them out', async () => {
+    const base = tempDir()
+    const storage = sources[major].memory()
+    const files = sources[major].fs(tempDir()).getMount('').driver
+    storage.mount('old', files).mount('new', makeDriver({ base }))
+    const [from, to] = [prefixStorage(storage, 'old'), prefixStorage(storage, 'new')]
+    await from.setItem('users:1', { name: 'Ada' })
+    await from.setItemRaw('image', BINARY)
+    expect(await importStorage(from, to)).toMatchObject({ found: 2, copied: 2 })
+    expect(records(base)).toContainEqual(expect.objectContaining({ key: 'users:1', value: { name: 'Ada' } }))
+    expect(await storage.getItemRaw('new:image')).toEqual(BINARY)
   })
 
   it('goes on after it was broken off, and leaves alone what is there', async () => {

@@ -24,8 +24,12 @@ export function describeBuiltApp({ name, command, args, output }: Nitro): void {
     let filesOfTheBuild: string[] = []
 
     const start = async (dataDirectory: string, port: number) => {
-      const entry = join(moved, 'server', 'index.mjs')
-      const server = await startServer(entry, directory, { DATA_DIR: dataDirectory }, port)
+      const server = await startServer({
+        args: [join(moved, 'server', 'index.mjs')],
+        cwd: directory,
+        environment: { DATA_DIR: dataDirectory, NODE_ENV: 'production' },
+        port,
+      })
       servers.push(server)
       return server
     }

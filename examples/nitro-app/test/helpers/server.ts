@@ -15,15 +15,18 @@ export interface Server {
 const READY_MS = 20_000
 const RETRY_MS = 25
 
-/** A built app, in a process of its own and somewhere else than where it was built. */
-export async function startServer(
-  entry: string,
-  cwd: string,
-  environment: Record<string, string>,
-  port: number,
-): Promise<Server> {
-  const env = { ...process.env, ...environment, NODE_ENV: 'production', HOST: '127.0.0.1', PORT: `${port}` }
-  const child = spawn(process.execPath, [entry], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+export interface Command {
+  /** What Node.js is given. */
+  args: string[]
+  cwd: string
+  environment: Record<string, string>
+  port: number
+}
+
+/** An app in a process of its own. */
+export async function startServer({ args, cwd, environment, port }: Command): Promise<Server> {
+  const env = { ...process.env, ...environment, HOST: '127.0.0.1', PORT: `${port}` }
+  const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let printed = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (printed += chunk))
   try {
