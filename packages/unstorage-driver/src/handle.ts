@@ -1,4 +1,4 @@
-import { openStore, type Store } from '@flatlog/core'
+import { openStore, type Store, type StoreOptions } from '@flatlog/core'
 import { type FlatlogDriverOptions, storeOptions } from './options.js'
 
 /**
@@ -44,12 +44,23 @@ export class StoreHandle {
     try {
       // An owner that did not leave while the first use waited is there to stay: the others only have a look, so that
       // the second of several workers answers its requests at once instead of keeping each of them waiting.
-      const store = await openStore(this.#wasLocked ? { ...options, lockWaitMs: 0 } : options)
+      const store = await this.#openOrJoin(this.#wasLocked ? { ...options, lockWaitMs: 0 } : options)
       this.#wasLocked = false
       return store
     } catch (error) {
       this.#wasLocked = (error as { code?: unknown }).code === 'FLATLOG_LOCKED'
       throw error
+    }
+  }
+
+  /** Whoever has the log open in this process has decided about `times`, unless they were asked for here by name. */
+  async #openOrJoin(options: StoreOptions): Promise<Store> {
+    try {
+      return await openStore(options)
+    } catch (error) {
+      const isConflict = (error as { code?: unknown }).code === 'FLATLOG_OPTIONS_CONFLICT'
+      if (!isConflict || this.#options.times !== undefined) throw error
+      return await openStore({ ...options, times: !options.times })
     }
   }
 

@@ -1,5 +1,6 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { openStore } from '@flatlog/core'
 import { describe, expect, it } from 'vitest'
 import { DRIVER_NAME, flatlogDriver } from '../src/index.js'
 import { majors, makeDriver, records, tempDir } from './helpers.js'
@@ -94,6 +95,25 @@ describe('opening', () => {
     await one.dispose()
     await two.setItem('c', '3')
     expect(await two.getKeys()).toEqual(['a', 'b', 'c'])
+  })
+
+  it('joins a log that is open here by other means, which decide whether it keeps times', async () => {
+    const base = tempDir()
+    const log = await openStore({ dir: base, name: 'unstorage' })
+    try {
+      const driver = makeDriver({ base })
+      await driver.setItem('k', '{"score":1}')
+      expect(log.get('k')).toEqual({ score: 1 })
+      expect(await driver.getMeta('k')).not.toHaveProperty('mtime')
+      for (const options of [{ times: true }, { durability: 'os' as const }]) {
+        await expect(makeDriver({ base, ...options }).getKeys()).rejects.toMatchObject({
+          code: 'FLATLOG_OPTIONS_CONFLICT',
+          message: expect.stringContaining(Object.keys(options)[0] as string),
+        })
+      }
+    } finally {
+      await log.close()
+    }
   })
 
   it('gives out the log behind it', async () => {
