@@ -150,8 +150,11 @@ describe('an import', () => {
   it('compares at the end, and names what is missing', async () => {
     const from = createStorage1({ driver: flawed(['a', 'b'], (key) => (key.endsWith('$') ? null : 'v')) })
     const to = createStorage1({ driver: { ...makeDriver({ base: tempDir() }), getKeys: () => ['b'] } })
-    await expect(importStorage(from, to)).rejects.toThrow(
-      '1 of the 1 items that were copied are not in the destination: "a"',
-    )
+    await expect(importStorage(from, to)).rejects.toMatchObject({
+      code: 'FLATLOG_MISMATCH',
+      message: expect.stringContaining(
+        '[unstorage] [flatlog] 1 of the 1 items that were copied are not in the storage that was copied to: "a"',
+      ),
+    })
   })
 })
