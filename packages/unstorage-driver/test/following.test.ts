@@ -34,7 +34,6 @@ async function startWriter(base: string): Promise<Tell> {
   }
 }
 
-// To be enabled with a core whose read-only stores follow the log.
 describe.each(majors)('a read-only driver beside the writer, with unstorage $major', ({ make }) => {
   it('reports what the writer does, through compactions, and reads it', async () => {
     const base = tempDir()
