@@ -1,14 +1,32 @@
-import { type BatchOperation, FlatlogError, type Store } from '@flatlog/core'
+import type { BatchOperation, Store } from '@flatlog/core'
 import type { GetKeysOptions, StorageMeta, TransactionOptions, WatchCallback } from 'unstorage'
-import { asBuffer, copyBytes } from './bytes.js'
+import { asBuffer, rawContent } from './bytes.js'
 import { attempt, DRIVER_NAME } from './errors.js'
 import { StoreHandle } from './handle.js'
 import { depthOf, prefixOf } from './keys.js'
-import { type FlatlogDriverOptions, storeOptions } from './options.js'
+import { metaOf } from './meta.js'
+import type { FlatlogDriverOptions } from './options.js'
 import { Watching } from './watch.js'
+import {
+  conditionOnReadOnly,
+  conditionsOf,
+  hasCondition,
+  type ItemOptions,
+  lifetimeOf,
+  noConditionsInBatch,
+} from './write-options.js'
 
 type Options = TransactionOptions
-type Item = { key: string; value: string; options?: Options }
+type Item = { key: string; value: string; options?: ItemOptions }
+type Condition = { ifMatch: string } | { ifNoneMatch: string }
+/** The etag that the item has got; undefined if it has expired already, or if no condition was asked for. */
+type Written = { etag: string } | undefined
+
+/** Only a write with a condition gives something back. */
+export interface ItemWrite<Value> {
+  (key: string, value: Value, options: ItemOptions & Condition): Promise<Written>
+  (key: string, value: Value, options?: ItemOptions): Promise<void>
+}
 
 /**
  * The driver. unstorage calls it; for direct callers it is typed by what it really gives, and the options that
@@ -17,7 +35,7 @@ type Item = { key: string; value: string; options?: Options }
 export interface FlatlogDriver {
   name: typeof DRIVER_NAME
   options: FlatlogDriverOptions
-  flags: { ttl: true; maxDepth: true }
+  flags: { ttl: true; maxDepth: true; cas: true }
   /** The log behind the driver: for its recovery report, health, compaction. Opens it. */
   getInstance: () => Promise<Store>
   hasItem: (key: string, options?: Options) => Promise<boolean>
@@ -25,10 +43,11 @@ export interface FlatlogDriver {
   getItems: (items: { key: string; options?: Options }[]) => Promise<{ key: string; value: string | null }[]>
   /** What was set as bytes comes as bytes, what was set as a string comes as that string. */
   getItemRaw: (key: string, options?: Options) => Promise<Buffer | string | null>
-  setItem: (key: string, value: string, options?: Options) => Promise<void>
-  setItems: (items: Item[], common?: Options) => Promise<void>
-  setItemRaw: (key: string, value: unknown, options?: Options) => Promise<void>
-  removeItem: (key: string, options?: Options) => Promise<void>
+  /** With a condition that does not hold: `ERR_CAS_MISMATCH`. */
+  setItem: ItemWrite<string>
+  setItems: (items: Item[], common?: ItemOptions) => Promise<void>
+  setItemRaw: ItemWrite<unknown>
+  removeItem: (key: string, options?: ItemOptions) => Promise<void>
   getMeta: (key: string, options?: Options) => Promise<StorageMeta | null>
   getKeys: (base?: string, options?: GetKeysOptions) => Promise<string[]>
   clear: (base?: string, options?: Options) => Promise<void>
@@ -38,14 +57,28 @@ export interface FlatlogDriver {
 
 /** A driver for unstorage 1 and 2 on one Flatlog file. Nothing is opened, made or locked before its first use. */
 export function flatlogDriver(options: FlatlogDriverOptions = {}): FlatlogDriver {
-  const handle = new StoreHandle(storeOptions(options))
+  const handle = new StoreHandle(options)
   const watching = new Watching()
   const ignoresWrites = options.readOnly === true
+
+  /** The one way for an item into the log. */
+  async function write(key: string, content: string | Uint8Array, given: ItemOptions | undefined): Promise<Written> {
+    const conditions = conditionsOf(key, given)
+    const lifetime = lifetimeOf(given)
+    const store = await handle.use()
+    const wanted = { ...lifetime, ...conditions }
+    const written =
+      typeof content === 'string' ? store.setText(key, content, wanted) : store.setBytes(key, content, wanted)
+    // Asked for at once, since another write may follow before this one is on disk.
+    const etag = conditions && store.getMeta(key)?.etag
+    await written
+    return etag === undefined ? undefined : { etag }
+  }
 
   return {
     name: DRIVER_NAME,
     options,
-    flags: { ttl: true, maxDepth: true },
+    flags: { ttl: true, maxDepth: true, cas: true },
     getInstance: () => attempt(() => handle.use()),
 
     hasItem: (key) => attempt(async () => (await handle.use()).has(key)),
@@ -66,17 +99,18 @@ export function flatlogDriver(options: FlatlogDriverOptions = {}): FlatlogDriver
         return bytes ? asBuffer(bytes) : null
       }),
 
-    setItem: (key, value, given) =>
+    setItem: ((key, value, given) =>
       attempt(async () => {
-        if (ignoresWrites) return
-        const lifetime = lifetimeOf(given)
-        const store = await handle.use()
-        await store.setText(key, value, lifetime)
-      }),
+        if (ignoresWrites) return ignore(key, given)
+        return write(key, value, given)
+      })) as ItemWrite<string>,
 
     /** One record: all of them or none. */
     setItems: (items, common) =>
       attempt(async () => {
+        for (const { key, options: own } of items) {
+          if (hasCondition({ ...common, ...own })) throw noConditionsInBatch(key)
+        }
         if (ignoresWrites || items.length === 0) return
         const operations = items.map(
           ({ key, value, options: own }): BatchOperation => ({
@@ -90,21 +124,20 @@ export function flatlogDriver(options: FlatlogDriverOptions = {}): FlatlogDriver
         await store.batch(operations)
       }),
 
-    setItemRaw: (key, value, given) =>
+    setItemRaw: ((key, value, given) =>
       attempt(async () => {
-        if (ignoresWrites) return
-        const lifetime = lifetimeOf(given)
-        const content = typeof value === 'string' ? value : rawBytes(key, value)
-        const store = await handle.use()
-        if (typeof content === 'string') await store.setText(key, content, lifetime)
-        else await store.setBytes(key, content, lifetime)
-      }),
+        if (ignoresWrites) return ignore(key, given)
+        const content = rawContent(key, value)
+        // Not awaited where it is there already, so that writes stay in the order of their calls.
+        return write(key, content instanceof Promise ? await content : content, given)
+      })) as ItemWrite<unknown>,
 
-    removeItem: (key) =>
+    removeItem: (key, given) =>
       attempt(async () => {
-        if (ignoresWrites) return
+        if (ignoresWrites) return ignore(key, given)
+        const conditions = conditionsOf(key, given)
         const store = await handle.use()
-        await store.delete(key)
+        await store.delete(key, conditions)
       }),
 
     getMeta: (key) => attempt(async () => metaOf(await handle.use(), key)),
@@ -138,35 +171,8 @@ export function flatlogDriver(options: FlatlogDriverOptions = {}): FlatlogDriver
   }
 }
 
-/** Past what a clock reaches. */
-const MAX_TTL_SECONDS = 8e12
-
-/** unstorage counts in seconds. Zero, a negative number and what no clock reaches mean that there is no end. */
-function lifetimeOf(given: TransactionOptions | undefined): { ttlMs?: number } {
-  const ttlSeconds: unknown = given?.ttl
-  if (typeof ttlSeconds !== 'number' || !(ttlSeconds > 0 && ttlSeconds <= MAX_TTL_SECONDS)) return {}
-  return { ttlMs: Math.ceil(ttlSeconds * 1000) }
-}
-
-function metaOf(store: Store, key: string): StorageMeta | null {
-  const meta = store.getMeta(key)
-  if (meta === undefined) return null
-  const { size, etag, mtime, expires } = meta
-  return {
-    size,
-    etag,
-    ...(mtime === undefined ? {} : { mtime: new Date(mtime) }),
-    // A key that is still there has at least a second, in whole ones, so that none of them reads as "for ever".
-    ...(expires === undefined ? {} : { ttl: Math.max(1, Math.ceil((expires - Date.now()) / 1000)) }),
-  }
-}
-
-function rawBytes(key: string, value: unknown): Uint8Array {
-  const bytes = copyBytes(value)
-  if (bytes) return bytes
-  throw new FlatlogError(
-    'FLATLOG_INVALID_VALUE',
-    `The raw value for key ${JSON.stringify(key)} is neither bytes (Buffer, Uint8Array, ArrayBuffer) nor a string. ` +
-      'What to do: turn it into one of them, or use setItem.',
-  )
+/** What a read-only driver does with a write, as the driver for files: nothing. */
+function ignore(key: string, given: ItemOptions | undefined): undefined {
+  if (hasCondition(given)) throw conditionOnReadOnly(key)
+  return undefined
 }

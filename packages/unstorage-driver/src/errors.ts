@@ -1,5 +1,8 @@
 export const DRIVER_NAME = 'flatlog'
 
+/** The code of a condition that does not hold, as the proposal for conditional writes in unstorage has it. */
+export const MISMATCH_CODE = 'ERR_CAS_MISMATCH'
+
 /** What the driver throws: the code, path and offset of the log's own error, which is the cause. */
 export interface FlatlogDriverError extends Error {
   code?: string
@@ -11,7 +14,7 @@ export function driverError(message: string, cause?: unknown): FlatlogDriverErro
   const options = cause === undefined ? undefined : { cause }
   const error: FlatlogDriverError = new Error(`[unstorage] [${DRIVER_NAME}] ${message}`, options)
   const { code, path, offset } = (cause ?? {}) as Partial<FlatlogDriverError>
-  if (code !== undefined) error.code = code
+  if (code !== undefined) error.code = code === 'FLATLOG_MISMATCH' ? MISMATCH_CODE : code
   if (path !== undefined) error.path = path
   if (offset !== undefined) error.offset = offset
   return error

@@ -1,15 +1,18 @@
 import { openStore, type Store, type StoreOptions } from '@flatlog/core'
+import { type FlatlogDriverOptions, storeOptions } from './options.js'
 
 /**
  * The log behind one driver, opened at its first use and again at the first use after a close. All callers wait for
  * the same promise, each with one `await`, so what was called first is also done first.
  */
 export class StoreHandle {
-  readonly #options: StoreOptions
+  readonly #options: FlatlogDriverOptions
   #opening: Promise<Store> | undefined
   #closing: Promise<void> = Promise.resolve()
+  /** The last try found the log in another's hands. */
+  #wasLocked = false
 
-  constructor(options: StoreOptions) {
+  constructor(options: FlatlogDriverOptions) {
     this.#options = options
   }
 
@@ -37,7 +40,28 @@ export class StoreHandle {
   async #open(closing: Promise<void>): Promise<Store> {
     // What went wrong there was told to whoever closed.
     await closing.catch(() => {})
-    return await openStore(this.#options)
+    const options = storeOptions(this.#options)
+    try {
+      // An owner that did not leave while the first use waited is there to stay: the others only have a look, so that
+      // the second of several workers answers its requests at once instead of keeping each of them waiting.
+      const store = await this.#openOrJoin(this.#wasLocked ? { ...options, lockWaitMs: 0 } : options)
+      this.#wasLocked = false
+      return store
+    } catch (error) {
+      this.#wasLocked = (error as { code?: unknown }).code === 'FLATLOG_LOCKED'
+      throw error
+    }
+  }
+
+  /** Whoever has the log open in this process has decided about `times`, unless they were asked for here by name. */
+  async #openOrJoin(options: StoreOptions): Promise<Store> {
+    try {
+      return await openStore(options)
+    } catch (error) {
+      const isConflict = (error as { code?: unknown }).code === 'FLATLOG_OPTIONS_CONFLICT'
+      if (!isConflict || this.#options.times !== undefined) throw error
+      return await openStore({ ...options, times: !options.times })
+    }
   }
 
   async #close(opening: Promise<Store>): Promise<void> {

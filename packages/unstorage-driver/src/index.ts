@@ -1,3 +1,5 @@
 export { type FlatlogDriver, flatlogDriver, flatlogDriver as default } from './driver.js'
 export { DRIVER_NAME, type FlatlogDriverError } from './errors.js'
+export { type ImportOptions, type ImportProgress, type ImportResult, importStorage } from './import-storage.js'
 export type { FlatlogDriverOptions } from './options.js'
+export type { ItemOptions } from './write-options.js'

@@ -1,59 +1,54 @@
-import type { Change, Store } from '@flatlog/core'
-import type { WatchCallback } from 'unstorage'
+import type { Store } from '@flatlog/core'
+import type { WatchCallback, WatchEvent } from 'unstorage'
+import { WatchedKeys } from './watched-keys.js'
 
 /**
- * Reports acknowledged changes of the log, whoever in this process made them, key by key. A cleared prefix and a
- * replaced state are one record without a list of the keys that they removed, so the keys are kept here, and only
- * while somebody watches.
+ * Reports acknowledged changes of the log, whoever made them, key by key. With the first watcher it begins to keep the
+ * list of keys, and with the last one it lets go of it.
  */
 export class Watching {
   readonly #callbacks = new Set<WatchCallback>()
-  #keys = new Set<string>()
-  #stop: (() => void) | undefined
+  #keys: WatchedKeys | undefined
+  #ready: Promise<void> = Promise.resolve()
 
-  /** Returns the function that ends it. */
-  add(store: Store, callback: WatchCallback): () => void {
+  /** Returns the function that ends it, once every later change will be reported. */
+  async add(store: Store, callback: WatchCallback): Promise<() => void> {
     // The same function may watch twice, and each has its own end.
     const own: WatchCallback = (event, key) => callback(event, key)
     this.#callbacks.add(own)
-    if (this.#stop === undefined) {
-      this.#keys = new Set(store.keys())
-      this.#stop = store.watch((change) => this.#onChange(change))
+    if (this.#keys === undefined) {
+      this.#keys = new WatchedKeys(store, (event, key) => this.#emit(event, key))
+      this.#ready = this.#keys.load()
     }
-    return () => {
+    const stop = () => {
       this.#callbacks.delete(own)
       if (this.#callbacks.size === 0) this.end()
     }
+    try {
+      await this.#ready
+    } catch (error) {
+      stop()
+      throw error
+    }
+    return stop
   }
 
   end(): void {
-    this.#stop?.()
-    this.#stop = undefined
+    this.#keys?.end()
+    this.#keys = undefined
     this.#callbacks.clear()
-    this.#keys.clear()
   }
 
-  #onChange(change: Change): void {
-    if ('data' in change) {
-      const kept = new Set(Object.keys(change.data))
-      for (const key of [...this.#keys]) if (!kept.has(key)) this.#remove(key)
-      for (const key of kept) this.#update(key)
-    } else if ('prefix' in change) {
-      for (const key of [...this.#keys]) if (key.startsWith(change.prefix)) this.#remove(key)
-    } else if (change.op === 'SET') {
-      this.#update(change.key)
-    } else {
-      this.#remove(change.key)
+  #emit(event: WatchEvent, key: string): void {
+    for (const callback of this.#callbacks) {
+      try {
+        callback(event, key)
+      } catch (error) {
+        // It is the watcher's own, and stops neither the other watchers nor the log.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
     }
-  }
-
-  #update(key: string): void {
-    this.#keys.add(key)
-    for (const callback of this.#callbacks) callback('update', key)
-  }
-
-  #remove(key: string): void {
-    this.#keys.delete(key)
-    for (const callback of this.#callbacks) callback('remove', key)
   }
 }

@@ -1,4 +1,6 @@
+import { Readable } from 'node:stream'
 import type { StorageValue } from 'unstorage'
+import { createStorage as createStorage2 } from 'unstorage2'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { last, majors, makeDriver, records, tempDir } from './helpers.js'
 
@@ -51,16 +53,6 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
     expect(await makeDriver({ base: dir }).getItem('k')).toBe(text)
   })
 
-  it('keeps keys apart that a file system would not', async () => {
-    const storage = make(makeDriver({ base: tempDir() }))
-    const keys = ['a', 'a:b', 'a:b:c', 'A', 'CON', 'x'.repeat(10_000), 'ключ', '😀', '__proto__', 'constructor']
-    for (const key of keys) await storage.setItem(key, `of ${key}`)
-    for (const key of keys) expect(await storage.getItem(key)).toBe(`of ${key}`)
-    expect((await storage.getKeys()).sort()).toEqual([...keys].sort())
-    expect(await storage.hasItem('toString')).toBe(false)
-    expect(await storage.getItem('toString')).toBeNull()
-  })
-
   it('keeps raw bytes and raw text, as copies', async () => {
     const dir = tempDir()
     const driver = makeDriver({ base: dir })
@@ -70,6 +62,11 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
     bytes[0] = 9
     await written
     expect(last(dir)).toMatchObject({ encoding: 'base64', value: 'Acj/' })
+    await storage.setItemRaw('blob', new Blob(['ab', new Uint8Array([255])]))
+    await storage.setItemRaw('stream', new Blob(['stream']).stream())
+    await storage.setItemRaw('pieces', Readable.from([Buffer.from('pie'), 'ces']))
+    await storage.setItemRaw('floats', new Float32Array([1.5]))
+    await storage.setItemRaw('dataView', new DataView(new Uint8Array([7, 8, 9]).buffer, 1, 1))
     await storage.setItemRaw('buffer', Buffer.from([1, 2]))
     await storage.setItemRaw('arrayBuffer', new Uint8Array([3, 4]).buffer)
     await storage.setItemRaw('part', new Uint8Array([0, 5, 6, 0]).subarray(1, 3))
@@ -83,20 +80,28 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
     expect(await storage.getItemRaw('buffer')).toEqual(Buffer.from([1, 2]))
     expect(await storage.getItemRaw('arrayBuffer')).toEqual(Buffer.from([3, 4]))
     expect(await storage.getItemRaw('part')).toEqual(Buffer.from([5, 6]))
+    expect(await storage.getItemRaw('blob')).toEqual(Buffer.from([97, 98, 255]))
+    expect(await storage.getItemRaw('stream')).toEqual(Buffer.from('stream'))
+    expect(await storage.getItemRaw('pieces')).toEqual(Buffer.from('pieces'))
+    expect(await storage.getItemRaw('floats')).toEqual(Buffer.from(new Float32Array([1.5]).buffer))
+    expect(await storage.getItemRaw('dataView')).toEqual(Buffer.from([8]))
     expect(await storage.getItemRaw('text')).toBe('plain')
     expect(await storage.getItemRaw('none')).toHaveLength(0)
     await storage.setItemRaw('utf8', Buffer.from('grüße'))
     expect(await storage.getItem('utf8')).toBe('grüße')
-    await expect(storage.setItemRaw('k', { not: 'bytes' })).rejects.toMatchObject({
-      message: expect.stringMatching(/^\[unstorage\] \[flatlog\] The raw value for key "k"/),
-      code: 'FLATLOG_INVALID_VALUE',
-    })
+    for (const value of [{ not: 'bytes' }, 42, null, Readable.from([{ not: 'bytes' }])]) {
+      await expect(storage.setItemRaw('k', value)).rejects.toMatchObject({
+        message: expect.stringMatching(/^\[unstorage\] \[flatlog\] The raw value for key "k"/),
+        code: 'FLATLOG_INVALID_VALUE',
+      })
+    }
+    expect(await storage.hasItem('k')).toBe(false)
   })
 
   it('ends an item after ttl seconds', async () => {
     const driver = makeDriver({ base: tempDir() })
     const storage = make(driver)
-    expect(driver.flags).toEqual({ ttl: true, maxDepth: true })
+    expect(driver.flags).toEqual({ ttl: true, maxDepth: true, cas: true })
     await storage.setItem('short', 1, { ttl: 10 })
     await storage.setItemRaw('raw', Buffer.from('x'), { ttl: 10 })
     await storage.setItems([{ key: 'many', value: 1, options: { ttl: 10 } }])
@@ -170,14 +175,20 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
     expect(await storage.getKeys()).toEqual(['k'])
   })
 
-  it('knows the time of writing where the log keeps it', async () => {
+  it('knows the time of writing, also after a compaction, unless told not to keep it', async () => {
     const before = Date.now()
-    const storage = make(makeDriver({ base: tempDir(), times: true }))
+    const driver = makeDriver({ base: tempDir() })
+    const storage = make(driver)
     await storage.setItem('k', 'value')
+    const after = Date.now()
+    await (await driver.getInstance()).compact()
     const { mtime } = await storage.getMeta('k')
     expect(mtime).toBeInstanceOf(Date)
     expect(mtime?.getTime()).toBeGreaterThanOrEqual(before)
-    expect(mtime?.getTime()).toBeLessThanOrEqual(Date.now())
+    expect(mtime?.getTime()).toBeLessThanOrEqual(after)
+    const without = make(makeDriver({ base: tempDir(), times: false }))
+    await without.setItem('k', 'value')
+    expect(await without.getMeta('k')).not.toHaveProperty('mtime')
   })
 
   it('lists keys by base and by depth', async () => {
@@ -229,5 +240,25 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
     expect(await storage.getItem('k')).toBe(1)
     expect(await storage.getKeys()).toEqual(['k'])
     expect(records(dir)).toHaveLength(1)
+  })
+})
+
+describe('the types of unstorage 2', () => {
+  it('come out of text, JSON and bytes', async () => {
+    const storage = createStorage2({ driver: makeDriver({ base: tempDir() }) })
+    await storage.setItem('json', { score: 1 })
+    await storage.setItemRaw('raw', Buffer.from('bytes'))
+    expect(await storage.getItem('json', { type: 'text' })).toBe('{"score":1}')
+    expect(await storage.getItem('json', { type: 'json' })).toEqual({ score: 1 })
+    expect(await storage.getItem('json', { type: 'bytes' })).toEqual(new TextEncoder().encode('{"score":1}'))
+    expect(await storage.getItem('raw', { type: 'text' })).toBe('bytes')
+    expect(await (await storage.getItem('raw', { type: 'blob' }))?.text()).toBe('bytes')
+    expect(await new Response(await storage.getItem('raw', { type: 'stream' })).text()).toBe('bytes')
+    expect(await storage.getItem('missing', { type: 'bytes' })).toBeNull()
+    const both = [{ key: 'raw', options: { type: 'bytes' } }, { key: 'json' }] as const
+    expect((await storage.getItems(both)).map(({ value }) => value)).toEqual([
+      new TextEncoder().encode('bytes'),
+      { score: 1 },
+    ])
   })
 })

@@ -1,5 +1,6 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { openStore } from '@flatlog/core'
 import { describe, expect, it } from 'vitest'
 import { DRIVER_NAME, flatlogDriver } from '../src/index.js'
 import { majors, makeDriver, records, tempDir } from './helpers.js'
@@ -23,6 +24,35 @@ describe('the factory', () => {
     await driver.setItem('k', 'v')
     expect(records(base, 'cache')).toHaveLength(1)
     expect(flatlogDriver().options).toEqual({})
+  })
+
+  it('takes the directory from the environment when the log is opened, where that is set', async () => {
+    const [base, other] = [tempDir(), tempDir()]
+    const variable = 'FLATLOG_TEST_BASE'
+    const driver = makeDriver({ base, baseEnv: variable })
+    try {
+      process.env[variable] = other
+      await driver.setItem('k', 'of the environment')
+      expect(records(other)).toHaveLength(1)
+      await driver.dispose()
+      for (const unset of ['', undefined]) {
+        if (unset === undefined) delete process.env[variable]
+        else process.env[variable] = unset
+        await driver.setItem(`k${unset}`, 'of the option')
+        await driver.dispose()
+      }
+      expect(records(base)).toHaveLength(2)
+    } finally {
+      delete process.env[variable]
+    }
+    await expect(makeDriver({ base, baseEnv: 1 as never }).getKeys()).rejects.toMatchObject({
+      code: 'FLATLOG_INVALID_OPTION',
+    })
+  })
+
+  it('refuses a misspelt option at the first use', async () => {
+    const driver = makeDriver({ base: tempDir(), durabilty: 'os' } as never)
+    await expect(driver.getItem('k')).rejects.toThrow(/^\[unstorage\] \[flatlog\] The option durabilty /)
   })
 
   it('gives methods that need no this', async () => {
@@ -65,6 +95,25 @@ describe('opening', () => {
     await one.dispose()
     await two.setItem('c', '3')
     expect(await two.getKeys()).toEqual(['a', 'b', 'c'])
+  })
+
+  it('joins a log that is open here by other means, which decide whether it keeps times', async () => {
+    const base = tempDir()
+    const log = await openStore({ dir: base, name: 'unstorage' })
+    try {
+      const driver = makeDriver({ base })
+      await driver.setItem('k', '{"score":1}')
+      expect(log.get('k')).toEqual({ score: 1 })
+      expect(await driver.getMeta('k')).not.toHaveProperty('mtime')
+      for (const options of [{ times: true }, { durability: 'os' as const }]) {
+        await expect(makeDriver({ base, ...options }).getKeys()).rejects.toMatchObject({
+          code: 'FLATLOG_OPTIONS_CONFLICT',
+          message: expect.stringContaining(Object.keys(options)[0] as string),
+        })
+      }
+    } finally {
+      await log.close()
+    }
   })
 
   it('gives out the log behind it', async () => {

@@ -1,6 +1,10 @@
 import { openStore } from '@flatlog/core'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { majors, makeDriver, tempDir } from './helpers.js'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 describe.each(majors)('watching with unstorage $major', ({ make }) => {
   it('reports writes, batches, raw values, removals and clears', async () => {
@@ -34,14 +38,123 @@ describe.each(majors)('watching with unstorage $major', ({ make }) => {
   })
 })
 
+describe.each(majors)('items that expire while they are watched, with unstorage $major', ({ make }) => {
+  it('are reported, whether they were there before or not, and whatever they were written with last', async () => {
+    const driver = makeDriver({ base: tempDir(), durability: 'os' })
+    const storage = make(driver)
+    await storage.setItem('before', 1, { ttl: 10 })
+    await storage.setItem('stays', 1)
+    await storage.setItem('removed', 1, { ttl: 10 })
+    const clock = movableClock()
+    const seen: string[] = []
+    await storage.watch((event, key) => seen.push(`${event} ${key}`))
+    await clock.settle()
+    await storage.setItem('soon', 1, { ttl: 5 })
+    await storage.setItem('later', 1, { ttl: 30 })
+    await storage.setItem('longer', 1, { ttl: 5 })
+    await storage.setItem('longer', 1, { ttl: 60 })
+    await storage.setItems([{ key: 'many', value: 1 }], { ttl: 10 })
+    await storage.removeItem('removed')
+    seen.length = 0
+    clock.advance(4_000)
+    expect(seen).toEqual([])
+    clock.advance(2_000)
+    expect(seen).toEqual(['remove soon'])
+    clock.advance(5_000)
+    expect(seen.slice(1).sort()).toEqual(['remove before', 'remove many'])
+    clock.advance(20_000)
+    expect(seen.slice(3)).toEqual(['remove later'])
+    await storage.removeItem('later')
+    clock.advance(60_000)
+    expect(seen.slice(4)).toEqual(['remove longer'])
+    await storage.clear()
+    expect(seen.slice(5)).toEqual(['remove stays'])
+  })
+})
+
+/** Moves the clock and the timers; those that the event loop itself is made of stay real. */
+function movableClock() {
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })
+  return {
+    advance: (ms: number) => vi.advanceTimersByTime(ms),
+    /** Lets the watcher look up when the items that were there before expire. */
+    settle: async () => {
+      for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+    },
+  }
+}
+
 describe('the driver itself', () => {
+  it('looks again at an item whose time has come by a clock that was put back', async () => {
+    const driver = makeDriver({ base: tempDir(), durability: 'os' })
+    const clock = movableClock()
+    const seen: string[] = []
+    await driver.watch((event, key) => seen.push(`${event} ${key}`))
+    await driver.setItem('k', 'v', { ttl: 10 })
+    vi.setSystemTime(Date.now() - 5_000)
+    clock.advance(10_000)
+    expect(seen).toEqual(['update k'])
+    clock.advance(6_000)
+    expect(seen).toEqual(['update k', 'remove k'])
+  })
+
+  it('keeps up with items that are written again and again with a new end', async () => {
+    const driver = makeDriver({ base: tempDir(), durability: 'os', compaction: false })
+    const clock = movableClock()
+    const seen: string[] = []
+    await driver.watch((event, key) => event === 'remove' && seen.push(key))
+    const writes: Promise<unknown>[] = []
+    for (let round = 0; round < 5000; round++) {
+      writes.push(driver.setItem(`k${round % 7}`, `${round}`, { ttl: 60 + (round % 1000) }))
+    }
+    await Promise.all(writes)
+    clock.advance(2_000_000)
+    expect(seen.sort()).toEqual(['k0', 'k1', 'k2', 'k3', 'k4', 'k5', 'k6'])
+  })
+
+  it('reports no removal of what was not there', async () => {
+    const driver = makeDriver({ base: tempDir() })
+    const seen: string[] = []
+    await driver.watch((event, key) => seen.push(`${event} ${key}`))
+    const log = await driver.getInstance()
+    await log.batch([
+      { op: 'DELETE', key: 'missing' },
+      { op: 'SET', key: 'a', value: 1 },
+      { op: 'DELETE', key: 'a' },
+    ])
+    await driver.clear()
+    expect(seen).toEqual(['update a', 'remove a'])
+  })
+
+  it('goes on with the other watchers where one throws', async () => {
+    const driver = makeDriver({ base: tempDir() })
+    const thrown: unknown[] = []
+    const others = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    process.on('uncaughtException', (error) => thrown.push(error))
+    try {
+      const seen: string[] = []
+      await driver.watch(() => {
+        throw new Error('of the watcher')
+      })
+      await driver.watch((event, key) => seen.push(`${event} ${key}`))
+      await driver.setItem('a', '1')
+      await driver.setItem('b', '1')
+      expect(seen).toEqual(['update a', 'update b'])
+      expect(thrown).toMatchObject([{ message: 'of the watcher' }, { message: 'of the watcher' }])
+    } finally {
+      process.removeAllListeners('uncaughtException')
+      for (const other of others) process.on('uncaughtException', other)
+    }
+  })
+
   it('reports what others in this process do to the same log', async () => {
     const base = tempDir()
     const driver = makeDriver({ base })
     await driver.setItem('a:1', '1')
     const seen: string[] = []
     await driver.watch((event, key) => seen.push(`${event} ${key}`))
-    const log = await openStore({ dir: base, name: 'unstorage' })
+    const log = await openStore({ dir: base, name: 'unstorage', times: true })
     await log.set('a:2', 2)
     await log.set('b', 3)
     await log.clear({ prefix: 'a:' })

@@ -8,8 +8,9 @@ import { isOneValue, noValue } from '../record/value.js'
 import { ClearedPrefixes } from './cleared-prefixes.js'
 import { Effects, type LayerEffect, Put } from './effects.js'
 import type { Effect, IndexedValue, ReplayPlace } from './key-index.js'
-import { type SortedCursor, SortedRuns } from './sorted-runs.js'
-import { TailEntry, TailSlot, type TailValue, TOMBSTONE } from './tail-entry.js'
+import type { SortedCursor } from './sorted-runs.js'
+import { TailEntry, type TailSlot, type TailValue, TOMBSTONE } from './tail-entry.js'
+import { TailSlots } from './tail-slots.js'
 import type { TextCache } from './text-cache.js'
 
 /**
@@ -17,10 +18,8 @@ import type { TextCache } from './text-cache.js'
  * bring its key back. Neither are the keys marked that a clear covers: whatever is older than the clear does not count.
  */
 export class TailLayer {
-  #slots = new Map<string, TailSlot>()
-  #sorted = new SortedRuns<TailSlot>()
+  #slots: TailSlots
   #cleared = new ClearedPrefixes()
-  #stateBytes = 0
   /** How often what is cleared has changed. */
   #clears = 0
   /** How much further on its records stand by now than when they were written. */
@@ -36,6 +35,7 @@ export class TailLayer {
     private readonly cache: TextCache,
   ) {
     this.#file = file
+    this.#slots = new TailSlots(cache)
   }
 
   get keyCount(): number {
@@ -56,7 +56,7 @@ export class TailLayer {
 
   /** About what its values take in a checkpoint. */
   get stateBytes(): number {
-    return this.#stateBytes
+    return this.#slots.stateBytes
   }
 
   get file(): OpenFile | undefined {
@@ -123,21 +123,18 @@ export class TailLayer {
   }
 
   /** A checkpoint has taken its place, so nobody asks for its texts any more. In small steps: there may be many. */
-  *letGo(): Generator<void> {
-    for (const { value } of this.#slots.values()) {
-      if (value !== undefined && value !== TOMBSTONE) this.cache.remove(value)
-      yield
-    }
+  letGo(): Generator<void> {
+    return this.#slots.letGo()
   }
 
   /** The keys that this layer names, in order: tombstones, and what a clear covers, too. */
   cursor(from: string): SortedCursor<TailSlot> {
-    return this.#sorted.from(from)
+    return this.#slots.cursor(from)
   }
 
   /** Some of what is to be done before a cursor can be had; false where nothing is left. */
   sortSome(): boolean {
-    return this.#sorted.sortSome()
+    return this.#slots.sortSome()
   }
 
   apply(operation: Operation, seq: number, time: number | undefined): Effect {
@@ -163,41 +160,11 @@ export class TailLayer {
   }
 
   #put(operation: SetOperation | DeleteOperation, seq: number, time: number | undefined, isReplayed: boolean): Put {
-    const slot = this.#slotOf(operation.key, isReplayed)
+    const slot = this.#slots.slotOf(operation.key, isReplayed)
     const before = slot.value
     const value = operation.kind === 'delete' ? TOMBSTONE : entryOf(operation, seq, time)
-    this.#become(slot, value)
+    this.#slots.become(slot, value)
     return new Put(this, slot, value, before)
-  }
-
-  #slotOf(key: string, isReplayed: boolean): TailSlot {
-    const slot = this.#slots.get(key)
-    if (slot !== undefined) return slot
-    const added = new TailSlot(key)
-    this.#slots.set(key, added)
-    this.#sorted.add(added, isReplayed)
-    return added
-  }
-
-  /** What was of the key until now gives way. */
-  #become(slot: TailSlot, value: TailValue | undefined): void {
-    const former = slot.value
-    if (former !== undefined && former !== TOMBSTONE) {
-      former.isCurrent = false
-      this.cache.remove(former)
-      this.#stateBytes -= former.stateBytes
-    }
-    slot.value = value
-    if (value !== undefined && value !== TOMBSTONE) {
-      value.isCurrent = true
-      this.#stateBytes += value.stateBytes
-      this.keep(value)
-    }
-  }
-
-  /** A text that stands in the file too may be let go when there is no room for it. */
-  keep(entry: TailEntry): void {
-    if (entry.isInFile && entry.isCurrent && entry.text !== undefined) this.cache.add(entry, entry.textBytes)
   }
 
   /** Of a record that was read from the file: its texts are read again when they are asked for. */
@@ -219,9 +186,9 @@ export class TailLayer {
   replayPlain(record: PlainRecord, time: number | undefined, offset: number): void {
     const { key, seq, expires, encoding, valueStart, valueBytes } = record
     this.#replayedSeq = Math.max(this.#replayedSeq, seq)
-    const slot = this.#slotOf(key, true)
+    const slot = this.#slots.slotOf(key, true)
     if (record.isDelete) {
-      this.#become(slot, TOMBSTONE)
+      this.#slots.become(slot, TOMBSTONE)
       return
     }
     const stateBytes = bytesInPart(key, valueBytes, encoding, expires, time, record.keyBytes)
@@ -229,15 +196,18 @@ export class TailLayer {
     entry.putAt(offset + valueStart - this.#shift, valueBytes)
     // The line ends with the value, so its own checksum says when it is read again whether it is what was written.
     entry.checkedBy(record.crc, valueStart)
-    this.#become(slot, entry)
+    this.#slots.become(slot, entry)
+  }
+
+  /** Its record stands in the file now. */
+  keep(entry: TailEntry): void {
+    this.#slots.keep(entry)
   }
 
   putBack(slot: TailSlot, before: TailValue | undefined): void {
-    this.#become(slot, before)
+    this.#slots.become(slot, before)
     if (before !== undefined) return
-    this.#slots.delete(slot.key)
-    // As good as always: otherwise a disk that is full for long would leave a name for each key that it refused.
-    this.#sorted.takeBack(slot)
+    this.#slots.remove(slot)
   }
 
   #clear(prefix: string, seq: number): LayerEffect {
@@ -250,20 +220,16 @@ export class TailLayer {
       }
       return { entries: [], undo, written() {} }
     }
-    const [slots, sorted, cleared, stateBytes] = [this.#slots, this.#sorted, this.#cleared, this.#stateBytes]
-    this.#slots = new Map()
-    this.#sorted = new SortedRuns()
+    const [slots, cleared] = [this.#slots, this.#cleared]
+    this.#slots = new TailSlots(this.cache)
     this.#cleared = new ClearedPrefixes()
     this.#cleared.add('', seq)
-    this.#stateBytes = 0
     return {
       entries: [],
       undo: () => {
         this.#clears++
         this.#slots = slots
-        this.#sorted = sorted
         this.#cleared = cleared
-        this.#stateBytes = stateBytes
       },
       written() {},
     }
@@ -273,9 +239,9 @@ export class TailLayer {
   absorb(newer: TailLayer): void {
     for (const prefix of newer.#cleared) this.#clear(prefix, newer.#cleared.lastFor(prefix))
     this.#replayedSeq = Math.max(this.#replayedSeq, newer.#replayedSeq)
-    for (const { key, value } of newer.#slots.values()) {
+    for (const { key, value } of newer.#slots) {
       if (value !== undefined && value !== TOMBSTONE) value.moveBy(newer.#shift - this.#shift)
-      this.#become(this.#slotOf(key, false), value)
+      this.#slots.become(this.#slots.slotOf(key, false), value)
     }
   }
 }

@@ -1,0 +1,48 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import { makeProject } from './helpers/project'
+import { freePort, type Server, startServer } from './helpers/server'
+
+const PATIENCE = { timeout: 60_000, interval: 200 }
+
+// Part of `npm run test:long`, as it builds the app twice.
+describe.runIf(process.env.FLATLOG_LONG)('the app while it is developed with Nitro 2', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'flatlog-nitro-dev-'))
+  let server: Server | undefined
+
+  afterAll(async () => {
+    await server?.kill()
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+  })
+
+  it('goes on with the same log when its code is changed', async () => {
+    const project = join(directory, 'project')
+    makeProject(project)
+    // Another log while developing: what was written below its name shows that it is used.
+    const config = join(project, 'nitro.config.mjs')
+    const devStorage = "devStorage: { guestbook: { ...files, name: 'guestbook-dev' } },"
+    writeFileSync(config, readFileSync(config, 'utf8').replace('  storage: {', `  ${devStorage}\n  storage: {`))
+    const port = await freePort()
+    const running = await startServer({
+      args: [join(project, 'node_modules/nitropack/dist/cli/index.mjs'), 'dev', '--port', `${port}`],
+      cwd: project,
+      environment: { DATA_DIR: join(directory, 'data'), NODE_ENV: 'development' },
+      port,
+    })
+    server = running
+    const sign = async (text: string) => expect((await running.post('/sign', { text })).status).toBe(303)
+    const pageHas = async (text: string) => expect(await (await running.get('/')).text()).toContain(text)
+
+    await vi.waitFor(() => sign('before'), PATIENCE)
+    const page = join(project, 'app', 'page.ts')
+    writeFileSync(page, readFileSync(page, 'utf8').replace('<h1>Guestbook</h1>', '<h1>Changed</h1>'))
+    await vi.waitFor(() => pageHas('<h1>Changed</h1>'), PATIENCE)
+    await sign('after')
+    await pageHas('</b>: before ')
+    await pageHas('</b>: after ')
+    const log = readFileSync(join(directory, 'data', 'logs', 'guestbook-dev.log'), 'utf8')
+    expect(log.split('\n').filter((line) => line.includes('"op":"SET"'))).toHaveLength(2)
+  }, 150_000)
+})

@@ -1,0 +1,14 @@
+// Loaded before a build: nothing beyond this machine can be reached.
+const net = require('node:net')
+
+const connect = net.Socket.prototype.connect
+
+net.Socket.prototype.connect = function (...args) {
+  const [options] = Array.isArray(args[0]) ? args[0] : args
+  const host = typeof options === 'object' ? options.host : typeof args[1] === 'string' ? args[1] : undefined
+  const isPath = typeof options === 'string' || options?.path !== undefined
+  if (!isPath && host !== undefined && !['localhost', '127.0.0.1', '::1'].includes(host)) {
+    throw Object.assign(new Error(`There is no network here: ${host}`), { code: 'ENETUNREACH' })
+  }
+  return connect.apply(this, args)
+}

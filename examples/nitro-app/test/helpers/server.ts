@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
+
+export interface Server {
+  get(path: string): Promise<Response>
+  post(path: string, form: Record<string, string>): Promise<Response>
+  /** As a power button would: nothing is closed. */
+  kill(): Promise<void>
+  output(): string
+}
+
+const READY_MS = 20_000
+const RETRY_MS = 25
+
+export interface Command {
+  /** What Node.js is given. */
+  args: string[]
+  cwd: string
+  environment: Record<string, string>
+  port: number
+}
+
+/** An app in a process of its own. */
+export async function startServer({ args, cwd, environment, port }: Command): Promise<Server> {
+  const env = { ...process.env, ...environment, HOST: '127.0.0.1', PORT: `${port}` }
+  const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (printed += chunk))
+  try {
+    await listening(child, port, () => printed)
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  }
+  const url = (path: string) => `http://127.0.0.1:${port}${path}`
+  const headers = { connection: 'close' }
+  return {
+    get: (path) => fetch(url(path), { headers }),
+    post: (path, form) =>
+      fetch(url(path), { method: 'POST', body: new URLSearchParams(form), headers, redirect: 'manual' }),
+    async kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const gone = once(child, 'exit')
+      child.kill('SIGKILL')
+      await gone
+    },
+    output: () => printed,
+  }
+}
+
+/** Not every version says that it listens, so it is asked. */
+async function listening(child: ChildProcess, port: number, printed: () => string): Promise<void> {
+  const endMs = performance.now() + READY_MS
+  while (child.exitCode === null && performance.now() < endMs) {
+    if (await accepts(port)) return
+    await setTimeout(RETRY_MS)
+  }
+  throw new Error(`The app did not start: ${printed()}`)
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => socket.destroy())
+    socket.once('error', () => {})
+    socket.once('close', (hadError) => resolve(!hadError))
+  })
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

@@ -1,0 +1,78 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { installPacked } from '../../../scripts/packed-packages.mjs'
+import { records, tempDir } from './helpers.js'
+
+/** The packages from their tarballs, in a project that has nothing else but unstorage. */
+
+const root = fileURLToPath(new URL('../../../node_modules/', import.meta.url))
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+/** Those of the README that run as they stand. Configurations are marked as TypeScript. */
+const examples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string)
+
+const REQUIRE = `
+  const { createStorage } = require('unstorage')
+  const { default: flatlogDriver, DRIVER_NAME, flatlogDriver: named, importStorage } = require('@flatlog/unstorage')
+  const storage = createStorage({ driver: flatlogDriver({ base: 'data' }) })
+  storage.setItem('a/b', { score: 1 }).then(async () => {
+    console.log(await storage.getItem('a:b'), DRIVER_NAME, named === flatlogDriver, typeof importStorage)
+    await storage.dispose()
+  })
+`
+
+describe('the published package', () => {
+  let project = ''
+  let packed = ''
+
+  beforeAll(() => {
+    packed = mkdtempSync(join(tmpdir(), 'flatlog-packed-'))
+    installPacked(['@flatlog/core', '@flatlog/unstorage'], packed)
+  })
+
+  afterAll(() => rmSync(packed, { recursive: true, force: true }))
+
+  function makeProjectWith(unstorage: string): void {
+    project = tempDir()
+    const nodeModules = join(project, 'node_modules')
+    mkdirSync(nodeModules)
+    cpSync(packed, nodeModules, { recursive: true })
+    symlinkSync(realpathSync(join(root, unstorage)), join(nodeModules, 'unstorage'), 'junction')
+  }
+
+  function run(code: string, file: string): string {
+    writeFileSync(join(project, file), code)
+    return execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
+      cwd: project,
+      encoding: 'utf8',
+      timeout: 20_000,
+    })
+  }
+
+  it('is required by unstorage 1', () => {
+    makeProjectWith('unstorage')
+    expect(run(REQUIRE, 'app.cjs')).toBe('{ score: 1 } flatlog true function\n')
+    expect(records(join(project, 'data')).map(({ key }) => key)).toEqual(['a:b'])
+  })
+
+  it.each(['unstorage', 'unstorage2'])('does with %s what the README says', (unstorage) => {
+    expect(examples.length).toBeGreaterThanOrEqual(4)
+    for (const example of examples) {
+      makeProjectWith(unstorage)
+      expect(run(example, 'example.mjs')).toBe(expectedOutput(example))
+    }
+  })
+})
+
+/** What stands in comments behind a line that prints, and in those that are lines of their own. */
+function expectedOutput(example: string): string {
+  const lines: string[] = []
+  for (const line of example.split('\n')) {
+    const [, printed] = /^(?:console\.log\(.*\) )?\/\/ (.*)$/.exec(line) ?? []
+    if (printed !== undefined) lines.push(printed)
+  }
+  return lines.map((line) => `${line}\n`).join('')
+}

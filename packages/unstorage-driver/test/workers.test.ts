@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { tempDir } from './helpers.js'
+
+const script = fileURLToPath(new URL('children/worker.mjs', import.meta.url))
+const LOCK_WAIT_MS = 1500
+
+describe('the second of several workers', () => {
+  it('is told on each use who holds the log and what to do, reads with readOnly, and takes over from the dead', async () => {
+    const base = tempDir()
+    const { stdout } = await promisify(execFile)(process.execPath, [script, base, String(LOCK_WAIT_MS)], {
+      timeout: 25_000,
+    })
+    const { ownerPid, owner, refused, read, later } = JSON.parse(stdout)
+    expect(owner).toBe('written')
+    expect(refused.outcomes).toHaveLength(11)
+    for (const { code, message } of refused.outcomes) {
+      expect(code).toBe('FLATLOG_LOCKED')
+      expect(message).toMatch(/^\[unstorage\] \[flatlog\] /)
+      expect(message).toContain(`${ownerPid}`)
+      for (const wayOut of ['readOnly: true', 'lockWaitMs', 'takeOver: true']) expect(message).toContain(wayOut)
+    }
+    // Only the first use waits for the owner to leave: ten waits would be ten times as long.
+    expect(refused.firstMs).toBeGreaterThanOrEqual(LOCK_WAIT_MS - 50)
+    expect(refused.othersMs).toBeLessThan(5 * LOCK_WAIT_MS)
+    expect(read).toBe('v')
+    expect(later).toBe('written')
+  })
+})

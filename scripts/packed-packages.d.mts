@@ -1,0 +1,1 @@
+export function installPacked(names: readonly string[], nodeModules: string): void
