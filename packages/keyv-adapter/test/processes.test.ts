@@ -22,7 +22,7 @@ describe.each(majors)('a process that never disconnects, with Keyv $major', ({ m
     expect(await keyv.getMany(['a', 'b'])).toEqual([1, 2])
   })
 
-  it('is told about by a clear error in a second process, once, and gives way when it ends', async () => {
+  it('is told about by a clear error in a second process, once, read by it, and gives way when it ends', async () => {
     const dir = tempDir()
     const script = fileURLToPath(new URL('children/process.mjs', import.meta.url))
     const cwd = fileURLToPath(new URL('..', import.meta.url))
@@ -32,18 +32,35 @@ describe.each(majors)('a process that never disconnects, with Keyv $major', ({ m
     })
     try {
       const [pid] = (await once(owner.stdout, 'data')) as [Buffer]
-      const keyv = make(makeStore({ dir, lockWaitMs: 0 }), { namespace: 'n' })
+      const store = makeStore({ dir, lockWaitMs: 0 })
+      const keyv = make(store, { namespace: 'n' })
       const errors: unknown[] = []
       keyv.on('error', (error) => errors.push(error))
       expect(await keyv.set('b', 2)).toBe(false)
       expect(errors).toMatchObject([{ code: 'FLATLOG_LOCKED', message: expect.stringContaining(String(pid).trim()) }])
-      const reader = make(makeStore({ dir, readOnly: true }), { namespace: 'n' })
+      const readOnly = makeStore({ dir, readOnly: true })
+      const reader = make(readOnly, { namespace: 'n' })
       expect(await reader.get('a')).toBe(1)
       const ended = once(owner, 'exit')
       owner.kill('SIGKILL')
       await ended
       expect(await keyv.set('b', 2)).toBe(true)
       expect(await keyv.getMany(['a', 'b'])).toEqual([1, 2])
+
+      // The reader follows the next owner, through its compactions.
+      const log = await store.open()
+      for (let value = 3; value < 6; value++) {
+        await keyv.set('b', value)
+        await log.compact()
+        await keyv.set('c', value)
+        await (await readOnly.open()).flush()
+        expect(await reader.getMany(['a', 'b', 'c'])).toEqual([1, value, value])
+      }
+      const refused: unknown[] = []
+      reader.on('error', (error) => refused.push(error))
+      expect(await reader.set('b', 0)).toBe(false)
+      expect(refused).toMatchObject([{ code: 'FLATLOG_READ_ONLY' }])
+      expect(await keyv.get('b')).toBe(5)
     } finally {
       owner.kill('SIGKILL')
     }
