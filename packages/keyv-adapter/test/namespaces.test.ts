@@ -1,3 +1,5 @@
+import { mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { openStore } from '@flatlog/core'
 import { describe, expect, it } from 'vitest'
 import { all, keyv5, keyv6, last, majors, makeStore, records, tempDir } from './helpers.js'
@@ -72,6 +74,20 @@ describe.each(majors)('namespaces with Keyv $major', ({ major, make }) => {
     await expect(makeStore({ dir, bareNamespace: 'players' }).get('k')).rejects.toThrow(
       /in use with bareNamespace none/,
     )
+  })
+
+  it('refuses it by whatever path the file is reached', async () => {
+    const dir = tempDir()
+    const [real, link] = [join(dir, 'real'), join(dir, 'link')]
+    mkdirSync(real)
+    symlinkSync(real, link, 'junction')
+    const tokens = make(makeStore(real), { namespace: 'tokens' })
+    await tokens.set('k', 't')
+    const bare = makeStore({ dir: link, bareNamespace: 'players' })
+    await expect(bare.clear()).rejects.toMatchObject({ code: 'FLATLOG_OPTIONS_CONFLICT' })
+    expect(await tokens.get('k')).toBe('t')
+    await tokens.disconnect()
+    await bare.clear()
   })
 
   it('keeps two in one file apart, with two live stores', async () => {
