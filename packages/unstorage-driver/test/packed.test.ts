@@ -65,7 +65,23 @@ describe('the published package', () => {
       expect(run(example, 'example.mjs')).toBe(expectedOutput(example))
     }
   })
+
+  it('leaves the lines in the log that the README shows', () => {
+    makeProjectWith('unstorage')
+    run(examples[0] as string, 'example.mjs')
+    const shown = [...readme.matchAll(/^\{"timestamp".*$/gm)].map(([line]) => withoutTimes(line))
+    expect(shown).toHaveLength(3)
+    const log = readFileSync(join(project, 'data', 'logs', 'app.log'), 'utf8')
+      .trimEnd()
+      .split('\n')
+    expect(log.slice(1).map(withoutTimes)).toEqual(shown)
+  })
 })
+
+/** What differs from one time to the next. */
+function withoutTimes(line: string): string {
+  return line.replace(/"(timestamp|crc)":"[^"]*"/g, '"$1":"…"').replace(/"expires":\d+/, '"expires":0')
+}
 
 /** What stands in comments behind a line that prints, and in those that are lines of their own. */
 function expectedOutput(example: string): string {
