@@ -115,3 +115,25 @@ describe('the driver for files of unstorage 2 with atomic: true', () => {
     expect(places[0]).not.toBe(places[1])
   })
 })
+
+describe('the cost of a read and of a small write in the README', () => {
+  it('is what the benchmarks last found', () => {
+    const page = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+    const results = readFileSync(new URL('../../../benchmarks/results.md', import.meta.url), 'utf8')
+    const found = (benchmark: string, peer: string) => {
+      const section = results.slice(results.indexOf(`## ${benchmark}:`)).split('\n## ')[0] as string
+      const rows = section.split('\n').map((line) => line.split('|').map((cell) => cell.trim()))
+      const column = rows.find((cells) => cells.includes('wall µs each'))?.indexOf('wall µs each') as number
+      const us = Number(rows.find((cells) => cells[1] === peer)?.[column]?.replace(',', ''))
+      return `${us >= 100 ? Math.round(us) : Number(us.toPrecision(2))} µs`
+    }
+    for (const [row, benchmark] of [
+      ['a small write, process crash survived', 'unstorage-set-1'],
+      ['a read', 'unstorage-get'],
+    ] as const) {
+      expect(page).toContain(
+        `| ${row} | ${found(benchmark, 'unstorage + fs')} | ${found(benchmark, 'unstorage + Flatlog')} |`,
+      )
+    }
+  })
+})
