@@ -54,9 +54,10 @@ export class StoreHandle {
   }
 
   async #open(): Promise<Store> {
-    const release = claimLayout(this.#options.dir ?? DEFAULT_DIR, this.#options.name, this.#bareNamespace)
+    const store = await openStore(this.#options)
     try {
-      const store = await openStore(this.#options)
+      // Only now is the directory there for certain, and has one real path however it is spelled.
+      const release = claimLayout(this.#options.dir ?? DEFAULT_DIR, this.#options.name, this.#bareNamespace)
       const stopReports = store.on('problem', this.#onProblem)
       this.#release = () => {
         stopReports()
@@ -64,7 +65,7 @@ export class StoreHandle {
       }
       return store
     } catch (error) {
-      release()
+      await store.close()
       throw error
     }
   }

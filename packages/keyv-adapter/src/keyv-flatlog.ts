@@ -71,6 +71,15 @@ export class KeyvFlatlog extends StoreEmitter {
     return this.#namespaces.imported(key)
   }
 
+  /** All of the file, of every namespace, keys spelled `namespace:key`: for importing it into another store. */
+  async *wholeFile(): AsyncGenerator<[string, unknown], void> {
+    const store = await this.#handle.use()
+    for (const key of store.keys()) {
+      const value = read(store, key)
+      if (value !== undefined) yield [this.#namespaces.exported(key), value]
+    }
+  }
+
   async get<Value>(key: string): Promise<StoredValue<Value> | undefined> {
     const protocol = this.#protocol.current
     try {

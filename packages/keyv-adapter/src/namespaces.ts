@@ -72,6 +72,11 @@ export class Namespaces {
     )
   }
 
+  /** How another store spells a key of the log: `namespace:key`. */
+  exported(storedKey: string): string {
+    return this.#bare === undefined ? storedKey : `${this.#bare}:${storedKey}`
+  }
+
   /** The key that an iterator hands to Keyv. */
   toCaller(storedKey: string, protocol: Protocol, namespace = this.#current): string {
     if (protocol === 6) return storedKey.slice(this.prefix(namespace).length)

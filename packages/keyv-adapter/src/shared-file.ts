@@ -1,4 +1,5 @@
-import { resolve } from 'node:path'
+import { realpathSync } from 'node:fs'
+import { join } from 'node:path'
 import { FlatlogError } from '@flatlog/core'
 
 interface Layout {
@@ -16,11 +17,11 @@ function layouts(): Map<string, Layout> {
 }
 
 /**
- * All stores on one file must agree on its bare namespace: clearing the one that stands without a prefix would
- * otherwise take the others along. Returns the function that gives the claim back.
+ * For a file that is open. All stores on it must agree on its bare namespace: clearing the one that stands without a
+ * prefix would otherwise take the others along. Returns the function that gives the claim back.
  */
 export function claimLayout(dir: string, name: string, bareNamespace: string | undefined): () => void {
-  const path = resolve(dir, name)
+  const path = join(realpathSync.native(dir), name)
   const layout = layouts().get(path) ?? { bareNamespace, users: 0 }
   if (layout.bareNamespace !== bareNamespace) {
     const spell = (bare: string | undefined) => (bare === undefined ? 'none' : JSON.stringify(bare))

@@ -48,6 +48,28 @@ describe.each(majors)('what has expired with Keyv $major', ({ make }) => {
     expect(await all(keyv)).toEqual([['ever', 3]])
   })
 
+  it('waits beside a larger state that stays, until the file has doubled', async () => {
+    const dir = tempDir()
+    const store = makeStore({ dir, durability: 'os', mainFile: false, compaction: { minBytes: 100_000 } })
+    const keyv = make(store, { namespace: 'n' })
+    const log = await store.open()
+    await keyv.setMany(names.map((key) => ({ key: `ever${key}`, value: LONG })))
+    await log.compact()
+    const compactions = () => log.stats().compactions as number
+    const before = compactions()
+    await keyv.setMany(names.slice(0, COUNT / 2).map((key) => ({ key, value: LONG, ttl: 1000 })))
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 1001 })
+    await keyv.set('one', 1)
+    await new Promise(setImmediate)
+    expect(compactions()).toBe(before)
+    expect(text(dir)).toContain('"n:short7"')
+    expect(await keyv.has('short7')).toBe(false)
+    await keyv.setMany(names.slice(COUNT / 2).map((key) => ({ key: `new${key}`, value: LONG })))
+    await vi.waitFor(() => expect(compactions()).toBe(before + 1), { timeout: 20_000, interval: 20 })
+    expect(text(dir)).not.toContain('"n:short7"')
+    expect(await all(keyv)).toHaveLength(COUNT + 1 + COUNT / 2)
+  })
+
   it('leaves them by itself, in a store that nobody uses any more', async () => {
     const dir = tempDir()
     const store = makeStore({ dir, durability: 'os', mainFile: false, compaction: { minBytes: 100_000 } })

@@ -123,17 +123,37 @@ describe('from store to store', () => {
   })
 
   it('copies one Flatlog file into another', async () => {
-    const from = makeStore(tempDir())
+    const fromDir = tempDir()
+    const from = makeStore(fromDir)
     const values = keyv6.make(from, { namespace: 'n', serialization: false })
     await values.set('live', { list: [1] }, 60_000)
-    from.namespace = undefined
-    await from.set('bytes', new Uint8Array([7]))
+    await keyv6.make(makeStore(fromDir)).set('bytes', new Uint8Array([7]))
     const dir = tempDir()
     expect(await importKeyv(from, makeStore(dir))).toMatchObject({ found: 2, copied: 2 })
     expect(await keyv6.make(makeStore(dir), { namespace: 'n', serialization: false }).get('live')).toEqual({
       list: [1],
     })
     expect(last(dir).expires ?? records(dir)[0]?.expires).toBeGreaterThan(Date.now())
+  })
+
+  it.each(majors)('copies all of a Flatlog file, also where the store belongs to a Keyv $major', async ({ make }) => {
+    const fromDir = tempDir()
+    const from = makeStore(fromDir)
+    await make(from, { namespace: 'players' }).set('u:1', { score: 1 })
+    await make(makeStore(fromDir), { namespace: 'tokens' }).set('t', 'x')
+    const dir = tempDir()
+    expect(await importKeyv(from, makeStore(dir))).toEqual({ found: 2, copied: 2, kept: 0, expired: 0 })
+    expect(records(dir).map(({ key }) => key)).toEqual(['players:u:1', 'tokens:t'])
+    expect(await importKeyv(from, from)).toMatchObject({ copied: 0, kept: 2 })
+  })
+
+  it.each(majors)('puts the prefix on that a bare namespace of Keyv $major leaves out', async ({ make }) => {
+    const from = makeStore({ dir: tempDir(), bareNamespace: 'players' })
+    await make(from, { namespace: 'players' }).set('u1', 1)
+    const dir = tempDir()
+    await importKeyv(from, makeStore(dir))
+    expect(records(dir)).toMatchObject([{ key: 'players:u1', value: 1 }])
+    expect(await make(makeStore(dir), { namespace: 'players' }).get('u1')).toBe(1)
   })
 
   it('takes the prefix off into a bare namespace, and refuses any other', async () => {

@@ -1,3 +1,5 @@
+import { mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { openStore } from '@flatlog/core'
 import { describe, expect, it } from 'vitest'
 import { all, keyv5, keyv6, last, majors, makeStore, records, tempDir } from './helpers.js'
@@ -74,6 +76,20 @@ describe.each(majors)('namespaces with Keyv $major', ({ major, make }) => {
     )
   })
 
+  it('refuses it by whatever path the file is reached', async () => {
+    const dir = tempDir()
+    const [real, link] = [join(dir, 'real'), join(dir, 'link')]
+    mkdirSync(real)
+    symlinkSync(real, link, 'junction')
+    const tokens = make(makeStore(real), { namespace: 'tokens' })
+    await tokens.set('k', 't')
+    const bare = makeStore({ dir: link, bareNamespace: 'players' })
+    await expect(bare.clear()).rejects.toMatchObject({ code: 'FLATLOG_OPTIONS_CONFLICT' })
+    expect(await tokens.get('k')).toBe('t')
+    await tokens.disconnect()
+    await bare.clear()
+  })
+
   it('keeps two in one file apart, with two live stores', async () => {
     const dir = tempDir()
     const players = make(makeStore(dir), { namespace: 'players' })
@@ -118,8 +134,34 @@ describe('Keyv 5 without key prefix', () => {
     await keyv.set('user:1', 1)
     expect(last(dir).key).toBe('n:user:1')
     expect(await keyv.getMany(['user:1', 'user:2'])).toEqual([1, undefined])
+    // By the rule of Keyv 5 for one key, here for all: what begins with the namespace is prefixed already.
+    expect(await keyv.getMany(['n:user:1'])).toEqual([1])
+    expect((await all(keyv)).map(([key]) => key)).toEqual(['n:user:1'])
     await keyv.clear()
     expect(await keyv.get('user:1')).toBeUndefined()
+    const whole = keyv5.make(makeStore(dir), { namespace: undefined, useKeyPrefix: false })
+    await whole.set('a', 1)
+    expect((await all(whole)).map(([key]) => key)).toEqual([':a'])
+  })
+})
+
+describe('a key that begins with the namespace', () => {
+  it('is prefixed already to the calls of Keyv 5 with one key, and to no other', async () => {
+    const dir = tempDir()
+    const five = keyv5.make(makeStore(dir), { namespace: 'n' })
+    await five.set('n:a', 1)
+    expect(await five.get('a')).toBe(1)
+    expect(await five.getMany(['n:a', 'a'])).toEqual([undefined, 1])
+    await keyv6.make(makeStore(dir), { namespace: 'n' }).set('n:a', 2)
+    expect(records(dir).map((line) => line.key)).toEqual(['n:a', 'n:n:a'])
+  })
+})
+
+describe('the iterator of Keyv 5', () => {
+  it('gives too long keys for a namespace with a colon', async () => {
+    const keyv = keyv5.make(makeStore({ dir: tempDir(), allowColonIn: ['a:b'] }), { namespace: 'a:b' })
+    await keyv.set('k', 1)
+    expect(await all(keyv)).toEqual([['b:k', 1]])
   })
 })
 

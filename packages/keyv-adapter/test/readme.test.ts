@@ -27,7 +27,23 @@ describe.each(majors)('the code of the README with Keyv $major', ({ major }) => 
     if (code?.includes('importKeyv')) expect(printed).toMatch(/\{ found: 1, copied: [01], kept: [01], expired: 0 \}/)
     else expect(printed).toMatch(/user123|abc/)
   })
+
+  it('leaves the lines in the log that the README shows', () => {
+    const cwd = project()
+    execFileSync(process.execPath, ['--input-type=module', '-e', blocks[0]?.code as string], { cwd, timeout: 20_000 })
+    const shown = [...page.matchAll(/^\{"timestamp".*$/gm)].map(([line]) => withoutTimes(line))
+    expect(shown).toHaveLength(2)
+    const log = readFileSync(join(cwd, 'data', 'logs', 'players.log'), 'utf8')
+      .split('\n')
+      .map(withoutTimes)
+    for (const line of shown) expect(log).toContain(line)
+  })
 })
+
+/** What differs from one time to the next. */
+function withoutTimes(line: string): string {
+  return line.replace(/"(timestamp|crc)":"[^"]*"/g, '"$1":"…"').replace(/"expires":\d+/, '"expires":0')
+}
 
 describe('the README', () => {
   it('has code to run', () => {

@@ -138,3 +138,15 @@ describe.each(majors)('what Keyv $major is given and gives out', ({ major, make 
     expect(await keyv.getMany(['a', 'b'])).toEqual([{ list: [1] }, { list: [1] }])
   })
 })
+
+describe('many values that are too much for one record', () => {
+  it('are refused together', async () => {
+    const dir = tempDir()
+    const store = makeStore(dir)
+    const value = 'x'.repeat(33 * 1024 * 1024)
+    const items = ['a', 'b'].map((key) => ({ key, value }))
+    await expect(store.setMany(items)).rejects.toMatchObject({ code: 'FLATLOG_TOO_LARGE' })
+    expect(await store.hasMany(['a', 'b'])).toEqual([false, false])
+    expect(records(dir)).toEqual([])
+  })
+})

@@ -40,6 +40,13 @@ const DEFAULT_NAME = 'unstorage'
 export function storeOptions(options: FlatlogDriverOptions): StoreOptions {
   // A framework that picks the driver by name passes that name on.
   const { base, baseEnv, noClear, driver, ...rest } = options as FlatlogDriverOptions & { driver?: unknown }
+  if (base !== undefined && (typeof base !== 'string' || base === '')) {
+    throw new FlatlogError(
+      'FLATLOG_INVALID_OPTION',
+      `The option base is ${JSON.stringify(base)}; what is expected is the path of a directory. What to do: correct it or leave ` +
+        'it out.',
+    )
+  }
   const dir = fromEnvironment(baseEnv) ?? base
   return { ...rest, name: rest.name ?? DEFAULT_NAME, times: rest.times ?? true, ...(dir === undefined ? {} : { dir }) }
 }

@@ -50,6 +50,15 @@ describe('the factory', () => {
     })
   })
 
+  it('refuses a base that is no directory at the first use, by the name that it has here', async () => {
+    for (const base of [5, '', null] as never[]) {
+      await expect(makeDriver({ base }).getItem('k')).rejects.toMatchObject({
+        code: 'FLATLOG_INVALID_OPTION',
+        message: expect.stringMatching(/^\[unstorage\] \[flatlog\] The option base is /),
+      })
+    }
+  })
+
   it('refuses a misspelt option at the first use', async () => {
     const driver = makeDriver({ base: tempDir(), durabilty: 'os' } as never)
     await expect(driver.getItem('k')).rejects.toThrow(/^\[unstorage\] \[flatlog\] The option durabilty /)

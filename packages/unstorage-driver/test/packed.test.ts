@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,6 +23,35 @@ const REQUIRE = `
     await storage.dispose()
   })
 `
+
+const TYPED = `
+import { createStorage, type Driver } from 'unstorage'
+import flatlogDriver, { DRIVER_NAME, type FlatlogDriverOptions, importStorage, flatlogDriver as named } from '@flatlog/unstorage'
+
+const options: FlatlogDriverOptions = { base: 'data', name: 'app', durability: 'interval', noClear: true }
+export const driver: Driver = flatlogDriver(options)
+export const name: 'flatlog' = DRIVER_NAME
+const storage = createStorage({ driver: named() })
+export const written = storage.setItem('k', 1, { ttl: 60, ifNoneMatch: '*' })
+export const moved = importStorage(storage, createStorage({ driver })).then(({ copied }): number => copied)
+export const etag = named().setItem('k', 'v', { ifMatch: '*' }).then((result): string | undefined => result?.etag)
+// @ts-expect-error The directory is called base here.
+flatlogDriver({ dir: 'data' })
+`
+
+const compilerOptions = {
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  // The declarations of unstorage's other drivers want packages that are not installed.
+  skipLibCheck: true,
+  target: 'ES2022',
+  lib: ['ES2024', 'ESNext.Disposable', 'DOM'],
+  module: 'NodeNext',
+  types: ['node'],
+  typeRoots: [join(root, '@types')],
+  noEmit: true,
+}
 
 describe('the published package', () => {
   let project = ''
@@ -65,7 +94,37 @@ describe('the published package', () => {
       expect(run(example, 'example.mjs')).toBe(expectedOutput(example))
     }
   })
+
+  it.each(['unstorage', 'unstorage2'])(
+    'has types that compile strictly with %s, by import and by require',
+    (unstorage) => {
+      makeProjectWith(unstorage)
+      const files = ['app.mts', ...(unstorage === 'unstorage' ? ['app.cts'] : [])]
+      for (const file of files) writeFileSync(join(project, file), TYPED)
+      writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
+      const compiler = join(root, 'typescript', 'bin', 'tsc')
+      const { stdout } = spawnSync(process.execPath, [compiler, '-p', project], { encoding: 'utf8' })
+      expect(stdout).toBe('')
+    },
+    60_000,
+  )
+
+  it('leaves the lines in the log that the README shows', () => {
+    makeProjectWith('unstorage')
+    run(examples[0] as string, 'example.mjs')
+    const shown = [...readme.matchAll(/^\{"timestamp".*$/gm)].map(([line]) => withoutTimes(line))
+    expect(shown).toHaveLength(3)
+    const log = readFileSync(join(project, 'data', 'logs', 'app.log'), 'utf8')
+      .trimEnd()
+      .split('\n')
+    expect(log.slice(1).map(withoutTimes)).toEqual(shown)
+  })
 })
+
+/** What differs from one time to the next. */
+function withoutTimes(line: string): string {
+  return line.replace(/"(timestamp|crc)":"[^"]*"/g, '"$1":"…"').replace(/"expires":\d+/, '"expires":0')
+}
 
 /** What stands in comments behind a line that prints, and in those that are lines of their own. */
 function expectedOutput(example: string): string {

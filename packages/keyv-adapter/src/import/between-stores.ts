@@ -6,6 +6,8 @@ import type { LoadedEntry, Route } from './copy.js'
 export interface AnyStore {
   // biome-ignore lint/suspicious/noExplicitAny: stores differ in what they take and say of it.
   iterator?: ((...args: any[]) => AsyncIterable<any>) | undefined
+  /** What this package's own store lists: its iterator gives one namespace, if it belongs to a Keyv that has one. */
+  wholeFile?(): AsyncIterable<Stored>
   /** A Keyv has it, a store has not. */
   getManyRaw?: never
 }
@@ -16,7 +18,7 @@ type Stored = readonly [key: string, raw: unknown]
 export async function betweenStores(from: AnyStore, to: KeyvFlatlog): Promise<Route<Stored>> {
   const log = await to.open()
   return {
-    list: () => (from.iterator as () => AsyncIterable<Stored>).call(from),
+    list: () => from.wholeFile?.() ?? (from.iterator as () => AsyncIterable<Stored>).call(from),
     async load(entries) {
       const nowMs = Date.now()
       return entries.flatMap(([key, raw]): LoadedEntry[] => {
