@@ -65,6 +65,23 @@ export class CheckpointLayer {
     return bytes
   }
 
+  /**
+   * How many bytes count still, and no more, where so many of its keys do not, and any of them may: each may be the one
+   * that takes nearly all of its part, and the longest parts may be theirs.
+   */
+  bytesWithout(keys: number, nowMs: number): number {
+    if (keys >= this.parts.length) return 0
+    const lengths = new Float64Array(this.parts.length)
+    for (let at = 0; at < lengths.length; at++) {
+      const { bytes, minExpires } = this.parts.summary(at)
+      lengths[at] = minExpires !== null && minExpires <= nowMs ? 0 : bytes
+    }
+    return lengths
+      .sort()
+      .subarray(0, lengths.length - keys)
+      .reduce((sum, bytes) => sum + bytes, 0)
+  }
+
   /** The next checkpoint, in another file, of which some parts may be the same as here. */
   followedBy(file: OpenFile, parts: readonly Part[]): CheckpointLayer {
     for (const part of this.parts.made()) part.isGone = true

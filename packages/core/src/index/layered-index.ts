@@ -123,9 +123,8 @@ export class LayeredIndex implements LoadingIndex {
   }
 
   liveCheckpointBytes(nowMs: number): number {
-    const { bytes, expiry } = this.#layers.checkpoint
-    if (expiry.keys === 0) return 0
-    return bytes * (1 - Math.min(1, this.deadShare(nowMs) + this.tailKeys / expiry.keys))
+    const { tails, checkpoint } = this.#layers
+    return checkpoint.bytesWithout(this.tailKeys + this.#clearedKeys(tails, checkpoint), nowMs)
   }
 
   deadShare(nowMs: number): number {

@@ -13,6 +13,13 @@ import { TailEntry, type TailSlot, type TailValue, TOMBSTONE } from './tail-entr
 import { TailSlots } from './tail-slots.js'
 import type { TextCache } from './text-cache.js'
 
+/** As many texts leave the cache with each key that is set, after all of them were cleared. */
+const LET_GO_STEPS = 16
+
+interface PutAway {
+  readonly steps: Iterator<void>
+}
+
 /**
  * What the records behind a checkpoint say of keys. Nothing in it is removed, only superseded: a removed tombstone would
  * bring its key back. Neither are the keys marked that a clear covers: whatever is older than the clear does not count.
@@ -20,6 +27,8 @@ import type { TextCache } from './text-cache.js'
 export class TailLayer {
   #slots: TailSlots
   #cleared = new ClearedPrefixes()
+  /** What was cleared as a whole, and is yet to leave the cache: with each key that is set some of it does. */
+  readonly #putAway: PutAway[] = []
   /** How often what is cleared has changed. */
   #clears = 0
   /** How much further on its records stand by now than when they were written. */
@@ -123,8 +132,21 @@ export class TailLayer {
   }
 
   /** A checkpoint has taken its place, so nobody asks for its texts any more. In small steps: there may be many. */
-  letGo(): Generator<void> {
-    return this.#slots.letGo()
+  *letGo(): Generator<void> {
+    while (this.#letGoSome()) yield
+    yield* this.#slots.letGo()
+  }
+
+  /** False where nothing is left of what was put away. */
+  #letGoSome(): boolean {
+    const [first] = this.#putAway
+    if (!first) return false
+    for (let step = 0; step < LET_GO_STEPS; step++) {
+      if (!first.steps.next().done) continue
+      this.#putAway.shift()
+      break
+    }
+    return true
   }
 
   /** The keys that this layer names, in order: tombstones, and what a clear covers, too. */
@@ -160,6 +182,7 @@ export class TailLayer {
   }
 
   #put(operation: SetOperation | DeleteOperation, seq: number, time: number | undefined, isReplayed: boolean): Put {
+    this.#letGoSome()
     const slot = this.#slots.slotOf(operation.key, isReplayed)
     const before = slot.value
     const value = operation.kind === 'delete' ? TOMBSTONE : entryOf(operation, seq, time)
@@ -186,6 +209,7 @@ export class TailLayer {
   replayPlain(record: PlainRecord, time: number | undefined, offset: number): void {
     const { key, seq, expires, encoding, valueStart, valueBytes } = record
     this.#replayedSeq = Math.max(this.#replayedSeq, seq)
+    this.#letGoSome()
     const slot = this.#slots.slotOf(key, true)
     if (record.isDelete) {
       this.#slots.become(slot, TOMBSTONE)
@@ -221,6 +245,8 @@ export class TailLayer {
       return { entries: [], undo, written() {} }
     }
     const [slots, cleared] = [this.#slots, this.#cleared]
+    const putAway: PutAway = { steps: slots.letGo() }
+    if (slots.size > 0) this.#putAway.push(putAway)
     this.#slots = new TailSlots(this.cache)
     this.#cleared = new ClearedPrefixes()
     this.#cleared.add('', seq)
@@ -230,6 +256,9 @@ export class TailLayer {
         this.#clears++
         this.#slots = slots
         this.#cleared = cleared
+        const at = this.#putAway.indexOf(putAway)
+        if (at !== -1) this.#putAway.splice(at, 1)
+        slots.takeBack()
       },
       written() {},
     }
@@ -238,6 +267,7 @@ export class TailLayer {
   /** Takes over what a newer layer says, whose records stand in the same file. */
   absorb(newer: TailLayer): void {
     for (const prefix of newer.#cleared) this.#clear(prefix, newer.#cleared.lastFor(prefix))
+    this.#putAway.push(...newer.#putAway)
     this.#replayedSeq = Math.max(this.#replayedSeq, newer.#replayedSeq)
     for (const { key, value } of newer.#slots) {
       if (value !== undefined && value !== TOMBSTONE) value.moveBy(newer.#shift - this.#shift)

@@ -75,11 +75,24 @@ export class TailSlots {
     return this.#sorted.sortSome()
   }
 
-  /** A checkpoint has taken their place, so nobody asks for their texts any more. In small steps: there may be many. */
+  /** Nobody asks for their texts any more. In small steps: there may be many. */
   *letGo(): Generator<void> {
     for (const { value } of this.#byKey.values()) {
-      if (value !== undefined && value !== TOMBSTONE) this.cache.remove(value)
+      if (value !== undefined && value !== TOMBSTONE) {
+        // Its record may be on its way to the file still, and is not to bring it back.
+        value.isCurrent = false
+        this.cache.remove(value)
+      }
       yield
+    }
+  }
+
+  /** They count again. At once: it is seldom that what has let them go is taken back. */
+  takeBack(): void {
+    for (const { value } of this.#byKey.values()) {
+      if (value === undefined || value === TOMBSTONE) continue
+      value.isCurrent = true
+      this.keep(value)
     }
   }
 }

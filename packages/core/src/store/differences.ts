@@ -1,9 +1,10 @@
-import { FlatlogError } from '../base/errors.js'
 import type { Slices } from '../base/slices.js'
 import type { IndexedValue, KeyIndex } from '../index/key-index.js'
-import type { DeleteOperation, SetOperation } from '../record/record.js'
+import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
 
 const PAGE_KEYS = 256
+
+type ClearOperation = Extract<Operation, { kind: 'clear' }>
 
 /** What makes one state of another, in key order: for whoever knows the one, and cannot be told how the other came of it. */
 export async function* differences(
@@ -11,9 +12,12 @@ export async function* differences(
   to: KeyIndex,
   nowMs: number,
   slices: Slices,
-): AsyncGenerator<SetOperation | DeleteOperation> {
+): AsyncGenerator<SetOperation | DeleteOperation | ClearOperation> {
   const [former, present] = [new Keys(from, nowMs), new Keys(to, nowMs)]
   for (;;) {
+    if (present.error) throw present.error
+    // Its file was written over, or is out of reach.
+    if (former.error) return yield* anew(to, nowMs, slices)
     const [gone, there] = [former.key, present.key]
     if (gone === undefined && there === undefined) return
     if (there === undefined || (gone !== undefined && gone < there)) {
@@ -31,13 +35,25 @@ export async function* differences(
   }
 }
 
+/** The whole state, where nobody can tell any more which keys there were. */
+async function* anew(to: KeyIndex, nowMs: number, slices: Slices): AsyncGenerator<SetOperation | ClearOperation> {
+  yield { kind: 'clear', prefix: '' }
+  const present = new Keys(to, nowMs)
+  for (; present.key !== undefined; present.advance()) {
+    const { key } = present
+    const { text, encoding, expires } = to.get(key, nowMs) ?? {}
+    if (text !== undefined) yield { kind: 'set', key, value: { text, encoding }, expires }
+    if (slices.isDue()) await slices.pause()
+  }
+  if (present.error) throw present.error
+}
+
 /** A former value that is not there any more is certainly not the present one. */
 function readable(index: KeyIndex, key: string, nowMs: number): IndexedValue | undefined {
   try {
     return index.get(key, nowMs)
-  } catch (error) {
-    if (error instanceof FlatlogError && error.code === 'FLATLOG_CORRUPT') return undefined
-    throw error
+  } catch {
+    return undefined
   }
 }
 
@@ -49,6 +65,8 @@ function isEqual(one: IndexedValue, other: IndexedValue | undefined): boolean {
 class Keys {
   #page: string[] = []
   #at = 0
+  /** Why it cannot be said what comes next. */
+  error: unknown
 
   constructor(
     private readonly index: KeyIndex,
@@ -66,7 +84,12 @@ class Keys {
   }
 
   #read(after: string | undefined): void {
-    this.#page = this.index.pageOfKeys({ prefix: '', after }, PAGE_KEYS, this.nowMs)
     this.#at = 0
+    try {
+      this.#page = this.index.pageOfKeys({ prefix: '', after }, PAGE_KEYS, this.nowMs)
+    } catch (error) {
+      this.#page = []
+      this.error = error
+    }
   }
 }

@@ -81,6 +81,16 @@ export class FollowedLog {
     this.#lastCrc = crc
   }
 
+  /** What was read before is not there any more, or nobody can tell. */
+  isCut(): boolean {
+    try {
+      this.file.lookAgain()
+      return !this.#isStillThere()
+    } catch {
+      return true
+    }
+  }
+
   async readOn(slices: Slices, listener: RecordListener): Promise<ReadOn> {
     const { file } = this
     file.lookAgain()
@@ -95,9 +105,11 @@ export class FollowedLog {
         if (listener.isListening) listener.tell(placed.record)
       },
       plain: (record, offset) => {
+        // Read before it counts: if that fails it is read again, and not left untold.
+        const told = listener.isListening ? toldPlain(file, record, offset) : undefined
         this.#replay.plain(record, offset)
         this.#was(record.seq, record.crc)
-        if (listener.isListening) tellPlain(file, record, offset, listener)
+        if (told) listener.tell(told)
       },
     })
     // Was it cut while the run went on, what came of that may stand on what does not count.
@@ -122,7 +134,8 @@ export class FollowedLog {
         if (isMeant(record.seq)) listener.tell(record)
       },
       plain: (record, offset) => {
-        if (isMeant(record.seq)) tellPlain(file, record, offset, listener)
+        const told = isMeant(record.seq) ? toldPlain(file, record, offset) : undefined
+        if (told) listener.tell(told)
       },
     })
     return run.lastSeq >= this.#lastSeq
@@ -159,18 +172,15 @@ function endingOf(crc: string): Buffer {
   return Buffer.from(`${endOfLine(crc)}\n`)
 }
 
-/** One that is not as it was a moment ago is not told of: reading on finds out what has become of it. */
-function tellPlain(file: GrowingFile, record: PlainRecord, offset: number, listener: RecordListener): void {
+/** Undefined for one that is not as it was a moment ago: reading on finds out what has become of it. */
+function toldPlain(file: GrowingFile, record: PlainRecord, offset: number): ToldRecord | undefined {
   const { timestamp, seq, key, expires, encoding, valueStart, valueBytes } = record
   const at = { timestamp, seq, crc: spellChecksum(record.crc) }
-  if (record.isDelete) {
-    listener.tell({ ...at, operation: { kind: 'delete', key } })
-    return
-  }
+  if (record.isDelete) return { ...at, operation: { kind: 'delete', key } }
   const line = Buffer.alloc(valueStart + valueBytes)
   file.read(line, offset)
   // The checksum is of the line up to there.
-  if (checksumValue(line) !== record.crc) return
+  if (checksumValue(line) !== record.crc) return undefined
   const value = { text: line.toString('utf8', valueStart), encoding }
-  listener.tell({ ...at, operation: { kind: 'set', key, value, expires } })
+  return { ...at, operation: { kind: 'set', key, value, expires } }
 }

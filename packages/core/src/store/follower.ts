@@ -3,9 +3,8 @@ import { closedError, FlatlogError, ioError } from '../base/errors.js'
 import { FOLLOW_FAILED_MS, FOLLOW_MS } from '../base/limits.js'
 import { Slices } from '../base/slices.js'
 import type { KeyIndex } from '../index/key-index.js'
-import type { StorePaths } from '../log/names.js'
+import { backupsAmong, type StorePaths } from '../log/names.js'
 import type { ChangeSource, CheckpointPlace } from './change-source.js'
-import { differences } from './differences.js'
 import { Events, type ToldRecord } from './events.js'
 import { FollowedLog, type RecordListener } from './followed-log.js'
 import type { GrowingFile } from './growing-file.js'
@@ -13,6 +12,7 @@ import type { ResolvedOptions } from './options.js'
 import { type ReadState, readState } from './read-state.js'
 import type { Recovery } from './recovery.js'
 import type { System } from './system.js'
+import { Untold } from './untold.js'
 
 /**
  * Goes after the log of a store that another process writes, from look to look: reads on where the log has grown; where
@@ -26,6 +26,8 @@ export class Follower implements ChangeSource {
   /** What was read is not what stands there: until everything is read again, nothing is added to it. */
   #isStale = false
   #failure: FlatlogError | undefined
+  /** What watchers have not been told of yet. */
+  #untold: Untold | undefined
   #timer: Timer | undefined
   #isClosed = false
   /** One look at a time; never rejects. */
@@ -99,6 +101,7 @@ export class Follower implements ChangeSource {
     this.#timer?.cancel()
     this.events.wakeWaiting()
     await this.#looking
+    this.#forgetUntold()
     this.#state.file?.close()
   }
 
@@ -145,6 +148,8 @@ export class Follower implements ChangeSource {
 
   async #look(): Promise<void> {
     const { system, paths } = this
+    // What failed to be told at the last look comes ahead of what is new.
+    await this.#tellChanges()
     const log = system.fileSystem.status(paths.log)
     const { logIdentity } = this.#state
     if (!log && logIdentity !== undefined) throw logGone(paths)
@@ -171,9 +176,14 @@ export class Follower implements ChangeSource {
 
   #adopt(state: ReadState): void {
     const { index, file, loaded } = state
+    try {
+      this.#log = file && loaded && new FollowedLog(file, index, loaded, this.options.times)
+    } catch (error) {
+      file?.close()
+      throw error
+    }
     this.#state = state
     this.#isStale = false
-    this.#log = file && loaded && new FollowedLog(file, index, loaded, this.options.times)
   }
 
   /** Another state takes the place of the present one at once, and the present one answers until then. */
@@ -185,30 +195,54 @@ export class Follower implements ChangeSource {
       state.file?.close()
       return
     }
-    this.#adopt(state)
+    let mayGoOn: boolean
     try {
-      const goesOn = storeId !== undefined && storeId === this.storeId && isBehind(state, last)
-      if (!goesOn) this.history++
-      // Of the records that a checkpoint covers it says no checksums.
-      else if (this.acknowledged.seq === last.seq) this.#log?.isKnownAs(last.crc)
-      this.events.wakeWaiting()
-      this.#reportDamage(former.recovery, state.recovery)
-      await this.#tellChanges(former, goesOn ? last.seq : undefined)
-    } finally {
-      former.file?.close()
+      mayGoOn = this.#isPredecessor(former, last.seq)
+    } catch (error) {
+      state.file?.close()
+      throw error
     }
+    this.#adopt(state)
+    const goesOn = storeId !== undefined && storeId === this.storeId && isBehind(state, last, mayGoOn)
+    if (!goesOn) this.history++
+    // Of the records that a checkpoint covers it says no checksums.
+    else if (this.acknowledged.seq === last.seq) this.#log?.isKnownAs(last.crc)
+    if (this.#untold) this.#untold.goOn(former, goesOn)
+    else this.#untold = new Untold(former, goesOn ? last.seq : undefined)
+    this.events.wakeWaiting()
+    this.#reportDamage(former.recovery, state.recovery)
+    await this.#tellChanges()
   }
 
-  /** `since`: the records behind that one are the changes. Without it, what differs between the two states is told. */
-  async #tellChanges(former: ReadState, since: number | undefined): Promise<void> {
-    if (!this.events.isWatched) return
-    const { clock } = this.system
-    const slices = new Slices(clock)
-    if (since !== undefined && (await this.#log?.tellFrom(since, slices, this.#listener))) return
-    const place = { ...this.acknowledged, timestamp: this.#log?.lastTimestamp ?? new Date(clock.now()).toISOString() }
-    for await (const operation of differences(former.index, this.#state.index, clock.now(), slices)) {
-      this.#tell({ ...place, operation })
+  /** A checkpoint that covers the last record that was read says nothing of it: it may cover another one of that number. */
+  #isPredecessor({ file }: ReadState, seq: number): boolean {
+    if (this.#log?.isCut()) return false
+    const { fileSystem } = this.system
+    const ends = backupsAmong(this.paths, fileSystem.list(this.paths.logDirectory)).filter(
+      ({ lastSeq }) => lastSeq === seq,
+    )
+    // The former log is a backup now, where any are kept.
+    return ends.length === 0 || ends.some(({ path }) => fileSystem.status(path)?.identity === file?.identity)
+  }
+
+  async #tellChanges(): Promise<void> {
+    const untold = this.#untold
+    if (!untold) return
+    const tell = (record: ToldRecord) => this.#tell(record)
+    try {
+      if (this.events.isWatched) {
+        await untold.tell(this.#log, this.index, this.system.clock, this.acknowledged, tell)
+      }
+    } catch (error) {
+      if (!untold.mayTryAgain()) this.#forgetUntold()
+      throw error
     }
+    this.#forgetUntold()
+  }
+
+  #forgetUntold(): void {
+    this.#untold?.close()
+    this.#untold = undefined
   }
 
   #tell(record: ToldRecord): void {
@@ -236,9 +270,13 @@ export class Follower implements ChangeSource {
 }
 
 /** The state goes on from that record: it has no other one of that number, and none is missing behind it. */
-function isBehind({ loaded, lastSeq }: ReadState, last: { readonly seq: number; readonly crc: string }): boolean {
+function isBehind(
+  { loaded, lastSeq }: ReadState,
+  last: { readonly seq: number; readonly crc: string },
+  mayGoOn: boolean,
+): boolean {
   if (!loaded || lastSeq < last.seq || loaded.checkpointSeq > last.seq) return false
-  return loaded.checkpointSeq === last.seq || loaded.foundCrc === last.crc
+  return loaded.checkpointSeq === last.seq ? mayGoOn : loaded.foundCrc === last.crc
 }
 
 function logGone(paths: StorePaths): FlatlogError {

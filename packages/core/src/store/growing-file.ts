@@ -11,7 +11,12 @@ export class GrowingFile implements OpenFile {
 
   constructor(private readonly file: OpenFile) {
     this.path = file.path
-    this.identity = this.lookAgain().identity
+    try {
+      this.identity = this.lookAgain().identity
+    } catch (error) {
+      file.close()
+      throw error
+    }
   }
 
   get sizeBytes(): number {

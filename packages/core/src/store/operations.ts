@@ -38,9 +38,10 @@ export function textForm(
   { asText, otherwise }: { asText?: boolean; otherwise?: string } = {},
 ): ValueText {
   checkText(text)
+  if (otherwise !== undefined) checkText(otherwise)
   const value = fromText(key, text, asText)
-  if (otherwise === undefined || value.encoding === undefined) return value
-  checkText(otherwise)
+  // A text that is to be a string as it is has no need of another one.
+  if (otherwise === undefined || asText || value.encoding === undefined) return value
   return fromText(key, otherwise, true)
 }
 

@@ -46,12 +46,14 @@ export async function readState(reading: Reading): Promise<ReadState> {
   const logIdentity = () => system.fileSystem.status(paths.log)?.identity
   for (let left = MAX_READINGS; ; left--) {
     const before = logIdentity()
+    let state: ReadState | undefined
     try {
-      const state = await readOnce(reading)
+      state = await readOnce(reading)
       const { clean, notes } = state.recovery
       if ((clean && notes.length === 0) || left === 1 || state.logIdentity === logIdentity()) return state
       state.file?.close()
     } catch (error) {
+      state?.file?.close()
       const isOutOfStep = systemCode(error) === 'ENOENT' || before !== logIdentity()
       if (left === 1 || !isOutOfStep) throw error
     }

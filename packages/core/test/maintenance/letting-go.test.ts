@@ -30,6 +30,15 @@ describe('after a compaction', () => {
     await store.close()
   })
 
+  test('so do those that were cleared before, which nothing names any more', async () => {
+    const { store, cachedBytes } = await filled()
+    await store.clear()
+    await store.set('stays', 'y')
+    await store.compact()
+    expect(cachedBytes()).toBe(0)
+    await store.close()
+  })
+
   test('what was read of a checkpoint and has expired leaves memory without being read again', async () => {
     const { clock, store, cachedBytes } = await filled()
     await store.compact()

@@ -162,6 +162,22 @@ describe('the main file', () => {
     expect(mainState(dir)).toEqual({ 'key 0': quarter, more: 1 })
   })
 
+  test("with 'auto' is written where the few keys that are gone were nearly all of it", async () => {
+    const dir = directory()
+    const clock = new ManualClock()
+    const store = await openOn(machine({ clock }), { dir, durability: 'os', compaction: false })
+    const long = 'x'.repeat(1.25 * AUTO_MAIN_FILE_BYTES)
+    await store.set('deleted', long)
+    await store.set('expired', long, { ttlMs: 1000 })
+    await store.batch(Array.from({ length: 2000 }, (_, n) => ({ op: 'SET', key: `key ${n}`, value: n })))
+    await store.compact()
+    expect(existsSync(mainPath(dir))).toBe(false)
+    await store.delete('deleted')
+    clock.advance(1001)
+    await store.close()
+    expect(Object.keys(mainState(dir))).toHaveLength(2000)
+  })
+
   test('is replaced in one step: one that could not be written whole leaves the former one', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()

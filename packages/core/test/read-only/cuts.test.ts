@@ -86,12 +86,55 @@ describe('records that were cut off and whose numbers were given again', () => {
     ])
   })
 
+  test('are taken back also where a checkpoint covers the one that has its number', async () => {
+    const there = beside()
+    const { store: writer, process } = await there.writer()
+    await writer.set('a', 1)
+    const before = there.log
+    const { store: reader } = await there.reader()
+    const mirror = new Mirror(reader)
+    const changes = reader.changes()
+    await writer.set('a', 'cut off')
+    await reader.flush()
+    expect((await changes.next()).value).toMatchObject({ value: 'cut off' })
+    process.kill()
+    there.edit(() => before)
+    const { store: next } = await there.writer({ backups: 0 })
+    await next.set('b', 1)
+    await next.compact()
+    await reader.flush()
+    expect(stateOf(reader)).toEqual({ a: 1, b: 1 })
+    expect(mirror.state).toEqual(new Map(Object.entries({ a: 1, b: 1 })))
+    await expect(changes.next()).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
+  })
+
   test('and are asked for before the next look are an error, which brings the next look about', async () => {
     const { next, reader, mirror } = await givenAgain(5, 0)
     expect(() => reader.get('c')).toThrow(expect.objectContaining({ code: 'FLATLOG_CORRUPT' }))
     await turns(50)
     expect(stateOf(reader)).toEqual(stateOf(next))
     expect(mirror.state).toEqual(new Map(next.entries()))
+  })
+})
+
+describe('a log that was written over', () => {
+  test('by an older one: a watcher is told the whole state, as nobody can tell what there was', async () => {
+    const there = beside()
+    const { store: writer } = await there.writer()
+    const keys = Array.from({ length: 40 }, (_, at) => `key ${at}`)
+    for (const key of keys) await writer.set(key, `${key}${'x'.repeat(100)}`)
+    await writer.compact()
+    const older = there.log
+    for (const key of keys) await writer.set(key, `${key}${'y'.repeat(200)}`)
+    await writer.compact()
+    await writer.set('only later', 1)
+    await writer.close()
+    const { store: reader } = await there.reader({ cacheBytes: 0 })
+    const mirror = new Mirror(reader)
+    there.edit(() => older)
+    await reader.flush()
+    expect(reader.has('only later')).toBe(false)
+    expect(mirror.state).toEqual(new Map(reader.entries()))
   })
 })
 

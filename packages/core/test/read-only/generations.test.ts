@@ -255,6 +255,24 @@ describe('another file in the place of the log', () => {
     await expect(second).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
   })
 
+  test('by such an owner that has compacted by then, with another record of the number that was read last', async () => {
+    const there = beside()
+    const { store: robbed, process } = await there.writer()
+    await robbed.set('a', 1)
+    const { store: reader } = await there.reader()
+    const mirror = new Mirror(reader)
+    const { store: owner } = await there.writer({ takeOver: true })
+    process.clock.monotonicMs = () => 0
+    await robbed.set('a', 'lost').catch(() => {})
+    await owner.set('b', 1)
+    await owner.compact()
+    await reader.flush()
+    expect(mirror.heard[0]).toMatchObject({ seq: 2, value: 'lost' })
+    expect(owner.stats().lastSeq).toBe(2)
+    expect(stateOf(reader)).toEqual(stateOf(owner))
+    expect(mirror.state).toEqual(new Map(owner.entries()))
+  })
+
   test('that was removed: what was read stays, and a new store is followed when it is there', async () => {
     const there = beside()
     const { store: writer } = await there.writer()

@@ -132,6 +132,8 @@ test(
         expect(reader.recovery).toMatchObject({ damage: [], inDoubt: [] })
         expect(reader.health()).toEqual({ ok: true, problems: [] })
         await writer.close()
+        // Closing ends the following, also of what was read and is yet to be handed over.
+        await turns()
         await reader.close()
         await following
         expect(process.fileSystem.openFiles.size).toBe(0)

@@ -44,5 +44,15 @@ describe('what an adapter hands over and gets back', () => {
     await expect(store.setText('k', 'no JSON', { otherwise: 7 as never })).rejects.toMatchObject({
       code: 'FLATLOG_INVALID_VALUE',
     })
+    // Also where it is not needed: the mistake would show with the first text that needs it.
+    await expect(store.setText('k', '1', { otherwise: 7 as never })).rejects.toMatchObject({
+      code: 'FLATLOG_INVALID_VALUE',
+    })
+  })
+
+  test('a text that is to be a string anyway does not give way to it', async () => {
+    await using store = await openOn(machine(), { dir: directory() })
+    await store.setText('k', '{"x":1}', { asText: true, otherwise: 'the other' })
+    expect(store.getStored('k')).toMatchObject({ encoding: 'text', text: '{"x":1}' })
   })
 })

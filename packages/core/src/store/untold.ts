@@ -1,0 +1,59 @@
+import type { Clock } from '../base/clock.js'
+import { Slices } from '../base/slices.js'
+import type { KeyIndex } from '../index/key-index.js'
+import { differences } from './differences.js'
+import type { ToldRecord } from './events.js'
+import type { FollowedLog } from './followed-log.js'
+import type { ReadState } from './read-state.js'
+
+/** What watchers have not been told of yet: what has come of a state that another one has taken the place of. */
+export class Untold {
+  #isLastTry = false
+
+  constructor(
+    private readonly former: ReadState,
+    /** The records behind that one are the changes. Without it, what differs between the two states is told. */
+    private since: number | undefined,
+  ) {}
+
+  /** Yet another state has taken the place: the one between the two was told to nobody. */
+  goOn(between: ReadState, goesOn: boolean): void {
+    between.file?.close()
+    if (!goesOn) this.since = undefined
+    this.#isLastTry = false
+  }
+
+  /** Throws what fails. It is to be tried once more then, and not again and again: it may be damage, which stays. */
+  async tell(
+    log: FollowedLog | undefined,
+    present: KeyIndex,
+    clock: Clock,
+    last: { readonly seq: number; readonly crc: string },
+    tell: (record: ToldRecord) => void,
+  ): Promise<void> {
+    const slices = new Slices(clock)
+    const listener = {
+      isListening: true,
+      tell: (record: ToldRecord) => {
+        tell(record)
+        this.since = record.seq
+      },
+    }
+    if (this.since !== undefined && (await log?.tellFrom(this.since, slices, listener))) return
+    const place = { ...last, timestamp: log?.lastTimestamp ?? new Date(clock.now()).toISOString() }
+    for await (const operation of differences(this.former.index, present, clock.now(), slices)) {
+      tell({ ...place, operation })
+    }
+  }
+
+  /** False where there was a failure before. */
+  mayTryAgain(): boolean {
+    const may = !this.#isLastTry
+    this.#isLastTry = true
+    return may
+  }
+
+  close(): void {
+    this.former.file?.close()
+  }
+}
