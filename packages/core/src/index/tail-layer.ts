@@ -139,7 +139,7 @@ export class TailLayer {
 
   /** False where nothing is left of what was put away. */
   #letGoSome(): boolean {
-    const [first] = this.#putAway
+    const first = this.#putAway[0]
     if (!first) return false
     for (let step = 0; step < LET_GO_STEPS; step++) {
       if (!first.steps.next().done) continue

@@ -58,7 +58,8 @@ export class MainFile {
 
   /** Whether it is too long is found out by writing it, which a large store should not have to do each time. */
   #isFarTooLong(source: KeyIndex): boolean {
-    return this.mode === 'auto' && source.liveCheckpointBytes(this.clock.now()) > 2 * AUTO_MAIN_FILE_BYTES
+    if (this.mode !== 'auto' || source.stateBytes <= 2 * AUTO_MAIN_FILE_BYTES) return false
+    return source.liveCheckpointBytes(this.clock.now()) > 2 * AUTO_MAIN_FILE_BYTES
   }
 
   async #checkSpace(source: StateSource): Promise<void> {

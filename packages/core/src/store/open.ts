@@ -9,6 +9,7 @@ import { engineBackend } from './engine-backend.js'
 import { LogOpener } from './open-log.js'
 import { type ResolvedOptions, resolveOptions, type StoreOptions } from './options.js'
 import { openReadOnly } from './read-only.js'
+import { noStore } from './read-state.js'
 import { shareEngine } from './registry.js'
 import { Store } from './store.js'
 import type { System } from './system.js'
@@ -119,6 +120,7 @@ function existingPaths(system: System, options: ResolvedOptions): StorePaths {
     return storePaths(system.fileSystem.realPath(options.dir), checkName(options.name))
   } catch (error) {
     if (error instanceof FlatlogError) throw error
+    if (systemCode(error) === 'ENOENT') throw noStore(options.name, options.dir)
     throw ioError('read', options.dir, error)
   }
 }

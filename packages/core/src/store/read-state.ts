@@ -1,5 +1,6 @@
 import { FlatlogError, systemCode } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
+import type { FileSystem } from '../fs/file-system.js'
 import type { LayeredIndex } from '../index/layered-index.js'
 import { chooseGeneration, filesBeside } from '../log/choose.js'
 import { readMark } from '../log/mark.js'
@@ -64,7 +65,7 @@ async function readOnce(reading: Reading, isLogOut = false): Promise<ReadState> 
   const { system, paths, options, lookFor } = reading
   const { fileSystem, clock } = system
   const slices = new Slices(clock)
-  const fileNames = fileSystem.list(paths.logDirectory)
+  const fileNames = namesIn(fileSystem, paths.logDirectory)
   const choice = await chooseGeneration(fileSystem, paths, fileNames, slices, isLogOut)
   if (choice.from === 'nothing') return await readMainFileOnly(reading, slices)
   if (choice.from !== 'log') refuseIfLogIsLost(options, choice, paths)
@@ -116,6 +117,16 @@ async function readOnce(reading: Reading, isLogOut = false): Promise<ReadState> 
   }
 }
 
+/** An installation of the original system may have no directory of logs yet, and a reader makes none. */
+function namesIn(fileSystem: FileSystem, directory: string): readonly string[] {
+  try {
+    return fileSystem.list(directory)
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error
+    return []
+  }
+}
+
 /** An installation of the original system that has no log. */
 async function readMainFileOnly(reading: Reading, slices: Slices): Promise<ReadState> {
   const { paths } = reading
@@ -125,11 +136,15 @@ async function readMainFileOnly(reading: Reading, slices: Slices): Promise<ReadS
     const index = await indexOfOriginal(original)
     return { index, file: undefined, logIdentity: undefined, loaded: undefined, lastSeq: 0, recovery }
   }
-  throw new FlatlogError(
+  throw noStore(paths.name, paths.directory)
+}
+
+export function noStore(name: string, directory: string): FlatlogError {
+  return new FlatlogError(
     'FLATLOG_IO',
-    `There is no store of the name ${JSON.stringify(paths.name)} in ${paths.directory}. What to do: check dir and name; a store is ` +
+    `There is no store of the name ${JSON.stringify(name)} in ${directory}. What to do: check dir and name; a store is ` +
       'made by opening it without readOnly.',
-    { path: paths.log },
+    { path: directory },
   )
 }
 

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Store } from '../../src/store/store.js'
@@ -83,8 +83,20 @@ describe('readOnly', () => {
     await expect(openOn(machine(), { dir, readOnly: true })).rejects.toMatchObject({ code: 'FLATLOG_IO' })
     expect(existsSync(dir)).toBe(false)
     const empty = directory()
-    await expect(openOn(machine(), { dir: empty, readOnly: true })).rejects.toMatchObject({ code: 'FLATLOG_IO' })
+    const noStore = { code: 'FLATLOG_IO', message: expect.stringMatching(/^There is no store of the name "store" in /) }
+    await expect(openOn(machine(), { dir: empty, readOnly: true })).rejects.toMatchObject(noStore)
+    const missing = join(empty, 'missing')
+    await expect(openOn(machine(), { dir: missing, readOnly: true })).rejects.toMatchObject(noStore)
+    expect(existsSync(missing)).toBe(false)
     expect(readdirSync(empty)).toEqual([])
+  })
+
+  test('shows an installation of the original system that has a main file only, and no directory of logs', async () => {
+    const dir = directory()
+    writeFileSync(join(dir, 'store.json'), '{"a":1}')
+    await using reader = await openOn(machine(), { dir, readOnly: true })
+    expect(stateOf(reader)).toEqual({ a: 1 })
+    expect(readdirSync(dir)).toEqual(['store.json'])
   })
 
   test('reports a torn tail and leaves it where it is', async () => {
