@@ -155,16 +155,25 @@ export const publishBugs: readonly Bug[] = [
   },
   {
     name: 'what is taken back stays in the checkpoint',
-    what: 'A compaction goes on although records that it has frozen were rejected, and covers their numbers.',
+    what:
+      'A compaction goes on although records that it has frozen were rejected, and covers their numbers; nor does it see ' +
+      'when it reads the new file back that later records do not follow.',
     edits: [
       {
         file: COMPACTION,
         from: 'await engine.queue.seal()',
         to: 'await engine.queue.seal().catch(() => engine.writer.offset)',
       },
+      {
+        file: COMPACTION,
+        from: 'if (!rest.complete || rest.lastSeq !== writer.writtenSeq) throw this.#unreadable(file)',
+        to: 'void rest',
+      },
     ],
-    focus: {},
-    isRare: true,
+    focus: {
+      faults: [{ kind: 'write', on: 'log', code: 'ENOSPC', happens: false, nth: 1, times: 1 }],
+      often: ['write', 'start compacting', 'fault'],
+    },
   },
   {
     name: 'the mark says too much',
