@@ -9,17 +9,21 @@ const MAX_KEYS = 4 * 1024 * 1024
  * "TinyLFU: A Highly Efficient Cache Admission Policy", 2017). It forgets a key when another comes to the same place.
  */
 export class Doorkeeper {
-  readonly #seen: Uint32Array
+  /** Made when the first key comes: most stores never fill half of their cache. */
+  #seen: Uint32Array | undefined
 
-  constructor(cacheBytes: number) {
-    const keys = Math.min(Math.max(cacheBytes / TEXT_BYTES, MIN_KEYS), MAX_KEYS)
-    this.#seen = new Uint32Array(2 ** Math.ceil(Math.log2(keys)))
-  }
+  constructor(private readonly cacheBytes: number) {}
 
   admits(fingerprint: number): boolean {
+    this.#seen ??= this.#places()
     const at = fingerprint % this.#seen.length
     if (this.#seen[at] === fingerprint) return true
     this.#seen[at] = fingerprint
     return false
+  }
+
+  #places(): Uint32Array {
+    const keys = Math.min(Math.max(this.cacheBytes / TEXT_BYTES, MIN_KEYS), MAX_KEYS)
+    return new Uint32Array(2 ** Math.ceil(Math.log2(keys)))
   }
 }

@@ -51,15 +51,11 @@ export function countCalls(test: Exhaustive): Promise<number> {
 
 /**
  * Before every call the process is killed, and the power goes `powerCuts` times, each time leaving something else.
- * Recovery is crashed in its turn. `stride`: only at every so manieth call, beginning elsewhere with each seed.
+ * Recovery is crashed in its turn.
  */
-export async function crashAtEveryCall(test: Exhaustive, powerCuts: number, stride: number): Promise<number> {
+export async function crashAtEveryCall(test: Exhaustive, powerCuts: number): Promise<number> {
   const moments: CallMoment[] = []
-  const calls = await walk(
-    test,
-    (moment) => moments.push(moment),
-    (number) => (number + test.seed) % stride === 0,
-  )
+  const calls = await walk(test, (moment) => moments.push(moment))
   for (const moment of moments) {
     await recover(test, moment, 'kill', 0)
     for (let cut = 1; cut <= powerCuts; cut++) await recover(test, moment, 'power', cut)

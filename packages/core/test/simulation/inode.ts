@@ -33,6 +33,8 @@ export interface Survival {
 
 export class Inode {
   #live = Buffer.alloc(0)
+  /** A clone has the same bytes: whoever writes first makes its own. */
+  #isShared = false
   #length = 0
   /** What is certainly on the disk. */
   #durable = Buffer.alloc(0)
@@ -64,7 +66,7 @@ export class Inode {
 
   write(bytes: Buffer, position: number, tick: number): void {
     const end = position + bytes.length
-    this.#reserve(end)
+    this.#makeWritable(end)
     bytes.copy(this.#live, position)
     // Pages between the old end and the new bytes come into being too, as zeros.
     this.#remember(Math.min(position, this.#length), end, tick)
@@ -76,18 +78,23 @@ export class Inode {
 
   truncate(length: number, tick: number): void {
     const before = this.#length
-    this.#reserve(length)
+    this.#makeWritable(length)
     if (length < before) this.#live.fill(0, length, before)
     this.#remember(Math.min(length, before), Math.max(length, before), tick)
     this.#length = length
     this.#lengths.push({ tick, bytes: length })
   }
 
-  #reserve(end: number): void {
-    if (end <= this.#live.length) return
-    const grown = Buffer.alloc(Math.ceil(Math.max(end, this.#live.length * 2) / PAGE_BYTES) * PAGE_BYTES)
-    this.#live.copy(grown)
-    this.#live = grown
+  #makeWritable(end: number): void {
+    const { length } = this.#live
+    if (end <= length) {
+      if (this.#isShared) this.#live = Buffer.from(this.#live)
+    } else {
+      const grown = Buffer.alloc(Math.ceil(Math.max(end, length * 2) / PAGE_BYTES) * PAGE_BYTES)
+      this.#live.copy(grown)
+      this.#live = grown
+    }
+    this.#isShared = false
   }
 
   #remember(from: number, to: number, tick: number): void {
@@ -162,7 +169,7 @@ export class Inode {
 
   static holding(id: number, bytes: Uint8Array): Inode {
     const inode = new Inode(id)
-    inode.#reserve(bytes.length)
+    inode.#makeWritable(bytes.length)
     inode.#live.set(bytes)
     inode.#length = bytes.length
     inode.#durable = Buffer.from(bytes)
@@ -171,7 +178,9 @@ export class Inode {
 
   clone(): Inode {
     const copy = new Inode(this.id)
-    copy.#live = Buffer.from(this.#live)
+    copy.#live = this.#live
+    copy.#isShared = true
+    this.#isShared = true
     copy.#length = this.#length
     // Neither what is durable nor a version is ever changed in place.
     copy.#durable = this.#durable

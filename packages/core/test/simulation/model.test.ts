@@ -9,7 +9,7 @@ vi.mock(import('../../src/base/limits.js'), async (original) => {
 })
 
 /** The time is the limit, not the number: a machine that is busy tries less, and says how much it has tried. */
-const LIMIT_MS = rounds(13_000, 900_000)
+const LIMIT_MS = rounds(18_000, 900_000)
 
 test.each([
   ['crashes', false],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { isLong, rounds } from '../support/long.js'
+import { rounds } from '../support/long.js'
 import { withSeed } from '../support/random.js'
 import { closedStore, crashAtEveryCall, expectKept, type Files, open, options, type Scenario } from './openings.js'
 import { settle } from './settle.js'
@@ -111,8 +111,7 @@ test('what is set aside because of damage is on the disk to its last byte', asyn
 })
 
 describe.each(Object.entries(scenarios))('%s', (_, scenario) => {
-  // On ext4 less can go wrong than where only what POSIX promises holds.
-  test.each(isLong ? (['posix', 'ext4'] as const) : (['posix'] as const))(
+  test.each(['posix', 'ext4'] as const)(
     'crashed at every call of the opening (%s)',
     async (profile) => {
       await withSeed(async (random) => {
