@@ -96,7 +96,10 @@ export const commitBugs: readonly Bug[] = [
       { file: 'log/batch.ts', from: 'batches.toReversed()', to: 'batches' },
       { file: 'log/batch.ts', from: 'batch.records.toReversed()', to: 'batch.records' },
     ],
-    focus: {},
+    focus: {
+      faults: [{ kind: 'write', on: 'log', code: 'ENOSPC', happens: false }],
+      often: ['write much', 'fault'],
+    },
   },
   {
     name: 'numbers are not given back',

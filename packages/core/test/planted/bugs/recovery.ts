@@ -45,8 +45,21 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'the log is not synced when it is opened',
     what: 'What the last owner had only in the page cache is shown, and the power takes it.',
+    edits: [
+      { file: OPEN, from: 'noted(file.sync())', to: 'noted(Promise.resolve())' },
+      { file: REPAIR, from: 'await file.sync().catch', to: 'await Promise.resolve().catch' },
+    ],
+    focus: { options: { durability: 'os', compaction: false }, often: ['crash in writes'] },
+  },
+  {
+    name: 'what was cut and written again is not synced',
+    what: 'Behind its repair of the end the log is as it was before: pages that a failed sync has lost, or the torn tail.',
     edits: [{ file: REPAIR, from: 'await file.sync().catch', to: 'await Promise.resolve().catch' }],
-    focus: {},
+    focus: {
+      faults: [{ kind: 'sync', on: 'log', code: 'EIO', happens: false, nth: 1 }],
+      options: { durability: 'always', compaction: false },
+      often: ['crash later', 'fault'],
+    },
   },
   {
     name: 'unproven records are not written again',
