@@ -1,4 +1,4 @@
-import { endOfString, unquote } from '../record/json-text.js'
+import { endOfString, unescaped } from '../record/json-text.js'
 import { parseMeta } from '../record/part-cut.js'
 import { isAscii, keyCount, keyStart, type PartLayout } from '../record/part-layout.js'
 import { type DatedMeta, metaOf } from '../record/part-meta.js'
@@ -140,11 +140,10 @@ class LineBlock implements Block {
   }
 
   key(position: number): string {
-    const start = keyStart(this.layout, position)
-    const end = endOfString(this.latin, start)
+    const start = keyStart(this.layout, position) + 1
+    const end = endOfString(this.latin, start - 1) - 1
     // From the bytes, so that whoever keeps the key does not keep the whole part with it.
-    const literal = this.line.toString(isAscii(this.layout) ? 'latin1' : 'utf8', start, end)
-    return unquote(literal)
+    return unescaped(this.line.toString(isAscii(this.layout) ? 'latin1' : 'utf8', start, end))
   }
 
   expires(position: number): number | undefined {

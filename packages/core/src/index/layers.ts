@@ -2,7 +2,7 @@ import { CheckpointCursor } from './checkpoint-cursor.js'
 import type { CheckpointLayer } from './checkpoint-layer.js'
 import type { IndexedValue, KeyRangeQuery } from './key-index.js'
 import { endOfPrefix, type SortedCursor } from './sorted-runs.js'
-import { type TailSlot, TOMBSTONE } from './tail-entry.js'
+import { type TailEntry, type TailSlot, TOMBSTONE } from './tail-entry.js'
 import type { TailLayer } from './tail-layer.js'
 
 export function isThere({ expires }: { readonly expires?: number | undefined }, nowMs: number): boolean {
@@ -56,8 +56,9 @@ export class LayersWalk {
   readonly #tails: readonly { readonly layer: TailLayer; readonly cursor: SortedCursor<TailSlot> }[]
   readonly #checkpoint: CheckpointCursor
   readonly #prefix: string
-  /** How the value of the present key is come by. */
-  #value: (() => IndexedValue) | undefined
+  /** Where the present key was found, and its value if that is a tail. */
+  #foundIn: TailLayer | CheckpointCursor | undefined
+  #found: TailEntry | undefined
   key = ''
 
   constructor(
@@ -67,24 +68,26 @@ export class LayersWalk {
   ) {
     const from = after !== undefined && after >= prefix ? `${after}\0` : prefix
     this.#prefix = prefix
-    this.#tails = layers.tails.map((layer) => ({ layer, cursor: layer.cursor(from) }))
+    const tails = layers.tails.filter((layer) => !layer.isEmpty)
+    this.#tails = tails.map((layer) => ({ layer, cursor: layer.cursor(from) }))
     this.#checkpoint = new CheckpointCursor(layers.checkpoint, from)
     this.#passOverCleared()
   }
 
   /** The value of the present key. */
   value(): IndexedValue {
-    return (this.#value as () => IndexedValue)()
+    const from = this.#foundIn as TailLayer | CheckpointCursor
+    return from instanceof CheckpointCursor ? from.value() : from.valueOf(this.key, this.#found as TailEntry, false)
   }
 
   /** To the next key that is there; false when there is none. */
   next(): boolean {
-    if (this.#value) this.#pass(this.key)
+    if (this.#foundIn) this.#pass(this.key)
     for (;;) {
       const key = this.#first()
       if (key === undefined || !key.startsWith(this.#prefix)) return false
-      this.#value = this.#resolve(key)
-      if (this.#value) {
+      this.#foundIn = this.#find(key)
+      if (this.#foundIn) {
         this.key = key
         return true
       }
@@ -121,15 +124,15 @@ export class LayersWalk {
     }
   }
 
-  #resolve(key: string): (() => IndexedValue) | undefined {
+  #find(key: string): TailLayer | CheckpointCursor | undefined {
     for (const { layer } of this.#tails) {
       const value = layer.get(key)
       if (value === undefined) continue
       if (value === TOMBSTONE || !isThere(value, this.nowMs)) return undefined
-      return () => layer.valueOf(key, value, false)
+      this.#found = value
+      return layer
     }
-    if (this.#checkpoint.key !== key) return undefined
-    const { expires } = this.#checkpoint
-    return isThere({ expires }, this.nowMs) ? () => this.#checkpoint.value() : undefined
+    const checkpoint = this.#checkpoint
+    return checkpoint.key === key && isThere(checkpoint, this.nowMs) ? checkpoint : undefined
   }
 }

@@ -41,6 +41,11 @@ export function unquote(literal: string): string {
   return literal.includes('\\') ? (JSON.parse(literal) as string) : literal.slice(1, -1)
 }
 
+/** The same of what stands between its quotes; nothing is copied where nothing is escaped. */
+export function unescaped(between: string): string {
+  return between.includes('\\') ? (JSON.parse(`"${between}"`) as string) : between
+}
+
 function skipSpace(json: string, start: number): number {
   let at = start
   for (;;) {

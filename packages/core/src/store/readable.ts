@@ -7,7 +7,9 @@ import { describeValue } from './operations.js'
 import type { Recovery } from './recovery.js'
 import type { ListOptions, Meta, StoredForm } from './types.js'
 
-const PAGE_KEYS = 256
+/** A listing begins with few keys, for those who want no more, and goes on in longer pages. */
+const FIRST_PAGE_KEYS = 128
+const MAX_PAGE_KEYS = 2048
 
 /** The half of a store that reads. Everything in it is synchronous. */
 export class Readable {
@@ -106,7 +108,7 @@ export class Readable {
   *keys(options: ListOptions = {}): IterableIterator<string> {
     yield* walk(
       options,
-      (query) => this.backend.pageOfKeys(query, PAGE_KEYS),
+      (query, limit) => this.backend.pageOfKeys(query, limit),
       (key) => key,
     )
   }
@@ -115,7 +117,7 @@ export class Readable {
   *entries<T = unknown>(options: ListOptions = {}): IterableIterator<[string, T]> {
     const pages = walk(
       options,
-      (query) => this.backend.page(query, PAGE_KEYS),
+      (query, limit) => this.backend.page(query, limit),
       ([key]) => key,
     )
     for (const [key, value] of pages) yield [key, toValue(value, key) as T]
@@ -130,7 +132,7 @@ export class Readable {
 /** Page after page, each from behind the last key of the one before. */
 function* walk<T>(
   options: ListOptions,
-  pageOf: (query: KeyRangeQuery) => readonly T[],
+  pageOf: (query: KeyRangeQuery, limit: number) => readonly T[],
   keyOf: (item: T) => string,
 ): Generator<T> {
   checkOptions('listing', options, ['prefix', 'after'])
@@ -138,8 +140,8 @@ function* walk<T>(
   checkPrefix(prefix)
   if (after !== undefined) checkKey(after)
   let behind = after
-  for (;;) {
-    const page = pageOf({ prefix, after: behind })
+  for (let limit = FIRST_PAGE_KEYS; ; limit = Math.min(2 * limit, MAX_PAGE_KEYS)) {
+    const page = pageOf({ prefix, after: behind }, limit)
     if (page.length === 0) return
     yield* page
     behind = keyOf(page.at(-1) as T)
