@@ -13,6 +13,7 @@ import { CheckpointExpiry } from './checkpoint-expiry.js'
 import type { CheckpointValues } from './checkpoint-values.js'
 import { fingerprint } from './fingerprint.js'
 import type { IndexedValue, OnBadPart } from './key-index.js'
+import { leastBytes } from './least-bytes.js'
 import { corrupt, layoutOf, Part, pairsOf, readAt } from './part.js'
 import type { PartPairs } from './part-pairs.js'
 import { PartTable } from './part-table.js'
@@ -65,21 +66,9 @@ export class CheckpointLayer {
     return bytes
   }
 
-  /**
-   * How many bytes count still, and no more, where so many of its keys do not, and any of them may: each may be the one
-   * that takes nearly all of its part, and the longest parts may be theirs.
-   */
+  /** At least so many bytes count still where so many of its keys do not, and any of them may. */
   bytesWithout(keys: number, nowMs: number): number {
-    if (keys >= this.parts.length) return 0
-    const lengths = new Float64Array(this.parts.length)
-    for (let at = 0; at < lengths.length; at++) {
-      const { bytes, minExpires } = this.parts.summary(at)
-      lengths[at] = minExpires !== null && minExpires <= nowMs ? 0 : bytes
-    }
-    return lengths
-      .sort()
-      .subarray(0, lengths.length - keys)
-      .reduce((sum, bytes) => sum + bytes, 0)
+    return leastBytes(this.parts, keys, nowMs)
   }
 
   /** The next checkpoint, in another file, of which some parts may be the same as here. */
