@@ -7,7 +7,7 @@ import { encodeHeader, encodePart, encodeUpToValue, spellPair } from '../record/
 import { quote } from '../record/json-text.js'
 import { expiryOf } from '../record/part-meta.js'
 import type { HeaderLine, PartSummary, PartValue, SpelledPair } from '../record/record.js'
-import { IndexLine } from './index-line.js'
+import { IndexLineWriter } from './index-line.js'
 import { WriteBuffer } from './write-buffer.js'
 
 /** What follows a value in a part of one key, with the newline. */
@@ -54,7 +54,7 @@ export class GenerationWriter {
   /** About how long the index line becomes. */
   #indexBytes = 0
   readonly #parts: (PartSummary & { readonly origin?: PartSummary })[] = []
-  readonly #index: IndexLine
+  readonly #index: IndexLineWriter
   readonly #headerBytes: number
   /** Where the next part begins. */
   #offset: number
@@ -67,7 +67,7 @@ export class GenerationWriter {
     this.#file = file
     this.#start = start
     this.#timestampMs = Date.parse(start.timestamp)
-    this.#index = new IndexLine(start.timestamp, start.seq)
+    this.#index = new IndexLineWriter(start.timestamp, start.seq)
     this.#partBytes = Math.min(Math.max(PART_BYTES, Math.ceil(start.stateBytes / MAX_PARTS)), MAX_PART_BYTES)
     this.#headerBytes = Buffer.byteLength(encodeHeader(this.#header([], 0))) + 1
     this.#offset = this.#headerBytes

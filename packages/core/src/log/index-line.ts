@@ -10,7 +10,7 @@ const CHUNK_CHARACTERS = READ_CHUNK_BYTES / 4
  * The index line of a checkpoint, put together while its parts are written: it is megabytes long where there are many, and
  * would hold everybody up if it were made at the end.
  */
-export class IndexLine {
+export class IndexLineWriter {
   readonly #chunks: Buffer[] = []
   readonly #crc = new RunningChecksum()
   #text: string

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { IndexLine } from '../../src/log/index-line.js'
+import { IndexLineWriter } from '../../src/log/index-line.js'
 import { encodePart, encodeRecord, spellPair } from '../../src/record/encode.js'
 import type { DeleteOperation, IndexRow, Operation, PartValue, SetOperation } from '../../src/record/record.js'
 import type { ValueText } from '../../src/record/value.js'
@@ -27,7 +27,7 @@ export function recordLine(timestamp: string, seq: number, synced: number | unde
 
 /** An index line without its newline. */
 export function indexLine(timestamp: string, seq: number, rows: readonly IndexRow[]): string {
-  const index = new IndexLine(timestamp, seq)
+  const index = new IndexLineWriter(timestamp, seq)
   for (const row of rows) index.add(row)
   const { chunks, crc } = index.end()
   const text = Buffer.concat(chunks).toString().slice(0, -1)
