@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { decodeLine } from '../src/record/decode.js'
+import { decodeLine } from './support/core.js'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 const pages = [

@@ -1,7 +1,7 @@
 import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Store } from '../../src/store/store.js'
+import type { Store } from '../support/core.js'
 import { copyAsOfNow } from '../support/files.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { openPlayers, playersLog, run } from './store-in.js'

@@ -1,8 +1,8 @@
 import { appendFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { openLogs } from '../../src/index.js'
 import { line } from '../record/support.js'
+import { openLogs } from '../support/core.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { lines, openPlayers, playersLog, run } from './store-in.js'
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { openLogs } from '../../src/index.js'
+import { openLogs } from '../support/core.js'
 import { type Random, withSeed } from '../support/random.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { openPlayers, run } from './store-in.js'

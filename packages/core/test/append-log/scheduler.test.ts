@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CompactionScheduler, FlatlogError, type Logs, openLogs } from '../../src/index.js'
+import { CompactionScheduler, FlatlogError, type Logs, openLogs } from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { turns } from '../support/turns.js'

@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openStore } from '../../src/index.js'
-import type { StoreOptions } from '../../src/store/options.js'
-import type { Store } from '../../src/store/store.js'
+import { openStore, type Store, type StoreOptions } from '../support/core.js'
 
 /** The store that these tests write to, as an application would open it. */
 export function openPlayers(dir: string, options: StoreOptions = {}): Promise<Store> {

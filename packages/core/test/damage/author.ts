@@ -1,5 +1,4 @@
-import type { StoreOptions } from '../../src/store/options.js'
-import type { Store } from '../../src/store/store.js'
+import type { Store, StoreOptions } from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 import type { Random } from '../support/random.js'
 import { type MemoryDisk, memoryLockEnvironment } from './memory-disk.js'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { StoreOptions } from '../../src/store/options.js'
+import type { StoreOptions } from '../support/core.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { crashImages, type Image } from './crash-images.js'
 import { MemoryDisk } from './memory-disk.js'

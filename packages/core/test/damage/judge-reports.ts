@@ -1,4 +1,4 @@
-import type { Recovery } from '../../src/store/recovery.js'
+import type { Recovery } from '../support/core.js'
 import type { Evidence } from './evidence.js'
 import type { Expected } from './expected.js'
 import { firstChange, generationOf, splitLines } from './lines.js'

@@ -1,4 +1,4 @@
-import { FlatlogError } from '../../src/base/errors.js'
+import { FlatlogError } from '../support/core.js'
 import type { Damage } from './damages.js'
 import { Evidence } from './evidence.js'
 import { type Expected, expectedOf } from './expected.js'

@@ -1,6 +1,5 @@
 import { dirname } from 'node:path'
-import type { FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/fs/file-system.js'
-import type { LockEnvironment } from '../../src/fs/lock-environment.js'
+import type { FileStatus, FileSystem, LockEnvironment, OpenFile, OpenMode } from '../support/core.js'
 import { systemError } from '../support/faulty-file-system.js'
 
 /**

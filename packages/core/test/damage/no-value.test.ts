@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { withChecksum } from '../../src/record/checksum.js'
-import type { Store } from '../../src/store/store.js'
+import { type Store, withChecksum } from '../support/core.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { splitLines } from './lines.js'
 import { MemoryDisk } from './memory-disk.js'

@@ -1,6 +1,4 @@
-import type { Recovery } from '../../src/store/recovery.js'
-import type { Store } from '../../src/store/store.js'
-import type { Verification } from '../../src/store/types.js'
+import type { Recovery, Store, Verification } from '../support/core.js'
 import type { State } from './author.js'
 import type { MemoryDisk } from './memory-disk.js'
 import { openAgain, stateOf } from './opening.js'

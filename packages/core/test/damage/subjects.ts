@@ -1,4 +1,4 @@
-import type { StoreOptions } from '../../src/store/options.js'
+import type { StoreOptions } from '../support/core.js'
 import { Random } from '../support/random.js'
 import { Author } from './author.js'
 import { MemoryDisk } from './memory-disk.js'

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Durability } from '../../src/log/commit-queue.js'
-import type { Store } from '../../src/store/store.js'
+import type { Durability, Store } from '../support/core.js'
 import { type CallKind, FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { recordsOf, stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'

@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Store } from '../../src/store/store.js'
 import {
   append,
   copyOf,
@@ -12,6 +11,7 @@ import {
   quarantinesOf,
   replaceLine,
 } from '../recovery/installation.js'
+import type { Store } from '../support/core.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { copyAsOfNow, namesAndSockets, stateOf } from '../support/files.js'
 import { lockRecord, readLock, writeLock } from '../support/locks.js'

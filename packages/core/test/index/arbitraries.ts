@@ -1,6 +1,5 @@
 import fc from 'fast-check'
-import type { ValueText } from '../../src/record/value.js'
-import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
+import { fromBytes, fromText, fromValue, type ValueText } from '../support/core.js'
 
 /** Keys and values that a file makes hard to tell apart. */
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ClearedPrefixes } from '../../src/index/cleared-prefixes.js'
+import { ClearedPrefixes } from '../support/core.js'
 
 const anyText = fc.string({ unit: fc.constantFrom('a', 'b', ':', '\ud83d', '\ude00'), maxLength: 4 })
 const anyPrefixes = fc.array(anyText, { maxLength: 10 })

@@ -1,6 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import type { Operation, PartValue } from '../../src/record/record.js'
-import { fromValue } from '../../src/record/value.js'
+import { fromValue, type Operation, type PartValue } from '../support/core.js'
 import { type Random, withSeed } from '../support/random.js'
 import { type Compacted, IndexedLog, spell } from './indexed-log.js'
 

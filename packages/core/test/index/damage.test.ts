@@ -1,9 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import type { IndexedValue, KeyIndex } from '../../src/index/key-index.js'
-import { isInRange, type KeyRange } from '../../src/log/checkpoint-found.js'
-import type { Operation, PartSummary, PartValue } from '../../src/record/record.js'
-import { fromValue } from '../../src/record/value.js'
+import {
+  fromValue,
+  type IndexedValue,
+  isInRange,
+  type KeyIndex,
+  type KeyRange,
+  type Operation,
+  type PartSummary,
+  type PartValue,
+} from '../support/core.js'
 import { anyValue, KEYS } from './arbitraries.js'
 import { IndexedLog, inKeyOrder, spell } from './indexed-log.js'
 

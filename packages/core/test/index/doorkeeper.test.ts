@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Doorkeeper } from '../../src/index/doorkeeper.js'
-import { fingerprint } from '../../src/index/fingerprint.js'
+import { Doorkeeper, fingerprint } from '../support/core.js'
 
 describe('who may come in', () => {
   it('is what came before, not long ago', () => {

@@ -1,15 +1,25 @@
-import { systemClock } from '../../src/base/clock.js'
-import { Slices } from '../../src/base/slices.js'
-import type { FrozenIndex, IndexedValue, StatePiece } from '../../src/index/key-index.js'
-import { LayeredIndex } from '../../src/index/layered-index.js'
-import { encode, type PendingRecord, place } from '../../src/log/batch.js'
-import { GenerationWriter, type WrittenGeneration } from '../../src/log/generation-writer.js'
-import { LineBuffer } from '../../src/log/line-buffer.js'
-import { openCheckpoint, readBackCheckpoint } from '../../src/log/open-checkpoint.js'
-import { readTailRun } from '../../src/log/tail-reader.js'
-import { encodeOperation } from '../../src/record/encode.js'
-import type { Operation, PartSummary, PartValue } from '../../src/record/record.js'
 import { MemoryFile } from '../log/memory-file.js'
+import {
+  encode,
+  encodeOperation,
+  type FrozenIndex,
+  GenerationWriter,
+  type IndexedValue,
+  LayeredIndex,
+  LineBuffer,
+  type Operation,
+  openCheckpoint,
+  type PartSummary,
+  type PartValue,
+  type PendingRecord,
+  place,
+  readBackCheckpoint,
+  readTailRun,
+  Slices,
+  type StatePiece,
+  systemClock,
+  type WrittenGeneration,
+} from '../support/core.js'
 
 /** What errors call the log. */
 export const PATH = '/store.log'

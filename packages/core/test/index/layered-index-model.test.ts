@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import type { IndexedValue, KeyRangeQuery, StateSource } from '../../src/index/key-index.js'
-import type { Operation, PartValue } from '../../src/record/record.js'
+import type { IndexedValue, KeyRangeQuery, Operation, PartValue, StateSource } from '../support/core.js'
 import { rounds } from '../support/long.js'
 import { anyJsonValue, anyKey, anyPrefix, anyValue, KEYS } from './arbitraries.js'
 import { IndexedLog, START_MS, spell } from './indexed-log.js'

@@ -1,8 +1,15 @@
 import { describe, expect, it, vi } from 'vitest'
-import type { IndexedValue, KeyRangeQuery, StateSource } from '../../src/index/key-index.js'
-import { LayeredIndex } from '../../src/index/layered-index.js'
-import type { Operation, PartValue } from '../../src/record/record.js'
-import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
+import {
+  fromBytes,
+  fromText,
+  fromValue,
+  type IndexedValue,
+  type KeyRangeQuery,
+  LayeredIndex,
+  type Operation,
+  type PartValue,
+  type StateSource,
+} from '../support/core.js'
 import { IndexedLog, START_MS } from './indexed-log.js'
 
 vi.mock(import('../../src/base/limits.js'), async (original) => {

@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { leastBytes } from '../../src/index/least-bytes.js'
-import { Part } from '../../src/index/part.js'
-import { PartTable } from '../../src/index/part-table.js'
+import { leastBytes, Part, PartTable } from '../support/core.js'
 import { type Random, withSeed } from '../support/random.js'
 
 const NOW = 1000

@@ -1,10 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { fingerprint } from '../../src/index/fingerprint.js'
-import type { KeyIndex } from '../../src/index/key-index.js'
-import { endOfString, quote } from '../../src/record/json-text.js'
-import type { PartValue } from '../../src/record/record.js'
-import { fromText, fromValue } from '../../src/record/value.js'
+import { endOfString, fingerprint, fromText, fromValue, type KeyIndex, type PartValue, quote } from '../support/core.js'
 import { IndexedLog, spell } from './indexed-log.js'
 
 vi.mock(import('../../src/base/limits.js'), async (original) => {

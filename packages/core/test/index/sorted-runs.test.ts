@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { byCodeUnit, endOfPrefix, type Keyed, type SortedCursor, SortedRuns } from '../../src/index/sorted-runs.js'
+import { byCodeUnit, endOfPrefix, type Keyed, type SortedCursor, SortedRuns } from '../support/core.js'
 import { type Random, withSeed } from '../support/random.js'
 
 const UNITS = ['a', 'b', '\uffff', '\u{10000}', '\ud800', '\0', 'é', '9', '1'] as const

@@ -1,8 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { LayeredIndex } from '../../src/index/layered-index.js'
-import type { Operation } from '../../src/record/record.js'
-import { fromValue } from '../../src/record/value.js'
+import { fromValue, LayeredIndex, type Operation } from '../support/core.js'
 import { anyKey, anyValue } from './arbitraries.js'
 import { type Compacted, IndexedLog, START_MS } from './indexed-log.js'
 

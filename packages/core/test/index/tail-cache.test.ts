@@ -1,12 +1,17 @@
 import { describe, expect, it } from 'vitest'
-import type { LayerEffect } from '../../src/index/effects.js'
-import { type TailEntry, TOMBSTONE } from '../../src/index/tail-entry.js'
-import { TailLayer } from '../../src/index/tail-layer.js'
-import { TextCache } from '../../src/index/text-cache.js'
-import { encodeOperation } from '../../src/record/encode.js'
-import type { DeleteOperation, Operation, SetOperation } from '../../src/record/record.js'
-import { fromValue } from '../../src/record/value.js'
 import { MemoryFile } from '../log/memory-file.js'
+import {
+  type DeleteOperation,
+  encodeOperation,
+  fromValue,
+  type LayerEffect,
+  type Operation,
+  type SetOperation,
+  type TailEntry,
+  TailLayer,
+  TextCache,
+  TOMBSTONE,
+} from '../support/core.js'
 import { Random } from '../support/random.js'
 
 /** What the cache counts of a tail that is cleared, written late and taken back: the texts that can be asked for. */

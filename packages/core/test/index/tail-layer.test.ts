@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { TOMBSTONE } from '../../src/index/tail-entry.js'
-import { TailLayer } from '../../src/index/tail-layer.js'
-import { TextCache } from '../../src/index/text-cache.js'
-import { encodeOperation } from '../../src/record/encode.js'
-import type { Operation } from '../../src/record/record.js'
-import { fromValue } from '../../src/record/value.js'
 import { MemoryFile } from '../log/memory-file.js'
+import { encodeOperation, fromValue, type Operation, TailLayer, TextCache, TOMBSTONE } from '../support/core.js'
 
 /** One tail by itself: what it says of keys, and what is left of records that were taken back. */
 

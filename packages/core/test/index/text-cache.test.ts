@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type CachedText, TextCache } from '../../src/index/text-cache.js'
+import { type CachedText, TextCache } from '../support/core.js'
 
 /** What each text takes beside itself. */
 const OVERHEAD = 160

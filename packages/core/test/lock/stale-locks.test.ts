@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { LockRecord } from '../../src/fs/lock-file.js'
+import type { LockRecord } from '../support/core.js'
 import { FaultyFileSystem } from '../support/faulty-file-system.js'
 import { HurriedClock, lockPath, lockRecord, readLock, writeLock } from '../support/locks.js'
 import { machine, openOn } from '../support/machine.js'

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { LockEnvironment } from '../../src/fs/lock-environment.js'
+import type { LockEnvironment } from '../support/core.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { namesAndSockets } from '../support/files.js'
 import { HurriedClock, lockPath, lockRecord, readLock, writeLock } from '../support/locks.js'

@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { SYNC_STEP_BYTES } from '../../src/base/limits.js'
-import type { OpenFile } from '../../src/fs/file-system.js'
-import { BackgroundSync } from '../../src/log/background-sync.js'
+import { BackgroundSync, type OpenFile, SYNC_STEP_BYTES } from '../support/core.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { turns, watchPromise } from '../support/turns.js'
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { isInRange } from '../../src/log/checkpoint-found.js'
-import type { IndexLine, PartLine } from '../../src/record/record.js'
 import { line as withCrc } from '../record/support.js'
+import { type IndexLine, isInRange, type PartLine } from '../support/core.js'
 import { decoded, read, recordLine, spoil, state, TIME, writeGeneration } from './generations.js'
 import { MemoryFile } from './memory-file.js'
 

@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { isInRange } from '../../src/log/checkpoint-found.js'
-import { readPartState } from '../../src/log/checkpoint-reader.js'
-import { withChecksum } from '../../src/record/checksum.js'
-import { encodeHeader, encodePart, spellPair } from '../../src/record/encode.js'
-import type { PartLine } from '../../src/record/record.js'
-import { fromValue } from '../../src/record/value.js'
 import { indexLine } from '../record/support.js'
+import {
+  encodeHeader,
+  encodePart,
+  fromValue,
+  isInRange,
+  type PartLine,
+  readPartState,
+  spellPair,
+  withChecksum,
+} from '../support/core.js'
 import { decoded, partsIn, read, recordLine, STORE, spoil, state, TIME, writeGeneration } from './generations.js'
 import { MemoryFile } from './memory-file.js'
 

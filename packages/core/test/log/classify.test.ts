@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ClassifyInput, Verdict } from '../../src/log/classify.js'
+import type { ClassifyInput, Verdict } from '../support/core.js'
 import { bad, begun, judge, LENGTH, type Made, rec, START } from './survey-lines.js'
 
 /** The table of what is a torn tail and what is damage. */

@@ -1,12 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { systemClock } from '../../src/base/clock.js'
-import { MAX_PARTS, PART_BYTES } from '../../src/base/limits.js'
-import { Slices } from '../../src/base/slices.js'
-import { GenerationWriter } from '../../src/log/generation-writer.js'
-import { validChecksum } from '../../src/record/checksum.js'
-import type { HeaderLine, IndexLine, PartLine, PartSummary, PartValue } from '../../src/record/record.js'
-import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
+import {
+  fromBytes,
+  fromText,
+  fromValue,
+  GenerationWriter,
+  type HeaderLine,
+  type IndexLine,
+  MAX_PARTS,
+  PART_BYTES,
+  type PartLine,
+  type PartSummary,
+  type PartValue,
+  Slices,
+  systemClock,
+  validChecksum,
+} from '../support/core.js'
 import { decoded, read, STORE, state, TIME, writeGeneration } from './generations.js'
 import { MemoryFile } from './memory-file.js'
 

@@ -1,14 +1,19 @@
-import { systemClock } from '../../src/base/clock.js'
-import { Slices } from '../../src/base/slices.js'
-import type { CheckpointFound } from '../../src/log/checkpoint-found.js'
-import { readCheckpoint } from '../../src/log/checkpoint-reader.js'
-import { type GenerationStart, GenerationWriter } from '../../src/log/generation-writer.js'
-import { decodeLine, type Line } from '../../src/record/decode.js'
-import { encodeOperation } from '../../src/record/encode.js'
-import type { PartList } from '../../src/record/part-list.js'
-import type { PartSummary, PartValue } from '../../src/record/record.js'
-import { fromValue } from '../../src/record/value.js'
 import { recordLine as anyRecordLine } from '../record/support.js'
+import {
+  type CheckpointFound,
+  decodeLine,
+  encodeOperation,
+  fromValue,
+  type GenerationStart,
+  GenerationWriter,
+  type Line,
+  type PartList,
+  type PartSummary,
+  type PartValue,
+  readCheckpoint,
+  Slices,
+  systemClock,
+} from '../support/core.js'
 import { MemoryFile } from './memory-file.js'
 
 export const TIME = '2025-01-15T12:34:56.789Z'

@@ -1,11 +1,17 @@
 import { describe, expect, test, vi } from 'vitest'
-import { Slices } from '../../src/base/slices.js'
-import { isJson, type Member, readMembers, textOf } from '../../src/log/json-members.js'
-import { readLongLine } from '../../src/log/long-line.js'
-import { readLongValue } from '../../src/log/long-value.js'
-import { decodeOlderLine } from '../../src/record/decode-older.js'
-import { oneLine, sliceObject } from '../../src/record/json-text.js'
 import { anyLog, anyMainFile } from '../recovery/random-original.js'
+import {
+  decodeOlderLine,
+  isJson,
+  type Member,
+  oneLine,
+  readLongLine,
+  readLongValue,
+  readMembers,
+  Slices,
+  sliceObject,
+  textOf,
+} from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { withSeed } from '../support/random.js'
 import { MemoryFile } from './memory-file.js'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { LineBuffer } from '../../src/log/line-buffer.js'
 import { line } from '../record/support.js'
+import { LineBuffer } from '../support/core.js'
 
 const anyText = fc.oneof(
   fc.string({ unit: 'binary' }).map((text) => text.toWellFormed()),

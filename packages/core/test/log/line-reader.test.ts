@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { READ_CHUNK_BYTES } from '../../src/base/limits.js'
-import { readLines } from '../../src/log/line-reader.js'
+import { READ_CHUNK_BYTES, readLines } from '../support/core.js'
 import { MemoryFile } from './memory-file.js'
 
 interface Found {

@@ -1,4 +1,4 @@
-import type { FileStatus, OpenFile } from '../../src/fs/file-system.js'
+import type { FileStatus, OpenFile } from '../support/core.js'
 
 /** A file in memory, for what reads and writes one open file and nothing else. */
 export class MemoryFile implements OpenFile {

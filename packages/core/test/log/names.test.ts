@@ -9,7 +9,7 @@ import {
   fileTime,
   quarantinePath,
   storePaths,
-} from '../../src/log/names.js'
+} from '../support/core.js'
 
 describe('names of stores', () => {
   it.each([

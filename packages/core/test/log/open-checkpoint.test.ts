@@ -1,15 +1,22 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { systemClock } from '../../src/base/clock.js'
-import { Slices } from '../../src/base/slices.js'
-import type { CheckpointFound } from '../../src/log/checkpoint-found.js'
-import { readCheckpoint } from '../../src/log/checkpoint-reader.js'
-import { GenerationWriter, type WrittenGeneration } from '../../src/log/generation-writer.js'
-import { openCheckpoint, readBackCheckpoint } from '../../src/log/open-checkpoint.js'
-import { validChecksum } from '../../src/record/checksum.js'
-import { encodeHeader } from '../../src/record/encode.js'
-import type { IndexLine, IndexRow, PartLine, PartValue } from '../../src/record/record.js'
 import { anyExpiry, anyString, anyValueText, indexLine } from '../record/support.js'
+import {
+  type CheckpointFound,
+  encodeHeader,
+  GenerationWriter,
+  type IndexLine,
+  type IndexRow,
+  openCheckpoint,
+  type PartLine,
+  type PartValue,
+  readBackCheckpoint,
+  readCheckpoint,
+  Slices,
+  systemClock,
+  validChecksum,
+  type WrittenGeneration,
+} from '../support/core.js'
 import { decoded, partsIn, recordLine, STORE, state, TIME, writeGeneration } from './generations.js'
 import { MemoryFile } from './memory-file.js'
 

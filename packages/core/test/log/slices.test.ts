@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { SLICE_MS } from '../../src/base/limits.js'
-import { Slices } from '../../src/base/slices.js'
+import { SLICE_MS, Slices } from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 
 /** Time goes by with every look at the clock, and rests are counted and not waited for. */

@@ -1,5 +1,4 @@
-import { type ClassifyInput, classify, type Verdict } from '../../src/log/classify.js'
-import type { SurveyLine } from '../../src/log/tail-reader.js'
+import { type ClassifyInput, classify, type SurveyLine, type Verdict } from '../support/core.js'
 
 /**
  * Lines of a tail, made by hand. They are 100 bytes long and stand behind a checkpoint of 1000 bytes, so the line at

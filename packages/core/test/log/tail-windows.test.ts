@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { systemClock } from '../../src/base/clock.js'
-import { READ_CHUNK_BYTES } from '../../src/base/limits.js'
-import { Slices } from '../../src/base/slices.js'
-import { readTailRun } from '../../src/log/tail-reader.js'
-import { decodeLine } from '../../src/record/decode.js'
-import { encodeOperation } from '../../src/record/encode.js'
-import type { LogRecord, Operation } from '../../src/record/record.js'
-import { fromValue } from '../../src/record/value.js'
 import { recordLine } from '../record/support.js'
+import {
+  decodeLine,
+  encodeOperation,
+  fromValue,
+  type LogRecord,
+  type Operation,
+  READ_CHUNK_BYTES,
+  readTailRun,
+  Slices,
+  systemClock,
+} from '../support/core.js'
 import { TIME } from './generations.js'
 import { MemoryFile } from './memory-file.js'
 

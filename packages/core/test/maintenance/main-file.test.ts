@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { AUTO_MAIN_FILE_BYTES } from '../../src/base/limits.js'
+import { AUTO_MAIN_FILE_BYTES } from '../support/core.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { fileNames, stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import type { Change } from '../../src/store/events.js'
+import type { Change } from '../support/core.js'
 import { stateOf } from '../support/files.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { turns } from '../support/turns.js'

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
-import type { Change } from '../../src/store/events.js'
 import { filesOf } from '../simulation/files.js'
+import type { Change } from '../support/core.js'
 import { systemError } from '../support/faulty-file-system.js'
 import { stateOf } from '../support/files.js'
 import { useRejectionWatch } from '../support/rejections.js'

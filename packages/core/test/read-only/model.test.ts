@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import type { Store } from '../../src/store/store.js'
+import type { Store } from '../support/core.js'
 import { fingerprint } from '../support/fingerprint.js'
 import { rounds } from '../support/long.js'
 import { Random, withSeed } from '../support/random.js'

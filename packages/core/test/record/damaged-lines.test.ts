@@ -1,10 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { validChecksum } from '../../src/record/checksum.js'
-import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeOperation } from '../../src/record/encode.js'
-import type { Operation } from '../../src/record/record.js'
-import { fromText, fromValue } from '../../src/record/value.js'
+import {
+  decodeLine,
+  encodeHeader,
+  encodeOperation,
+  fromText,
+  fromValue,
+  type Operation,
+  validChecksum,
+} from '../support/core.js'
 import { anyOperation, crc32, indexLine, partLine, recordLine, TIME } from './support.js'
 
 const record = (operation: Operation, synced?: number) => recordLine(TIME, 42, synced, encodeOperation(operation))

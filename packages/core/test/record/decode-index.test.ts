@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeIndex } from '../../src/record/decode-index.js'
-import type { IndexRow } from '../../src/record/record.js'
+import { decodeIndex, type IndexRow } from '../support/core.js'
 import { indexLine } from './support.js'
 
 /** The rows of an index are looked at where they stand in the line, and say what was written all the same. */

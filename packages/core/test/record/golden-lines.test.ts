@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeOperation } from '../../src/record/encode.js'
-import type { Operation } from '../../src/record/record.js'
-import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
+import {
+  decodeLine,
+  encodeHeader,
+  encodeOperation,
+  fromBytes,
+  fromText,
+  fromValue,
+  type Operation,
+} from '../support/core.js'
 import { crc32, indexLine, line, partLine, recordLine, TIME } from './support.js'
 
 /** The lines of format 1, spelled out. Files that exist look like this: a change here is a change of the format. */

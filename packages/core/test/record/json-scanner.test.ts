@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { JsonScanner } from '../../src/record/json-scanner.js'
-import { sliceObject } from '../../src/record/json-text.js'
+import { JsonScanner, sliceObject } from '../support/core.js'
 import { anyString } from './support.js'
 
 /** What the scanner says of bytes that come in pieces, each up to one of the places and the last one to the end. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { endOfString, endOfValue, oneLine, quote, sliceObject, unquote } from '../../src/record/json-text.js'
+import { endOfString, endOfValue, oneLine, quote, sliceObject, unquote } from '../support/core.js'
 import { anyString } from './support.js'
 
 /** The same JSON with white space of all kinds between its tokens, by a walk of its own over the characters. */

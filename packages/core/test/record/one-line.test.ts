@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { oneLine } from '../../src/record/json-text.js'
-import { OneLine } from '../../src/record/one-line.js'
+import { OneLine, oneLine } from '../support/core.js'
 
 const anySpaced = fc
   .tuple(fc.json(), fc.array(fc.constantFrom(' ', '\n', '\r\n', '\t'), { minLength: 1 }))

@@ -1,20 +1,24 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeLine } from '../../src/record/decode.js'
-import { endOfString, quote } from '../../src/record/json-text.js'
-import { parseMeta } from '../../src/record/part-cut.js'
 import {
+  decodeLine,
+  endOfString,
+  expiryOf,
+  fromText,
+  fromValue,
   isAscii,
   keyCount,
   keyStart,
   layOutPart,
+  metaOf,
   type PartLayout,
+  type PartLine,
+  type PartValue,
+  parseMeta,
   positionAt,
+  quote,
   valueEnd,
-} from '../../src/record/part-layout.js'
-import { expiryOf, metaOf } from '../../src/record/part-meta.js'
-import type { PartLine, PartValue } from '../../src/record/record.js'
-import { fromText, fromValue } from '../../src/record/value.js'
+} from '../support/core.js'
 import { anyExpiry, anySeq, anyString, anyValueText, partLine, TIME, line as withCrc } from './support.js'
 
 const NOW = Date.parse(TIME)

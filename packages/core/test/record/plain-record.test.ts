@@ -1,12 +1,16 @@
 import { isAscii } from 'node:buffer'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { spellChecksum } from '../../src/record/checksum.js'
-import { decodeLine } from '../../src/record/decode.js'
-import { encodeOperation } from '../../src/record/encode.js'
-import { PlainRecord } from '../../src/record/plain-record.js'
-import type { Operation } from '../../src/record/record.js'
-import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
+import {
+  decodeLine,
+  encodeOperation,
+  fromBytes,
+  fromText,
+  fromValue,
+  type Operation,
+  PlainRecord,
+  spellChecksum,
+} from '../support/core.js'
 import { recordLine } from './support.js'
 
 /** Records that are taken apart the short way say the same as those that are decoded. */

@@ -1,8 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeOperation } from '../../src/record/encode.js'
-import { fromBytes, fromText, fromValue, toBytes, toText, toValue } from '../../src/record/value.js'
+import {
+  decodeLine,
+  encodeHeader,
+  encodeOperation,
+  fromBytes,
+  fromText,
+  fromValue,
+  toBytes,
+  toText,
+  toValue,
+} from '../support/core.js'
 import {
   anyExpiry,
   anyJson,

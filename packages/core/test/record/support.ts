@@ -1,9 +1,19 @@
 import fc from 'fast-check'
-import { IndexLineWriter } from '../../src/log/index-line.js'
-import { encodePart, encodeRecord, spellPair } from '../../src/record/encode.js'
-import type { DeleteOperation, IndexRow, Operation, PartValue, SetOperation } from '../../src/record/record.js'
-import type { ValueText } from '../../src/record/value.js'
-import { fromBytes, fromText, fromValue } from '../../src/record/value.js'
+import {
+  type DeleteOperation,
+  encodePart,
+  encodeRecord,
+  fromBytes,
+  fromText,
+  fromValue,
+  IndexLineWriter,
+  type IndexRow,
+  type Operation,
+  type PartValue,
+  type SetOperation,
+  spellPair,
+  type ValueText,
+} from '../support/core.js'
 
 /** CRC-32 bit by bit, from its definition, so that the tests do not ask the code under test what is right. */
 export function crc32(bytes: Uint8Array): string {

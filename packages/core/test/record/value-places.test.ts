@@ -1,11 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CHECKSUM_BYTES } from '../../src/record/checksum.js'
-import { decodeLine } from '../../src/record/decode.js'
-import { encodeHeader, encodeOperation } from '../../src/record/encode.js'
-import type { Operation } from '../../src/record/record.js'
-import { fromText, fromValue } from '../../src/record/value.js'
-import { valueOffsets } from '../../src/record/written-record.js'
+import {
+  CHECKSUM_BYTES,
+  decodeLine,
+  encodeHeader,
+  encodeOperation,
+  fromText,
+  fromValue,
+  type Operation,
+  valueOffsets,
+} from '../support/core.js'
 import { anyOperation, anySeq, partLine, recordLine, TIME } from './support.js'
 
 /** Where the values of a record stand in its line, and in the file: from there they are read again. */

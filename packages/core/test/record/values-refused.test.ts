@@ -1,7 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { FlatlogError } from '../../src/base/errors.js'
-import { MAX_RECORD_BYTES } from '../../src/base/limits.js'
-import { fromBytes, fromText, fromValue, toValue } from '../../src/record/value.js'
+import { FlatlogError, fromBytes, fromText, fromValue, MAX_RECORD_BYTES, toValue } from '../support/core.js'
 
 function refusal(value: unknown): FlatlogError {
   try {

@@ -1,5 +1,4 @@
-import { decodeLine } from '../../src/record/decode.js'
-import type { PartLine } from '../../src/record/record.js'
+import { decodeLine, type PartLine } from '../support/core.js'
 import { closed, linesOf } from './installation.js'
 
 /** A store whose checkpoint has several parts. */

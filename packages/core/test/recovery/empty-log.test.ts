@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { openStore } from '../../src/index.js'
+import { openStore } from '../support/core.js'
 import { copyAsOfNow } from '../support/files.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import {

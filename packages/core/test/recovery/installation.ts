@@ -1,10 +1,7 @@
 import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { openStore } from '../../src/index.js'
-import type { StoreOptions } from '../../src/store/options.js'
-import type { Recovery } from '../../src/store/recovery.js'
-import type { Store } from '../../src/store/store.js'
+import { openStore, type Recovery, type Store, type StoreOptions } from '../support/core.js'
 
 /** Makes stores, damages their files, and looks at what opening makes of that. */
 

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { withChecksum } from '../../src/record/checksum.js'
+import { withChecksum } from '../support/core.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import {
   bytesOf,

@@ -1,5 +1,4 @@
-import { guessKey } from '../../src/log/tail-reader.js'
-import { decodeOlderLine, objectPairs } from '../../src/record/decode-older.js'
+import { decodeOlderLine, guessKey, objectPairs } from '../support/core.js'
 
 /**
  * What an installation of the original system holds, found the plain way: with all of it in memory, its lines as strings,

@@ -1,12 +1,17 @@
 import { describe, expect, test } from 'vitest'
-import { Slices } from '../../src/base/slices.js'
-import type { OpenFile, OpenMode } from '../../src/fs/file-system.js'
-import { storePaths } from '../../src/log/names.js'
-import { isOlderLog } from '../../src/log/older-log.js'
-import { readMainFile, readOlderLog } from '../../src/store/original.js'
-import type { OriginalContext, OriginalState } from '../../src/store/original-state.js'
-import { newRecovery } from '../../src/store/recovery.js'
 import { MemoryDisk } from '../damage/memory-disk.js'
+import {
+  isOlderLog,
+  newRecovery,
+  type OpenFile,
+  type OpenMode,
+  type OriginalContext,
+  type OriginalState,
+  readMainFile,
+  readOlderLog,
+  Slices,
+  storePaths,
+} from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 
 /** Taking over a large installation lets others run every few milliseconds, also inside one line and one value. */

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { openLogs } from '../../src/index.js'
+import { openLogs } from '../support/core.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { filesOf, look, recover, refuses } from './installation.js'
 import { checkpoint, line, originalIn, set } from './original-installation.js'

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { StoreOptions } from '../../src/store/options.js'
+import type { StoreOptions } from '../support/core.js'
 import type { CallKind } from '../support/faulty-file-system.js'
 import type { Profile } from './disk.js'
 import type { Fault, FaultCode } from './faults.js'

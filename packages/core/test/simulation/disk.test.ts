@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { FileSystem } from '../../src/fs/file-system.js'
+import type { FileSystem } from '../support/core.js'
 import { systemError } from '../support/faulty-file-system.js'
 import { Random } from '../support/random.js'
 import type { Profile } from './disk.js'

@@ -1,4 +1,4 @@
-import type { StoreOptions } from '../../src/store/options.js'
+import type { StoreOptions } from '../support/core.js'
 import { Random } from '../support/random.js'
 import type { Profile } from './disk.js'
 import type { Fault } from './faults.js'

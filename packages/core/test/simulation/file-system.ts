@@ -1,4 +1,4 @@
-import type { FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/fs/file-system.js'
+import type { FileStatus, FileSystem, OpenFile, OpenMode } from '../support/core.js'
 import { type CallKind, systemError } from '../support/faulty-file-system.js'
 import type { Random } from '../support/random.js'
 import { Directory, type Entry, type SimulatedDisk } from './disk.js'

@@ -1,4 +1,4 @@
-import type { FileSystem } from '../../src/fs/file-system.js'
+import type { FileSystem } from '../support/core.js'
 import type { SimulatedMachine } from './machine.js'
 
 /** The files of a simulated disk, looked at and laid out from outside while nobody has the store open. */

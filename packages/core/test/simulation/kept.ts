@@ -1,4 +1,4 @@
-import type { Store } from '../../src/store/store.js'
+import type { Store } from '../support/core.js'
 import { filesOf } from './files.js'
 import type { SimulatedMachine } from './machine.js'
 

@@ -1,4 +1,4 @@
-import type { FileSystem } from '../../src/fs/file-system.js'
+import type { FileSystem } from '../support/core.js'
 import type { SimulatedMachine } from './machine.js'
 import { type Moment, type Setup, withoutDamage } from './run.js'
 import { settle } from './settle.js'

@@ -1,9 +1,11 @@
-import type { LockEnvironment } from '../../src/fs/lock-environment.js'
-import { Maintainer } from '../../src/maintenance/maintainer.js'
-import { openStoreOn } from '../../src/store/open.js'
-import type { StoreOptions } from '../../src/store/options.js'
-import type { Store } from '../../src/store/store.js'
-import type { System } from '../../src/store/system.js'
+import {
+  type LockEnvironment,
+  Maintainer,
+  openStoreOn,
+  type Store,
+  type StoreOptions,
+  type System,
+} from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 import type { Random } from '../support/random.js'
 import { type Profile, SimulatedDisk } from './disk.js'

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { Recovery } from '../../src/store/recovery.js'
+import type { Recovery } from '../support/core.js'
 import { rounds } from '../support/long.js'
 import { Random } from '../support/random.js'
 import type { Profile } from './disk.js'

@@ -1,6 +1,4 @@
-import { FlatlogError } from '../../src/base/errors.js'
-import type { StoreOptions } from '../../src/store/options.js'
-import type { Store } from '../../src/store/store.js'
+import { FlatlogError, type Store, type StoreOptions } from '../support/core.js'
 import type { CallKind } from '../support/faulty-file-system.js'
 import type { Random } from '../support/random.js'
 import type { Profile } from './disk.js'

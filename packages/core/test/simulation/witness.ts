@@ -1,5 +1,4 @@
-import { FlatlogError } from '../../src/base/errors.js'
-import type { Store } from '../../src/store/store.js'
+import { FlatlogError, type Store } from '../support/core.js'
 
 /**
  * What was asked of a store and what it answered, and from that which states may be found after a crash: those that the

@@ -1,4 +1,4 @@
-import type { Store } from '../../src/store/store.js'
+import type { Store } from '../support/core.js'
 import { type Change, lineOf, type Witness } from './witness.js'
 
 /** The writes of the model test: each is asked of the store and told to the witness. */

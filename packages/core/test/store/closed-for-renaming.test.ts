@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { nodeFileSystem } from '../../src/fs/node-file-system.js'
+import { nodeFileSystem } from '../support/core.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'

@@ -1,11 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
-import { Slices } from '../../src/base/slices.js'
-import { storePaths } from '../../src/log/names.js'
-import { ExternalSort } from '../../src/store/external-sort.js'
-import { merge } from '../../src/store/merge.js'
-import { SortFiles } from '../../src/store/sort-files.js'
-import { DELETED } from '../../src/store/sort-run.js'
 import { MemoryDisk } from '../damage/memory-disk.js'
+import { DELETED, ExternalSort, merge, Slices, SortFiles, storePaths } from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { type Random, withSeed } from '../support/random.js'
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Store } from '../../src/store/store.js'
+import type { Store } from '../support/core.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { fileNames, logPath, stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'

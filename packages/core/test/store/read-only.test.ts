@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Store } from '../../src/store/store.js'
+import type { Store } from '../support/core.js'
 import { FaultyFileSystem } from '../support/faulty-file-system.js'
 import { copyAsOfNow, logPath, stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'

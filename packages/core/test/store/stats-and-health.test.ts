@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { Progress } from '../../src/store/options.js'
+import type { Progress } from '../support/core.js'
 import { FaultyFileSystem } from '../support/faulty-file-system.js'
 import { logPath, recordsOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'

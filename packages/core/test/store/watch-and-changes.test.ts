@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Change } from '../../src/store/events.js'
-import type { Store } from '../../src/store/store.js'
+import type { Change, Store } from '../support/core.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { recordsOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'

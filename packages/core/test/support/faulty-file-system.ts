@@ -1,5 +1,4 @@
-import type { FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/fs/file-system.js'
-import { nodeFileSystem } from '../../src/fs/node-file-system.js'
+import { type FileStatus, type FileSystem, nodeFileSystem, type OpenFile, type OpenMode } from './core.js'
 
 /** The calls that can be made to fail, with those of an open file beside those of the file system. */
 export type CallKind =

@@ -1,6 +1,6 @@
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Store } from '../../src/store/store.js'
+import type { Store } from './core.js'
 
 /** What tests look at from outside: the files of a store, and its whole state. */
 

@@ -1,4 +1,4 @@
-import type { OpenFile, OpenMode } from '../../src/fs/file-system.js'
+import type { OpenFile, OpenMode } from './core.js'
 import { type CallKind, FaultyFileSystem, systemError } from './faulty-file-system.js'
 
 const BLOCK_BYTES = 4096

@@ -1,7 +1,5 @@
-import type { StoreOptions } from '../../src/store/options.js'
-import type { Recovery } from '../../src/store/recovery.js'
-import type { Store } from '../../src/store/store.js'
 import { BigPlan } from './big-plan.js'
+import type { Recovery, Store, StoreOptions } from './core.js'
 import { fingerprint } from './fingerprint.js'
 import { HugePlan } from './huge-plan.js'
 import { Random } from './random.js'

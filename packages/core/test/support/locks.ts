@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { LockRecord } from '../../src/fs/lock-file.js'
+import type { LockRecord } from './core.js'
 import { machine } from './machine.js'
 import { ManualClock } from './manual-clock.js'
 

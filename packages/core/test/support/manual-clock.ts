@@ -1,4 +1,4 @@
-import { type Clock, systemClock, type Timer } from '../../src/base/clock.js'
+import { type Clock, systemClock, type Timer } from './core.js'
 
 interface Waiting {
   readonly dueMs: number

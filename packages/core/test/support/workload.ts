@@ -1,4 +1,4 @@
-import type { Store } from '../../src/store/store.js'
+import type { Store } from './core.js'
 import { Random } from './random.js'
 
 /** One write; every one of them makes exactly one record, so that the log's last seq says how many there were. */

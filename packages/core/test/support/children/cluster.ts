@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import { writeSync } from 'node:fs'
-import { openStore } from '../../../src/index.js'
+import { openStore } from '../core.js'
 
 /** A program that runs its work in a process of `node:cluster`, which opens the store. */
 const [dir = ''] = process.argv.slice(2)

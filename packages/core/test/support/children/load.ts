@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { writeSync } from 'node:fs'
-import { openStore } from '../../../src/index.js'
+import { openStore } from '../core.js'
 import { type LoadTask, type Opened, planOf, whatIsIn } from '../load-task.js'
 import { perform } from '../workload.js'
 

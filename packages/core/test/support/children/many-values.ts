@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { openStore } from '../../../src/index.js'
+import { openStore } from '../core.js'
 
 /**
  * A store that holds many times what the heap of this process could: it is written, read at random, listed, compacted

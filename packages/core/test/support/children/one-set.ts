@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs'
-import { openStore } from '../../../src/index.js'
+import { openStore } from '../core.js'
 
 /** A command-line program as people write them: it sets one key, does not close the store, and has nothing more to do. */
 const [dir = '', durability = 'always', waits = 'wait'] = process.argv.slice(2)

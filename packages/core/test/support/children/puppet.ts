@@ -1,4 +1,4 @@
-import { openStore, type Store, type StoreOptions } from '../../../src/index.js'
+import { openStore, type Store, type StoreOptions } from '../core.js'
 
 /** Does what the test sends it, with one store. */
 let store: Store | undefined

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { linkSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
-import { openStore } from '../../../src/index.js'
+import { openStore } from '../core.js'
 
 /**
  * Waits for a line. Then it tries to become the owner again and again, without waiting for a lock, and each time counts

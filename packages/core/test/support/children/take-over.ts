@@ -1,15 +1,19 @@
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { systemClock } from '../../../src/base/clock.js'
-import { Slices } from '../../../src/base/slices.js'
-import { nodeFileSystem } from '../../../src/fs/node-file-system.js'
-import { openStore } from '../../../src/index.js'
-import { readLines } from '../../../src/log/line-reader.js'
-import { storePaths } from '../../../src/log/names.js'
-import { decodeLine } from '../../../src/record/decode.js'
-import { allNew, writeCheckpoint } from '../../../src/store/checkpoint.js'
-import { readMainFile, readOlderLog } from '../../../src/store/original.js'
-import { newRecovery } from '../../../src/store/recovery.js'
+import {
+  allNew,
+  decodeLine,
+  newRecovery,
+  nodeFileSystem,
+  openStore,
+  readLines,
+  readMainFile,
+  readOlderLog,
+  Slices,
+  storePaths,
+  systemClock,
+  writeCheckpoint,
+} from '../core.js'
 import { finalTextOf, type GiantPlan, keysOf } from '../giant-plan.js'
 
 /**

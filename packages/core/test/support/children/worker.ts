@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { openStore } from '../../../src/index.js'
+import { openStore } from '../core.js'
 
 /** Opens a store in a thread and holds it until it is told to close; or counts up in it, and tells how far it is. */
 const { dir, counts } = workerData as { dir: string; counts?: boolean }

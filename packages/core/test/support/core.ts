@@ -1,0 +1,122 @@
+/** What the tests use from inside the engine: the one file to change when something moves. */
+export { type Clock, systemClock, type Timer } from '../../src/base/clock.js'
+export {
+  AUTO_MAIN_FILE_BYTES,
+  COMPACTION_MIN_BYTES,
+  MAX_PARTS,
+  MAX_RECORD_BYTES,
+  PART_BYTES,
+  READ_CHUNK_BYTES,
+  SLICE_MS,
+  SYNC_STEP_BYTES,
+} from '../../src/base/limits.js'
+export { Slices } from '../../src/base/slices.js'
+export type { FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/fs/file-system.js'
+export { type LockEnvironment, systemLockEnvironment } from '../../src/fs/lock-environment.js'
+export type { LockRecord } from '../../src/fs/lock-file.js'
+export { nodeFileSystem } from '../../src/fs/node-file-system.js'
+export { ClearedPrefixes } from '../../src/index/cleared-prefixes.js'
+export { Doorkeeper } from '../../src/index/doorkeeper.js'
+export type { LayerEffect } from '../../src/index/effects.js'
+export { fingerprint } from '../../src/index/fingerprint.js'
+export type {
+  FrozenIndex,
+  IndexedValue,
+  KeyIndex,
+  KeyRangeQuery,
+  StatePiece,
+  StateSource,
+} from '../../src/index/key-index.js'
+export { LayeredIndex } from '../../src/index/layered-index.js'
+export { leastBytes } from '../../src/index/least-bytes.js'
+export { Part } from '../../src/index/part.js'
+export { PartTable } from '../../src/index/part-table.js'
+export { byCodeUnit, endOfPrefix, type Keyed, type SortedCursor, SortedRuns } from '../../src/index/sorted-runs.js'
+export { type TailEntry, TOMBSTONE } from '../../src/index/tail-entry.js'
+export { TailLayer } from '../../src/index/tail-layer.js'
+export { type CachedText, TextCache } from '../../src/index/text-cache.js'
+export {
+  CompactionScheduler,
+  FlatlogError,
+  type Logs,
+  openLogs,
+  openStore,
+  type Store,
+  type StoreOptions,
+} from '../../src/index.js'
+export { BackgroundSync } from '../../src/log/background-sync.js'
+export { encode, type PendingRecord, place } from '../../src/log/batch.js'
+export { type CheckpointFound, isInRange, type KeyRange } from '../../src/log/checkpoint-found.js'
+export { readCheckpoint, readPartState } from '../../src/log/checkpoint-reader.js'
+export { type ClassifyInput, classify, type Verdict } from '../../src/log/classify.js'
+export type { Durability } from '../../src/log/commit-queue.js'
+export { type GenerationStart, GenerationWriter, type WrittenGeneration } from '../../src/log/generation-writer.js'
+export { IndexLineWriter } from '../../src/log/index-line.js'
+export { isJson, type Member, readMembers, textOf } from '../../src/log/json-members.js'
+export { LineBuffer } from '../../src/log/line-buffer.js'
+export { readLines } from '../../src/log/line-reader.js'
+export { readLongLine } from '../../src/log/long-line.js'
+export { readLongValue } from '../../src/log/long-value.js'
+export {
+  backupPath,
+  backupsAmong,
+  checkName,
+  checkNeighbours,
+  damagedPath,
+  fileTime,
+  quarantinePath,
+  storePaths,
+} from '../../src/log/names.js'
+export { isOlderLog } from '../../src/log/older-log.js'
+export { openCheckpoint, readBackCheckpoint } from '../../src/log/open-checkpoint.js'
+export { guessKey, readTailRun, type SurveyLine } from '../../src/log/tail-reader.js'
+export { openLogsOn } from '../../src/maintenance/logs.js'
+export { Maintainer } from '../../src/maintenance/maintainer.js'
+export { CHECKSUM_BYTES, spellChecksum, validChecksum, withChecksum } from '../../src/record/checksum.js'
+export { decodeLine, type Line } from '../../src/record/decode.js'
+export { decodeIndex } from '../../src/record/decode-index.js'
+export { decodeOlderLine, objectPairs } from '../../src/record/decode-older.js'
+export { encodeHeader, encodeOperation, encodePart, encodeRecord, spellPair } from '../../src/record/encode.js'
+export { JsonScanner } from '../../src/record/json-scanner.js'
+export { endOfString, endOfValue, oneLine, quote, sliceObject, unquote } from '../../src/record/json-text.js'
+export { OneLine } from '../../src/record/one-line.js'
+export { parseMeta } from '../../src/record/part-cut.js'
+export {
+  isAscii,
+  keyCount,
+  keyStart,
+  layOutPart,
+  type PartLayout,
+  positionAt,
+  valueEnd,
+} from '../../src/record/part-layout.js'
+export type { PartList } from '../../src/record/part-list.js'
+export { expiryOf, metaOf } from '../../src/record/part-meta.js'
+export { PlainRecord } from '../../src/record/plain-record.js'
+export type {
+  DeleteOperation,
+  HeaderLine,
+  IndexLine,
+  IndexRow,
+  LogRecord,
+  Operation,
+  PartLine,
+  PartSummary,
+  PartValue,
+  SetOperation,
+} from '../../src/record/record.js'
+export { fromBytes, fromText, fromValue, toBytes, toText, toValue, type ValueText } from '../../src/record/value.js'
+export { valueOffsets } from '../../src/record/written-record.js'
+export { allNew, writeCheckpoint } from '../../src/store/checkpoint.js'
+export type { Change } from '../../src/store/events.js'
+export { ExternalSort } from '../../src/store/external-sort.js'
+export { merge } from '../../src/store/merge.js'
+export { openStoreOn } from '../../src/store/open.js'
+export type { Progress } from '../../src/store/options.js'
+export { readMainFile, readOlderLog } from '../../src/store/original.js'
+export type { OriginalContext, OriginalState } from '../../src/store/original-state.js'
+export { newRecovery, type Recovery } from '../../src/store/recovery.js'
+export { SortFiles } from '../../src/store/sort-files.js'
+export { DELETED } from '../../src/store/sort-run.js'
+export type { System } from '../../src/store/system.js'
+export type { BatchOperation, Verification } from '../../src/store/types.js'
