@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'tsup'
 import { SMALL_LIMITS } from '../simulation/small-limits.js'
 import type { Edit } from './bug.js'
+import { SOURCES } from './sources.js'
 
 /** The checker in one file with an engine some places of which are written otherwise. */
 
@@ -12,8 +13,6 @@ const sources = fileURLToPath(new URL('../../src/', import.meta.url))
 const checker = fileURLToPath(new URL('./checker.ts', import.meta.url))
 // The bundle stands in a temporary directory, from where no package is found by its name.
 const fastCheck = pathToFileURL(createRequire(import.meta.url).resolve('fast-check')).href
-
-const LIMITS = 'base/limits.ts'
 
 /** The limits of the model test; here they cannot be replaced while it runs. */
 function withSmallLimits(text: string): string {
@@ -24,8 +23,8 @@ function withSmallLimits(text: string): string {
 }
 
 /** The edited sources, by their paths. Whoever has changed a place of theirs has to say what the bug would be now. */
-function editedSources(edits: readonly Edit[]): Map<string, string> {
-  const limits = join(sources, LIMITS)
+export function editedSources(edits: readonly Edit[]): Map<string, string> {
+  const limits = join(sources, SOURCES.limits)
   const texts = new Map([[limits, withSmallLimits(readFileSync(limits, 'utf8'))]])
   for (const { file, from, to } of edits) {
     const path = join(sources, file)

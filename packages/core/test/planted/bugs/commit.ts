@@ -1,9 +1,7 @@
 import type { Bug } from '../bug.js'
+import { SOURCES } from '../sources.js'
 
 /** Writing and acknowledging. */
-
-const QUEUE = 'log/commit-queue.ts'
-const WRITER = 'log/log-writer.ts'
 
 export const commitBugs: readonly Bug[] = [
   {
@@ -11,7 +9,7 @@ export const commitBugs: readonly Bug[] = [
     what: 'A write is acknowledged when it is written, and the sync comes later.',
     edits: [
       {
-        file: QUEUE,
+        file: SOURCES.commitQueue,
         from: 'this.#acknowledgeWhenSynced(batch)',
         to: '(this.#acknowledge(batch), this.#acknowledgeWhenSynced(batch))',
       },
@@ -21,7 +19,7 @@ export const commitBugs: readonly Bug[] = [
   {
     name: 'acknowledge with the batch ahead',
     what: 'A waiter is told by the sync that is in flight when its record comes, which began before that was written.',
-    edits: [{ file: QUEUE, from: 'return batch.done', to: 'return (this.#inFlight ?? batch).done' }],
+    edits: [{ file: SOURCES.commitQueue, from: 'return batch.done', to: 'return (this.#inFlight ?? batch).done' }],
     focus: {},
   },
   {
@@ -29,7 +27,7 @@ export const commitBugs: readonly Bug[] = [
     what: 'Whoever wants a sync while one is in flight is content with that one, though it began before the last write.',
     edits: [
       {
-        file: WRITER,
+        file: SOURCES.logWriter,
         from: 'while (this.#syncing) await this.#syncing',
         to: 'if (this.#syncing) return this.#syncing',
       },
@@ -40,7 +38,7 @@ export const commitBugs: readonly Bug[] = [
   {
     name: 'synced credited too late',
     what: 'A sync is taken to cover what was written while it was in flight.',
-    edits: [{ file: WRITER, from: 'Math.max(this.#syncedSeq, covered)', to: 'this.#writtenSeq' }],
+    edits: [{ file: SOURCES.logWriter, from: 'Math.max(this.#syncedSeq, covered)', to: 'this.#writtenSeq' }],
     focus: { options: { durability: 'os' } },
   },
   {
@@ -48,7 +46,7 @@ export const commitBugs: readonly Bug[] = [
     what: 'The numbers in the lines say that records are on disk which nothing has synced: a torn tail is taken for damage.',
     edits: [
       {
-        file: WRITER,
+        file: SOURCES.logWriter,
         from: 'this.#syncedSeq === this.#toldSyncedSeq ? undefined : this.#syncedSeq',
         to: 'this.#writtenSeq',
       },
@@ -58,20 +56,22 @@ export const commitBugs: readonly Bug[] = [
   {
     name: 'short write ignored',
     what: 'A write that took fewer bytes than it was given counts as done.',
-    edits: [{ file: WRITER, from: 'if (written !== length)', to: 'if (written > length)' }],
+    edits: [{ file: SOURCES.logWriter, from: 'if (written !== length)', to: 'if (written > length)' }],
     focus: {},
   },
   {
     name: 'no cutting back after a short write',
     what: 'The bytes of a write that found no room stay behind the last record.',
-    edits: [{ file: WRITER, from: 'this.#file.truncate(this.#offset)', to: 'this.#offset' }],
+    edits: [{ file: SOURCES.logWriter, from: 'this.#file.truncate(this.#offset)', to: 'this.#offset' }],
     focus: {},
     isRare: true,
   },
   {
     name: 'a failed sync is tried again',
     what: 'After a failed sync a second one says that all is well, and the writes are acknowledged.',
-    edits: [{ file: WRITER, from: 'this.#file.sync()', to: 'this.#file.sync().catch(() => this.#file.sync())' }],
+    edits: [
+      { file: SOURCES.logWriter, from: 'this.#file.sync()', to: 'this.#file.sync().catch(() => this.#file.sync())' },
+    ],
     focus: {
       options: { durability: 'always', compaction: false },
       faults: [{ kind: 'sync', on: 'log', code: 'EIO', nth: 1, times: 1, happens: false }],
@@ -80,21 +80,21 @@ export const commitBugs: readonly Bug[] = [
   {
     name: 'no undo when there is no room',
     what: 'What was rejected for lack of room stays in memory.',
-    edits: [{ file: QUEUE, from: 'undo(batches)\n    if (first)', to: 'if (first)' }],
+    edits: [{ file: SOURCES.commitQueue, from: 'undo(batches)\n    if (first)', to: 'if (first)' }],
     focus: {},
   },
   {
     name: 'no undo after a failure',
     what: 'What was rejected because of a failed sync stays in memory.',
-    edits: [{ file: QUEUE, from: 'undo(batches)\n    this.events', to: 'this.events' }],
+    edits: [{ file: SOURCES.commitQueue, from: 'undo(batches)\n    this.events', to: 'this.events' }],
     focus: {},
   },
   {
     name: 'undo in the wrong order',
     what: 'Of two rejected writes of one key the first is taken back first, so that its value comes back.',
     edits: [
-      { file: 'log/batch.ts', from: 'batches.toReversed()', to: 'batches' },
-      { file: 'log/batch.ts', from: 'batch.records.toReversed()', to: 'batch.records' },
+      { file: SOURCES.batch, from: 'batches.toReversed()', to: 'batches' },
+      { file: SOURCES.batch, from: 'batch.records.toReversed()', to: 'batch.records' },
     ],
     focus: {
       faults: [{ kind: 'write', on: 'log', code: 'ENOSPC', happens: false }],
@@ -104,7 +104,7 @@ export const commitBugs: readonly Bug[] = [
   {
     name: 'numbers are not given back',
     what: 'After rejected records the next ones go on with higher numbers, and the gap ends the log.',
-    edits: [{ file: QUEUE, from: 'if (first) this.events.undone(first.seq)', to: '' }],
+    edits: [{ file: SOURCES.commitQueue, from: 'if (first) this.events.undone(first.seq)', to: '' }],
     focus: {},
   },
   {
@@ -112,7 +112,7 @@ export const commitBugs: readonly Bug[] = [
     what: 'The operations of a batch are written one by one, so that a crash leaves some of them.',
     edits: [
       {
-        file: 'store/engine.ts',
+        file: SOURCES.engine,
         from: 'const { failure } = this.#queue\n    if (failure) return quiet(Promise.reject(failure))',
         to: `const { failure } = this.#queue
     if (failure) return quiet(Promise.reject(failure))
@@ -126,7 +126,7 @@ export const commitBugs: readonly Bug[] = [
   {
     name: 'closing without a sync',
     what: 'close() says that all is on disk and has synced nothing.',
-    edits: [{ file: 'store/engine.ts', from: 'await this.flush()', to: 'await this.#queue.settled()' }],
+    edits: [{ file: SOURCES.engine, from: 'await this.flush()', to: 'await this.#queue.settled()' }],
     focus: { options: { durability: 'os' }, often: ['close and open'] },
   },
   {
@@ -134,7 +134,7 @@ export const commitBugs: readonly Bug[] = [
     what: 'close() lets the next owner in while its own writes are still on their way.',
     edits: [
       {
-        file: 'store/engine.ts',
+        file: SOURCES.engine,
         from: 'await this.maintenance.stop()',
         to: 'this.lock.release()\n      await this.maintenance.stop()',
       },

@@ -1,10 +1,7 @@
 import type { Bug } from '../bug.js'
+import { SOURCES } from '../sources.js'
 
 /** Compaction, publishing, and files that are replaced. */
-
-const PUBLISH = 'log/publish.ts'
-const COMPACTION = 'maintenance/compaction.ts'
-const WHOLE = 'fs/whole-file.ts'
 
 export const publishBugs: readonly Bug[] = [
   {
@@ -12,7 +9,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'The new generation is copied over the bytes of the old one instead of being renamed.',
     edits: [
       {
-        file: PUBLISH,
+        file: SOURCES.publish,
         from: 'fileSystem.rename(paths.unfinished, paths.log)',
         to: `const [source, target] = [fileSystem.open(paths.unfinished, 'read'), fileSystem.open(paths.log, 'write')]
   target.truncate(0)
@@ -22,7 +19,7 @@ export const publishBugs: readonly Bug[] = [
   target.close()
   fileSystem.remove(paths.unfinished)`,
       },
-      { file: COMPACTION, from: 'fileSystem.renamesOpenFiles ? file :', to: '(file.close(), false) ? file :' },
+      { file: SOURCES.compaction, from: 'fileSystem.renamesOpenFiles ? file :', to: '(file.close(), false) ? file :' },
     ],
     focus: {},
   },
@@ -31,7 +28,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'Small files are written over their old bytes instead of being replaced.',
     edits: [
       {
-        file: WHOLE,
+        file: SOURCES.wholeFile,
         from: 'fileSystem.rename(temporaryPath, path)',
         to: `if (fileSystem.status(path)) {
     const [source, target] = [fileSystem.open(temporaryPath, 'read'), fileSystem.open(path, 'write')]
@@ -51,7 +48,7 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'small files get their names before their bytes are on disk',
     what: 'The mark is renamed without having been synced.',
-    edits: [{ file: WHOLE, from: 'await write(file)\n    await file.sync()', to: 'await write(file)' }],
+    edits: [{ file: SOURCES.wholeFile, from: 'await write(file)\n    await file.sync()', to: 'await write(file)' }],
     focus: {},
   },
   {
@@ -59,7 +56,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'The log is removed before the new generation gets its name, so that for a moment there is none.',
     edits: [
       {
-        file: PUBLISH,
+        file: SOURCES.publish,
         from: 'fileSystem.rename(paths.unfinished, paths.log)',
         to: 'fileSystem.remove(paths.log)\n  fileSystem.rename(paths.unfinished, paths.log)',
       },
@@ -71,7 +68,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'Writes are acknowledged in a new generation whose name is not on disk.',
     edits: [
       {
-        file: PUBLISH,
+        file: SOURCES.publish,
         from: 'fileSystem.rename(paths.unfinished, paths.log)\n  await fileSystem.syncDirectory(paths.logDirectory)',
         to: 'fileSystem.rename(paths.unfinished, paths.log)',
       },
@@ -83,7 +80,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'The mark of a new store can outlive the name of its log.',
     edits: [
       {
-        file: PUBLISH,
+        file: SOURCES.publish,
         from: 'fileSystem.rename(paths.first, paths.log)\n  await fileSystem.syncDirectory(paths.logDirectory)',
         to: 'fileSystem.rename(paths.first, paths.log)',
       },
@@ -94,16 +91,16 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'no sync of new directories',
     what: 'The directories of a new store are not on disk when its first writes are acknowledged.',
-    edits: [{ file: 'store/open.ts', from: 'syncs.push(syncNames(fileSystem, each, isOurs))', to: '' }],
+    edits: [{ file: SOURCES.open, from: 'syncs.push(syncNames(fileSystem, each, isOurs))', to: '' }],
     focus: {},
   },
   {
     name: 'a new generation is not synced',
     what: 'A compaction renames a file whose bytes are not on disk.',
     edits: [
-      { file: COMPACTION, from: 'await file.sync()\n    return written', to: 'return written' },
+      { file: SOURCES.compaction, from: 'await file.sync()\n    return written', to: 'return written' },
       {
-        file: COMPACTION,
+        file: SOURCES.compaction,
         from: 'await this.#copyLaterRecords(file)\n      await file.sync()',
         to: 'await this.#copyLaterRecords(file)',
       },
@@ -115,7 +112,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'The records that were copied during the hold are not on disk when the new generation is.',
     edits: [
       {
-        file: COMPACTION,
+        file: SOURCES.compaction,
         from: 'await this.#copyLaterRecords(file)\n      await file.sync()',
         to: 'await this.#copyLaterRecords(file)',
       },
@@ -127,7 +124,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'A first log, or one that was made after a failure, gets its name before its bytes are on disk.',
     edits: [
       {
-        file: 'store/new-generation.ts',
+        file: SOURCES.newGeneration,
         from: 'await file.sync()',
         to: '',
       },
@@ -137,7 +134,7 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'the hold does not hold',
     what: 'Writes are acknowledged in the old generation while the new one is being published.',
-    edits: [{ file: 'log/commit-queue.ts', from: 'this.#held = true', to: '' }],
+    edits: [{ file: SOURCES.commitQueue, from: 'this.#held = true', to: '' }],
     focus: {},
   },
   {
@@ -145,11 +142,11 @@ export const publishBugs: readonly Bug[] = [
     what: 'What was written behind the checkpoint while that was made is not in the new generation.',
     edits: [
       {
-        file: COMPACTION,
+        file: SOURCES.compaction,
         from: 'await this.#copyLaterRecords(file)\n      await file.sync()',
         to: 'await file.sync()',
       },
-      { file: COMPACTION, from: ' || rest.lastSeq !== writer.writtenSeq', to: '' },
+      { file: SOURCES.compaction, from: ' || rest.lastSeq !== writer.writtenSeq', to: '' },
     ],
     focus: {},
   },
@@ -160,12 +157,12 @@ export const publishBugs: readonly Bug[] = [
       'when it reads the new file back that later records do not follow.',
     edits: [
       {
-        file: COMPACTION,
+        file: SOURCES.compaction,
         from: 'await engine.queue.seal()',
         to: 'await engine.queue.seal().catch(() => engine.writer.offset)',
       },
       {
-        file: COMPACTION,
+        file: SOURCES.compaction,
         from: 'if (!rest.complete || rest.lastSeq !== writer.writtenSeq) throw this.#unreadable(file)',
         to: 'void rest',
       },
@@ -180,7 +177,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'The mark names records that nothing has synced.',
     edits: [
       {
-        file: 'store/engine.ts',
+        file: SOURCES.engine,
         from: 'const { syncedSeq } = this.#writer',
         to: 'const { writtenSeq: syncedSeq } = this.#writer',
       },
@@ -193,7 +190,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'Instead of the oldest backup the newest one is removed.',
     edits: [
       {
-        file: 'store/views.ts',
+        file: SOURCES.views,
         from: 'backups.slice(0, this.options.backups)',
         to: 'backups.toReversed().slice(0, this.options.backups)',
       },
@@ -203,7 +200,7 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'backups are never rotated',
     what: 'No backup is ever removed.',
-    edits: [{ file: 'maintenance/backups.ts', from: 'await fileSystem.removeLong(path)', to: '' }],
+    edits: [{ file: SOURCES.backups, from: 'await fileSystem.removeLong(path)', to: '' }],
     focus: {},
   },
   {
@@ -211,7 +208,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'Who was robbed in the middle of a compaction, or of a close, renames its files over those of the next owner.',
     edits: [
       {
-        file: 'store/open.ts',
+        file: SOURCES.open,
         from: '() => mustHold(lock, own)',
         to: '() => {}',
       },
@@ -221,7 +218,7 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'the old generation is not kept',
     what: 'A compaction leaves no backup.',
-    edits: [{ file: PUBLISH, from: 'await keepAs(fileSystem, paths.log, keepOldAs, slices)', to: '' }],
+    edits: [{ file: SOURCES.publish, from: 'await keepAs(fileSystem, paths.log, keepOldAs, slices)', to: '' }],
     focus: {},
   },
   {
@@ -229,7 +226,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'What was read of a part is shown yet when a compaction has written another one in its place.',
     edits: [
       {
-        file: 'index/checkpoint-layer.ts',
+        file: SOURCES.checkpointLayer,
         from: 'for (const part of this.parts.made()) part.isGone = true\n',
         to: '',
       },
@@ -241,7 +238,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'The checkpoint is written without a look at the tombstones of the frozen tail.',
     edits: [
       {
-        file: 'index/frozen-layers.ts',
+        file: SOURCES.frozenLayers,
         from: 'merged = walk.spell(nowMs)',
         to: 'merged = walk.spell(nowMs) ?? (pair?.key === walk.key ? pair : undefined)',
       },
@@ -253,7 +250,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'Parts of which keys were cleared are copied into the next checkpoint as they are.',
     edits: [
       {
-        file: 'index/frozen-layers.ts',
+        file: SOURCES.frozenLayers,
         from: 'const isCleared = cleared.touch(part.firstKey, end)',
         to: 'const isCleared = false',
       },
@@ -265,14 +262,14 @@ export const publishBugs: readonly Bug[] = [
     what: 'An entry that has expired no longer hides what the checkpoint has of its key.',
     edits: [
       {
-        file: 'index/layers.ts',
+        file: SOURCES.layers,
         from: `if (value === undefined) continue
       return value !== TOMBSTONE && isThere(value, nowMs) ? layer.valueOf(key, value, true)`,
         to: `if (value === undefined || (value !== TOMBSTONE && !isThere(value, nowMs))) continue
       return value !== TOMBSTONE && isThere(value, nowMs) ? layer.valueOf(key, value, true)`,
       },
       {
-        file: 'index/layers.ts',
+        file: SOURCES.layers,
         from: 'if (value === TOMBSTONE || !isThere(value, this.nowMs)) return undefined',
         to: 'if (value === TOMBSTONE) return undefined\n      if (!isThere(value, this.nowMs)) continue',
       },
@@ -282,7 +279,7 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'values are looked for where they stood before the compaction',
     what: 'Records that came while a generation was written stand elsewhere in it, and their places are not moved.',
-    edits: [{ file: 'index/layered-index.ts', from: 'tail.moveTo(file, shift)', to: 'tail.moveTo(file, 0)' }],
+    edits: [{ file: SOURCES.layeredIndex, from: 'tail.moveTo(file, shift)', to: 'tail.moveTo(file, 0)' }],
     focus: { often: ['start compacting', 'write'], options: { cacheBytes: 0 } },
   },
   {
@@ -290,7 +287,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'A key whose record was refused hides what the checkpoint has of it when the next one is written.',
     edits: [
       {
-        file: 'index/tails-walk.ts',
+        file: SOURCES.tailsWalk,
         from: 'if (first === undefined || this.#resolve(first)) return',
         to: 'if (first === undefined) return\n      if (!this.#resolve(first)) this.#value = undefined\n      return',
       },

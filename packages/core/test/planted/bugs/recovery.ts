@@ -1,33 +1,33 @@
 import type { Bug } from '../bug.js'
+import { SOURCES } from '../sources.js'
 
 /** Opening after a crash. */
-
-const OPEN = 'store/open-log.ts'
-const REPAIR = 'store/repair-log.ts'
 
 export const recoveryBugs: readonly Bug[] = [
   {
     name: 'the torn tail is not cut',
     what: 'New records are written over the torn ones, and what is longer of those stays behind them.',
-    edits: [{ file: REPAIR, from: 'file.truncate(offset)', to: '' }],
+    edits: [{ file: SOURCES.repairLog, from: 'file.truncate(offset)', to: '' }],
     focus: {},
   },
   {
     name: 'append after a gap',
     what: 'New records are written where the torn tail ended, with a gap ahead of them.',
-    edits: [{ file: 'store/engine.ts', from: 'opened.endOffset,', to: 'opened.endOffset + opened.recovery.cutBytes,' }],
+    edits: [{ file: SOURCES.engine, from: 'opened.endOffset,', to: 'opened.endOffset + opened.recovery.cutBytes,' }],
     focus: {},
   },
   {
     name: 'the torn tail is not set aside',
     what: 'What is cut off is nowhere any more.',
-    edits: [{ file: REPAIR, from: 'await setAside(this.system, this.paths, file, offset, this.slices)', to: "''" }],
+    edits: [
+      { file: SOURCES.repairLog, from: 'await setAside(this.system, this.paths, file, offset, this.slices)', to: "''" },
+    ],
     focus: {},
   },
   {
     name: 'what is set aside is not synced',
     what: 'What is cut off can be lost when the power goes while the store is being opened.',
-    edits: [{ file: 'store/set-aside.ts', from: 'await aside.sync()', to: '' }],
+    edits: [{ file: SOURCES.setAside, from: 'await aside.sync()', to: '' }],
     focus: {},
   },
   {
@@ -35,7 +35,7 @@ export const recoveryBugs: readonly Bug[] = [
     what: 'What is cut off can be lost when the power goes while the store is being opened.',
     edits: [
       {
-        file: 'store/set-aside.ts',
+        file: SOURCES.setAside,
         from: 'aside.close()\n    await fileSystem.syncDirectory(paths.logDirectory)',
         to: 'aside.close()',
       },
@@ -46,15 +46,15 @@ export const recoveryBugs: readonly Bug[] = [
     name: 'the log is not synced when it is opened',
     what: 'What the last owner had only in the page cache is shown, and the power takes it.',
     edits: [
-      { file: OPEN, from: 'noted(file.sync())', to: 'noted(Promise.resolve())' },
-      { file: REPAIR, from: 'await file.sync().catch', to: 'await Promise.resolve().catch' },
+      { file: SOURCES.openLog, from: 'noted(file.sync())', to: 'noted(Promise.resolve())' },
+      { file: SOURCES.repairLog, from: 'await file.sync().catch', to: 'await Promise.resolve().catch' },
     ],
     focus: { options: { durability: 'os', compaction: false }, often: ['crash in writes'] },
   },
   {
     name: 'what was cut and written again is not synced',
     what: 'Behind its repair of the end the log is as it was before: pages that a failed sync has lost, or the torn tail.',
-    edits: [{ file: REPAIR, from: 'await file.sync().catch', to: 'await Promise.resolve().catch' }],
+    edits: [{ file: SOURCES.repairLog, from: 'await file.sync().catch', to: 'await Promise.resolve().catch' }],
     focus: {
       faults: [{ kind: 'sync', on: 'log', code: 'EIO', happens: false, nth: 1 }],
       options: { durability: 'always', compaction: false },
@@ -64,14 +64,16 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'unproven records are not written again',
     what: 'Pages that a failed sync has lost are synced once more, which does nothing, and are shown as if they were on disk.',
-    edits: [{ file: REPAIR, from: 'await copyBytes(file, file,', to: 'void (file,' }],
+    edits: [{ file: SOURCES.repairLog, from: 'await copyBytes(file, file,', to: 'void (file,' }],
     focus: {},
     isRare: true,
   },
   {
     name: 'the suspect file is appended to',
     what: 'The note of a failure is not heeded.',
-    edits: [{ file: OPEN, from: 'if (!loaded.isDamaged && !this.isSuspect) {', to: 'if (!loaded.isDamaged) {' }],
+    edits: [
+      { file: SOURCES.openLog, from: 'if (!loaded.isDamaged && !this.isSuspect) {', to: 'if (!loaded.isDamaged) {' },
+    ],
     focus: {},
   },
   {
@@ -79,7 +81,7 @@ export const recoveryBugs: readonly Bug[] = [
     what: 'A name that the last owner had given but not synced is taken away by the power, with what was written since.',
     edits: [
       {
-        file: OPEN,
+        file: SOURCES.openLog,
         from: 'noted(this.#fileSystem.syncDirectory(this.paths.logDirectory))',
         to: 'undefined',
       },
@@ -90,13 +92,13 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'a torn tail is damage',
     what: 'What a crash has torn is taken for damage.',
-    edits: [{ file: 'log/classify.ts', from: '(places.get(line) as number) > synced', to: 'false' }],
+    edits: [{ file: SOURCES.classify, from: '(places.get(line) as number) > synced', to: 'false' }],
     focus: {},
   },
   {
     name: 'checksums are not looked at',
     what: 'Whatever ends like a line is taken for one.',
-    edits: [{ file: 'record/checksum.ts', from: 'crc32(line.subarray(0, end)) === written', to: 'written !== -2' }],
+    edits: [{ file: SOURCES.checksum, from: 'crc32(line.subarray(0, end)) === written', to: 'written !== -2' }],
     focus: {},
   },
 ]
