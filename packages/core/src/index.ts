@@ -23,18 +23,10 @@ export type { LogEntry } from './maintenance/log-entries.js'
 export type { CompactedLog, Logs, LogsOptions } from './maintenance/logs.js'
 export { CompactionScheduler, type SchedulerOptions } from './maintenance/scheduler.js'
 export type { WriteOptions } from './store/arguments.js'
+export type { Health, Stats, Verification } from './store/backend.js'
 export type { Change, ChangeOperation, Unsubscribe } from './store/events.js'
 export type { Progress, StoreOptions } from './store/options.js'
 export type { Damage, Recovery, RecoverySource } from './store/recovery.js'
 export type { Store } from './store/store.js'
-export type {
-  BatchOperation,
-  Health,
-  ListOptions,
-  Meta,
-  Stats,
-  StoredForm,
-  TextOptions,
-  Verification,
-} from './store/types.js'
+export type { BatchOperation, ListOptions, Meta, StoredForm, TextOptions } from './store/types.js'
 export type { UpdateOptions } from './store/updates.js'

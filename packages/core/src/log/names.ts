@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { FlatlogError } from '../base/errors.js'
+import type { FileSystem } from '../fs/file-system.js'
 
 /** Which names a store can have, and which files belong to it. Nothing else in the directory is ever touched. */
 
@@ -144,4 +145,9 @@ export function checkNeighbours(paths: StorePaths, fileNames: readonly string[])
       'What to do: open the store by the name that is there, or choose another.',
     { path: join(paths.logDirectory, clash) },
   )
+}
+
+/** Neither the main file nor one that was put out of the way. */
+export function isMainFileGone(fileSystem: FileSystem, paths: StorePaths): boolean {
+  return !fileSystem.status(paths.main) && !fileSystem.status(`${paths.main}.stale`)
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { ioError } from '../base/errors.js'
+import { COMPACTION_MIN_BYTES } from '../base/limits.js'
 import { checkName, isName, type StorePaths, storePaths } from '../log/names.js'
 import { checkOptions } from '../store/arguments.js'
 import { MAX_BACKUPS, resolveOptions, type StoreOptions } from '../store/options.js'
@@ -7,7 +8,6 @@ import { joinEngine } from '../store/registry.js'
 import type { Store } from '../store/store.js'
 import type { System } from '../store/system.js'
 import { hasRecordsToCompact, iterateEntries, type LogEntry } from './log-entries.js'
-import { DEFAULT_NEEDS_COMPACTION_BYTES } from './maintainer.js'
 
 export interface CompactedLog {
   bytesBefore: number
@@ -64,7 +64,7 @@ export function openLogsOn(system: System, openTransient: OpenTransient, options
       const { log } = pathsOf(name)
       return describing('read', log, () => fileSystem.status(log)?.sizeBytes ?? 0)
     },
-    async needsCompaction(name, minBytes = DEFAULT_NEEDS_COMPACTION_BYTES) {
+    async needsCompaction(name, minBytes = COMPACTION_MIN_BYTES) {
       if ((await logs.getLogSize(name)) <= minBytes) return false
       const paths = pathsOf(name)
       const open = await joinEngine(paths.log)

@@ -2,16 +2,15 @@ import type { Timer } from '../base/clock.js'
 import { closedError, ioError, isNoSpace } from '../base/errors.js'
 import {
   COMPACTION_MAX_TAIL_KEYS,
-  COMPACTION_MIN_BYTES,
   COMPACTION_NO_SPACE_RETRY_MAX_MS,
   COMPACTION_RETRY_MAX_MS,
   COMPACTION_RETRY_MS,
 } from '../base/limits.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
 import type { PartSummary } from '../record/record.js'
+import type { Verification } from '../store/backend.js'
 import type { Engine } from '../store/engine.js'
 import type { Maintenance } from '../store/maintenance.js'
-import type { Verification } from '../store/types.js'
 import { rotateBackups } from './backups.js'
 import { compact } from './compaction.js'
 import { Healing } from './healing.js'
@@ -243,5 +242,3 @@ export class Maintainer implements Maintenance {
     }
   }
 }
-
-export const DEFAULT_NEEDS_COMPACTION_BYTES = COMPACTION_MIN_BYTES

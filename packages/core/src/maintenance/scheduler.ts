@@ -1,7 +1,7 @@
 import { type Clock, systemClock, type Timer } from '../base/clock.js'
 import { FlatlogError, ioError } from '../base/errors.js'
+import { COMPACTION_MIN_BYTES } from '../base/limits.js'
 import type { Logs } from './logs.js'
-import { DEFAULT_NEEDS_COMPACTION_BYTES } from './maintainer.js'
 
 const DEFAULT_INTERVAL_MS = 3_600_000
 
@@ -34,7 +34,7 @@ export class CompactionScheduler {
     }
     this.#logs = logs
     this.#intervalMs = intervalMs
-    this.#minBytes = options.minBytes ?? DEFAULT_NEEDS_COMPACTION_BYTES
+    this.#minBytes = options.minBytes ?? COMPACTION_MIN_BYTES
     this.#onProblem = options.onProblem ?? (() => {})
     this.#clock = options.clock ?? systemClock
   }

@@ -112,6 +112,18 @@ export function tooLarge(key: string, bytes: number | undefined): FlatlogError {
   )
 }
 
+/** What stands in a line beside the operation, at most. */
+const LINE_OVERHEAD_BYTES = 128
+/** What a character may take at most in UTF-8. */
+const CHARACTER_BYTES = 3
+
+/** The refusal of an operation whose line would be too long. */
+export function tooLong(encoded: string, key: string): FlatlogError | undefined {
+  if (encoded.length * CHARACTER_BYTES + LINE_OVERHEAD_BYTES <= MAX_RECORD_BYTES) return undefined
+  const bytes = Buffer.byteLength(encoded) + LINE_OVERHEAD_BYTES
+  return bytes > MAX_RECORD_BYTES ? tooLarge(key, bytes) : undefined
+}
+
 /** The text of a value that a caller gave as a JavaScript value; what JSON would change in silence is refused. */
 export function fromValue(key: string, value: unknown): ValueText {
   if (typeof value === 'string') {

@@ -3,7 +3,6 @@ import type { IndexedValue, KeyRangeQuery } from '../index/key-index.js'
 import type { Operation } from '../record/record.js'
 import type { Change, Unsubscribe } from './events.js'
 import type { Recovery } from './recovery.js'
-import type { Health, Stats, Verification } from './types.js'
 
 /** What a store handle stands on: an engine that it shares with others, or a state that is only read. */
 export interface StoreBackend {
@@ -33,4 +32,25 @@ export interface StoreBackend {
   health(): Health
   reopen(): Promise<void>
   release(): Promise<void>
+}
+
+export interface Verification {
+  ok: boolean
+  damage: Recovery['damage']
+  records: number
+  parts: number
+  bytes: number
+}
+
+/** Figures since the store was opened, unless they say otherwise. */
+export interface Stats {
+  [figure: string]: unknown
+}
+
+export interface Health {
+  /** False after a failure, until `reopen`. */
+  ok: boolean
+  failure?: FlatlogError
+  /** The last background failures, the oldest first. */
+  problems: { at: string; error: FlatlogError }[]
 }

@@ -5,7 +5,7 @@ import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { replaceWholeFile, writeFully } from '../fs/whole-file.js'
 import type { KeyIndex, StateSource } from '../index/key-index.js'
-import type { StorePaths } from '../log/names.js'
+import { isMainFileGone, type StorePaths } from '../log/names.js'
 import { RunningChecksum } from '../record/checksum.js'
 import { quote } from '../record/json-text.js'
 import { checkpointLength, walkState } from './checkpoint.js'
@@ -99,11 +99,6 @@ export class MainFile {
 }
 
 class TooLong extends Error {}
-
-/** Neither the main file nor one that was put out of the way. */
-export function isMainFileGone(fileSystem: FileSystem, paths: StorePaths): boolean {
-  return !fileSystem.status(paths.main) && !fileSystem.status(`${paths.main}.stale`)
-}
 
 /** Puts the text together: a line for each key. */
 class MainFileText {

@@ -1,5 +1,5 @@
 import type { OnBadPart } from '../index/key-index.js'
-import type { Verification } from './types.js'
+import type { Verification } from './backend.js'
 
 /** Work on the log that goes on beside reading and writing; the layer above provides it. */
 export interface Maintenance {

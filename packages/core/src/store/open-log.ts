@@ -2,16 +2,23 @@ import { isNoSpace } from '../base/errors.js'
 import { Slices } from '../base/slices.js'
 import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { freePath, removeIfThere } from '../fs/whole-file.js'
-import { type Choice, chooseGeneration, filesBeside, type Replacement } from '../log/choose.js'
 import { readMark } from '../log/mark.js'
 import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/names.js'
 import { copyFile, keepAs, publishFirst, removeLeftovers, removeSecondNames, removeUnfinished } from '../log/publish.js'
+import {
+  addLostLog,
+  type Choice,
+  chooseGeneration,
+  filesBeside,
+  type Replacement,
+  refuseIfLogIsLost,
+} from './choose-log.js'
 import { type FirstLog, FirstLogMaker } from './first-log.js'
 import { type Loaded, Loader, NothingReadable } from './load.js'
 import { newMark } from './new-mark.js'
 import { NO_MARK, type OpenedLog } from './opened-log.js'
 import type { ResolvedOptions } from './options.js'
-import { addLostLog, addUnknownEnd, newRecovery, type Recovery, refuseIfLogIsLost, refuseIfStrict } from './recovery.js'
+import { addUnknownEnd, newRecovery, type Recovery, refuseIfStrict } from './recovery.js'
 import { LogRepair, noRoomToRepair } from './repair-log.js'
 import { dropSecondName } from './set-aside.js'
 import type { System } from './system.js'

@@ -1,8 +1,7 @@
 import { FlatlogError } from '../base/errors.js'
-import { MAX_RECORD_BYTES } from '../base/limits.js'
 import { checksum } from '../record/checksum.js'
 import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
-import { fromBytes, fromText, fromValue, toBytes, tooLarge, toText, type ValueText } from '../record/value.js'
+import { fromBytes, fromText, fromValue, toBytes, toText, type ValueText } from '../record/value.js'
 import { checkBytes, checkKey, checkOptions, checkText, expiryOf, type WriteOptions } from './arguments.js'
 import type { BatchOperation } from './types.js'
 
@@ -52,18 +51,6 @@ export function replaceOperation(pairs: Iterable<[string, unknown]>): Operation 
     data.push([key, fromValue(key, value)])
   }
   return { kind: 'replace', data }
-}
-
-/** What stands in a line beside the operation, at most. */
-const LINE_OVERHEAD_BYTES = 128
-/** What a character may take at most in UTF-8. */
-const CHARACTER_BYTES = 3
-
-/** The refusal of an operation whose line would be too long. */
-export function tooLong(encoded: string, key: string): FlatlogError | undefined {
-  if (encoded.length * CHARACTER_BYTES + LINE_OVERHEAD_BYTES <= MAX_RECORD_BYTES) return undefined
-  const bytes = Buffer.byteLength(encoded) + LINE_OVERHEAD_BYTES
-  return bytes > MAX_RECORD_BYTES ? tooLarge(key, bytes) : undefined
 }
 
 /** Size and etag of a value, by the bytes that a reader of it gets. */

@@ -1,5 +1,4 @@
 import { FlatlogError } from '../base/errors.js'
-import type { LostLog, Replacement } from '../log/choose.js'
 import type { StorePaths } from '../log/names.js'
 
 /** A place in a file that is not what was written there. */
@@ -63,34 +62,6 @@ export function refuseIfStrict(options: { recovery: 'repair' | 'strict' }, found
       "to go on. Nothing was touched. What to do: look at the place, or open with recovery: 'repair'.",
     { path: `${paths.logDirectory}/${file}`, offset },
   )
-}
-
-const LOST: Readonly<Record<LostLog['why'], string>> = {
-  gone: 'is gone or empty',
-  unreadable: 'has nothing in it that can be made use of',
-  replaced: 'is of another store than the files beside it',
-}
-
-/** With `recovery: 'strict'` nothing takes the place of the log. */
-export function refuseIfLogIsLost(
-  options: { recovery: 'repair' | 'strict' },
-  { fileName, lost }: Replacement,
-  paths: StorePaths,
-): void {
-  if (options.recovery !== 'strict') return
-  throw new FlatlogError(
-    'FLATLOG_CORRUPT',
-    `${paths.log} ${LOST[lost.why]}, and recovery: 'strict' takes nothing else in its place. Nothing was touched. ` +
-      `What to do: put the log back, or open with recovery: 'repair' to go on from ${fileName}.`,
-    { path: paths.log },
-  )
-}
-
-/** Another generation took the log's place. */
-export function addLostLog(recovery: Recovery, { from, fileName, lost }: Replacement, paths: StorePaths): void {
-  recovery.source = from === 'backup' ? 'backup' : 'unfinished-generation'
-  addDamage(recovery, { file: `${paths.name}.log`, line: 1, offset: 0, bytes: lost.bytes, healedFrom: fileName })
-  recovery.notes.push(`${paths.log} ${LOST[lost.why]}; ${fileName} took its place.`)
 }
 
 /** The log has lost its end, and only of one that was closed in order, and has its mark, is it known how far it went. */

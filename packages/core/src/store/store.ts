@@ -14,11 +14,11 @@ import {
   expiryOf,
   type WriteOptions,
 } from './arguments.js'
-import type { StoreBackend } from './backend.js'
+import type { Health, Stats, StoreBackend, Verification } from './backend.js'
 import type { Change, Unsubscribe } from './events.js'
 import { batchStep, checkMatch, replaceOperation, textForm } from './operations.js'
 import { Readable } from './readable.js'
-import type { BatchOperation, Health, Stats, TextOptions, Verification } from './types.js'
+import type { BatchOperation, TextOptions } from './types.js'
 import { type UpdateOptions, Updates } from './updates.js'
 
 /**

@@ -1,6 +1,4 @@
-import type { FlatlogError } from '../base/errors.js'
 import type { WriteOptions } from './arguments.js'
-import type { Recovery } from './recovery.js'
 
 /** Shapes of the public API. */
 
@@ -42,25 +40,4 @@ export interface ListOptions {
   prefix?: string
   /** Only keys behind this one, in key order. */
   after?: string
-}
-
-export interface Verification {
-  ok: boolean
-  damage: Recovery['damage']
-  records: number
-  parts: number
-  bytes: number
-}
-
-/** Figures since the store was opened, unless they say otherwise. */
-export interface Stats {
-  [figure: string]: unknown
-}
-
-export interface Health {
-  /** False after a failure, until `reopen`. */
-  ok: boolean
-  failure?: FlatlogError
-  /** The last background failures, the oldest first. */
-  problems: { at: string; error: FlatlogError }[]
 }

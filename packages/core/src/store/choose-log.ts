@@ -2,12 +2,13 @@ import { join } from 'node:path'
 import { FlatlogError } from '../base/errors.js'
 import type { Slices } from '../base/slices.js'
 import type { FileSystem } from '../fs/file-system.js'
-import { readCheckpoint } from './checkpoint-reader.js'
-import { readMark } from './mark.js'
-import { backupsAmong, type StorePaths, unfinishedAmong } from './names.js'
-import { isOlderLog } from './older-log.js'
-import { newerVersion, readTailRun } from './tail-reader.js'
-import { type Glimpse, glimpse, Votes } from './votes.js'
+import { readCheckpoint } from '../log/checkpoint-reader.js'
+import { readMark } from '../log/mark.js'
+import { backupsAmong, type StorePaths, unfinishedAmong } from '../log/names.js'
+import { isOlderLog } from '../log/older-log.js'
+import { newerVersion, readTailRun } from '../log/tail-reader.js'
+import { type Glimpse, glimpse, Votes } from '../log/votes.js'
+import { addDamage, type Recovery } from './recovery.js'
 
 /** Which file the store goes on from. */
 export type Choice =
@@ -181,4 +182,32 @@ function logGone(paths: StorePaths, remains: readonly string[]): FlatlogError {
       `given up, move those files away too (then ${paths.main} is imported, if it is there).`,
     { path: paths.log },
   )
+}
+
+const LOST: Readonly<Record<LostLog['why'], string>> = {
+  gone: 'is gone or empty',
+  unreadable: 'has nothing in it that can be made use of',
+  replaced: 'is of another store than the files beside it',
+}
+
+/** With `recovery: 'strict'` nothing takes the place of the log. */
+export function refuseIfLogIsLost(
+  options: { recovery: 'repair' | 'strict' },
+  { fileName, lost }: Replacement,
+  paths: StorePaths,
+): void {
+  if (options.recovery !== 'strict') return
+  throw new FlatlogError(
+    'FLATLOG_CORRUPT',
+    `${paths.log} ${LOST[lost.why]}, and recovery: 'strict' takes nothing else in its place. Nothing was touched. ` +
+      `What to do: put the log back, or open with recovery: 'repair' to go on from ${fileName}.`,
+    { path: paths.log },
+  )
+}
+
+/** Another generation took the log's place. */
+export function addLostLog(recovery: Recovery, { from, fileName, lost }: Replacement, paths: StorePaths): void {
+  recovery.source = from === 'backup' ? 'backup' : 'unfinished-generation'
+  addDamage(recovery, { file: `${paths.name}.log`, line: 1, offset: 0, bytes: lost.bytes, healedFrom: fileName })
+  recovery.notes.push(`${paths.log} ${LOST[lost.why]}; ${fileName} took its place.`)
 }
