@@ -1,10 +1,10 @@
 /** The public face: puts the layers together on this machine's file system, clock and processes. */
 import { type Logs, type LogsOptions, openLogsOn } from './maintenance/logs.js'
 import { Maintainer } from './maintenance/maintainer.js'
+import { thisMachine } from './platform/machine.js'
 import { openStoreOn } from './store/open.js'
 import type { StoreOptions } from './store/options.js'
 import type { Store } from './store/store.js'
-import { thisMachine } from './store/system.js'
 
 /** Opens a store, or makes it. In one process, all who open the same store share it. */
 export function openStore(options?: StoreOptions): Promise<Store> {
@@ -17,11 +17,11 @@ export function openLogs(options?: LogsOptions): Logs {
   return openLogsOn(thisMachine(), openTransient, options)
 }
 
-export { FlatlogError, type FlatlogErrorCode } from './base/errors.js'
 export type { Durability } from './log/commit-queue.js'
 export type { LogEntry } from './maintenance/log-entries.js'
 export type { CompactedLog, Logs, LogsOptions } from './maintenance/logs.js'
 export { CompactionScheduler, type SchedulerOptions } from './maintenance/scheduler.js'
+export { FlatlogError, type FlatlogErrorCode } from './platform/errors.js'
 export type { WriteOptions } from './store/arguments.js'
 export type { Health, Stats, Verification } from './store/backend.js'
 export type { Change, ChangeOperation, Unsubscribe } from './store/events.js'

@@ -64,7 +64,7 @@ describe('the documentation', () => {
   })
 
   it('lists the error codes that there are', () => {
-    const codes = [...read('packages/core/src/base/errors.ts').matchAll(/\| '(FLATLOG_\w+)'/g)].map(
+    const codes = [...read('packages/core/src/platform/errors.ts').matchAll(/\| '(FLATLOG_\w+)'/g)].map(
       (match) => match[1] as string,
     )
     const listed = tableUnder(core, 'Errors').flatMap((cell) =>

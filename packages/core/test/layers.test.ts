@@ -3,20 +3,20 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
-/** The lowest first. A file imports only from its own layer or a lower one; `index.ts` puts them together. */
-const LAYERS = ['base', 'fs', 'record', 'log', 'index', 'store', 'maintenance']
+/** The lowest first. A file imports only from its own folder or one before it; `index.ts` puts them together. */
+const LAYERS = ['base', 'platform', 'fs', 'record', 'log', 'index', 'store', 'maintenance']
 /** The only files that touch the machine; everything else gets it passed in. */
 const MACHINE: Record<string, string[]> = {
-  'node:fs': ['fs/node-file-system.ts'],
-  'node:net': ['fs/lock-environment.ts'],
-  'node:child_process': ['fs/lock-environment.ts'],
-  'node:os': ['fs/lock-environment.ts'],
-  'node:worker_threads': ['fs/lock-environment.ts'],
-  'node:crypto': ['fs/lock-environment.ts'],
+  'node:fs': ['platform/node-file-system.ts'],
+  'node:net': ['platform/processes.ts'],
+  'node:child_process': ['platform/processes.ts'],
+  'node:os': ['platform/processes.ts'],
+  'node:worker_threads': ['platform/processes.ts'],
+  'node:crypto': ['platform/processes.ts'],
   'node:zlib': ['record/checksum.ts'],
   'node:buffer': ['record/ascii.ts'],
 }
-const CLOCK = ['base/clock.ts', 'fs/node-file-system.ts', 'fs/lock-environment.ts']
+const CLOCK = ['platform/clock.ts', 'platform/node-file-system.ts', 'platform/processes.ts']
 const MAX_LINES = 300
 
 const source = join(dirname(fileURLToPath(import.meta.url)), '..', 'src')

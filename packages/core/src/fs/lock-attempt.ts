@@ -1,6 +1,7 @@
 import { basename, dirname, isAbsolute, join } from 'node:path'
-import type { FileSystem } from './file-system.js'
-import { type LockEnvironment, socketName } from './lock-environment.js'
+import type { FileSystem } from '../platform/file-system.js'
+import { type LockEnvironment, socketName } from '../platform/processes.js'
+import { removeIfThere } from '../platform/whole-file.js'
 import {
   createLockFile,
   dropOwnFile,
@@ -14,7 +15,6 @@ import {
   tokenOfOwnFile,
   writeOwnFile,
 } from './lock-file.js'
-import { removeIfThere } from './whole-file.js'
 
 const ABANDONED = Symbol.for('flatlog.abandonedLocks')
 

@@ -1,7 +1,7 @@
-import { isNoSpace } from '../base/errors.js'
-import type { FileSystem } from './file-system.js'
+import { isNoSpace } from '../platform/errors.js'
+import type { FileSystem } from '../platform/file-system.js'
+import { createWholeFile, readWholeFile, removeIfThere } from '../platform/whole-file.js'
 import { LockReserve } from './lock-reserve.js'
-import { createWholeFile, readWholeFile, removeIfThere } from './whole-file.js'
 
 /** What stands in `NAME.lock`: who writes to the store now, and how others can tell whether that still holds. */
 export interface LockRecord {

@@ -1,5 +1,5 @@
-import type { FileSystem } from './file-system.js'
-import { createWholeFile, removeIfThere, writeFully } from './whole-file.js'
+import type { FileSystem } from '../platform/file-system.js'
+import { createWholeFile, removeIfThere, writeFully } from '../platform/whole-file.js'
 
 /**
  * Room for the lock on a disk that has none left. Whoever opens a store writes down who it is, and that takes a block of

@@ -1,8 +1,8 @@
-import { type Clock, sleep } from '../base/clock.js'
-import { FlatlogError, ioError, isNoSpace } from '../base/errors.js'
-import type { FileSystem } from './file-system.js'
+import { type Clock, sleep } from '../platform/clock.js'
+import { FlatlogError, ioError, isNoSpace } from '../platform/errors.js'
+import type { FileSystem } from '../platform/file-system.js'
+import type { LockEnvironment } from '../platform/processes.js'
 import { abandonedTokens, LockAttempt, type Succession } from './lock-attempt.js'
-import type { LockEnvironment } from './lock-environment.js'
 import { type LockRecord, ownPath, readLockFile, removeLockFile, replaceLockFile } from './lock-file.js'
 import { LockReserve } from './lock-reserve.js'
 

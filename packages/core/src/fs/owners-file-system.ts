@@ -1,4 +1,4 @@
-import type { FileStatus, FileSystem, OpenFile, OpenMode } from './file-system.js'
+import type { FileStatus, FileSystem, OpenFile, OpenMode } from '../platform/file-system.js'
 
 /**
  * The file system of whoever owns the log. An owner may be robbed of its lock at any moment, in the middle of a

@@ -1,6 +1,6 @@
 import { NumberSlab } from '../base/number-slab.js'
-import type { OpenFile } from '../fs/file-system.js'
 import { isInRange, type KeyRange } from '../log/checkpoint-found.js'
+import type { OpenFile } from '../platform/file-system.js'
 import { validChecksum } from '../record/checksum.js'
 import { spellPair } from '../record/encode.js'
 import { quote } from '../record/json-text.js'

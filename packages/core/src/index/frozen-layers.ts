@@ -1,4 +1,4 @@
-import type { OpenFile } from '../fs/file-system.js'
+import type { OpenFile } from '../platform/file-system.js'
 import type { SpelledPair } from '../record/record.js'
 import type { CheckpointLayer } from './checkpoint-layer.js'
 import type { FrozenIndex, IndexedValue, KeyRangeQuery, StatePiece, WrittenCheckpoint } from './key-index.js'

@@ -1,5 +1,5 @@
-import type { OpenFile } from '../fs/file-system.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
+import type { OpenFile } from '../platform/file-system.js'
 import { PartArray, type PartList } from '../record/part-list.js'
 import type { PlainRecord } from '../record/plain-record.js'
 import type { LogRecord, Operation, PartValue } from '../record/record.js'

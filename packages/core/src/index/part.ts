@@ -1,6 +1,6 @@
-import { FlatlogError, ioError } from '../base/errors.js'
 import type { NumberSlab } from '../base/number-slab.js'
-import type { OpenFile } from '../fs/file-system.js'
+import { FlatlogError, ioError } from '../platform/errors.js'
+import type { OpenFile } from '../platform/file-system.js'
 import { spellChecksum } from '../record/checksum.js'
 import { layOutPart, type PartLayout } from '../record/part-layout.js'
 import { expiryOf } from '../record/part-meta.js'

@@ -1,5 +1,5 @@
-import { ioError } from '../base/errors.js'
-import type { OpenFile } from '../fs/file-system.js'
+import { ioError } from '../platform/errors.js'
+import type { OpenFile } from '../platform/file-system.js'
 import { checksumValue } from '../record/checksum.js'
 import { type KeyMeta, toKeyMeta } from '../record/part-meta.js'
 import type { Encoding } from '../record/value.js'

@@ -1,4 +1,4 @@
-import type { OpenFile } from '../fs/file-system.js'
+import type { OpenFile } from '../platform/file-system.js'
 import { checksumValue } from '../record/checksum.js'
 import { quote } from '../record/json-text.js'
 import { bytesInPart } from '../record/part-meta.js'

@@ -1,5 +1,5 @@
-import { SYNC_STEP_BYTES } from '../base/limits.js'
-import type { OpenFile } from '../fs/file-system.js'
+import type { OpenFile } from '../platform/file-system.js'
+import { SYNC_STEP_BYTES } from '../platform/limits.js'
 
 /**
  * Brings a file to disk while it is being written, one sync at a time. A sync that failed may have lost pages that the next

@@ -1,4 +1,4 @@
-import type { FlatlogError } from '../base/errors.js'
+import type { FlatlogError } from '../platform/errors.js'
 import { encodeRecord } from '../record/encode.js'
 import type { WrittenRecord } from '../record/written-record.js'
 import type { LineBuffer } from './line-buffer.js'

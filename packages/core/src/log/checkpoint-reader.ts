@@ -1,5 +1,5 @@
-import type { Slices } from '../base/slices.js'
-import type { OpenFile } from '../fs/file-system.js'
+import type { OpenFile } from '../platform/file-system.js'
+import type { Slices } from '../platform/slices.js'
 import { decodeLine } from '../record/decode.js'
 import type { PartSummary, PartValue } from '../record/record.js'
 import type { CheckpointFound } from './checkpoint-found.js'

@@ -1,4 +1,4 @@
-import { MAX_RECORD_BYTES, MAX_TAIL_REPAIR_BYTES } from '../base/limits.js'
+import { MAX_RECORD_BYTES, MAX_TAIL_REPAIR_BYTES } from '../platform/limits.js'
 import type { SurveyLine, SurveyRecord } from './tail-reader.js'
 
 /**

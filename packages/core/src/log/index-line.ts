@@ -1,4 +1,4 @@
-import { READ_CHUNK_BYTES } from '../base/limits.js'
+import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import { endOfLine, RunningChecksum } from '../record/checksum.js'
 import { encodeIndexRow, encodeIndexStart } from '../record/encode.js'
 import type { IndexRow } from '../record/record.js'

@@ -1,5 +1,5 @@
-import { MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../base/limits.js'
-import type { OpenFile } from '../fs/file-system.js'
+import type { OpenFile } from '../platform/file-system.js'
+import { MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 
 /** A line of a file. The newline byte is the only framing; nothing else in a line is looked at to find its end. */
 export interface RawLine {

@@ -1,5 +1,5 @@
-import { READ_CHUNK_BYTES } from '../base/limits.js'
-import type { OpenFile } from '../fs/file-system.js'
+import type { OpenFile } from '../platform/file-system.js'
+import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import { isAscii } from '../record/ascii.js'
 import type { BytesAndText } from '../record/plain-record.js'
 

@@ -1,5 +1,5 @@
-import { FlatlogError, isNoSpace, systemCode } from '../base/errors.js'
-import type { OpenFile } from '../fs/file-system.js'
+import { FlatlogError, isNoSpace, systemCode } from '../platform/errors.js'
+import type { OpenFile } from '../platform/file-system.js'
 
 /** What became of a write that did not succeed. */
 export type WriteFault =

@@ -1,5 +1,5 @@
-import type { FileSystem } from '../fs/file-system.js'
-import { freePath, readWholeFile, replaceWholeFile, writeFully } from '../fs/whole-file.js'
+import type { FileSystem } from '../platform/file-system.js'
+import { freePath, readWholeFile, replaceWholeFile, writeFully } from '../platform/whole-file.js'
 import { validChecksum, withChecksum } from '../record/checksum.js'
 import type { StorePaths } from './names.js'
 

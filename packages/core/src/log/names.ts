@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { FlatlogError } from '../base/errors.js'
-import type { FileSystem } from '../fs/file-system.js'
+import { FlatlogError } from '../platform/errors.js'
+import type { FileSystem } from '../platform/file-system.js'
 
 /** Which names a store can have, and which files belong to it. Nothing else in the directory is ever touched. */
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { READ_CHUNK_BYTES } from '../base/limits.js'
-import type { Slices } from '../base/slices.js'
-import type { FileSystem, OpenFile } from '../fs/file-system.js'
-import { removeIfThere, writeFully } from '../fs/whole-file.js'
+import type { FileSystem, OpenFile } from '../platform/file-system.js'
+import { READ_CHUNK_BYTES } from '../platform/limits.js'
+import type { Slices } from '../platform/slices.js'
+import { removeIfThere, writeFully } from '../platform/whole-file.js'
 import { backupsAmong, type StorePaths, sortRunsAmong, unfinishedAmong } from './names.js'
 
 /** How a finished, synced generation becomes the log. */

@@ -1,4 +1,4 @@
-import type { OpenFile } from '../fs/file-system.js'
+import type { OpenFile } from '../platform/file-system.js'
 import { decodeLine } from '../record/decode.js'
 import { readLines } from './line-reader.js'
 

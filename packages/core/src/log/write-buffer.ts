@@ -1,6 +1,6 @@
-import { READ_CHUNK_BYTES } from '../base/limits.js'
-import type { OpenFile } from '../fs/file-system.js'
-import { writeFully } from '../fs/whole-file.js'
+import type { OpenFile } from '../platform/file-system.js'
+import { READ_CHUNK_BYTES } from '../platform/limits.js'
+import { writeFully } from '../platform/whole-file.js'
 import { LineBuffer } from './line-buffer.js'
 
 /** Lines on their way to a file, many in one write. */

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
-import { ioError } from '../base/errors.js'
-import { COMPACTION_MIN_BYTES } from '../base/limits.js'
 import { checkName, isName, type StorePaths, storePaths } from '../log/names.js'
+import { ioError } from '../platform/errors.js'
+import { COMPACTION_MIN_BYTES } from '../platform/limits.js'
+import type { System } from '../platform/machine.js'
 import { checkOptions } from '../store/arguments.js'
 import { MAX_BACKUPS, resolveOptions, type StoreOptions } from '../store/options.js'
 import { joinEngine } from '../store/registry.js'
 import type { Store } from '../store/store.js'
-import type { System } from '../store/system.js'
 import { hasRecordsToCompact, iterateEntries, type LogEntry } from './log-entries.js'
 
 export interface CompactedLog {

@@ -1,12 +1,12 @@
-import type { Timer } from '../base/clock.js'
-import { closedError, ioError, isNoSpace } from '../base/errors.js'
+import type { KeyRange } from '../log/checkpoint-found.js'
+import type { Timer } from '../platform/clock.js'
+import { closedError, ioError, isNoSpace } from '../platform/errors.js'
 import {
   COMPACTION_MAX_TAIL_KEYS,
   COMPACTION_NO_SPACE_RETRY_MAX_MS,
   COMPACTION_RETRY_MAX_MS,
   COMPACTION_RETRY_MS,
-} from '../base/limits.js'
-import type { KeyRange } from '../log/checkpoint-found.js'
+} from '../platform/limits.js'
 import type { PartSummary } from '../record/record.js'
 import type { Verification } from '../store/backend.js'
 import type { Engine } from '../store/engine.js'

@@ -1,6 +1,6 @@
-import { type Clock, systemClock, type Timer } from '../base/clock.js'
-import { FlatlogError, ioError } from '../base/errors.js'
-import { COMPACTION_MIN_BYTES } from '../base/limits.js'
+import { type Clock, systemClock, type Timer } from '../platform/clock.js'
+import { FlatlogError, ioError } from '../platform/errors.js'
+import { COMPACTION_MIN_BYTES } from '../platform/limits.js'
 import type { Logs } from './logs.js'
 
 const DEFAULT_INTERVAL_MS = 3_600_000

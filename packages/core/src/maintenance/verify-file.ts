@@ -1,8 +1,8 @@
-import type { Slices } from '../base/slices.js'
-import type { OpenFile } from '../fs/file-system.js'
 import type { CheckpointFound } from '../log/checkpoint-found.js'
 import { readCheckpoint } from '../log/checkpoint-reader.js'
 import { surveyTail } from '../log/tail-reader.js'
+import type { OpenFile } from '../platform/file-system.js'
+import type { Slices } from '../platform/slices.js'
 import type { Damage } from '../store/recovery.js'
 
 type DamagedPlace = Omit<Damage, 'file'>

@@ -1,5 +1,5 @@
-import { FlatlogError } from '../base/errors.js'
-import { MAX_RECORD_BYTES } from '../base/limits.js'
+import { FlatlogError } from '../platform/errors.js'
+import { MAX_RECORD_BYTES } from '../platform/limits.js'
 import { endOfValue, escapeSeparators, quote } from './json-text.js'
 
 /** How a value stands in the log when it is not simply JSON. */

@@ -1,4 +1,4 @@
-import { FlatlogError } from '../base/errors.js'
+import { FlatlogError } from '../platform/errors.js'
 
 /** Checks of what callers hand over, beside the values themselves. */
 

@@ -1,7 +1,7 @@
-import type { OpenFile } from '../fs/file-system.js'
 import type { StorePaths } from '../log/names.js'
+import type { OpenFile } from '../platform/file-system.js'
+import type { System } from '../platform/machine.js'
 import type { Events } from './events.js'
-import type { System } from './system.js'
 
 /** Where the checkpoint of the log ends and what it covers. */
 export interface CheckpointPlace {

@@ -1,13 +1,13 @@
 import { join } from 'node:path'
-import { FlatlogError } from '../base/errors.js'
-import type { Slices } from '../base/slices.js'
-import type { FileSystem } from '../fs/file-system.js'
 import { readCheckpoint } from '../log/checkpoint-reader.js'
 import { readMark } from '../log/mark.js'
 import { backupsAmong, type StorePaths, unfinishedAmong } from '../log/names.js'
 import { isOlderLog } from '../log/older-log.js'
 import { newerVersion, readTailRun } from '../log/tail-reader.js'
 import { type Glimpse, glimpse, Votes } from '../log/votes.js'
+import { FlatlogError } from '../platform/errors.js'
+import type { FileSystem } from '../platform/file-system.js'
+import type { Slices } from '../platform/slices.js'
 import { addDamage, type Recovery } from './recovery.js'
 
 /** Which file the store goes on from. */

@@ -1,5 +1,5 @@
-import type { Slices } from '../base/slices.js'
 import type { IndexedValue, KeyIndex } from '../index/key-index.js'
+import type { Slices } from '../platform/slices.js'
 import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
 
 const PAGE_KEYS = 256

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../base/clock.js'
+import type { Clock, Timer } from '../platform/clock.js'
 
 /** So soon after space has come back a store that could not be repaired is written to again. */
 const RETRY_MS = 250

@@ -1,4 +1,4 @@
-import type { FlatlogError } from '../base/errors.js'
+import type { FlatlogError } from '../platform/errors.js'
 import type { LogRecord, Operation } from '../record/record.js'
 import { toValue } from '../record/value.js'
 

@@ -1,7 +1,7 @@
-import type { Slices } from '../base/slices.js'
 import type { LayeredIndex } from '../index/layered-index.js'
 import { readLines } from '../log/line-reader.js'
 import { readTailRun } from '../log/tail-reader.js'
+import type { Slices } from '../platform/slices.js'
 import { checksumValue, endOfLine, spellChecksum } from '../record/checksum.js'
 import type { PlainRecord } from '../record/plain-record.js'
 import type { CheckpointPlace } from './change-source.js'

@@ -1,4 +1,4 @@
-import type { FileSystem } from '../fs/file-system.js'
+import type { FileSystem } from '../platform/file-system.js'
 
 /** What a file is written with, beyond its own length, so that the disk is not filled to its last byte … */
 const SPARE_BYTES = 1024 * 1024

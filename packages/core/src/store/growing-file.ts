@@ -1,4 +1,4 @@
-import type { FileStatus, OpenFile } from '../fs/file-system.js'
+import type { FileStatus, OpenFile } from '../platform/file-system.js'
 
 /**
  * A file that another process appends to, as far as it went at the last look: while it is read it does not change its

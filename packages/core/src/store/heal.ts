@@ -1,11 +1,11 @@
-import type { Slices } from '../base/slices.js'
-import type { FileSystem, OpenFile } from '../fs/file-system.js'
 import { LayeredIndex } from '../index/layered-index.js'
 import { isInRange, type KeyRange } from '../log/checkpoint-found.js'
 import { readCheckpoint } from '../log/checkpoint-reader.js'
 import { readLines } from '../log/line-reader.js'
 import type { Backup } from '../log/names.js'
 import { glimpse } from '../log/votes.js'
+import type { FileSystem, OpenFile } from '../platform/file-system.js'
+import type { Slices } from '../platform/slices.js'
 import { decodeLine } from '../record/decode.js'
 import type { LogRecord, Operation, PartValue } from '../record/record.js'
 

@@ -1,5 +1,5 @@
-import { SORT_BLOCK_BYTES } from '../base/limits.js'
-import type { Slices } from '../base/slices.js'
+import { SORT_BLOCK_BYTES } from '../platform/limits.js'
+import type { Slices } from '../platform/slices.js'
 import type { SortedKeys } from './sort-run.js'
 
 /**

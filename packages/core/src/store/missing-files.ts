@@ -1,6 +1,6 @@
-import type { FileSystem } from '../fs/file-system.js'
 import type { Mark } from '../log/mark.js'
 import { type Backup, isMainFileGone, type StorePaths } from '../log/names.js'
+import type { FileSystem } from '../platform/file-system.js'
 import type { Recovery } from './recovery.js'
 
 interface Beside {

@@ -1,14 +1,14 @@
-import { ioError } from '../base/errors.js'
-import { Slices } from '../base/slices.js'
-import type { OpenFile } from '../fs/file-system.js'
-import { removeIfThere } from '../fs/whole-file.js'
 import type { StorePaths } from '../log/names.js'
 import { readBackCheckpoint } from '../log/open-checkpoint.js'
+import { ioError } from '../platform/errors.js'
+import type { OpenFile } from '../platform/file-system.js'
+import type { System } from '../platform/machine.js'
+import { Slices } from '../platform/slices.js'
+import { removeIfThere } from '../platform/whole-file.js'
 import { allNew, type StateValue, writeCheckpoint } from './checkpoint.js'
 import { type Loaded, Loader } from './load.js'
 import type { ResolvedOptions } from './options.js'
 import { addUnwritable, newRecovery, type Recovery } from './recovery.js'
-import type { System } from './system.js'
 
 export interface NewGeneration {
   readonly path: string

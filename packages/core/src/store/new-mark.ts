@@ -1,8 +1,8 @@
-import { isNoSpace } from '../base/errors.js'
-import type { FileSystem } from '../fs/file-system.js'
-import { freePath } from '../fs/whole-file.js'
 import { keepDamagedMark, type Mark, writeMark } from '../log/mark.js'
 import { backupsAmong, type StorePaths } from '../log/names.js'
+import { isNoSpace } from '../platform/errors.js'
+import type { FileSystem } from '../platform/file-system.js'
+import { freePath } from '../platform/whole-file.js'
 import { NO_MARK, type OpenedLog } from './opened-log.js'
 
 /** Says what is on disk now, where nothing does or what does is of no use; the log has been synced. */

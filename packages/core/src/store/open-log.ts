@@ -1,10 +1,11 @@
-import { isNoSpace } from '../base/errors.js'
-import { Slices } from '../base/slices.js'
-import type { FileSystem, OpenFile } from '../fs/file-system.js'
-import { freePath, removeIfThere } from '../fs/whole-file.js'
 import { readMark } from '../log/mark.js'
 import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/names.js'
 import { copyFile, keepAs, publishFirst, removeLeftovers, removeSecondNames, removeUnfinished } from '../log/publish.js'
+import { isNoSpace } from '../platform/errors.js'
+import type { FileSystem, OpenFile } from '../platform/file-system.js'
+import type { System } from '../platform/machine.js'
+import { Slices } from '../platform/slices.js'
+import { freePath, removeIfThere } from '../platform/whole-file.js'
 import {
   addLostLog,
   type Choice,
@@ -21,7 +22,6 @@ import type { ResolvedOptions } from './options.js'
 import { addUnknownEnd, newRecovery, type Recovery, refuseIfStrict } from './recovery.js'
 import { LogRepair, noRoomToRepair } from './repair-log.js'
 import { dropSecondName } from './set-aside.js'
-import type { System } from './system.js'
 
 /**
  * From whatever is on disk to a log that records can be appended to. The lock is held.

@@ -1,9 +1,10 @@
 import { dirname, join } from 'node:path'
-import { FlatlogError, ioError, systemCode } from '../base/errors.js'
-import type { FileSystem } from '../fs/file-system.js'
 import { acquireLock, holds, type Lock } from '../fs/lock.js'
 import { OwnersFileSystem } from '../fs/owners-file-system.js'
 import { besideFormerOwner, checkName, type StorePaths, storePaths } from '../log/names.js'
+import { FlatlogError, ioError, systemCode } from '../platform/errors.js'
+import type { FileSystem } from '../platform/file-system.js'
+import type { System } from '../platform/machine.js'
 import { Engine, type MaintenanceFactory } from './engine.js'
 import { engineBackend } from './engine-backend.js'
 import { LogOpener } from './open-log.js'
@@ -12,7 +13,6 @@ import { openReadOnly } from './read-only.js'
 import { noStore } from './read-state.js'
 import { shareEngine } from './registry.js'
 import { Store } from './store.js'
-import type { System } from './system.js'
 
 /** The recipe: directory → lock → log (choose, read, classify, set aside, repair, replay) → ready. */
 export async function openStoreOn(

@@ -1,4 +1,4 @@
-import { FlatlogError } from '../base/errors.js'
+import { FlatlogError } from '../platform/errors.js'
 import { checksum } from '../record/checksum.js'
 import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
 import { fromBytes, fromText, fromValue, toBytes, toText, type ValueText } from '../record/value.js'

@@ -1,4 +1,6 @@
-import { FlatlogError } from '../base/errors.js'
+import type { Durability } from '../log/commit-queue.js'
+import { checkName } from '../log/names.js'
+import { FlatlogError } from '../platform/errors.js'
 import {
   COMPACTION_GROWTH,
   COMPACTION_MIN_BYTES,
@@ -6,9 +8,7 @@ import {
   DEFAULT_CACHE_BYTES,
   DEFAULT_LOCK_WAIT_MS,
   DEFAULT_SYNC_INTERVAL_MS,
-} from '../base/limits.js'
-import type { Durability } from '../log/commit-queue.js'
-import { checkName } from '../log/names.js'
+} from '../platform/limits.js'
 
 export interface Progress {
   /**

@@ -1,7 +1,7 @@
-import { MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../base/limits.js'
-import type { Slices } from '../base/slices.js'
-import type { OpenFile } from '../fs/file-system.js'
 import { type FileRange, type Member, readMembers } from '../log/json-members.js'
+import type { OpenFile } from '../platform/file-system.js'
+import { MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
+import type { Slices } from '../platform/slices.js'
 import type { ExternalSort } from './external-sort.js'
 import { ANY_KEY, addDamage, addInDoubt, type Recovery } from './recovery.js'
 

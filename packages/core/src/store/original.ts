@@ -1,5 +1,5 @@
-import { FlatlogError } from '../base/errors.js'
-import type { OpenFile } from '../fs/file-system.js'
+import { FlatlogError } from '../platform/errors.js'
+import type { OpenFile } from '../platform/file-system.js'
 import { OlderLogReader } from './original-log.js'
 import { importMainFile } from './original-main-file.js'
 import { type OriginalContext, OriginalState } from './original-state.js'

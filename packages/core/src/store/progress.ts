@@ -1,4 +1,4 @@
-import { PROGRESS_BYTES } from '../base/limits.js'
+import { PROGRESS_BYTES } from '../platform/limits.js'
 import type { Progress } from './options.js'
 
 /** Tells how far long work has come: not at every step, and at its end. */

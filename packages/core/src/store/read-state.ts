@@ -1,9 +1,10 @@
-import { FlatlogError, systemCode } from '../base/errors.js'
-import { Slices } from '../base/slices.js'
-import type { FileSystem } from '../fs/file-system.js'
 import type { LayeredIndex } from '../index/layered-index.js'
 import { readMark } from '../log/mark.js'
 import { backupsAmong, type StorePaths } from '../log/names.js'
+import { FlatlogError, systemCode } from '../platform/errors.js'
+import type { FileSystem } from '../platform/file-system.js'
+import type { System } from '../platform/machine.js'
+import { Slices } from '../platform/slices.js'
 import { addLostLog, chooseGeneration, filesBeside, refuseIfLogIsLost } from './choose-log.js'
 import { GrowingFile } from './growing-file.js'
 import { type Loaded, Loader, NothingReadable } from './load.js'
@@ -12,7 +13,6 @@ import { readMainFile, readOlderLog } from './original.js'
 import { indexOfOriginal } from './original-index.js'
 import type { OriginalContext } from './original-state.js'
 import { addUnknownEnd, newRecovery, type Recovery, refuseIfStrict } from './recovery.js'
-import type { System } from './system.js'
 
 /** A state as it was read from the files of a store, perhaps while another process writes there. */
 export interface ReadState {

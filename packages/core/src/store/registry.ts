@@ -1,4 +1,4 @@
-import { FlatlogError } from '../base/errors.js'
+import { FlatlogError } from '../platform/errors.js'
 import type { Engine } from './engine.js'
 import type { ResolvedOptions } from './options.js'
 

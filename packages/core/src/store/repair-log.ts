@@ -1,16 +1,16 @@
-import { FlatlogError, systemCode } from '../base/errors.js'
-import type { Slices } from '../base/slices.js'
-import type { OpenFile } from '../fs/file-system.js'
-import { freePath, removeIfThere } from '../fs/whole-file.js'
 import { damagedPath, type StorePaths } from '../log/names.js'
 import { copyBytes, replaceLog } from '../log/publish.js'
+import { FlatlogError, systemCode } from '../platform/errors.js'
+import type { OpenFile } from '../platform/file-system.js'
+import type { System } from '../platform/machine.js'
+import type { Slices } from '../platform/slices.js'
+import { freePath, removeIfThere } from '../platform/whole-file.js'
 import { walkState } from './checkpoint.js'
 import type { Loaded } from './load.js'
 import { type WrittenGeneration, writeNewGeneration } from './new-generation.js'
 import type { ResolvedOptions } from './options.js'
 import { addInDoubt, newRecovery, type Recovery } from './recovery.js'
 import { dropSecondName, setAside } from './set-aside.js'
-import type { System } from './system.js'
 
 /**
  * Makes a log that was read one that records can be appended to. Where there is no room for that, everything is as it

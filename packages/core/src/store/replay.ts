@@ -1,6 +1,6 @@
-import type { OpenFile } from '../fs/file-system.js'
 import type { LoadingIndex, ReplayPlace } from '../index/key-index.js'
 import type { PlacedRecord, RunListener, SurveyRecord } from '../log/tail-reader.js'
+import type { OpenFile } from '../platform/file-system.js'
 import { spellChecksum } from '../record/checksum.js'
 import { decodeLine } from '../record/decode.js'
 import type { PlainRecord } from '../record/plain-record.js'

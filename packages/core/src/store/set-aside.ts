@@ -1,9 +1,9 @@
-import type { Slices } from '../base/slices.js'
-import type { FileSystem, OpenFile } from '../fs/file-system.js'
-import { freePath, removeIfThere } from '../fs/whole-file.js'
 import { quarantinePath, type StorePaths } from '../log/names.js'
 import { copyBytes, keepAs } from '../log/publish.js'
-import type { System } from './system.js'
+import type { FileSystem, OpenFile } from '../platform/file-system.js'
+import type { System } from '../platform/machine.js'
+import type { Slices } from '../platform/slices.js'
+import { freePath, removeIfThere } from '../platform/whole-file.js'
 
 /** Nothing that recovery takes out of use is deleted: it is kept beside, and on disk there before anything is cut. */
 

@@ -1,7 +1,7 @@
-import type { FileSystem, OpenFile } from '../fs/file-system.js'
-import { removeIfThere } from '../fs/whole-file.js'
 import { type StorePaths, sortRunPath } from '../log/names.js'
 import { removeSortRuns } from '../log/publish.js'
+import type { FileSystem, OpenFile } from '../platform/file-system.js'
+import { removeIfThere } from '../platform/whole-file.js'
 
 /** The temporary files of one external sort, beside the log. */
 export class SortFiles {

@@ -1,8 +1,8 @@
-import { ioError } from '../base/errors.js'
-import { SORT_BLOCK_BYTES } from '../base/limits.js'
-import type { OpenFile } from '../fs/file-system.js'
-import { writeFully } from '../fs/whole-file.js'
 import type { FileRange } from '../log/json-members.js'
+import { ioError } from '../platform/errors.js'
+import type { OpenFile } from '../platform/file-system.js'
+import { SORT_BLOCK_BYTES } from '../platform/limits.js'
+import { writeFully } from '../platform/whole-file.js'
 import { checksum } from '../record/checksum.js'
 
 /**

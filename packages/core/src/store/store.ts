@@ -1,5 +1,5 @@
-import { FlatlogError } from '../base/errors.js'
-import { quiet } from '../base/quiet.js'
+import { FlatlogError } from '../platform/errors.js'
+import { quiet } from '../platform/promises.js'
 import type { Operation } from '../record/record.js'
 import { fromBytes, fromText, fromValue, type ValueText } from '../record/value.js'
 import {

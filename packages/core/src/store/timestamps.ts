@@ -1,6 +1,6 @@
-import type { Clock } from '../base/clock.js'
-import { FlatlogError } from '../base/errors.js'
-import { CLOCK_STEP_REPORTED_MS } from '../base/limits.js'
+import type { Clock } from '../platform/clock.js'
+import { FlatlogError } from '../platform/errors.js'
+import { CLOCK_STEP_REPORTED_MS } from '../platform/limits.js'
 
 /** The times of a log's records: those of the wall clock, but never earlier than the last one. */
 export class Timestamps {

@@ -5,7 +5,7 @@ import { type Compacted, IndexedLog, spell } from './indexed-log.js'
 
 const PART = 1024
 
-vi.mock(import('../../src/base/limits.js'), async (original) => ({
+vi.mock(import('../../src/platform/limits.js'), async (original) => ({
   ...(await original()),
   PART_BYTES: 1024,
   OPEN_WHOLE_BYTES: 1024,

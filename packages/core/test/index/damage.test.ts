@@ -13,7 +13,7 @@ import {
 import { anyValue, KEYS } from './arbitraries.js'
 import { IndexedLog, inKeyOrder, spell } from './indexed-log.js'
 
-vi.mock(import('../../src/base/limits.js'), async (original) => {
+vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_INDEX_LIMITS } = await import('./small-limits.js')
   // All that is wrong with it is found when it is read.
   return { ...(await original()), ...SMALL_INDEX_LIMITS, OPEN_WHOLE_BYTES: 0, OPEN_CHECKED_BYTES: 0 }

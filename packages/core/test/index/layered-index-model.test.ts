@@ -5,7 +5,7 @@ import { rounds } from '../support/long.js'
 import { anyJsonValue, anyKey, anyPrefix, anyValue, KEYS } from './arbitraries.js'
 import { IndexedLog, START_MS, spell } from './indexed-log.js'
 
-vi.mock(import('../../src/base/limits.js'), async (original) => {
+vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_INDEX_LIMITS } = await import('./small-limits.js')
   return { ...(await original()), ...SMALL_INDEX_LIMITS }
 })

@@ -12,7 +12,7 @@ import {
 } from '../support/core.js'
 import { IndexedLog, START_MS } from './indexed-log.js'
 
-vi.mock(import('../../src/base/limits.js'), async (original) => {
+vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_INDEX_LIMITS } = await import('./small-limits.js')
   return { ...(await original()), ...SMALL_INDEX_LIMITS }
 })

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { endOfString, fingerprint, fromText, fromValue, type KeyIndex, type PartValue, quote } from '../support/core.js'
 import { IndexedLog, spell } from './indexed-log.js'
 
-vi.mock(import('../../src/base/limits.js'), async (original) => {
+vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_INDEX_LIMITS } = await import('./small-limits.js')
   return { ...(await original()), ...SMALL_INDEX_LIMITS, OPEN_WHOLE_BYTES: 0, OPEN_CHECKED_BYTES: 0 }
 })

@@ -6,7 +6,7 @@ import { ManualClock } from '../support/manual-clock.js'
 import { type Random, withSeed } from '../support/random.js'
 import { MemoryFile } from './memory-file.js'
 
-vi.mock(import('../../src/base/limits.js'), async (original) => {
+vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { TINY_LIMITS } = await import('../recovery/tiny-limits.js')
   return { ...(await original()), ...TINY_LIMITS }
 })

@@ -20,7 +20,7 @@ import {
 import { decoded, partsIn, recordLine, STORE, state, TIME, writeGeneration } from './generations.js'
 import { MemoryFile } from './memory-file.js'
 
-vi.mock(import('../../src/base/limits.js'), async (original) => ({
+vi.mock(import('../../src/platform/limits.js'), async (original) => ({
   ...(await original()),
   READ_CHUNK_BYTES: 1024,
   PART_BYTES: 400,

@@ -9,7 +9,7 @@ import { useTempDirectory } from '../support/temp-directory.js'
 
 /** Damage in a checkpoint that is opened by its index, and in records whose texts are not in memory. */
 
-vi.mock(import('../../src/base/limits.js'), async (original) => ({
+vi.mock(import('../../src/platform/limits.js'), async (original) => ({
   ...(await original()),
   PART_BYTES: 1024,
   OPEN_WHOLE_BYTES: 0,

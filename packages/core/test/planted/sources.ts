@@ -11,7 +11,7 @@ export const SOURCES = {
   frozenLayers: 'index/frozen-layers.ts',
   layeredIndex: 'index/layered-index.ts',
   layers: 'index/layers.ts',
-  limits: 'base/limits.ts',
+  limits: 'platform/limits.ts',
   logWriter: 'log/log-writer.ts',
   newGeneration: 'store/new-generation.ts',
   open: 'store/open.ts',
@@ -21,5 +21,5 @@ export const SOURCES = {
   setAside: 'store/set-aside.ts',
   tailsWalk: 'index/tails-walk.ts',
   views: 'store/views.ts',
-  wholeFile: 'fs/whole-file.ts',
+  wholeFile: 'platform/whole-file.ts',
 } as const

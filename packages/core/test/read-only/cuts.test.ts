@@ -5,7 +5,7 @@ import { useRejectionWatch } from '../support/rejections.js'
 import { turns } from '../support/turns.js'
 import { look, Mirror, useProcesses } from './beside.js'
 
-vi.mock(import('../../src/base/limits.js'), async (original) => {
+vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_LIMITS } = await import('../simulation/small-limits.js')
   return { ...(await original()), ...SMALL_LIMITS }
 })

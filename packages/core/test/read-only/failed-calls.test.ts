@@ -4,7 +4,7 @@ import { stateOf } from '../support/files.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { Mirror, useProcesses } from './beside.js'
 
-vi.mock(import('../../src/base/limits.js'), async (original) => {
+vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_LIMITS } = await import('../simulation/small-limits.js')
   return { ...(await original()), ...SMALL_LIMITS }
 })

@@ -8,7 +8,7 @@ import { turns } from '../support/turns.js'
 import { perform, Workload } from '../support/workload.js'
 import { type Beside, Mirror, useProcesses } from './beside.js'
 
-vi.mock(import('../../src/base/limits.js'), async (original) => {
+vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_LIMITS } = await import('../simulation/small-limits.js')
   return { ...(await original()), ...SMALL_LIMITS }
 })

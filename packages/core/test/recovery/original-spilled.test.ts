@@ -9,7 +9,7 @@ import { withSeed } from '../support/random.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { checkpoint, del, set } from './original-installation.js'
 
-vi.mock(import('../../src/base/limits.js'), async (original) => {
+vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { TINY_LIMITS, FEWER_CALLS } = await import('./tiny-limits.js')
   return { ...(await original()), ...TINY_LIMITS, ...FEWER_CALLS }
 })

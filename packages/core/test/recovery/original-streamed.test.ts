@@ -7,7 +7,7 @@ import { withSeed } from '../support/random.js'
 import { type Expected, expectedOf } from './original-in-memory.js'
 import { anyLog, anyMainFile } from './random-original.js'
 
-vi.mock(import('../../src/base/limits.js'), async (original) => {
+vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { TINY_LIMITS } = await import('./tiny-limits.js')
   return { ...(await original()), ...TINY_LIMITS }
 })

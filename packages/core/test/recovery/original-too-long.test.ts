@@ -7,7 +7,7 @@ import { checkpoint, line, originalIn, set } from './original-installation.js'
 /** So that a line of a few thousand bytes is longer than any that can be read. */
 const MAX = 3000
 
-vi.mock(import('../../src/base/limits.js'), async (original) => {
+vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { TINY_LIMITS } = await import('./tiny-limits.js')
   return { ...(await original()), ...TINY_LIMITS, MAX_READ_RECORD_BYTES: 3000 }
 })

@@ -1,4 +1,4 @@
-type Limits = typeof import('../../src/base/limits.js')
+type Limits = typeof import('../../src/platform/limits.js')
 
 /**
  * Limits with which an installation of the original system that has a few lines is taken over as one of gigabytes is: its

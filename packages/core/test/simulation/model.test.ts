@@ -3,7 +3,7 @@ import { rounds } from '../support/long.js'
 import { withSeed } from '../support/random.js'
 import { modelTest } from './model.js'
 
-vi.mock(import('../../src/base/limits.js'), async (original) => {
+vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_LIMITS } = await import('./small-limits.js')
   return { ...(await original()), ...SMALL_LIMITS }
 })

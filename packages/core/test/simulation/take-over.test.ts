@@ -3,7 +3,7 @@ import { isLong, rounds } from '../support/long.js'
 import { withSeed } from '../support/random.js'
 import { crashAtEveryCall, type Scenario } from './openings.js'
 
-vi.mock(import('../../src/base/limits.js'), async (original) => {
+vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { TINY_LIMITS, FEWER_CALLS } = await import('../recovery/tiny-limits.js')
   return { ...(await original()), ...TINY_LIMITS, ...FEWER_CALLS, SORT_BYTES: 3500 }
 })

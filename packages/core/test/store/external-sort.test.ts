@@ -4,7 +4,7 @@ import { DELETED, ExternalSort, merge, Slices, SortFiles, storePaths } from '../
 import { ManualClock } from '../support/manual-clock.js'
 import { type Random, withSeed } from '../support/random.js'
 
-vi.mock(import('../../src/base/limits.js'), async (original) => {
+vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { TINY_LIMITS } = await import('../recovery/tiny-limits.js')
   return { ...(await original()), ...TINY_LIMITS }
 })

@@ -1,20 +1,6 @@
 /** What the tests use from inside the engine: the one file to change when something moves. */
-export { type Clock, systemClock, type Timer } from '../../src/base/clock.js'
-export {
-  AUTO_MAIN_FILE_BYTES,
-  COMPACTION_MIN_BYTES,
-  MAX_PARTS,
-  MAX_RECORD_BYTES,
-  PART_BYTES,
-  READ_CHUNK_BYTES,
-  SLICE_MS,
-  SYNC_STEP_BYTES,
-} from '../../src/base/limits.js'
-export { Slices } from '../../src/base/slices.js'
-export type { FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/fs/file-system.js'
-export { type LockEnvironment, systemLockEnvironment } from '../../src/fs/lock-environment.js'
+
 export type { LockRecord } from '../../src/fs/lock-file.js'
-export { nodeFileSystem } from '../../src/fs/node-file-system.js'
 export { ClearedPrefixes } from '../../src/index/cleared-prefixes.js'
 export { Doorkeeper } from '../../src/index/doorkeeper.js'
 export type { LayerEffect } from '../../src/index/effects.js'
@@ -72,6 +58,22 @@ export { openCheckpoint, readBackCheckpoint } from '../../src/log/open-checkpoin
 export { guessKey, readTailRun, type SurveyLine } from '../../src/log/tail-reader.js'
 export { openLogsOn } from '../../src/maintenance/logs.js'
 export { Maintainer } from '../../src/maintenance/maintainer.js'
+export { type Clock, systemClock, type Timer } from '../../src/platform/clock.js'
+export type { FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/platform/file-system.js'
+export {
+  AUTO_MAIN_FILE_BYTES,
+  COMPACTION_MIN_BYTES,
+  MAX_PARTS,
+  MAX_RECORD_BYTES,
+  PART_BYTES,
+  READ_CHUNK_BYTES,
+  SLICE_MS,
+  SYNC_STEP_BYTES,
+} from '../../src/platform/limits.js'
+export type { System } from '../../src/platform/machine.js'
+export { nodeFileSystem } from '../../src/platform/node-file-system.js'
+export { type LockEnvironment, systemLockEnvironment } from '../../src/platform/processes.js'
+export { Slices } from '../../src/platform/slices.js'
 export { CHECKSUM_BYTES, spellChecksum, validChecksum, withChecksum } from '../../src/record/checksum.js'
 export { decodeLine, type Line } from '../../src/record/decode.js'
 export { decodeIndex } from '../../src/record/decode-index.js'
@@ -119,5 +121,4 @@ export type { OriginalContext, OriginalState } from '../../src/store/original-st
 export { newRecovery, type Recovery } from '../../src/store/recovery.js'
 export { SortFiles } from '../../src/store/sort-files.js'
 export { DELETED } from '../../src/store/sort-run.js'
-export type { System } from '../../src/store/system.js'
 export type { BatchOperation } from '../../src/store/types.js'

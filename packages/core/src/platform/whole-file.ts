@@ -1,4 +1,4 @@
-import { FlatlogError, ioError, systemCode } from '../base/errors.js'
+import { FlatlogError, ioError, systemCode } from './errors.js'
 import type { FileSystem, OpenFile } from './file-system.js'
 
 /** Small files that are read or written as a whole: the mark, the lock, what is set aside. */

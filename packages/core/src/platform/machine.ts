@@ -1,7 +1,7 @@
-import { type Clock, systemClock } from '../base/clock.js'
-import type { FileSystem } from '../fs/file-system.js'
-import { type LockEnvironment, systemLockEnvironment } from '../fs/lock-environment.js'
-import { nodeFileSystem } from '../fs/node-file-system.js'
+import { type Clock, systemClock } from './clock.js'
+import type { FileSystem } from './file-system.js'
+import { nodeFileSystem } from './node-file-system.js'
+import { type LockEnvironment, systemLockEnvironment } from './processes.js'
 
 /** Everything outside the engine that it depends on. Tests pass other ones in. */
 export interface System {
