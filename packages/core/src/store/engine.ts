@@ -1,5 +1,5 @@
-import { holds, type Lock } from '../fs/lock.js'
 import type { IndexedValue, KeyIndex, KeyRangeQuery } from '../index/key-index.js'
+import { holds, type Lock } from '../lock/lock.js'
 import type { PendingRecord } from '../log/batch.js'
 import { CommitQueue } from '../log/commit-queue.js'
 import { failedError, LogWriter } from '../log/log-writer.js'

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
-import { acquireLock, holds, type Lock } from '../fs/lock.js'
-import { OwnersFileSystem } from '../fs/owners-file-system.js'
+import { OwnersFileSystem } from '../lock/guarded-file-system.js'
+import { acquireLock, holds, type Lock } from '../lock/lock.js'
 import { besideFormerOwner, checkName, type StorePaths, storePaths } from '../log/names.js'
 import { FlatlogError, ioError, systemCode } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'

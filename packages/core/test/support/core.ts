@@ -1,6 +1,5 @@
 /** What the tests use from inside the engine: the one file to change when something moves. */
 
-export type { LockRecord } from '../../src/fs/lock-file.js'
 export { ClearedPrefixes } from '../../src/index/cleared-prefixes.js'
 export { Doorkeeper } from '../../src/index/doorkeeper.js'
 export type { LayerEffect } from '../../src/index/effects.js'
@@ -30,6 +29,7 @@ export {
   type Store,
   type StoreOptions,
 } from '../../src/index.js'
+export type { LockRecord } from '../../src/lock/lock-file.js'
 export { BackgroundSync } from '../../src/log/background-sync.js'
 export { encode, type PendingRecord, place } from '../../src/log/batch.js'
 export { type CheckpointFound, isInRange, type KeyRange } from '../../src/log/checkpoint-found.js'

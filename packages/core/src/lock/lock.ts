@@ -2,9 +2,9 @@ import { type Clock, sleep } from '../platform/clock.js'
 import { FlatlogError, ioError, isNoSpace } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import type { LockEnvironment } from '../platform/processes.js'
-import { abandonedTokens, LockAttempt, type Succession } from './lock-attempt.js'
 import { type LockRecord, ownPath, readLockFile, removeLockFile, replaceLockFile } from './lock-file.js'
 import { LockReserve } from './lock-reserve.js'
+import { abandonedTokens, LockAttempt, type Succession } from './succession.js'
 
 /**
  * One owner of a log at a time. There is no heartbeat: it would wear flash memory, and it lies (a stopped process does
