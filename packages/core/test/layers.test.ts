@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
 /** The lowest first. A file imports only from its own folder or one before it; `index.ts` puts them together. */
-const LAYERS = ['base', 'platform', 'lock', 'record', 'log', 'index', 'store', 'maintenance']
+const LAYERS = ['platform', 'lock', 'format', 'log', 'index', 'store', 'maintenance']
 /** The only files that touch the machine; everything else gets it passed in. */
 const MACHINE: Record<string, string[]> = {
   'node:fs': ['platform/node-file-system.ts'],
@@ -13,8 +13,8 @@ const MACHINE: Record<string, string[]> = {
   'node:os': ['platform/processes.ts'],
   'node:worker_threads': ['platform/processes.ts'],
   'node:crypto': ['platform/processes.ts'],
-  'node:zlib': ['record/checksum.ts'],
-  'node:buffer': ['record/ascii.ts'],
+  'node:zlib': ['format/checksum.ts'],
+  'node:buffer': ['format/ascii.ts'],
 }
 const CLOCK = ['platform/clock.ts', 'platform/node-file-system.ts', 'platform/processes.ts']
 const MAX_LINES = 300

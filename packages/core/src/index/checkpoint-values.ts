@@ -1,5 +1,5 @@
-import { type KeyMeta, toKeyMeta } from '../record/part-meta.js'
-import type { Encoding } from '../record/value.js'
+import { type KeyMeta, toKeyMeta } from '../format/part-meta.js'
+import type { Encoding } from '../format/value.js'
 import { Doorkeeper } from './doorkeeper.js'
 import { fingerprint } from './fingerprint.js'
 import type { IndexedValue } from './key-index.js'

@@ -1,4 +1,4 @@
-import { valueOffsets, type WrittenRecord } from '../record/written-record.js'
+import { valueOffsets, type WrittenRecord } from '../format/written-record.js'
 import type { Effect } from './key-index.js'
 import { type TailEntry, type TailSlot, type TailValue, TOMBSTONE } from './tail-entry.js'
 

@@ -1,5 +1,5 @@
+import type { SpelledPair } from '../format/record.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { SpelledPair } from '../record/record.js'
 import type { CheckpointLayer } from './checkpoint-layer.js'
 import type { FrozenIndex, IndexedValue, KeyRangeQuery, StatePiece, WrittenCheckpoint } from './key-index.js'
 import { isThere, type Layers } from './layers.js'

@@ -1,9 +1,9 @@
+import type { PlainRecord } from '../format/decode-fast.js'
+import type { LogRecord, Operation, PartSummary, PartValue, SpelledPair } from '../format/record.js'
+import type { ValueText } from '../format/value.js'
+import type { WrittenRecord } from '../format/written-record.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { PlainRecord } from '../record/plain-record.js'
-import type { LogRecord, Operation, PartSummary, PartValue, SpelledPair } from '../record/record.js'
-import type { ValueText } from '../record/value.js'
-import type { WrittenRecord } from '../record/written-record.js'
 
 /** What the index knows of a key. */
 export interface IndexedValue extends ValueText {

@@ -1,17 +1,9 @@
-import type { NumberSlab } from '../base/number-slab.js'
-import { checksumValue } from '../record/checksum.js'
-import { endOfString, quote, unquote } from '../record/json-text.js'
-import { parseMeta } from '../record/part-cut.js'
-import {
-  isAscii,
-  keyCount,
-  keyStart,
-  layoutLength,
-  MORE_FLAG,
-  type PartLayout,
-  valueEnd,
-} from '../record/part-layout.js'
-import { NO_META } from '../record/part-meta.js'
+import { checksumValue } from '../format/checksum.js'
+import { endOfString, quote, unquote } from '../format/json-text.js'
+import type { NumberSlab } from '../format/number-slab.js'
+import { isAscii, keyCount, keyStart, layoutLength, MORE_FLAG, type PartLayout, valueEnd } from '../format/part.js'
+import { parseMeta } from '../format/part-cut.js'
+import { NO_META } from '../format/part-meta.js'
 import { fingerprint, fingerprintOf } from './fingerprint.js'
 import type { IndexedValue } from './key-index.js'
 import { MetaColumns } from './meta-columns.js'

@@ -1,10 +1,10 @@
-import type { NumberSlab } from '../base/number-slab.js'
+import { spellChecksum } from '../format/checksum.js'
+import type { NumberSlab } from '../format/number-slab.js'
+import { layOutPart, type PartLayout } from '../format/part.js'
+import { expiryOf } from '../format/part-meta.js'
+import type { PartSummary, PartValue } from '../format/record.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { spellChecksum } from '../record/checksum.js'
-import { layOutPart, type PartLayout } from '../record/part-layout.js'
-import { expiryOf } from '../record/part-meta.js'
-import type { PartSummary, PartValue } from '../record/record.js'
 import { PartPairs } from './part-pairs.js'
 
 /** A run of keys of the checkpoint: a line of the file, or, where that was lost and healed, a state in memory. */

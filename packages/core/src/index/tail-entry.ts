@@ -1,8 +1,8 @@
+import { checksumValue } from '../format/checksum.js'
+import { type KeyMeta, toKeyMeta } from '../format/part-meta.js'
+import type { Encoding } from '../format/value.js'
 import { ioError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { checksumValue } from '../record/checksum.js'
-import { type KeyMeta, toKeyMeta } from '../record/part-meta.js'
-import type { Encoding } from '../record/value.js'
 import { corrupt } from './part.js'
 import type { CachedText } from './text-cache.js'
 

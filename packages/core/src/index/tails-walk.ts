@@ -1,4 +1,4 @@
-import type { SpelledPair } from '../record/record.js'
+import type { SpelledPair } from '../format/record.js'
 import { isThere } from './layers.js'
 import type { SortedCursor } from './sorted-runs.js'
 import { type TailSlot, type TailValue, TOMBSTONE } from './tail-entry.js'

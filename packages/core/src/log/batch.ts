@@ -1,6 +1,6 @@
+import { encodeRecord } from '../format/encode.js'
+import type { WrittenRecord } from '../format/written-record.js'
 import type { FlatlogError } from '../platform/errors.js'
-import { encodeRecord } from '../record/encode.js'
-import type { WrittenRecord } from '../record/written-record.js'
 import type { LineBuffer } from './line-buffer.js'
 
 /** Records that go to the log in one write. */

@@ -1,5 +1,5 @@
-import type { PartList } from '../record/part-list.js'
-import type { HeaderLine } from '../record/record.js'
+import type { PartList } from '../format/part-list.js'
+import type { HeaderLine } from '../format/record.js'
 
 /** What reading a checkpoint gives, whole or damaged. */
 

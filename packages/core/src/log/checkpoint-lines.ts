@@ -1,7 +1,7 @@
-import { decodeLine } from '../record/decode.js'
-import { PartArray } from '../record/part-list.js'
-import { expiryOf } from '../record/part-meta.js'
-import type { HeaderLine, IndexLine, IndexRow, PartLine, PartSummary } from '../record/record.js'
+import { decodeLine } from '../format/decode.js'
+import { PartArray } from '../format/part-list.js'
+import { expiryOf } from '../format/part-meta.js'
+import type { HeaderLine, IndexLine, IndexRow, PartLine, PartSummary } from '../format/record.js'
 import type { BadLine, CheckpointFound, KeyRange } from './checkpoint-found.js'
 import type { RawLine } from './line-reader.js'
 

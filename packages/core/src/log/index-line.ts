@@ -1,7 +1,7 @@
+import { endOfLine, RunningChecksum } from '../format/checksum.js'
+import { encodeIndexRow, encodeIndexStart } from '../format/encode.js'
+import type { IndexRow } from '../format/record.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
-import { endOfLine, RunningChecksum } from '../record/checksum.js'
-import { encodeIndexRow, encodeIndexStart } from '../record/encode.js'
-import type { IndexRow } from '../record/record.js'
 
 /** Rows are turned into bytes so many characters at a time. */
 const CHUNK_CHARACTERS = READ_CHUNK_BYTES / 4

@@ -1,4 +1,4 @@
-import { CHECKSUM_BYTES, checksum, endOfLine } from '../record/checksum.js'
+import { CHECKSUM_BYTES, checksum, endOfLine } from '../format/checksum.js'
 
 const NEWLINE = 0x0a
 /** What a character may take at most in UTF-8. */

@@ -1,7 +1,7 @@
+import { isAscii } from '../format/ascii.js'
+import type { BytesAndText } from '../format/decode-fast.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
-import { isAscii } from '../record/ascii.js'
-import type { BytesAndText } from '../record/plain-record.js'
 
 /** What of a file is looked at first: as text it is a string of its own, of which few should be long. */
 const FIRST_BYTES = 64 * 1024

@@ -1,6 +1,6 @@
+import { OneLine } from '../format/one-line.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
-import { OneLine } from '../record/one-line.js'
 import type { FileRange } from './json-members.js'
 
 /** A value that is too long to be held and stands in a file: its text as `oneLine` would have it, in pieces. */

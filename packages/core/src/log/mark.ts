@@ -1,6 +1,6 @@
+import { validChecksum, withChecksum } from '../format/checksum.js'
 import type { FileSystem } from '../platform/file-system.js'
 import { freePath, readWholeFile, replaceWholeFile, writeFully } from '../platform/whole-file.js'
-import { validChecksum, withChecksum } from '../record/checksum.js'
 import type { StorePaths } from './names.js'
 
 /**

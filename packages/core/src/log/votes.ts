@@ -1,5 +1,5 @@
+import { decodeLine } from '../format/decode.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { decodeLine } from '../record/decode.js'
 import { readLines } from './line-reader.js'
 
 /**

@@ -1,3 +1,7 @@
+import { decodeLine } from '../format/decode.js'
+import { decodeOlderLine } from '../format/decode-older.js'
+import type { Operation, PartValue } from '../format/record.js'
+import { type Encoding, toValue, type ValueText } from '../format/value.js'
 import { readCheckpoint } from '../log/checkpoint-reader.js'
 import { classify } from '../log/classify.js'
 import { type RawLine, readLinesInSteps } from '../log/line-reader.js'
@@ -12,10 +16,6 @@ import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import { MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 import type { System } from '../platform/machine.js'
 import { Slices } from '../platform/slices.js'
-import { decodeLine } from '../record/decode.js'
-import { decodeOlderLine } from '../record/decode-older.js'
-import type { Operation, PartValue } from '../record/record.js'
-import { type Encoding, toValue, type ValueText } from '../record/value.js'
 
 /** A record as the original system's `readLogEntries` gave it: the line, parsed. */
 export interface LogEntry {

@@ -1,3 +1,4 @@
+import type { PartSummary } from '../format/record.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
 import type { Timer } from '../platform/clock.js'
 import { closedError, ioError, isNoSpace } from '../platform/errors.js'
@@ -7,7 +8,6 @@ import {
   COMPACTION_RETRY_MAX_MS,
   COMPACTION_RETRY_MS,
 } from '../platform/limits.js'
-import type { PartSummary } from '../record/record.js'
 import type { Verification } from '../store/backend.js'
 import type { Engine } from '../store/engine.js'
 import type { Maintenance } from '../store/maintenance.js'

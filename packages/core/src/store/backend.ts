@@ -1,6 +1,6 @@
+import type { Operation } from '../format/record.js'
 import type { IndexedValue, KeyRangeQuery } from '../index/key-index.js'
 import type { FlatlogError } from '../platform/errors.js'
-import type { Operation } from '../record/record.js'
 import type { Change, Unsubscribe } from './events.js'
 import type { Recovery } from './recovery.js'
 

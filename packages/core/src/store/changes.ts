@@ -1,9 +1,9 @@
+import { decodeLine } from '../format/decode.js'
+import type { LogRecord } from '../format/record.js'
 import { readLines } from '../log/line-reader.js'
 import { backupsAmong } from '../log/names.js'
 import { FlatlogError, systemCode } from '../platform/errors.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
-import { decodeLine } from '../record/decode.js'
-import type { LogRecord } from '../record/record.js'
 import type { ChangeSource, CheckpointPlace } from './change-source.js'
 import { type Change, changesOf } from './events.js'
 

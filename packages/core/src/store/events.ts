@@ -1,6 +1,6 @@
+import type { LogRecord, Operation } from '../format/record.js'
+import { toValue } from '../format/value.js'
 import type { FlatlogError } from '../platform/errors.js'
-import type { LogRecord, Operation } from '../record/record.js'
-import { toValue } from '../record/value.js'
 
 /** A change that is acknowledged: what its record says, in the record's words. */
 export type Change = ChangeOperation & {

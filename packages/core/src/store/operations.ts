@@ -1,7 +1,7 @@
+import { checksum } from '../format/checksum.js'
+import type { DeleteOperation, Operation, SetOperation } from '../format/record.js'
+import { fromBytes, fromText, fromValue, toBytes, toText, type ValueText } from '../format/value.js'
 import { FlatlogError } from '../platform/errors.js'
-import { checksum } from '../record/checksum.js'
-import type { DeleteOperation, Operation, SetOperation } from '../record/record.js'
-import { fromBytes, fromText, fromValue, toBytes, toText, type ValueText } from '../record/value.js'
 import { checkBytes, checkKey, checkOptions, checkText, expiryOf, type WriteOptions } from './arguments.js'
 import type { BatchOperation } from './types.js'
 

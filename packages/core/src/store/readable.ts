@@ -1,6 +1,6 @@
+import { type Encoding, toBytes, toText, toValue } from '../format/value.js'
 import type { IndexedValue, KeyRangeQuery } from '../index/key-index.js'
 import { closedError } from '../platform/errors.js'
-import { type Encoding, toBytes, toText, toValue } from '../record/value.js'
 import { checkKey, checkOptions, checkPrefix } from './arguments.js'
 import type { StoreBackend } from './backend.js'
 import { describeValue } from './operations.js'

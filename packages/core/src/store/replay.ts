@@ -1,10 +1,10 @@
+import { spellChecksum } from '../format/checksum.js'
+import { decodeLine } from '../format/decode.js'
+import type { PlainRecord } from '../format/decode-fast.js'
+import type { LogRecord } from '../format/record.js'
 import type { LoadingIndex, ReplayPlace } from '../index/key-index.js'
 import type { PlacedRecord, RunListener, SurveyRecord } from '../log/tail-reader.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { spellChecksum } from '../record/checksum.js'
-import { decodeLine } from '../record/decode.js'
-import type { PlainRecord } from '../record/plain-record.js'
-import type { LogRecord } from '../record/record.js'
 
 /** Progress is told after so many records. */
 const PROGRESS_RECORDS = 4096

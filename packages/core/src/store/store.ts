@@ -1,7 +1,7 @@
+import type { Operation } from '../format/record.js'
+import { fromBytes, fromText, fromValue, type ValueText } from '../format/value.js'
 import { FlatlogError } from '../platform/errors.js'
 import { quiet } from '../platform/promises.js'
-import type { Operation } from '../record/record.js'
-import { fromBytes, fromText, fromValue, type ValueText } from '../record/value.js'
 import {
   checkBytes,
   checkData,

@@ -3,7 +3,7 @@ export const SOURCES = {
   backups: 'maintenance/backups.ts',
   batch: 'log/batch.ts',
   checkpointLayer: 'index/checkpoint-layer.ts',
-  checksum: 'record/checksum.ts',
+  checksum: 'format/checksum.ts',
   classify: 'log/classify.ts',
   commitQueue: 'log/commit-queue.ts',
   compaction: 'maintenance/compaction.ts',

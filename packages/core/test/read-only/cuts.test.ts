@@ -232,7 +232,7 @@ describe('damage in a log that is being followed', () => {
     await writer.set('b', 1)
     const { store: reader } = await there.reader()
     const mirror = new Mirror(reader)
-    const { withChecksum } = await import('../../src/record/checksum.js')
+    const { withChecksum } = await import('../../src/format/checksum.js')
     const at = (seq: number) => `{"timestamp":"2025-01-15T12:00:01.000Z","seq":${seq},"op":"SET","key":`
     const added = [`${at(3)}"a","value":{oops`, `${at(4)}"b","value":2`].map((line) => `${withChecksum(line)}\n`)
     there.edit((bytes) => Buffer.concat([bytes, Buffer.from(added.join(''))]))

@@ -187,7 +187,7 @@ describe('a reader', () => {
     await writer.set('a', 1)
     const { store: reader } = await there.reader()
     await writer.set('a', 2)
-    const { withChecksum } = await import('../../src/record/checksum.js')
+    const { withChecksum } = await import('../../src/format/checksum.js')
     const line = withChecksum('{"timestamp":"2025-01-15T12:00:01.000Z","seq":3,"op":"MERGE","key":"a","value":3')
     there.edit((bytes) => Buffer.concat([bytes, Buffer.from(`${line}\n`)]))
     for (let attempt = 0; attempt < 3; attempt++) {

@@ -1,5 +1,40 @@
 /** What the tests use from inside the engine: the one file to change when something moves. */
 
+export { CHECKSUM_BYTES, spellChecksum, validChecksum, withChecksum } from '../../src/format/checksum.js'
+export { decodeLine, type Line } from '../../src/format/decode.js'
+export { PlainRecord } from '../../src/format/decode-fast.js'
+export { decodeIndex } from '../../src/format/decode-index.js'
+export { decodeOlderLine, objectPairs } from '../../src/format/decode-older.js'
+export { encodeHeader, encodeOperation, encodePart, encodeRecord, spellPair } from '../../src/format/encode.js'
+export { JsonScanner } from '../../src/format/json-scanner.js'
+export { endOfString, endOfValue, oneLine, quote, sliceObject, unquote } from '../../src/format/json-text.js'
+export { OneLine } from '../../src/format/one-line.js'
+export {
+  isAscii,
+  keyCount,
+  keyStart,
+  layOutPart,
+  type PartLayout,
+  positionAt,
+  valueEnd,
+} from '../../src/format/part.js'
+export { parseMeta } from '../../src/format/part-cut.js'
+export type { PartList } from '../../src/format/part-list.js'
+export { expiryOf, metaOf } from '../../src/format/part-meta.js'
+export type {
+  DeleteOperation,
+  HeaderLine,
+  IndexLine,
+  IndexRow,
+  LogRecord,
+  Operation,
+  PartLine,
+  PartSummary,
+  PartValue,
+  SetOperation,
+} from '../../src/format/record.js'
+export { fromBytes, fromText, fromValue, toBytes, toText, toValue, type ValueText } from '../../src/format/value.js'
+export { valueOffsets } from '../../src/format/written-record.js'
 export { ClearedPrefixes } from '../../src/index/cleared-prefixes.js'
 export { Doorkeeper } from '../../src/index/doorkeeper.js'
 export type { LayerEffect } from '../../src/index/effects.js'
@@ -74,41 +109,6 @@ export type { System } from '../../src/platform/machine.js'
 export { nodeFileSystem } from '../../src/platform/node-file-system.js'
 export { type LockEnvironment, systemLockEnvironment } from '../../src/platform/processes.js'
 export { Slices } from '../../src/platform/slices.js'
-export { CHECKSUM_BYTES, spellChecksum, validChecksum, withChecksum } from '../../src/record/checksum.js'
-export { decodeLine, type Line } from '../../src/record/decode.js'
-export { decodeIndex } from '../../src/record/decode-index.js'
-export { decodeOlderLine, objectPairs } from '../../src/record/decode-older.js'
-export { encodeHeader, encodeOperation, encodePart, encodeRecord, spellPair } from '../../src/record/encode.js'
-export { JsonScanner } from '../../src/record/json-scanner.js'
-export { endOfString, endOfValue, oneLine, quote, sliceObject, unquote } from '../../src/record/json-text.js'
-export { OneLine } from '../../src/record/one-line.js'
-export { parseMeta } from '../../src/record/part-cut.js'
-export {
-  isAscii,
-  keyCount,
-  keyStart,
-  layOutPart,
-  type PartLayout,
-  positionAt,
-  valueEnd,
-} from '../../src/record/part-layout.js'
-export type { PartList } from '../../src/record/part-list.js'
-export { expiryOf, metaOf } from '../../src/record/part-meta.js'
-export { PlainRecord } from '../../src/record/plain-record.js'
-export type {
-  DeleteOperation,
-  HeaderLine,
-  IndexLine,
-  IndexRow,
-  LogRecord,
-  Operation,
-  PartLine,
-  PartSummary,
-  PartValue,
-  SetOperation,
-} from '../../src/record/record.js'
-export { fromBytes, fromText, fromValue, toBytes, toText, toValue, type ValueText } from '../../src/record/value.js'
-export { valueOffsets } from '../../src/record/written-record.js'
 export type { Verification } from '../../src/store/backend.js'
 export { allNew, writeCheckpoint } from '../../src/store/checkpoint.js'
 export type { Change } from '../../src/store/events.js'

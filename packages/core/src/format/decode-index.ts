@@ -1,6 +1,6 @@
 import { isAscii } from './ascii.js'
 import { CHECKSUM_BYTES, validChecksum } from './checksum.js'
-import { IndexRows } from './index-rows.js'
+import { IndexRows } from './index-line.js'
 import type { PartList } from './part-list.js'
 
 export interface IndexFound {

@@ -1,5 +1,5 @@
 import { endOfString, unquote } from './json-text.js'
-import { isAscii, keyCount, keyStart, metaEnd, metaStart, type PartLayout, valueEnd } from './part-layout.js'
+import { isAscii, keyCount, keyStart, metaEnd, metaStart, type PartLayout, valueEnd } from './part.js'
 import { type DatedMeta, metaOf, NO_META, type PartMeta } from './part-meta.js'
 import type { SpelledPair } from './record.js'
 

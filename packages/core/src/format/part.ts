@@ -1,5 +1,5 @@
-import type { NumberSlab } from '../base/number-slab.js'
 import { endOfString, endOfValue } from './json-text.js'
+import type { NumberSlab } from './number-slab.js'
 
 /**
  * Where the keys of a part stand in its line, so that one value can be cut out of it without decoding the others. All
