@@ -1,9 +1,9 @@
 /** The public face: puts the layers together on this machine's file system, clock and processes. */
 import { type Logs, type LogsOptions, openLogsOn } from './maintenance/logs.js'
 import { Maintainer } from './maintenance/maintainer.js'
+import type { StoreOptions } from './options.js'
 import { thisMachine } from './platform/machine.js'
 import { openStoreOn } from './store/open.js'
-import type { StoreOptions } from './store/options.js'
 import type { Store } from './store/store.js'
 
 /** Opens a store, or makes it. In one process, all who open the same store share it. */
@@ -17,16 +17,16 @@ export function openLogs(options?: LogsOptions): Logs {
   return openLogsOn(thisMachine(), openTransient, options)
 }
 
-export type { Durability } from './log/commit-queue.js'
+export type { Damage, Recovery, RecoverySource } from './log/damage-report.js'
+export type { Durability } from './log/group-commit.js'
 export type { LogEntry } from './maintenance/log-entries.js'
 export type { CompactedLog, Logs, LogsOptions } from './maintenance/logs.js'
 export { CompactionScheduler, type SchedulerOptions } from './maintenance/scheduler.js'
+export type { Progress, StoreOptions } from './options.js'
 export { FlatlogError, type FlatlogErrorCode } from './platform/errors.js'
 export type { WriteOptions } from './store/arguments.js'
 export type { Health, Stats, Verification } from './store/backend.js'
 export type { Change, ChangeOperation, Unsubscribe } from './store/events.js'
-export type { Progress, StoreOptions } from './store/options.js'
-export type { Damage, Recovery, RecoverySource } from './store/recovery.js'
 export type { Store } from './store/store.js'
 export type { BatchOperation, ListOptions, Meta, StoredForm, TextOptions } from './store/types.js'
 export type { UpdateOptions } from './store/updates.js'

@@ -53,7 +53,7 @@ describe('the documentation', () => {
   })
 
   it('lists the options that there are', () => {
-    const source = read('packages/core/src/store/options.ts')
+    const source = read('packages/core/src/options.ts')
     const body = source.slice(
       source.indexOf('export interface StoreOptions'),
       source.indexOf('export interface CompactionLimits'),

@@ -51,7 +51,7 @@ describe('the README', () => {
   })
 
   it('lists every option, and none that is not there', () => {
-    const ofFile = readFileSync(join(here, '../core/src/store/options.ts'), 'utf8')
+    const ofFile = readFileSync(join(here, '../core/src/options.ts'), 'utf8')
     const own = readFileSync(join(here, 'src/options.ts'), 'utf8')
     const optionsOf = (source: string, name: string) => {
       const body = source.slice(source.indexOf(`export interface ${name}`)).split('\n}')[0] as string

@@ -1,7 +1,7 @@
 import { encodeRecord } from '../format/encode.js'
 import type { WrittenRecord } from '../format/written-record.js'
 import type { FlatlogError } from '../platform/errors.js'
-import type { LineBuffer } from './line-buffer.js'
+import type { LineBuffer } from './line-writer.js'
 
 /** Records that go to the log in one write. */
 

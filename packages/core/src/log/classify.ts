@@ -1,5 +1,5 @@
 import { MAX_RECORD_BYTES, MAX_TAIL_REPAIR_BYTES } from '../platform/limits.js'
-import type { SurveyLine, SurveyRecord } from './tail-reader.js'
+import type { SurveyLine, SurveyRecord } from './record-reader.js'
 
 /**
  * Tells a torn tail from damage.

@@ -1,7 +1,7 @@
 import { validChecksum, withChecksum } from '../format/checksum.js'
 import type { FileSystem } from '../platform/file-system.js'
 import { freePath, readWholeFile, replaceWholeFile, writeFully } from '../platform/whole-file.js'
-import type { StorePaths } from './names.js'
+import type { StorePaths } from './store-files.js'
 
 /**
  * What was known to be on disk at the last clean close or checkpoint. A log that ends before its mark has lost

@@ -1,7 +1,7 @@
 import type { OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import { writeFully } from '../platform/whole-file.js'
-import { LineBuffer } from './line-buffer.js'
+import { LineBuffer } from './line-writer.js'
 
 /** Lines on their way to a file, many in one write. */
 export class WriteBuffer {

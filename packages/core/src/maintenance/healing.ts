@@ -1,11 +1,11 @@
 import type { PartSummary } from '../format/record.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
-import { backupsAmong } from '../log/names.js'
+import { ANY_KEY, addDamage, addInDoubt } from '../log/damage-report.js'
+import { backupsAmong } from '../log/store-files.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import { Slices } from '../platform/slices.js'
 import type { Engine } from '../store/engine.js'
 import { healState } from '../store/heal.js'
-import { ANY_KEY, addDamage, addInDoubt } from '../store/recovery.js'
 
 interface BadPart {
   readonly part: PartSummary

@@ -1,4 +1,4 @@
-import { type Backup, backupsAmong } from '../log/names.js'
+import { type Backup, backupsAmong } from '../log/store-files.js'
 import { ioError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { Slices } from '../platform/slices.js'

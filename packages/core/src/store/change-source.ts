@@ -1,4 +1,4 @@
-import type { StorePaths } from '../log/names.js'
+import type { StorePaths } from '../log/store-files.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { System } from '../platform/machine.js'
 import type { Events } from './events.js'

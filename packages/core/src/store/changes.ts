@@ -1,7 +1,7 @@
 import { decodeLine } from '../format/decode.js'
 import type { LogRecord } from '../format/record.js'
 import { readLines } from '../log/line-reader.js'
-import { backupsAmong } from '../log/names.js'
+import { backupsAmong } from '../log/store-files.js'
 import { FlatlogError, systemCode } from '../platform/errors.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import type { ChangeSource, CheckpointPlace } from './change-source.js'

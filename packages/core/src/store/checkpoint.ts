@@ -4,7 +4,7 @@ import type { PartValue } from '../format/record.js'
 import { isOneValue, noValue } from '../format/value.js'
 import type { IndexedValue, StatePiece, StateSource } from '../index/key-index.js'
 import { BackgroundSync } from '../log/background-sync.js'
-import { type GenerationStart, GenerationWriter, type WrittenGeneration } from '../log/generation-writer.js'
+import { type GenerationStart, GenerationWriter, type WrittenGeneration } from '../log/checkpoint-writer.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { Slices } from '../platform/slices.js'
 

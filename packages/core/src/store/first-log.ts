@@ -1,14 +1,14 @@
-import type { StorePaths } from '../log/names.js'
-import { publishFirst } from '../log/publish.js'
+import { addDamage, newRecovery, type Recovery, refuseIfStrict } from '../log/damage-report.js'
+import { publishFirst } from '../log/replace-log.js'
+import type { StorePaths } from '../log/store-files.js'
+import type { ResolvedOptions } from '../options.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { System } from '../platform/machine.js'
 import type { Slices } from '../platform/slices.js'
 import { removeIfThere } from '../platform/whole-file.js'
 import { type WrittenGeneration, writeNewGeneration } from './new-generation.js'
-import type { ResolvedOptions } from './options.js'
 import { readMainFile, readOlderLog } from './original.js'
 import type { OriginalContext, OriginalState } from './original-state.js'
-import { addDamage, newRecovery, type Recovery, refuseIfStrict } from './recovery.js'
 import { keepOriginal } from './set-aside.js'
 
 /** A log that was made where none of version 1 was. */

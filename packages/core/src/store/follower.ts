@@ -1,5 +1,7 @@
 import type { KeyIndex } from '../index/key-index.js'
-import { backupsAmong, type StorePaths } from '../log/names.js'
+import type { Recovery } from '../log/damage-report.js'
+import { backupsAmong, type StorePaths } from '../log/store-files.js'
+import type { ResolvedOptions } from '../options.js'
 import type { Timer } from '../platform/clock.js'
 import { closedError, FlatlogError, ioError } from '../platform/errors.js'
 import { FOLLOW_FAILED_MS, FOLLOW_MS } from '../platform/limits.js'
@@ -9,9 +11,7 @@ import type { ChangeSource, CheckpointPlace } from './change-source.js'
 import { Events, type ToldRecord } from './events.js'
 import { FollowedLog, type RecordListener } from './followed-log.js'
 import type { GrowingFile } from './growing-file.js'
-import type { ResolvedOptions } from './options.js'
 import { type ReadState, readState } from './read-state.js'
-import type { Recovery } from './recovery.js'
 import { Untold } from './untold.js'
 
 /**

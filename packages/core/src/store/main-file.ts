@@ -1,7 +1,7 @@
 import { RunningChecksum } from '../format/checksum.js'
 import { quote } from '../format/json-text.js'
 import type { KeyIndex, StateSource } from '../index/key-index.js'
-import { isMainFileGone, type StorePaths } from '../log/names.js'
+import { isMainFileGone, type StorePaths } from '../log/store-files.js'
 import type { Clock } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'

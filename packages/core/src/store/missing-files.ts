@@ -1,7 +1,7 @@
+import type { Recovery } from '../log/damage-report.js'
 import type { Mark } from '../log/mark.js'
-import { type Backup, isMainFileGone, type StorePaths } from '../log/names.js'
+import { type Backup, isMainFileGone, type StorePaths } from '../log/store-files.js'
 import type { FileSystem } from '../platform/file-system.js'
-import type { Recovery } from './recovery.js'
 
 interface Beside {
   readonly fileSystem: FileSystem

@@ -1,5 +1,7 @@
-import type { StorePaths } from '../log/names.js'
-import { readBackCheckpoint } from '../log/open-checkpoint.js'
+import { readBackCheckpoint } from '../log/checkpoint-opener.js'
+import { addUnwritable, newRecovery, type Recovery } from '../log/damage-report.js'
+import type { StorePaths } from '../log/store-files.js'
+import type { ResolvedOptions } from '../options.js'
 import { ioError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { System } from '../platform/machine.js'
@@ -7,8 +9,6 @@ import { Slices } from '../platform/slices.js'
 import { removeIfThere } from '../platform/whole-file.js'
 import { allNew, type StateValue, writeCheckpoint } from './checkpoint.js'
 import { type Loaded, Loader } from './load.js'
-import type { ResolvedOptions } from './options.js'
-import { addUnwritable, newRecovery, type Recovery } from './recovery.js'
 
 export interface NewGeneration {
   readonly path: string

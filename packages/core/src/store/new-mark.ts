@@ -1,5 +1,5 @@
 import { keepDamagedMark, type Mark, writeMark } from '../log/mark.js'
-import { backupsAmong, type StorePaths } from '../log/names.js'
+import { backupsAmong, type StorePaths } from '../log/store-files.js'
 import { isNoSpace } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import { freePath } from '../platform/whole-file.js'

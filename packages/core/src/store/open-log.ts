@@ -1,6 +1,15 @@
+import { addUnknownEnd, newRecovery, type Recovery, refuseIfStrict } from '../log/damage-report.js'
 import { readMark } from '../log/mark.js'
-import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/names.js'
-import { copyFile, keepAs, publishFirst, removeLeftovers, removeSecondNames, removeUnfinished } from '../log/publish.js'
+import {
+  copyFile,
+  keepAs,
+  publishFirst,
+  removeLeftovers,
+  removeSecondNames,
+  removeUnfinished,
+} from '../log/replace-log.js'
+import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/store-files.js'
+import type { ResolvedOptions } from '../options.js'
 import { isNoSpace } from '../platform/errors.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import type { System } from '../platform/machine.js'
@@ -18,8 +27,6 @@ import { type FirstLog, FirstLogMaker } from './first-log.js'
 import { type Loaded, Loader, NothingReadable } from './load.js'
 import { newMark } from './new-mark.js'
 import { NO_MARK, type OpenedLog } from './opened-log.js'
-import type { ResolvedOptions } from './options.js'
-import { addUnknownEnd, newRecovery, type Recovery, refuseIfStrict } from './recovery.js'
 import { LogRepair, noRoomToRepair } from './repair-log.js'
 import { dropSecondName } from './set-aside.js'
 

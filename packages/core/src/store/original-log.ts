@@ -1,17 +1,17 @@
 import { decodeOlderLine, type OlderLine } from '../format/decode-older.js'
 import type { Operation } from '../format/record.js'
 import type { ValueText } from '../format/value.js'
+import { ANY_KEY, addDamage, addInDoubt, newRecovery } from '../log/damage-report.js'
 import type { RawLine } from '../log/line-reader.js'
 import { isHeld, type LongLine, readLongLine } from '../log/long-line.js'
 import { isLongOfVersion1, isOfVersion1, rangeOf, readOlderLines } from '../log/older-log.js'
-import { guessKey } from '../log/tail-reader.js'
+import { guessKey } from '../log/record-reader.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import type { ExternalSort } from './external-sort.js'
 import { isTooLong, reportTooLong, sortObject } from './original-object.js'
 import type { OriginalContext } from './original-state.js'
 import { ProgressTeller } from './progress.js'
-import { ANY_KEY, addDamage, addInDoubt, newRecovery } from './recovery.js'
 
 /** How much of a bad line is looked at for its key. */
 const GUESS_BYTES = 64 * 1024

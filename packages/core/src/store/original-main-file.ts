@@ -1,3 +1,4 @@
+import { ANY_KEY, addDamage, addInDoubt } from '../log/damage-report.js'
 import { textOf } from '../log/json-members.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
@@ -5,7 +6,6 @@ import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import { type OriginalObject, reportTooLong, sortObject } from './original-object.js'
 import type { OriginalContext, OriginalState } from './original-state.js'
 import { ProgressTeller } from './progress.js'
-import { ANY_KEY, addDamage, addInDoubt } from './recovery.js'
 
 /** Takes the state over from the main file; returns false if there is none. */
 export async function importMainFile(

@@ -1,5 +1,5 @@
+import type { Progress } from '../options.js'
 import { PROGRESS_BYTES } from '../platform/limits.js'
-import type { Progress } from './options.js'
 
 /** Tells how far long work has come: not at every step, and at its end. */
 export class ProgressTeller {

@@ -1,11 +1,11 @@
 import type { KeyIndex } from '../index/key-index.js'
-import type { StorePaths } from '../log/names.js'
+import type { StorePaths } from '../log/store-files.js'
+import type { ResolvedOptions } from '../options.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import type { System } from '../platform/machine.js'
 import type { StoreBackend } from './backend.js'
 import { followChanges } from './changes.js'
 import { Follower } from './follower.js'
-import type { ResolvedOptions } from './options.js'
 
 /** The state on disk, while perhaps another process writes it: no lock, no repair, nothing is written. */
 export async function openReadOnly(system: System, paths: StorePaths, options: ResolvedOptions): Promise<StoreBackend> {

@@ -1,6 +1,8 @@
 import type { LayeredIndex } from '../index/layered-index.js'
+import { addUnknownEnd, newRecovery, type Recovery, refuseIfStrict } from '../log/damage-report.js'
 import { readMark } from '../log/mark.js'
-import { backupsAmong, type StorePaths } from '../log/names.js'
+import { backupsAmong, type StorePaths } from '../log/store-files.js'
+import type { ResolvedOptions } from '../options.js'
 import { FlatlogError, systemCode } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import type { System } from '../platform/machine.js'
@@ -8,11 +10,9 @@ import { Slices } from '../platform/slices.js'
 import { addLostLog, chooseGeneration, filesBeside, refuseIfLogIsLost } from './choose-log.js'
 import { GrowingFile } from './growing-file.js'
 import { type Loaded, Loader, NothingReadable } from './load.js'
-import type { ResolvedOptions } from './options.js'
 import { readMainFile, readOlderLog } from './original.js'
 import { indexOfOriginal } from './original-index.js'
 import type { OriginalContext } from './original-state.js'
-import { addUnknownEnd, newRecovery, type Recovery, refuseIfStrict } from './recovery.js'
 
 /** A state as it was read from the files of a store, perhaps while another process writes there. */
 export interface ReadState {

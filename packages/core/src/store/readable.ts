@@ -1,10 +1,10 @@
 import { type Encoding, toBytes, toText, toValue } from '../format/value.js'
 import type { IndexedValue, KeyRangeQuery } from '../index/key-index.js'
+import type { Recovery } from '../log/damage-report.js'
 import { closedError } from '../platform/errors.js'
 import { checkKey, checkOptions, checkPrefix } from './arguments.js'
 import type { StoreBackend } from './backend.js'
 import { describeValue } from './operations.js'
-import type { Recovery } from './recovery.js'
 import type { ListOptions, Meta, StoredForm } from './types.js'
 
 /** A listing begins with few keys, for those who want no more, and goes on in longer pages. */

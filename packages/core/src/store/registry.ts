@@ -1,6 +1,6 @@
+import type { ResolvedOptions } from '../options.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { Engine } from './engine.js'
-import type { ResolvedOptions } from './options.js'
 
 /**
  * The engines of this process, by the real path of their log: whoever opens a store that is open here shares it. Hot

@@ -1,5 +1,7 @@
-import { damagedPath, type StorePaths } from '../log/names.js'
-import { copyBytes, replaceLog } from '../log/publish.js'
+import { addInDoubt, newRecovery, type Recovery } from '../log/damage-report.js'
+import { copyBytes, replaceLog } from '../log/replace-log.js'
+import { damagedPath, type StorePaths } from '../log/store-files.js'
+import type { ResolvedOptions } from '../options.js'
 import { FlatlogError, systemCode } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { System } from '../platform/machine.js'
@@ -8,8 +10,6 @@ import { freePath, removeIfThere } from '../platform/whole-file.js'
 import { walkState } from './checkpoint.js'
 import type { Loaded } from './load.js'
 import { type WrittenGeneration, writeNewGeneration } from './new-generation.js'
-import type { ResolvedOptions } from './options.js'
-import { addInDoubt, newRecovery, type Recovery } from './recovery.js'
 import { dropSecondName, setAside } from './set-aside.js'
 
 /**

@@ -1,5 +1,5 @@
-import { quarantinePath, type StorePaths } from '../log/names.js'
-import { copyBytes, keepAs } from '../log/publish.js'
+import { copyBytes, keepAs } from '../log/replace-log.js'
+import { quarantinePath, type StorePaths } from '../log/store-files.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import type { System } from '../platform/machine.js'
 import type { Slices } from '../platform/slices.js'

@@ -1,5 +1,5 @@
-import { type StorePaths, sortRunPath } from '../log/names.js'
-import { removeSortRuns } from '../log/publish.js'
+import { removeSortRuns } from '../log/replace-log.js'
+import { type StorePaths, sortRunPath } from '../log/store-files.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import { removeIfThere } from '../platform/whole-file.js'
 

@@ -7,7 +7,7 @@ import { OPEN_CHECKED_BYTES, OPEN_WHOLE_BYTES } from '../platform/limits.js'
 import type { Slices } from '../platform/slices.js'
 import type { CheckpointFound } from './checkpoint-found.js'
 import { readCheckpoint } from './checkpoint-reader.js'
-import type { WrittenGeneration } from './generation-writer.js'
+import type { WrittenGeneration } from './checkpoint-writer.js'
 import { type RawLine, readLines } from './line-reader.js'
 
 /**

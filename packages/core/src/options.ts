@@ -1,6 +1,6 @@
-import type { Durability } from '../log/commit-queue.js'
-import { checkName } from '../log/names.js'
-import { FlatlogError } from '../platform/errors.js'
+import type { Durability } from './log/group-commit.js'
+import { checkName } from './log/store-files.js'
+import { FlatlogError } from './platform/errors.js'
 import {
   COMPACTION_GROWTH,
   COMPACTION_MIN_BYTES,
@@ -8,7 +8,7 @@ import {
   DEFAULT_CACHE_BYTES,
   DEFAULT_LOCK_WAIT_MS,
   DEFAULT_SYNC_INTERVAL_MS,
-} from '../platform/limits.js'
+} from './platform/limits.js'
 
 export interface Progress {
   /**

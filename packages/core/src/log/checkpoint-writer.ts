@@ -7,7 +7,7 @@ import type { OpenFile } from '../platform/file-system.js'
 import { MAX_PARTS, MAX_READ_RECORD_BYTES, PART_BYTES } from '../platform/limits.js'
 import type { Slices } from '../platform/slices.js'
 import { writeFully } from '../platform/whole-file.js'
-import { IndexLineWriter } from './index-line.js'
+import { IndexLineWriter } from './index-line-writer.js'
 import { WriteBuffer } from './write-buffer.js'
 
 /** What follows a value in a part of one key, with the newline. */

@@ -3,7 +3,7 @@ import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import type { Slices } from '../platform/slices.js'
 import { removeIfThere, writeFully } from '../platform/whole-file.js'
-import { backupsAmong, type StorePaths, sortRunsAmong, unfinishedAmong } from './names.js'
+import { backupsAmong, type StorePaths, sortRunsAmong, unfinishedAmong } from './store-files.js'
 
 /** How a finished, synced generation becomes the log. */
 

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../platform/clock.js'
 import type { FlatlogError } from '../platform/errors.js'
 import { MAX_WRITE_BYTES } from '../platform/limits.js'
 import { type Batch, encode, newBatch, type PendingRecord, place, undo } from './batch.js'
-import { LineBuffer } from './line-buffer.js'
+import { LineBuffer } from './line-writer.js'
 import { failedError, type LogWriter, noSpaceError } from './log-writer.js'
 
 /**

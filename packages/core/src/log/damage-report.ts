@@ -1,5 +1,5 @@
-import type { StorePaths } from '../log/names.js'
 import { FlatlogError } from '../platform/errors.js'
+import type { StorePaths } from './store-files.js'
 
 /** A place in a file that is not what was written there. */
 export interface Damage {
