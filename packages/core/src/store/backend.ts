@@ -1,7 +1,7 @@
 import type { Operation } from '../format/record.js'
-import type { IndexedValue, KeyRangeQuery } from '../index/key-index.js'
 import type { Recovery } from '../log/damage-report.js'
 import type { FlatlogError } from '../platform/errors.js'
+import type { IndexedValue, KeyRangeQuery } from '../state/types.js'
 import type { Change, Unsubscribe } from './events.js'
 
 /** What a store handle stands on: an engine that it shares with others, or a state that is only read. */

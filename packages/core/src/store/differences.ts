@@ -1,6 +1,6 @@
 import type { DeleteOperation, Operation, SetOperation } from '../format/record.js'
-import type { IndexedValue, KeyIndex } from '../index/key-index.js'
 import type { Slices } from '../platform/slices.js'
+import type { IndexedValue, KeyIndex } from '../state/types.js'
 
 const PAGE_KEYS = 256
 

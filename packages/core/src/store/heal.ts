@@ -1,6 +1,5 @@
 import { decodeLine } from '../format/decode.js'
 import type { LogRecord, Operation, PartValue } from '../format/record.js'
-import { LayeredIndex } from '../index/layered-index.js'
 import { isInRange, type KeyRange } from '../log/checkpoint-found.js'
 import { readCheckpoint } from '../log/checkpoint-reader.js'
 import { readLines } from '../log/line-reader.js'
@@ -8,6 +7,7 @@ import type { Backup } from '../log/store-files.js'
 import { glimpse } from '../log/votes.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import type { Slices } from '../platform/slices.js'
+import { LayeredIndex } from '../state/state.js'
 
 /**
  * What backups can prove. A value is healed only by replaying a whole checkpoint and every record behind it up to the

@@ -1,6 +1,5 @@
 import { RunningChecksum } from '../format/checksum.js'
 import { quote } from '../format/json-text.js'
-import type { KeyIndex, StateSource } from '../index/key-index.js'
 import { isMainFileGone, type StorePaths } from '../log/store-files.js'
 import type { Clock } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
@@ -8,7 +7,8 @@ import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import { AUTO_MAIN_FILE_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 import { Slices } from '../platform/slices.js'
 import { replaceWholeFile, writeFully } from '../platform/whole-file.js'
-import { checkpointLength, walkState } from './checkpoint.js'
+import type { KeyIndex, StateSource } from '../state/types.js'
+import { checkpointLength, walkState } from '../state/write-state.js'
 import { lackOfSpace } from './free-space.js'
 
 /**

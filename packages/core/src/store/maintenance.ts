@@ -1,4 +1,4 @@
-import type { OnBadPart } from '../index/key-index.js'
+import type { OnBadPart } from '../state/types.js'
 import type { Verification } from './backend.js'
 
 /** Work on the log that goes on beside reading and writing; the layer above provides it. */

@@ -7,7 +7,7 @@ import type { OpenFile } from '../platform/file-system.js'
 import type { System } from '../platform/machine.js'
 import { Slices } from '../platform/slices.js'
 import { removeIfThere } from '../platform/whole-file.js'
-import { allNew, type StateValue, writeCheckpoint } from './checkpoint.js'
+import { allNew, type StateValue, writeCheckpoint } from '../state/write-state.js'
 import { type Loaded, Loader } from './load.js'
 
 export interface NewGeneration {

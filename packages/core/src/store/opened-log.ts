@@ -1,8 +1,8 @@
-import type { LayeredIndex } from '../index/layered-index.js'
 import type { Recovery } from '../log/damage-report.js'
 import type { Mark } from '../log/mark.js'
 import type { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
+import type { LayeredIndex } from '../state/state.js'
 
 /** A log that is ready for the next record, unless it says that it is not. */
 export interface OpenedLog {

@@ -1,5 +1,5 @@
 import type { PartValue } from '../format/record.js'
-import { LayeredIndex } from '../index/layered-index.js'
+import { LayeredIndex } from '../state/state.js'
 import type { OriginalState } from './original-state.js'
 
 /** The state of an installation of the original system in memory, for whoever only reads. */

@@ -1,7 +1,7 @@
 import { type Encoding, toBytes, toText, toValue } from '../format/value.js'
-import type { IndexedValue, KeyRangeQuery } from '../index/key-index.js'
 import type { Recovery } from '../log/damage-report.js'
 import { closedError } from '../platform/errors.js'
+import type { IndexedValue, KeyRangeQuery } from '../state/types.js'
 import { checkKey, checkOptions, checkPrefix } from './arguments.js'
 import type { StoreBackend } from './backend.js'
 import { describeValue } from './operations.js'

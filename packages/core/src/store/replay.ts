@@ -2,9 +2,9 @@ import { spellChecksum } from '../format/checksum.js'
 import { decodeLine } from '../format/decode.js'
 import type { PlainRecord } from '../format/decode-fast.js'
 import type { LogRecord } from '../format/record.js'
-import type { LoadingIndex, ReplayPlace } from '../index/key-index.js'
 import type { PlacedRecord, RunListener, SurveyRecord } from '../log/record-reader.js'
 import type { OpenFile } from '../platform/file-system.js'
+import type { LoadingIndex, ReplayPlace } from '../state/types.js'
 
 /** Progress is told after so many records. */
 const PROGRESS_RECORDS = 4096

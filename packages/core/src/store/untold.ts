@@ -1,6 +1,6 @@
-import type { KeyIndex } from '../index/key-index.js'
 import type { Clock } from '../platform/clock.js'
 import { Slices } from '../platform/slices.js'
+import type { KeyIndex } from '../state/types.js'
 import { differences } from './differences.js'
 import type { ToldRecord } from './events.js'
 import type { FollowedLog } from './followed-log.js'

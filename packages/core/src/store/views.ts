@@ -1,9 +1,9 @@
-import type { KeyIndex } from '../index/key-index.js'
 import { isSameMark, type Mark, writeMark } from '../log/mark.js'
 import { type Backup, backupsAmong, type StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import { ioError } from '../platform/errors.js'
 import type { System } from '../platform/machine.js'
+import type { KeyIndex } from '../state/types.js'
 import { MainFile } from './main-file.js'
 import type { OpenedLog } from './opened-log.js'
 

@@ -35,26 +35,6 @@ export type {
 } from '../../src/format/record.js'
 export { fromBytes, fromText, fromValue, toBytes, toText, toValue, type ValueText } from '../../src/format/value.js'
 export { valueOffsets } from '../../src/format/written-record.js'
-export { ClearedPrefixes } from '../../src/index/cleared-prefixes.js'
-export { Doorkeeper } from '../../src/index/doorkeeper.js'
-export type { LayerEffect } from '../../src/index/effects.js'
-export { fingerprint } from '../../src/index/fingerprint.js'
-export type {
-  FrozenIndex,
-  IndexedValue,
-  KeyIndex,
-  KeyRangeQuery,
-  StatePiece,
-  StateSource,
-} from '../../src/index/key-index.js'
-export { LayeredIndex } from '../../src/index/layered-index.js'
-export { leastBytes } from '../../src/index/least-bytes.js'
-export { Part } from '../../src/index/part.js'
-export { PartTable } from '../../src/index/part-table.js'
-export { byCodeUnit, endOfPrefix, type Keyed, type SortedCursor, SortedRuns } from '../../src/index/sorted-runs.js'
-export { type TailEntry, TOMBSTONE } from '../../src/index/tail-entry.js'
-export { TailLayer } from '../../src/index/tail-layer.js'
-export { type CachedText, TextCache } from '../../src/index/text-cache.js'
 export {
   CompactionScheduler,
   FlatlogError,
@@ -111,8 +91,28 @@ export type { System } from '../../src/platform/machine.js'
 export { nodeFileSystem } from '../../src/platform/node-file-system.js'
 export { type LockEnvironment, systemLockEnvironment } from '../../src/platform/processes.js'
 export { Slices } from '../../src/platform/slices.js'
+export { Doorkeeper } from '../../src/state/admission-filter.js'
+export { leastBytes } from '../../src/state/checkpoint/least-bytes.js'
+export { Part } from '../../src/state/checkpoint/part.js'
+export { PartTable } from '../../src/state/checkpoint/parts.js'
+export { fingerprint } from '../../src/state/fingerprint.js'
+export { LayeredIndex } from '../../src/state/state.js'
+export { ClearedPrefixes } from '../../src/state/tail/cleared-prefixes.js'
+export { byCodeUnit, endOfPrefix, type Keyed, type SortedCursor, SortedRuns } from '../../src/state/tail/sorted-keys.js'
+export { TailLayer } from '../../src/state/tail/tail.js'
+export type { LayerEffect } from '../../src/state/tail/tail-changes.js'
+export { type TailEntry, TOMBSTONE } from '../../src/state/tail/tail-value.js'
+export type {
+  FrozenIndex,
+  IndexedValue,
+  KeyIndex,
+  KeyRangeQuery,
+  StatePiece,
+  StateSource,
+} from '../../src/state/types.js'
+export { type CachedText, TextCache } from '../../src/state/value-cache.js'
+export { allNew, writeCheckpoint } from '../../src/state/write-state.js'
 export type { Verification } from '../../src/store/backend.js'
-export { allNew, writeCheckpoint } from '../../src/store/checkpoint.js'
 export type { Change } from '../../src/store/events.js'
 export { ExternalSort } from '../../src/store/external-sort.js'
 export { merge } from '../../src/store/merge.js'

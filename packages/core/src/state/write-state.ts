@@ -2,11 +2,11 @@ import { encodePair } from '../format/encode.js'
 import { quote } from '../format/json-text.js'
 import type { PartValue } from '../format/record.js'
 import { isOneValue, noValue } from '../format/value.js'
-import type { IndexedValue, StatePiece, StateSource } from '../index/key-index.js'
 import { BackgroundSync } from '../log/background-sync.js'
 import { type GenerationStart, GenerationWriter, type WrittenGeneration } from '../log/checkpoint-writer.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { Slices } from '../platform/slices.js'
+import type { IndexedValue, StatePiece, StateSource } from './types.js'
 
 /** A value on its way into a checkpoint. */
 export type StateValue = IndexedValue | LongValue

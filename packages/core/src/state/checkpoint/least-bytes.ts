@@ -1,4 +1,4 @@
-import type { PartTable } from './part-table.js'
+import type { PartTable } from './parts.js'
 
 /** Lengths are put together by how many bits they have: there may be tens of thousands of parts, and nobody waits for exactness. */
 const CLASSES = 33

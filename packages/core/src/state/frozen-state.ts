@@ -1,11 +1,11 @@
 import type { SpelledPair } from '../format/record.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { CheckpointLayer } from './checkpoint-layer.js'
-import type { FrozenIndex, IndexedValue, KeyRangeQuery, StatePiece, WrittenCheckpoint } from './key-index.js'
+import type { CheckpointLayer } from './checkpoint/checkpoint.js'
+import { Part } from './checkpoint/part.js'
 import { isThere, type Layers } from './layers.js'
-import { Part } from './part.js'
-import { byCodeUnit } from './sorted-runs.js'
+import { byCodeUnit } from './tail/sorted-keys.js'
 import { TailsWalk } from './tails-walk.js'
+import type { FrozenIndex, IndexedValue, KeyRangeQuery, StatePiece, WrittenCheckpoint } from './types.js'
 
 /** So much is handed on at a time. */
 const PIECE_PAIRS = 128

@@ -1,6 +1,6 @@
-import { type SortedCursor, SortedRuns } from './sorted-runs.js'
-import { type TailEntry, TailSlot, type TailValue, TOMBSTONE } from './tail-entry.js'
-import type { TextCache } from './text-cache.js'
+import type { TextCache } from '../value-cache.js'
+import { type SortedCursor, SortedRuns } from './sorted-keys.js'
+import { type TailEntry, TailSlot, type TailValue, TOMBSTONE } from './tail-value.js'
 
 /** The keys that a tail names, by name and in order, and what it says of each by now. */
 export class TailSlots {

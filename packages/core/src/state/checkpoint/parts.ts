@@ -1,5 +1,5 @@
-import type { PartExpiry, PartList } from '../format/part-list.js'
-import type { PartSummary } from '../format/record.js'
+import type { PartExpiry, PartList } from '../../format/part-list.js'
+import type { PartSummary } from '../../format/record.js'
 import { Part } from './part.js'
 
 /** The parts of a checkpoint in key order, each made when it is first looked at. */

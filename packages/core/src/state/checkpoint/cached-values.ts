@@ -1,10 +1,10 @@
-import { type KeyMeta, toKeyMeta } from '../format/part-meta.js'
-import type { Encoding } from '../format/value.js'
-import { Doorkeeper } from './doorkeeper.js'
-import { fingerprint } from './fingerprint.js'
-import type { IndexedValue } from './key-index.js'
+import { type KeyMeta, toKeyMeta } from '../../format/part-meta.js'
+import type { Encoding } from '../../format/value.js'
+import { Doorkeeper } from '../admission-filter.js'
+import { fingerprint } from '../fingerprint.js'
+import type { IndexedValue } from '../types.js'
+import type { CachedText, TextCache } from '../value-cache.js'
 import type { Part } from './part.js'
-import type { CachedText, TextCache } from './text-cache.js'
 
 /** A string beside its characters. */
 const KEY_OVERHEAD_BYTES = 16

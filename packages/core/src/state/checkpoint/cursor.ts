@@ -1,10 +1,10 @@
-import { endOfString, unescaped } from '../format/json-text.js'
-import { isAscii, keyCount, keyStart, type PartLayout } from '../format/part.js'
-import { parseMeta } from '../format/part-cut.js'
-import { type DatedMeta, metaOf } from '../format/part-meta.js'
-import type { PartValue } from '../format/record.js'
-import { type CheckpointLayer, toIndexed, valueAt } from './checkpoint-layer.js'
-import type { IndexedValue } from './key-index.js'
+import { endOfString, unescaped } from '../../format/json-text.js'
+import { isAscii, keyCount, keyStart, type PartLayout } from '../../format/part.js'
+import { parseMeta } from '../../format/part-cut.js'
+import { type DatedMeta, metaOf } from '../../format/part-meta.js'
+import type { PartValue } from '../../format/record.js'
+import type { IndexedValue } from '../types.js'
+import { type CheckpointLayer, toIndexed, valueAt } from './checkpoint.js'
 import { type Part, pairsOf } from './part.js'
 
 /**

@@ -1,9 +1,9 @@
-import { CheckpointCursor } from './checkpoint-cursor.js'
-import type { CheckpointLayer } from './checkpoint-layer.js'
-import type { IndexedValue, KeyRangeQuery } from './key-index.js'
-import { endOfPrefix, type SortedCursor } from './sorted-runs.js'
-import { type TailEntry, type TailSlot, TOMBSTONE } from './tail-entry.js'
-import type { TailLayer } from './tail-layer.js'
+import type { CheckpointLayer } from './checkpoint/checkpoint.js'
+import { CheckpointCursor } from './checkpoint/cursor.js'
+import { endOfPrefix, type SortedCursor } from './tail/sorted-keys.js'
+import type { TailLayer } from './tail/tail.js'
+import { type TailEntry, type TailSlot, TOMBSTONE } from './tail/tail-value.js'
+import type { IndexedValue, KeyRangeQuery } from './types.js'
 
 export function isThere({ expires }: { readonly expires?: number | undefined }, nowMs: number): boolean {
   return expires === undefined || expires > nowMs

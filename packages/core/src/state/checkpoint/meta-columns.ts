@@ -1,5 +1,5 @@
-import { type DatedMeta, type KeyMeta, metaOf } from '../format/part-meta.js'
-import type { Encoding } from '../format/value.js'
+import { type DatedMeta, type KeyMeta, metaOf } from '../../format/part-meta.js'
+import type { Encoding } from '../../format/value.js'
 
 const ENCODINGS: readonly (Encoding | undefined)[] = [undefined, 'text', 'base64']
 

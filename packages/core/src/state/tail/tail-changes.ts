@@ -1,6 +1,6 @@
-import { valueOffsets, type WrittenRecord } from '../format/written-record.js'
-import type { Effect } from './key-index.js'
-import { type TailEntry, type TailSlot, type TailValue, TOMBSTONE } from './tail-entry.js'
+import { valueOffsets, type WrittenRecord } from '../../format/written-record.js'
+import type { Effect } from '../types.js'
+import { type TailEntry, type TailSlot, type TailValue, TOMBSTONE } from './tail-value.js'
 
 /** What a record has done to a tail, until it is acknowledged. */
 

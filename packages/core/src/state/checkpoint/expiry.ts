@@ -1,4 +1,4 @@
-import type { PartTable } from './part-table.js'
+import type { PartTable } from './parts.js'
 
 /** When the keys of a checkpoint expire, as far as its parts say it as wholes: nothing is read for it. */
 export class CheckpointExpiry {

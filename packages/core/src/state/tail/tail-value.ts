@@ -1,10 +1,10 @@
-import { checksumValue } from '../format/checksum.js'
-import { type KeyMeta, toKeyMeta } from '../format/part-meta.js'
-import type { Encoding } from '../format/value.js'
-import { ioError } from '../platform/errors.js'
-import type { OpenFile } from '../platform/file-system.js'
-import { corrupt } from './part.js'
-import type { CachedText } from './text-cache.js'
+import { checksumValue } from '../../format/checksum.js'
+import { type KeyMeta, toKeyMeta } from '../../format/part-meta.js'
+import type { Encoding } from '../../format/value.js'
+import { ioError } from '../../platform/errors.js'
+import type { OpenFile } from '../../platform/file-system.js'
+import { corrupt } from '../checkpoint/part.js'
+import type { CachedText } from '../value-cache.js'
 
 const NOWHERE = -1
 const UNKNOWN = -1

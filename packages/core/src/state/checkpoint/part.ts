@@ -1,11 +1,11 @@
-import { spellChecksum } from '../format/checksum.js'
-import type { NumberSlab } from '../format/number-slab.js'
-import { layOutPart, type PartLayout } from '../format/part.js'
-import { expiryOf } from '../format/part-meta.js'
-import type { PartSummary, PartValue } from '../format/record.js'
-import { FlatlogError, ioError } from '../platform/errors.js'
-import type { OpenFile } from '../platform/file-system.js'
-import { PartPairs } from './part-pairs.js'
+import { spellChecksum } from '../../format/checksum.js'
+import type { NumberSlab } from '../../format/number-slab.js'
+import { layOutPart, type PartLayout } from '../../format/part.js'
+import { expiryOf } from '../../format/part-meta.js'
+import type { PartSummary, PartValue } from '../../format/record.js'
+import { FlatlogError, ioError } from '../../platform/errors.js'
+import type { OpenFile } from '../../platform/file-system.js'
+import { PartPairs } from './known-pairs.js'
 
 /** A run of keys of the checkpoint: a line of the file, or, where that was lost and healed, a state in memory. */
 export class Part implements PartSummary {

@@ -1,8 +1,8 @@
 import type { SpelledPair } from '../format/record.js'
 import { isThere } from './layers.js'
-import type { SortedCursor } from './sorted-runs.js'
-import { type TailSlot, type TailValue, TOMBSTONE } from './tail-entry.js'
-import type { TailLayer } from './tail-layer.js'
+import type { SortedCursor } from './tail/sorted-keys.js'
+import type { TailLayer } from './tail/tail.js'
+import { type TailSlot, type TailValue, TOMBSTONE } from './tail/tail-value.js'
 
 /** The keys that tails name, in order, and what the newest of them says of each. */
 export class TailsWalk {

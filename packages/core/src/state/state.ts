@@ -3,25 +3,17 @@ import { PartArray, type PartList } from '../format/part-list.js'
 import type { LogRecord, Operation, PartValue } from '../format/record.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { CheckpointLayer } from './checkpoint-layer.js'
-import { CheckpointValues } from './checkpoint-values.js'
-import { FrozenLayers } from './frozen-layers.js'
-import type {
-  Effect,
-  FrozenIndex,
-  IndexedValue,
-  KeyRangeQuery,
-  LoadingIndex,
-  OnBadPart,
-  ReplayPlace,
-} from './key-index.js'
+import { CheckpointValues } from './checkpoint/cached-values.js'
+import { CheckpointLayer } from './checkpoint/checkpoint.js'
+import { Part } from './checkpoint/part.js'
+import { PartTable } from './checkpoint/parts.js'
+import { FrozenLayers } from './frozen-state.js'
 import { isThere, Layers } from './layers.js'
-import { Part } from './part.js'
-import { PartTable } from './part-table.js'
-import { byCodeUnit } from './sorted-runs.js'
-import { TOMBSTONE } from './tail-entry.js'
-import { TailLayer } from './tail-layer.js'
-import { TextCache } from './text-cache.js'
+import { byCodeUnit } from './tail/sorted-keys.js'
+import { TailLayer } from './tail/tail.js'
+import { TOMBSTONE } from './tail/tail-value.js'
+import type { Effect, FrozenIndex, IndexedValue, KeyRangeQuery, LoadingIndex, OnBadPart, ReplayPlace } from './types.js'
+import { TextCache } from './value-cache.js'
 
 /** How many tails may wait for a compaction that succeeds; more of them are put together. */
 const MAX_FROZEN_TAILS = 3
