@@ -1,3 +1,5 @@
+import type { OriginalContext, OriginalState } from '../legacy/legacy-state.js'
+import { readMainFile, readOlderLog } from '../legacy/read-legacy.js'
 import { addDamage, newRecovery, type Recovery, refuseIfStrict } from '../log/damage-report.js'
 import { publishFirst } from '../log/replace-log.js'
 import type { StorePaths } from '../log/store-files.js'
@@ -7,8 +9,6 @@ import type { System } from '../platform/machine.js'
 import type { Slices } from '../platform/slices.js'
 import { removeIfThere } from '../platform/whole-file.js'
 import { type WrittenGeneration, writeNewGeneration } from './new-generation.js'
-import { readMainFile, readOlderLog } from './original.js'
-import type { OriginalContext, OriginalState } from './original-state.js'
 import { keepOriginal } from './set-aside.js'
 
 /** A log that was made where none of version 1 was. */

@@ -1,5 +1,5 @@
 import { RunningChecksum } from '../format/checksum.js'
-import { isJson, textOf } from '../log/json-members.js'
+import { isJson, textOf } from '../legacy/json-members.js'
 import { readLines } from '../log/line-reader.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'

@@ -1,3 +1,6 @@
+import { indexOfOriginal } from '../legacy/legacy-index.js'
+import type { OriginalContext } from '../legacy/legacy-state.js'
+import { readMainFile, readOlderLog } from '../legacy/read-legacy.js'
 import { addUnknownEnd, newRecovery, type Recovery, refuseIfStrict } from '../log/damage-report.js'
 import { readMark } from '../log/mark.js'
 import { backupsAmong, type StorePaths } from '../log/store-files.js'
@@ -10,9 +13,6 @@ import type { LayeredIndex } from '../state/state.js'
 import { addLostLog, chooseGeneration, filesBeside, refuseIfLogIsLost } from './choose-log.js'
 import { GrowingFile } from './growing-file.js'
 import { type Loaded, Loader, NothingReadable } from './load.js'
-import { readMainFile, readOlderLog } from './original.js'
-import { indexOfOriginal } from './original-index.js'
-import type { OriginalContext } from './original-state.js'
 
 /** A state as it was read from the files of a store, perhaps while another process writes there. */
 export interface ReadState {

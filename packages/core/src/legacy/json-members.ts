@@ -1,8 +1,8 @@
-import { JsonScanner } from '../format/json-scanner.js'
 import { unquote } from '../format/json-text.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { HELD_LINE_BYTES, MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 import type { Slices } from '../platform/slices.js'
+import { JsonScanner } from './json-scanner.js'
 
 /** JSON in a file, which may be too long to be held: the keys and values of an object, and whether it is JSON at all. */
 

@@ -1,6 +1,6 @@
 import type { PartValue } from '../format/record.js'
 import { LayeredIndex } from '../state/state.js'
-import type { OriginalState } from './original-state.js'
+import type { OriginalState } from './legacy-state.js'
 
 /** The state of an installation of the original system in memory, for whoever only reads. */
 export async function indexOfOriginal(original: OriginalState): Promise<LayeredIndex> {

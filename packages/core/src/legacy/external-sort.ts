@@ -1,7 +1,7 @@
-import type { FileRange } from '../log/json-members.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { SORT_BYTES, SORT_KEYS, SORT_RUNS } from '../platform/limits.js'
 import type { Slices } from '../platform/slices.js'
+import type { FileRange } from './json-members.js'
 import { merge } from './merge.js'
 import type { SortFiles } from './sort-files.js'
 import { SortMemory } from './sort-memory.js'

@@ -1,4 +1,4 @@
-import { escapeSeparators } from './json-text.js'
+import { escapeSeparators } from '../format/json-text.js'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c

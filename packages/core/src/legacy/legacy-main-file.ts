@@ -1,10 +1,10 @@
 import { ANY_KEY, addDamage, addInDoubt } from '../log/damage-report.js'
-import { textOf } from '../log/json-members.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
-import { type OriginalObject, reportTooLong, sortObject } from './original-object.js'
-import type { OriginalContext, OriginalState } from './original-state.js'
+import { textOf } from './json-members.js'
+import { type OriginalObject, reportTooLong, sortObject } from './legacy-object.js'
+import type { OriginalContext, OriginalState } from './legacy-state.js'
 import { ProgressTeller } from './progress.js'
 
 /** Takes the state over from the main file; returns false if there is none. */

@@ -1,7 +1,7 @@
-import { OneLine } from '../format/one-line.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import type { FileRange } from './json-members.js'
+import { OneLine } from './one-line.js'
 
 /** A value that is too long to be held and stands in a file: its text as `oneLine` would have it, in pieces. */
 export function* readLongValue(file: OpenFile, { start, end }: FileRange): Generator<Buffer> {

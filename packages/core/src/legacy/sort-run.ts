@@ -1,9 +1,9 @@
 import { checksum } from '../format/checksum.js'
-import type { FileRange } from '../log/json-members.js'
 import { ioError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { SORT_BLOCK_BYTES } from '../platform/limits.js'
 import { writeFully } from '../platform/whole-file.js'
+import type { FileRange } from './json-members.js'
 
 /**
  * Keys in order with what is said of them, in a temporary file: what the external sort writes and reads again while one

@@ -1,6 +1,6 @@
-import { endOfValue, oneLine, sliceObject } from './json-text.js'
-import type { Operation } from './record.js'
-import type { ValueText } from './value.js'
+import { endOfValue, oneLine, sliceObject } from '../format/json-text.js'
+import type { Operation } from '../format/record.js'
+import type { ValueText } from '../format/value.js'
 
 /**
  * Lines as the original system wrote them: `JSON.stringify` of an object with `timestamp` and `op`, without seq and

@@ -1,9 +1,9 @@
 import { addInDoubt, type Recovery } from '../log/damage-report.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { OlderLogReader } from './original-log.js'
-import { importMainFile } from './original-main-file.js'
-import { type OriginalContext, OriginalState } from './original-state.js'
+import { OlderLogReader } from './legacy-log.js'
+import { importMainFile } from './legacy-main-file.js'
+import { type OriginalContext, OriginalState } from './legacy-state.js'
 
 /**
  * Installations of the original system: a main file that was written whole, and later a log of changes beside it. Both

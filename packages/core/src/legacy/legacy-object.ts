@@ -1,9 +1,9 @@
 import { ANY_KEY, addDamage, addInDoubt, type Recovery } from '../log/damage-report.js'
-import { type FileRange, type Member, readMembers } from '../log/json-members.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 import type { Slices } from '../platform/slices.js'
 import type { ExternalSort } from './external-sort.js'
+import { type FileRange, type Member, readMembers } from './json-members.js'
 
 /** A whole state as the original system wrote it, as one object: its main file, or the state in a line of its log. */
 export interface OriginalObject {
