@@ -4,7 +4,18 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
 /** The lowest first. A file imports only from its own folder or one before it; `index.ts` puts them together. */
-const LAYERS = ['platform', 'lock', 'format', 'log', 'options.ts', 'state', 'legacy', 'store', 'maintenance']
+const LAYERS = [
+  'platform',
+  'lock',
+  'format',
+  'log',
+  'options.ts',
+  'state',
+  'legacy',
+  'recovery',
+  'store',
+  'maintenance',
+]
 /** The only files that touch the machine; everything else gets it passed in. */
 const MACHINE: Record<string, string[]> = {
   'node:fs': ['platform/node-file-system.ts'],

@@ -4,8 +4,8 @@ import { ANY_KEY, addDamage, addInDoubt } from '../log/damage-report.js'
 import { backupsAmong } from '../log/store-files.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import { Slices } from '../platform/slices.js'
+import { healState } from '../recovery/heal.js'
 import type { Engine } from '../store/engine.js'
-import { healState } from '../store/heal.js'
 
 interface BadPart {
   readonly part: PartSummary

@@ -6,7 +6,6 @@ import { isOlderLog, rangeOf } from '../legacy/detect-legacy.js'
 import { readLongLine } from '../legacy/long-line.js'
 import { openCheckpoint } from '../log/checkpoint-opener.js'
 import { readCheckpoint } from '../log/checkpoint-reader.js'
-import { classify } from '../log/classify.js'
 import { type RawLine, readLinesInSteps } from '../log/line-reader.js'
 import { readMark } from '../log/mark.js'
 import { newerVersion, surveyTail } from '../log/record-reader.js'
@@ -16,6 +15,7 @@ import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import { MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 import type { System } from '../platform/machine.js'
 import { Slices } from '../platform/slices.js'
+import { classify } from '../recovery/judge-tail.js'
 
 /** A record as the original system's `readLogEntries` gave it: the line, parsed. */
 export interface LogEntry {

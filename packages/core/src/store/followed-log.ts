@@ -3,12 +3,12 @@ import type { PlainRecord } from '../format/decode-fast.js'
 import { readLines } from '../log/line-reader.js'
 import { readTailRun } from '../log/record-reader.js'
 import type { Slices } from '../platform/slices.js'
+import type { Loaded } from '../recovery/read-log.js'
+import { Replay } from '../recovery/replay.js'
 import type { LayeredIndex } from '../state/state.js'
 import type { CheckpointPlace } from './change-source.js'
 import type { ToldRecord } from './events.js'
 import type { GrowingFile } from './growing-file.js'
-import type { Loaded } from './load.js'
-import { Replay } from './replay.js'
 
 /** What reading on has found. */
 export type ReadOn =

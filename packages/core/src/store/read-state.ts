@@ -9,10 +9,10 @@ import { FlatlogError, systemCode } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import type { System } from '../platform/machine.js'
 import { Slices } from '../platform/slices.js'
+import { addLostLog, chooseGeneration, filesBeside, refuseIfLogIsLost } from '../recovery/choose-log.js'
+import { type Loaded, Loader, NothingReadable } from '../recovery/read-log.js'
 import type { LayeredIndex } from '../state/state.js'
-import { addLostLog, chooseGeneration, filesBeside, refuseIfLogIsLost } from './choose-log.js'
 import { GrowingFile } from './growing-file.js'
-import { type Loaded, Loader, NothingReadable } from './load.js'
 
 /** A state as it was read from the files of a store, perhaps while another process writes there. */
 export interface ReadState {

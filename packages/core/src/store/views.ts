@@ -3,9 +3,9 @@ import { type Backup, backupsAmong, type StorePaths } from '../log/store-files.j
 import type { ResolvedOptions } from '../options.js'
 import { ioError } from '../platform/errors.js'
 import type { System } from '../platform/machine.js'
+import type { OpenedLog } from '../recovery/opened-log.js'
 import type { KeyIndex } from '../state/types.js'
 import { MainFile } from './main-file.js'
-import type { OpenedLog } from './opened-log.js'
 
 /** The moment that is written. */
 interface Place {

@@ -8,8 +8,8 @@ import type { System } from '../platform/machine.js'
 import type { Slices } from '../platform/slices.js'
 import { freePath, removeIfThere } from '../platform/whole-file.js'
 import { walkState } from '../state/write-state.js'
-import type { Loaded } from './load.js'
 import { type WrittenGeneration, writeNewGeneration } from './new-generation.js'
+import type { Loaded } from './read-log.js'
 import { dropSecondName, setAside } from './set-aside.js'
 
 /**

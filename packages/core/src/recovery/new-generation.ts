@@ -8,7 +8,7 @@ import type { System } from '../platform/machine.js'
 import { Slices } from '../platform/slices.js'
 import { removeIfThere } from '../platform/whole-file.js'
 import { allNew, type StateValue, writeCheckpoint } from '../state/write-state.js'
-import { type Loaded, Loader } from './load.js'
+import { type Loaded, Loader } from './read-log.js'
 
 export interface NewGeneration {
   readonly path: string

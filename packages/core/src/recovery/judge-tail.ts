@@ -1,5 +1,5 @@
+import type { SurveyLine, SurveyRecord } from '../log/record-reader.js'
 import { MAX_RECORD_BYTES, MAX_TAIL_REPAIR_BYTES } from '../platform/limits.js'
-import type { SurveyLine, SurveyRecord } from './record-reader.js'
 
 /**
  * Tells a torn tail from damage.

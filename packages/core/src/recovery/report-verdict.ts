@@ -1,5 +1,5 @@
-import type { MissingRun, Verdict } from '../log/classify.js'
 import { ANY_KEY, addDamage, addInDoubt, addUnknownEnd, type Recovery } from '../log/damage-report.js'
+import type { MissingRun, Verdict } from './judge-tail.js'
 
 /** What was judged of the records of a log, put into the words of a report. */
 export interface Judged {

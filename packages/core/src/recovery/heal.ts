@@ -4,10 +4,10 @@ import { isInRange, type KeyRange } from '../log/checkpoint-found.js'
 import { readCheckpoint } from '../log/checkpoint-reader.js'
 import { readLines } from '../log/line-reader.js'
 import type { Backup } from '../log/store-files.js'
-import { glimpse } from '../log/votes.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import type { Slices } from '../platform/slices.js'
 import { LayeredIndex } from '../state/state.js'
+import { glimpse } from './votes.js'
 
 /**
  * What backups can prove. A value is healed only by replaying a whole checkpoint and every record behind it up to the

@@ -24,10 +24,10 @@ import {
   refuseIfLogIsLost,
 } from './choose-log.js'
 import { type FirstLog, FirstLogMaker } from './first-log.js'
-import { type Loaded, Loader, NothingReadable } from './load.js'
 import { newMark } from './new-mark.js'
 import { NO_MARK, type OpenedLog } from './opened-log.js'
-import { LogRepair, noRoomToRepair } from './repair-log.js'
+import { type Loaded, Loader, NothingReadable } from './read-log.js'
+import { LogRepair, noRoomToRepair } from './repair.js'
 import { dropSecondName } from './set-aside.js'
 
 /**

@@ -1,6 +1,6 @@
 import { decodeLine } from '../format/decode.js'
+import { readLines } from '../log/line-reader.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { readLines } from './line-reader.js'
 
 /**
  * Which store the files of one name are of. A file of another store that bears the name proves nothing and must not be
