@@ -1,6 +1,7 @@
 /** The public face: puts the layers together on this machine's file system, clock and processes. */
+
+import { Maintainer } from './engine/maintainer.js'
 import { type Logs, type LogsOptions, openLogsOn } from './maintenance/logs.js'
-import { Maintainer } from './maintenance/maintainer.js'
 import type { StoreOptions } from './options.js'
 import { thisMachine } from './platform/machine.js'
 import { openStoreOn } from './store/open.js'
@@ -17,6 +18,8 @@ export function openLogs(options?: LogsOptions): Logs {
   return openLogsOn(thisMachine(), openTransient, options)
 }
 
+export type { Health, Stats, Verification } from './engine/backend.js'
+export type { Change, ChangeOperation, Unsubscribe } from './engine/events.js'
 export type { Damage, Recovery, RecoverySource } from './log/damage-report.js'
 export type { Durability } from './log/group-commit.js'
 export type { LogEntry } from './maintenance/log-entries.js'
@@ -25,8 +28,6 @@ export { CompactionScheduler, type SchedulerOptions } from './maintenance/schedu
 export type { Progress, StoreOptions } from './options.js'
 export { FlatlogError, type FlatlogErrorCode } from './platform/errors.js'
 export type { WriteOptions } from './store/arguments.js'
-export type { Health, Stats, Verification } from './store/backend.js'
-export type { Change, ChangeOperation, Unsubscribe } from './store/events.js'
 export type { Store } from './store/store.js'
 export type { BatchOperation, ListOptions, Meta, StoredForm, TextOptions } from './store/types.js'
 export type { UpdateOptions } from './store/updates.js'

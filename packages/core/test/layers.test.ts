@@ -13,6 +13,7 @@ const LAYERS = [
   'state',
   'legacy',
   'recovery',
+  'engine',
   'store',
   'maintenance',
 ]

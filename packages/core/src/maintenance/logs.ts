@@ -1,11 +1,11 @@
 import { join } from 'node:path'
+import { joinEngine } from '../engine/shared-engines.js'
 import { checkName, isName, type StorePaths, storePaths } from '../log/store-files.js'
 import { MAX_BACKUPS, resolveOptions, type StoreOptions } from '../options.js'
 import { ioError } from '../platform/errors.js'
 import { COMPACTION_MIN_BYTES } from '../platform/limits.js'
 import type { System } from '../platform/machine.js'
 import { checkOptions } from '../store/arguments.js'
-import { joinEngine } from '../store/registry.js'
 import type { Store } from '../store/store.js'
 import { hasRecordsToCompact, iterateEntries, type LogEntry } from './log-entries.js'
 

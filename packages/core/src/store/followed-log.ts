@@ -1,3 +1,5 @@
+import type { CheckpointPlace } from '../engine/change-source.js'
+import type { ToldRecord } from '../engine/events.js'
 import { checksumValue, endOfLine, spellChecksum } from '../format/checksum.js'
 import type { PlainRecord } from '../format/decode-fast.js'
 import { readLines } from '../log/line-reader.js'
@@ -6,8 +8,6 @@ import type { Slices } from '../platform/slices.js'
 import type { Loaded } from '../recovery/read-log.js'
 import { Replay } from '../recovery/replay.js'
 import type { LayeredIndex } from '../state/state.js'
-import type { CheckpointPlace } from './change-source.js'
-import type { ToldRecord } from './events.js'
 import type { GrowingFile } from './growing-file.js'
 
 /** What reading on has found. */

@@ -1,10 +1,10 @@
+import type { StoreBackend } from '../engine/backend.js'
+import { followChanges } from '../engine/changes.js'
 import type { StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import type { System } from '../platform/machine.js'
 import type { KeyIndex } from '../state/types.js'
-import type { StoreBackend } from './backend.js'
-import { followChanges } from './changes.js'
 import { Follower } from './follower.js'
 
 /** The state on disk, while perhaps another process writes it: no lock, no repair, nothing is written. */

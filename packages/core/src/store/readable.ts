@@ -1,9 +1,9 @@
+import type { StoreBackend } from '../engine/backend.js'
 import { type Encoding, toBytes, toText, toValue } from '../format/value.js'
 import type { Recovery } from '../log/damage-report.js'
 import { closedError } from '../platform/errors.js'
 import type { IndexedValue, KeyRangeQuery } from '../state/types.js'
 import { checkKey, checkOptions, checkPrefix } from './arguments.js'
-import type { StoreBackend } from './backend.js'
 import { describeValue } from './operations.js'
 import type { ListOptions, Meta, StoredForm } from './types.js'
 

@@ -1,3 +1,5 @@
+import type { Health, Stats, StoreBackend, Verification } from '../engine/backend.js'
+import type { Change, Unsubscribe } from '../engine/events.js'
 import type { Operation } from '../format/record.js'
 import { fromBytes, fromText, fromValue, type ValueText } from '../format/value.js'
 import { FlatlogError } from '../platform/errors.js'
@@ -14,8 +16,6 @@ import {
   expiryOf,
   type WriteOptions,
 } from './arguments.js'
-import type { Health, Stats, StoreBackend, Verification } from './backend.js'
-import type { Change, Unsubscribe } from './events.js'
 import { batchStep, checkMatch, replaceOperation, textForm } from './operations.js'
 import { Readable } from './readable.js'
 import type { BatchOperation, TextOptions } from './types.js'

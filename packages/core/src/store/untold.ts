@@ -1,8 +1,8 @@
+import type { ToldRecord } from '../engine/events.js'
 import type { Clock } from '../platform/clock.js'
 import { Slices } from '../platform/slices.js'
 import type { KeyIndex } from '../state/types.js'
 import { differences } from './differences.js'
-import type { ToldRecord } from './events.js'
 import type { FollowedLog } from './followed-log.js'
 import type { ReadState } from './read-state.js'
 

@@ -1,13 +1,13 @@
 /** The engine's files that planted bugs change, under src: the one place to change when a file moves. */
 export const SOURCES = {
-  backups: 'maintenance/backups.ts',
+  backups: 'engine/backups.ts',
   batch: 'log/batch.ts',
   checkpointLayer: 'state/checkpoint/checkpoint.ts',
   checksum: 'format/checksum.ts',
   classify: 'recovery/judge-tail.ts',
   commitQueue: 'log/group-commit.ts',
-  compaction: 'maintenance/compaction.ts',
-  engine: 'store/engine.ts',
+  compaction: 'engine/compaction.ts',
+  engine: 'engine/engine.ts',
   frozenLayers: 'state/frozen-state.ts',
   layeredIndex: 'state/state.ts',
   layers: 'state/layers.ts',
@@ -20,6 +20,6 @@ export const SOURCES = {
   repairLog: 'recovery/repair.ts',
   setAside: 'recovery/set-aside.ts',
   tailsWalk: 'state/tails-walk.ts',
-  views: 'store/views.ts',
+  views: 'engine/side-files.ts',
   wholeFile: 'platform/whole-file.ts',
 } as const

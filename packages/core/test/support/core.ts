@@ -1,5 +1,8 @@
 /** What the tests use from inside the engine: the one file to change when something moves. */
 
+export type { Verification } from '../../src/engine/backend.js'
+export type { Change } from '../../src/engine/events.js'
+export { Maintainer } from '../../src/engine/maintainer.js'
 export { CHECKSUM_BYTES, spellChecksum, validChecksum, withChecksum } from '../../src/format/checksum.js'
 export { decodeLine, type Line } from '../../src/format/decode.js'
 export { PlainRecord } from '../../src/format/decode-fast.js'
@@ -78,7 +81,6 @@ export {
   storePaths,
 } from '../../src/log/store-files.js'
 export { openLogsOn } from '../../src/maintenance/logs.js'
-export { Maintainer } from '../../src/maintenance/maintainer.js'
 export type { Progress } from '../../src/options.js'
 export { type Clock, systemClock, type Timer } from '../../src/platform/clock.js'
 export type { FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/platform/file-system.js'
@@ -118,7 +120,5 @@ export type {
 } from '../../src/state/types.js'
 export { type CachedText, TextCache } from '../../src/state/value-cache.js'
 export { allNew, writeCheckpoint } from '../../src/state/write-state.js'
-export type { Verification } from '../../src/store/backend.js'
-export type { Change } from '../../src/store/events.js'
 export { openStoreOn } from '../../src/store/open.js'
 export type { BatchOperation } from '../../src/store/types.js'

@@ -5,7 +5,7 @@ import { backupsAmong } from '../log/store-files.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import { Slices } from '../platform/slices.js'
 import { healState } from '../recovery/heal.js'
-import type { Engine } from '../store/engine.js'
+import type { Engine } from './engine.js'
 
 interface BadPart {
   readonly part: PartSummary

@@ -20,8 +20,8 @@ import type { CheckpointPlace } from './change-source.js'
 import { RepairLoop } from './engine-repair.js'
 import { Events } from './events.js'
 import type { Maintenance } from './maintenance.js'
+import { Views } from './side-files.js'
 import { Timestamps } from './timestamps.js'
-import { Views } from './views.js'
 
 export type MaintenanceFactory = (engine: Engine) => Maintenance
 

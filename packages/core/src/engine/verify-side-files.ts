@@ -3,9 +3,9 @@ import type { OpenFile } from '../platform/file-system.js'
 import type { Slices } from '../platform/slices.js'
 import { openIfThere } from '../platform/whole-file.js'
 import { NO_MARK } from '../recovery/opened-log.js'
-import type { Engine } from '../store/engine.js'
-import { mainFileLines } from '../store/main-file.js'
-import { checksumOf, firstBadLine, firstOtherLine, type Place } from '../store/main-file-check.js'
+import type { Engine } from './engine.js'
+import { mainFileLines } from './main-file.js'
+import { checksumOf, firstBadLine, firstOtherLine, type Place } from './main-file-check.js'
 
 /**
  * The mark and the main file are compared with what this process wrote, or found there when it opened the log. What is

@@ -10,8 +10,8 @@ import { Slices } from '../platform/slices.js'
 import { freePath, removeIfThere } from '../platform/whole-file.js'
 import type { FrozenIndex } from '../state/types.js'
 import { checkpointLength, writeCheckpoint } from '../state/write-state.js'
-import type { Engine } from '../store/engine.js'
-import { lackOfSpace } from '../store/free-space.js'
+import type { Engine } from './engine.js'
+import { lackOfSpace } from './free-space.js'
 
 /** What is left to copy before the hold, so that the hold is short. */
 const HOLD_BYTES = READ_CHUNK_BYTES

@@ -1,4 +1,4 @@
-import type { Engine } from '../store/engine.js'
+import type { Engine } from './engine.js'
 
 /**
  * Removes backups beyond those that are to be kept, the oldest first; only files of exactly a backup's name, and only

@@ -8,12 +8,12 @@ import {
   COMPACTION_RETRY_MAX_MS,
   COMPACTION_RETRY_MS,
 } from '../platform/limits.js'
-import type { Verification } from '../store/backend.js'
-import type { Engine } from '../store/engine.js'
-import type { Maintenance } from '../store/maintenance.js'
+import type { Verification } from './backend.js'
 import { rotateBackups } from './backups.js'
 import { compact } from './compaction.js'
-import { Healing } from './healing.js'
+import type { Engine } from './engine.js'
+import { Healing } from './live-healing.js'
+import type { Maintenance } from './maintenance.js'
 import { verify } from './verify.js'
 
 /** When the log is so much longer than where a compaction begins, and that is under way, it gets more of the time. */

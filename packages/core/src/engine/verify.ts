@@ -3,11 +3,11 @@ import { ioError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { Slices } from '../platform/slices.js'
 import { openIfThere } from '../platform/whole-file.js'
-import type { Verification } from '../store/backend.js'
-import type { Engine } from '../store/engine.js'
-import type { Place } from '../store/main-file-check.js'
+import type { Verification } from './backend.js'
+import type { Engine } from './engine.js'
+import type { Place } from './main-file-check.js'
 import { type FileFound, verifyFile } from './verify-file.js'
-import { damageOfMainFile, damageOfMark } from './verify-views.js'
+import { damageOfMainFile, damageOfMark } from './verify-side-files.js'
 
 /** Reads all files of the store whole, in slices, and names every place that is not what was written. */
 export async function verify(engine: Engine): Promise<Verification> {
