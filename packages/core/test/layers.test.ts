@@ -14,6 +14,7 @@ const LAYERS = [
   'legacy',
   'recovery',
   'engine',
+  'follow',
   'store',
   'maintenance',
 ]

@@ -12,7 +12,7 @@ import { Slices } from '../platform/slices.js'
 import { addLostLog, chooseGeneration, filesBeside, refuseIfLogIsLost } from '../recovery/choose-log.js'
 import { type Loaded, Loader, NothingReadable } from '../recovery/read-log.js'
 import type { LayeredIndex } from '../state/state.js'
-import { GrowingFile } from './growing-file.js'
+import { GrowingFile } from './followed-file.js'
 
 /** A state as it was read from the files of a store, perhaps while another process writes there. */
 export interface ReadState {

@@ -8,7 +8,7 @@ import type { Slices } from '../platform/slices.js'
 import type { Loaded } from '../recovery/read-log.js'
 import { Replay } from '../recovery/replay.js'
 import type { LayeredIndex } from '../state/state.js'
-import type { GrowingFile } from './growing-file.js'
+import type { GrowingFile } from './followed-file.js'
 
 /** What reading on has found. */
 export type ReadOn =

@@ -9,10 +9,10 @@ import { FOLLOW_FAILED_MS, FOLLOW_MS } from '../platform/limits.js'
 import type { System } from '../platform/machine.js'
 import { Slices } from '../platform/slices.js'
 import type { KeyIndex } from '../state/types.js'
+import { Untold } from './catch-up.js'
+import type { GrowingFile } from './followed-file.js'
 import { FollowedLog, type RecordListener } from './followed-log.js'
-import type { GrowingFile } from './growing-file.js'
 import { type ReadState, readState } from './read-state.js'
-import { Untold } from './untold.js'
 
 /**
  * Goes after the log of a store that another process writes, from look to look: reads on where the log has grown; where
