@@ -1,10 +1,10 @@
 /** The public face: puts the layers together on this machine's file system, clock and processes. */
 
 import { Maintainer } from './engine/maintainer.js'
-import { type Logs, type LogsOptions, openLogsOn } from './maintenance/logs.js'
+import { type Logs, type LogsOptions, openLogsOn } from './logs/logs.js'
 import type { StoreOptions } from './options.js'
 import { thisMachine } from './platform/machine.js'
-import { openStoreOn } from './store/open.js'
+import { openStoreOn } from './store/open-store.js'
 import type { Store } from './store/store.js'
 
 /** Opens a store, or makes it. In one process, all who open the same store share it. */
@@ -22,9 +22,9 @@ export type { Health, Stats, Verification } from './engine/backend.js'
 export type { Change, ChangeOperation, Unsubscribe } from './engine/events.js'
 export type { Damage, Recovery, RecoverySource } from './log/damage-report.js'
 export type { Durability } from './log/group-commit.js'
-export type { LogEntry } from './maintenance/log-entries.js'
-export type { CompactedLog, Logs, LogsOptions } from './maintenance/logs.js'
-export { CompactionScheduler, type SchedulerOptions } from './maintenance/scheduler.js'
+export type { LogEntry } from './logs/log-entries.js'
+export type { CompactedLog, Logs, LogsOptions } from './logs/logs.js'
+export { CompactionScheduler, type SchedulerOptions } from './logs/scheduler.js'
 export type { Progress, StoreOptions } from './options.js'
 export { FlatlogError, type FlatlogErrorCode } from './platform/errors.js'
 export type { WriteOptions } from './store/arguments.js'

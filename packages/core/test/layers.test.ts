@@ -16,7 +16,7 @@ const LAYERS = [
   'engine',
   'follow',
   'store',
-  'maintenance',
+  'logs',
 ]
 /** The only files that touch the machine; everything else gets it passed in. */
 const MACHINE: Record<string, string[]> = {

@@ -14,7 +14,7 @@ export const SOURCES = {
   limits: 'platform/limits.ts',
   logWriter: 'log/log-writer.ts',
   newGeneration: 'recovery/new-generation.ts',
-  open: 'store/open.ts',
+  open: 'store/open-store.ts',
   openLog: 'recovery/open-log.ts',
   publish: 'log/replace-log.ts',
   repairLog: 'recovery/repair.ts',

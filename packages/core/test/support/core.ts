@@ -80,7 +80,7 @@ export {
   quarantinePath,
   storePaths,
 } from '../../src/log/store-files.js'
-export { openLogsOn } from '../../src/maintenance/logs.js'
+export { openLogsOn } from '../../src/logs/logs.js'
 export type { Progress } from '../../src/options.js'
 export { type Clock, systemClock, type Timer } from '../../src/platform/clock.js'
 export type { FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/platform/file-system.js'
@@ -120,5 +120,5 @@ export type {
 } from '../../src/state/types.js'
 export { type CachedText, TextCache } from '../../src/state/value-cache.js'
 export { allNew, writeCheckpoint } from '../../src/state/write-state.js'
-export { openStoreOn } from '../../src/store/open.js'
+export { openStoreOn } from '../../src/store/open-store.js'
 export type { BatchOperation } from '../../src/store/types.js'
