@@ -1,7 +1,7 @@
 import type { Operation } from '../format/record.js'
 import type { Recovery } from '../log/damage-report.js'
 import type { FlatlogError } from '../platform/errors.js'
-import type { IndexedValue, KeyRangeQuery } from '../state/types.js'
+import type { KeyRangeQuery, StateValue } from '../state/types.js'
 import type { Change, Unsubscribe } from './events.js'
 
 /** What a store handle stands on: an engine that it shares with others, or a state that is only read. */
@@ -9,9 +9,9 @@ export interface StoreBackend {
   readonly name: string
   readonly recovery: Recovery
   now(): number
-  lookUp(key: string): IndexedValue | undefined
+  lookUp(key: string): StateValue | undefined
   has(key: string): boolean
-  page(query: KeyRangeQuery, limit: number): [key: string, value: IndexedValue][]
+  page(query: KeyRangeQuery, limit: number): [key: string, value: StateValue][]
   pageOfKeys(query: KeyRangeQuery, limit: number): string[]
   /** Throws where nothing can be written, before anything is made of the arguments. */
   checkWritable(): void

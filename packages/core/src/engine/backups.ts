@@ -6,7 +6,7 @@ import type { Engine } from './engine.js'
  * taken them away.
  */
 export async function rotateBackups(engine: Engine): Promise<void> {
-  const { fileSystem } = engine.system
+  const { fileSystem } = engine.machine
   const surplus = engine.views.surplusBackups()
   for (const { path } of surplus) await fileSystem.removeLong(path)
   if (surplus.length) await fileSystem.syncDirectory(engine.paths.logDirectory)

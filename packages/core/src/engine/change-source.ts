@@ -1,6 +1,6 @@
 import type { StorePaths } from '../log/store-files.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { System } from '../platform/machine.js'
+import type { Machine } from '../platform/machine.js'
 import type { Events } from './events.js'
 
 /** Where the checkpoint of the log ends and what it covers. */
@@ -13,7 +13,7 @@ export interface CheckpointPlace {
 
 /** Whose changes are followed: an engine that writes the log, or a reader that goes after what another process writes. */
 export interface ChangeSource {
-  readonly system: System
+  readonly machine: Machine
   readonly paths: StorePaths
   readonly events: Events
   readonly storeId: string | undefined

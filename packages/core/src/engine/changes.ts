@@ -112,8 +112,8 @@ class RecordReader {
 
   /** Whether a former generation began with that checkpoint. */
   hasCheckpoint(seq: number, crc: string): boolean {
-    const { system, paths } = this.source
-    const { fileSystem } = system
+    const { machine, paths } = this.source
+    const { fileSystem } = machine
     return backupsAmong(paths, fileSystem.list(paths.logDirectory)).some(({ path }) => {
       const file = openIfThere(fileSystem, path)
       if (!file) return false
@@ -129,8 +129,8 @@ class RecordReader {
 
   /** What the log's checkpoint has swallowed, from the oldest backup that has it on. */
   #readBackups(seq: number, wanted: Wanted): void {
-    const { system, paths } = this.source
-    const { fileSystem } = system
+    const { machine, paths } = this.source
+    const { fileSystem } = machine
     const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory)).filter((backup) => backup.lastSeq > seq)
     for (const { path } of backups.reverse()) {
       if (wanted.next > wanted.last) return

@@ -1,5 +1,5 @@
 import { readBackCheckpoint } from '../log/checkpoint-opener.js'
-import type { GenerationWriter, WrittenGeneration } from '../log/checkpoint-writer.js'
+import type { CheckpointWriter, WrittenCheckpoint } from '../log/checkpoint-writer.js'
 import { readTailRun, type TailRun } from '../log/record-reader.js'
 import { copyBytes, replaceLog } from '../log/replace-log.js'
 import { backupPath, damagedPath } from '../log/store-files.js'
@@ -57,14 +57,14 @@ class Compaction {
     private readonly copyFrom: number,
   ) {
     const sliceMs = () => (engine.maintenance.isPressed ? PRESSED_SLICE_MS : SLICE_MS)
-    this.#slices = new Slices(engine.system.clock, { sliceMs })
-    this.#startedMs = engine.system.clock.now()
+    this.#slices = new Slices(engine.machine.clock, { sliceMs })
+    this.#startedMs = engine.machine.clock.now()
     this.#copiedTo = copyFrom
   }
 
   async run(): Promise<void> {
     const { engine } = this
-    const { fileSystem } = engine.system
+    const { fileSystem } = engine.machine
     const { unfinished } = engine.paths
     await this.#checkSpace()
     removeIfThere(fileSystem, unfinished)
@@ -88,7 +88,7 @@ class Compaction {
 
   async #checkSpace(): Promise<void> {
     const { engine } = this
-    const { fileSystem } = engine.system
+    const { fileSystem } = engine.machine
     // A log that could not be compacted for a while may be many times as long as what comes of it.
     const exact = () => checkpointLength(this.frozen, this.#startedMs, this.#slices)
     const lack = await lackOfSpace(fileSystem, engine.paths.logDirectory, this.#roughBytes, exact)
@@ -101,7 +101,7 @@ class Compaction {
     )
   }
 
-  async #writeCheckpoint(file: OpenFile): Promise<WrittenGeneration> {
+  async #writeCheckpoint(file: OpenFile): Promise<WrittenCheckpoint> {
     const { engine, frozen, timestamp } = this
     const start = {
       seq: this.frozenSeq,
@@ -111,7 +111,7 @@ class Compaction {
     }
     // Begun now, so that little is left to bring to disk below; what becomes of it shows there.
     engine.queue.sync().catch(() => {})
-    const pieces = (writer: GenerationWriter) => frozen.pieces(this.#startedMs, (bytes) => writer.takesPart(bytes))
+    const pieces = (writer: CheckpointWriter) => frozen.pieces(this.#startedMs, (bytes) => writer.takesPart(bytes))
     const written = await writeCheckpoint(file, pieces, start, this.#slices)
     this.#length = written.length
     while (engine.writer.offset - this.#copiedTo > HOLD_BYTES) await this.#copyLaterRecords(file)
@@ -131,7 +131,7 @@ class Compaction {
   }
 
   /** Reads back what was written. */
-  async #verify(file: OpenFile, written: WrittenGeneration): Promise<TailRun> {
+  async #verify(file: OpenFile, written: WrittenCheckpoint): Promise<TailRun> {
     if (!(await readBackCheckpoint(file, written, this.#slices))) throw this.#unreadable(file)
     const { length, parts } = written
     // A header, the parts, and where there are some an index.
@@ -145,7 +145,7 @@ class Compaction {
     return ioError('write', file.path, new Error('the new generation does not read back as it was written'))
   }
 
-  async #publishHeld(file: OpenFile, verified: TailRun, written: WrittenGeneration): Promise<void> {
+  async #publishHeld(file: OpenFile, verified: TailRun, written: WrittenCheckpoint): Promise<void> {
     const { engine } = this
     const { queue, writer } = engine
     await queue.hold()
@@ -170,7 +170,7 @@ class Compaction {
   async #publish(file: OpenFile): Promise<OpenFile> {
     const { engine } = this
     const { paths, queue } = engine
-    const { fileSystem, clock } = engine.system
+    const { fileSystem, clock } = engine.machine
     const identities = [engine.writer.file.status().identity, file.status().identity] as const
     if (!fileSystem.renamesOpenFiles) {
       file.close()
@@ -200,9 +200,9 @@ class Compaction {
 
   /** False when the rename has certainly not happened: the log is another file than the new generation. */
   #isPerhapsReplaced(oldIdentity: string, newIdentity: string): boolean {
-    const { system, paths } = this.engine
+    const { machine, paths } = this.engine
     try {
-      const { identity } = system.fileSystem.status(paths.log) ?? { identity: newIdentity }
+      const { identity } = machine.fileSystem.status(paths.log) ?? { identity: newIdentity }
       return identity === newIdentity || oldIdentity === newIdentity
     } catch {
       return true
@@ -214,7 +214,7 @@ class Compaction {
     const { engine } = this
     for (let time = nowMs; ; time += 1000) {
       const path = backupPath(engine.paths, time, engine.writer.writtenSeq)
-      if (!engine.system.fileSystem.status(path)) return path
+      if (!engine.machine.fileSystem.status(path)) return path
     }
   }
 }

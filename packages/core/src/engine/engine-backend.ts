@@ -12,11 +12,11 @@ export function engineBackend(engine: Engine, release: () => Promise<void>): Sto
     get recovery() {
       return engine.recovery
     },
-    now: () => engine.system.clock.now(),
+    now: () => engine.machine.clock.now(),
     lookUp: (key) => engine.lookUp(key),
-    has: (key) => engine.index.has(key, engine.system.clock.now()),
+    has: (key) => engine.index.has(key, engine.machine.clock.now()),
     page: (query, limit) => engine.page(query, limit),
-    pageOfKeys: (query, limit) => engine.index.pageOfKeys(query, limit, engine.system.clock.now()),
+    pageOfKeys: (query, limit) => engine.index.pageOfKeys(query, limit, engine.machine.clock.now()),
     checkWritable() {
       if (engine.queue.failure) throw engine.queue.failure
     },
@@ -58,9 +58,9 @@ export function engineBackend(engine: Engine, release: () => Promise<void>): Sto
 }
 
 function sourceOf(engine: Engine): ChangeSource {
-  const { system, paths, events } = engine
+  const { machine, paths, events } = engine
   return {
-    system,
+    machine,
     paths,
     events,
     get storeId() {

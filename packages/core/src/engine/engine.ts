@@ -4,7 +4,7 @@ import { tooLong } from '../format/value.js'
 import { holds, type Lock } from '../lock/lock.js'
 import type { PendingRecord } from '../log/batch.js'
 import type { Recovery } from '../log/damage-report.js'
-import { CommitQueue } from '../log/group-commit.js'
+import { GroupCommit } from '../log/group-commit.js'
 import { failedError, LogWriter } from '../log/log-writer.js'
 import type { StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
@@ -12,15 +12,15 @@ import type { Clock } from '../platform/clock.js'
 import { FlatlogError, ioError, isNoSpace } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import { PRESSED_TURN_MS } from '../platform/limits.js'
-import type { System } from '../platform/machine.js'
-import { quiet } from '../platform/promises.js'
+import type { Machine } from '../platform/machine.js'
+import { markHandled } from '../platform/promises.js'
 import type { OpenedLog, Unrepaired } from '../recovery/opened-log.js'
-import type { IndexedValue, KeyIndex, KeyRangeQuery } from '../state/types.js'
+import type { KeyIndex, KeyRangeQuery, StateValue } from '../state/types.js'
 import type { CheckpointPlace } from './change-source.js'
 import { RepairLoop } from './engine-repair.js'
 import { Events } from './events.js'
 import type { Maintenance } from './maintenance.js'
-import { Views } from './side-files.js'
+import { SideFiles } from './side-files.js'
 import { Timestamps } from './timestamps.js'
 
 export type MaintenanceFactory = (engine: Engine) => Maintenance
@@ -33,7 +33,7 @@ export class Engine {
   readonly #clock: Clock
   #index!: KeyIndex
   #writer!: LogWriter
-  #queue!: CommitQueue
+  #queue!: GroupCommit
   #checkpoint!: CheckpointPlace
   #recovery!: Recovery
   #store!: string
@@ -41,14 +41,14 @@ export class Engine {
   #lastSeq = 0
   #acknowledged = { seq: 0, crc: '' }
   readonly #timestamps: Timestamps
-  #views!: Views
+  #views!: SideFiles
   #unrepaired: Unrepaired | undefined
   readonly #repairs: RepairLoop
   #closing: Promise<void> | undefined
   #reopening: Promise<void> | undefined
 
   constructor(
-    readonly system: System,
+    readonly machine: Machine,
     readonly paths: StorePaths,
     readonly options: ResolvedOptions,
     private readonly lock: Lock,
@@ -57,10 +57,10 @@ export class Engine {
     private readonly openLog: (isSuspect: boolean) => Promise<OpenedLog>,
     createMaintenance: MaintenanceFactory,
   ) {
-    this.#fileSystem = system.fileSystem
-    this.#clock = system.clock
-    this.#timestamps = new Timestamps(system.clock, paths.log, (error) => this.report(error))
-    this.#repairs = new RepairLoop(system.clock, async () => {
+    this.#fileSystem = machine.fileSystem
+    this.#clock = machine.clock
+    this.#timestamps = new Timestamps(machine.clock, paths.log, (error) => this.report(error))
+    this.#repairs = new RepairLoop(machine.clock, async () => {
       if (this.#unrepaired) await this.reopen().catch(() => {})
       return this.#unrepaired === undefined
     })
@@ -72,7 +72,7 @@ export class Engine {
   #adopt(opened: OpenedLog): void {
     const { durability, syncIntervalMs } = this.options
     // What can fail comes first, so that nothing is half adopted.
-    const views = new Views(this.system, this.paths, this.options, opened)
+    const views = new SideFiles(this.machine, this.paths, this.options, opened)
     if (!opened.unrepaired) this.lock.clearFailure()
     this.#views = views
     this.#index = opened.index
@@ -83,9 +83,9 @@ export class Engine {
     this.#checkpoint = { seq, bytes, crc }
     this.#lastSeq = opened.lastSeq
     this.#acknowledged = { seq: opened.lastSeq, crc: opened.lastCrc }
-    this.#timestamps.goOnBehind(opened.lastTimestamp)
+    this.#timestamps.continueAfter(opened.lastTimestamp)
     this.#writer = new LogWriter(this.paths.log, opened.file, opened.endOffset, opened.lastSeq)
-    this.#queue = new CommitQueue(this.#writer, this.#clock, durability, syncIntervalMs, {
+    this.#queue = new GroupCommit(this.#writer, this.#clock, durability, syncIntervalMs, {
       acknowledged: (records) => this.#onAcknowledged(records),
       failed: (error) => this.#onFailed(error),
       undone: (firstSeq) => {
@@ -106,10 +106,10 @@ export class Engine {
   get writer(): LogWriter {
     return this.#writer
   }
-  get queue(): CommitQueue {
+  get queue(): GroupCommit {
     return this.#queue
   }
-  get views(): Views {
+  get views(): SideFiles {
     return this.#views
   }
   get recovery(): Recovery {
@@ -129,22 +129,22 @@ export class Engine {
     return this.#acknowledged
   }
 
-  lookUp(key: string): IndexedValue | undefined {
+  lookUp(key: string): StateValue | undefined {
     return this.#index.get(key, this.#clock.now())
   }
 
-  page(query: KeyRangeQuery, limit: number): [key: string, value: IndexedValue][] {
+  page(query: KeyRangeQuery, limit: number): [key: string, value: StateValue][] {
     return this.#index.page(query, limit, this.#clock.now())
   }
 
   /** The write path: operation → line → memory → commit queue → file → acknowledgement. */
   write(operation: Operation, key: string): Promise<void> {
     const { failure } = this.#queue
-    if (failure) return quiet(Promise.reject(failure))
+    if (failure) return markHandled(Promise.reject(failure))
     const valueStarts = operation.kind === 'batch' || operation.kind === 'replace' ? [] : undefined
     const encoded = encodeOperation(operation, valueStarts)
     const refusal = tooLong(encoded, key)
-    if (refusal) return quiet(Promise.reject(refusal))
+    if (refusal) return markHandled(Promise.reject(refusal))
     const timestamp = this.stamp()
     const seq = ++this.#lastSeq
     const time = this.options.times ? this.#timestamps.lastMs : undefined
@@ -204,7 +204,7 @@ export class Engine {
   }
 
   /** Writes what can be derived from the log: the main file, unless it can wait, and the mark of what is on disk. */
-  async writeViews(isMarkEnough = false): Promise<void> {
+  async writeSideFiles(isMarkEnough = false): Promise<void> {
     if (!this.ownsLog()) return
     const { syncedSeq } = this.#writer
     const isToBeChecked = this.maintenance.isDamaged
@@ -273,7 +273,7 @@ export class Engine {
       if (!hadFailed && this.#queue.failure) throw this.#queue.failure
       if (!this.#queue.failure) {
         await this.flush()
-        await this.writeViews().catch((error: unknown) => this.report(error))
+        await this.writeSideFiles().catch((error: unknown) => this.report(error))
       }
     } finally {
       // Whatever fails here has been synced before, and must not keep the lock from being released.

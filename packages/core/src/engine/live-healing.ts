@@ -18,7 +18,7 @@ interface BadPart {
  * the other, and what proves to have stood there is put in its place. Meanwhile, and where nothing proves it, its keys
  * cannot be read; the next opening reads the whole log, and repairs it with a report.
  */
-export class Healing {
+export class LiveHealing {
   readonly #found: BadPart[] = []
   #running: Promise<void> | undefined
   /** Parts that could not be healed. */
@@ -80,8 +80,8 @@ export class Healing {
   /** The backup that it was healed from. */
   async #heal({ range }: BadPart): Promise<string | undefined> {
     const { engine } = this
-    const { system, paths, checkpoint, storeId, index } = engine
-    const { fileSystem, clock } = system
+    const { machine, paths, checkpoint, storeId, index } = engine
+    const { fileSystem, clock } = machine
     try {
       const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory))
       const healed = await healState(fileSystem, backups, storeId, checkpoint.seq, [range], new Slices(clock))

@@ -12,7 +12,7 @@ import type { Verification } from './backend.js'
 import { rotateBackups } from './backups.js'
 import { compact } from './compaction.js'
 import type { Engine } from './engine.js'
-import { Healing } from './live-healing.js'
+import { LiveHealing } from './live-healing.js'
 import type { Maintenance } from './maintenance.js'
 import { verify } from './verify.js'
 
@@ -51,11 +51,11 @@ export class Maintainer implements Maintenance {
   #mainFileMs: number
   /** When the main file is due that was put off. */
   #mainFileTimer: Timer | undefined
-  readonly #healing: Healing
+  readonly #healing: LiveHealing
 
   constructor(private readonly engine: Engine) {
-    this.#mainFileMs = engine.system.clock.monotonicMs()
-    this.#healing = new Healing(engine, () => {
+    this.#mainFileMs = engine.machine.clock.monotonicMs()
+    this.#healing = new LiveHealing(engine, () => {
       if (!this.#stopped && !this.#running) this.#start().catch((error: unknown) => engine.report(error))
     })
   }
@@ -102,7 +102,7 @@ export class Maintainer implements Maintenance {
     }
     // Back-off after failures: a full disk is not asked again with every write.
     const delayMs = this.#failuresInRow === 0 ? 0 : this.#retryDelayMs()
-    this.#scheduled = this.engine.system.clock.setTimer(() => {
+    this.#scheduled = this.engine.machine.clock.setTimer(() => {
       this.#scheduled = undefined
       if (this.#stopped || this.#running) return
       if (!this.#isWanted()) {
@@ -115,14 +115,14 @@ export class Maintainer implements Maintenance {
 
   /** A store that is not written to any more gets rid of what has expired in it, too. */
   #lookWhenExpired(): void {
-    const { index, options, system } = this.engine
+    const { index, options, machine } = this.engine
     const atMs = options.compaction === false ? undefined : index.halfExpiredMs
     if (atMs === this.#expiryMs) return
     this.#expiryMs = atMs
     this.#expiryTimer?.cancel()
     this.#expiryTimer = undefined
     if (atMs === undefined) return
-    const { clock } = system
+    const { clock } = machine
     // Once for each time: where nothing is to be done then, as the log is short, it is not asked for again and again.
     this.#expiryTimer = clock.setTimer(() => {
       // Timers are no longer than some weeks.
@@ -143,7 +143,7 @@ export class Maintainer implements Maintenance {
     const tailBytes = writer.offset - checkpoint.bytes
     if (writer.offset <= limits.minBytes) return false
     const isGrown = tailBytes > checkpoint.bytes * limits.growth || index.tailKeys > COMPACTION_MAX_TAIL_KEYS
-    return isGrown || index.deadShare(this.engine.system.clock.now()) > DEAD_SHARE
+    return isGrown || index.deadShare(this.engine.machine.clock.now()) > DEAD_SHARE
   }
 
   /** On demand. One that is under way began before this call, so another follows it if there is anything left to do. */
@@ -151,14 +151,14 @@ export class Maintainer implements Maintenance {
     await this.idle()
     // Closing waits for what is under way; what would begin only now would meet the files of the next owner.
     if (this.#stopped) throw closedError(this.engine.paths.name)
-    const { queue, lastSeq, checkpoint, index, system } = this.engine
+    const { queue, lastSeq, checkpoint, index, machine } = this.engine
     if (queue.failure) throw queue.failure
-    if (lastSeq === checkpoint.seq && !index.holdsExpired(system.clock.now())) return
+    if (lastSeq === checkpoint.seq && !index.holdsExpired(machine.clock.now())) return
     await (this.#running ?? this.#start(true))
   }
 
   #start(isAsked = false): Promise<void> {
-    const { clock } = this.engine.system
+    const { clock } = this.engine.machine
     const startMs = clock.monotonicMs()
     this.#running = compact(this.engine)
       .then(
@@ -179,7 +179,7 @@ export class Maintainer implements Maintenance {
       )
       .then(async () => {
         // The log is compacted; what fails from here on is told, but is no failure of that.
-        await this.#writeViews(isAsked)
+        await this.#writeSideFiles(isAsked)
         await rotateBackups(this.engine).catch((error: unknown) => this.engine.report(error))
       })
       .finally(() => {
@@ -190,18 +190,18 @@ export class Maintainer implements Maintenance {
   }
 
   /** Those who ask for a checkpoint look at the main file next; others find it no older than this. */
-  async #writeViews(isAsked: boolean): Promise<void> {
+  async #writeSideFiles(isAsked: boolean): Promise<void> {
     const { engine } = this
-    const { clock } = engine.system
+    const { clock } = engine.machine
     const waitMs = isAsked ? 0 : this.#mainFileMs + MAIN_FILE_INTERVAL_MS - clock.monotonicMs()
     if (waitMs <= 0) this.#mainFileMs = clock.monotonicMs()
-    await engine.writeViews(waitMs > 0).catch((error: unknown) => engine.report(error))
+    await engine.writeSideFiles(waitMs > 0).catch((error: unknown) => engine.report(error))
     if (waitMs <= 0 || this.#stopped) return
     this.#mainFileTimer ??= clock.setTimer(() => {
       this.#mainFileTimer = undefined
       // What is under way by then comes by here at its end.
       if (this.#stopped || this.#running || engine.queue.failure) return
-      this.#running = this.#writeViews(false).finally(() => {
+      this.#running = this.#writeSideFiles(false).finally(() => {
         this.#running = undefined
         if (!this.#stopped) this.afterWrite()
       })

@@ -2,7 +2,7 @@ import { isSameMark, type Mark, writeMark } from '../log/mark.js'
 import { type Backup, backupsAmong, type StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import { ioError } from '../platform/errors.js'
-import type { System } from '../platform/machine.js'
+import type { Machine } from '../platform/machine.js'
 import type { OpenedLog } from '../recovery/opened-log.js'
 import type { KeyIndex } from '../state/types.js'
 import { MainFile } from './main-file.js'
@@ -28,7 +28,7 @@ interface Place {
  *   mark forgets its checksum.
  * - A backup is removed only once the mark on disk does not name it any more.
  */
-export class Views {
+export class SideFiles {
   readonly #mainFile: MainFile
   /** What the mark on disk says. */
   #mark: Mark
@@ -41,13 +41,13 @@ export class Views {
   #writing: Promise<void> = Promise.resolve()
 
   constructor(
-    private readonly system: System,
+    private readonly machine: Machine,
     private readonly paths: StorePaths,
     private readonly options: ResolvedOptions,
     private readonly opened: Pick<OpenedLog, 'mark' | 'lastSeq' | 'recovery'>,
   ) {
     const { mark, lastSeq } = opened
-    this.#mainFile = new MainFile(system.fileSystem, system.clock, paths, options.mainFile)
+    this.#mainFile = new MainFile(machine.fileSystem, machine.clock, paths, options.mainFile)
     this.#mark = mark
     this.#mainFileCrc = mark.mainFileCrc
     this.#isMainFileKnown = mark.seq === lastSeq && mark.mainFileSeq === lastSeq
@@ -92,7 +92,7 @@ export class Views {
   }
 
   #presentBackups(): Backup[] {
-    return backupsAmong(this.paths, this.system.fileSystem.list(this.paths.logDirectory))
+    return backupsAmong(this.paths, this.machine.fileSystem.list(this.paths.logDirectory))
   }
 
   #kept(backups: readonly Backup[]): readonly Backup[] {
@@ -150,7 +150,7 @@ export class Views {
   }
 
   async #writeMark(mark: Mark): Promise<void> {
-    await writeMark(this.system.fileSystem, this.paths, mark)
+    await writeMark(this.machine.fileSystem, this.paths, mark)
     this.#mark = mark
     this.#isMarkToBeRenewed = false
   }

@@ -19,7 +19,7 @@ export class Timestamps {
   }
 
   /** Goes on behind the last time in a log; empty where it has none. */
-  goOnBehind(timestamp: string): void {
+  continueAfter(timestamp: string): void {
     this.#lastMs = Date.parse(timestamp) || 0
     this.#last = ''
   }

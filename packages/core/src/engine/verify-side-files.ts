@@ -12,17 +12,17 @@ import { checksumOf, firstBadLine, firstOtherLine, type Place } from './main-fil
  * not as it was is written anew at the next checkpoint or close. Called while neither is being written.
  */
 
-export function damageOfMark({ system, paths, views }: Engine): Place | undefined {
-  const mark = readMark(system.fileSystem, paths)
+export function damageOfMark({ machine, paths, views }: Engine): Place | undefined {
+  const mark = readMark(machine.fileSystem, paths)
   if (mark && isSameMark(mark, views.mark)) return undefined
   // There was no room for one.
   if (mark === undefined && views.mark === NO_MARK) return undefined
   views.renewMark()
-  return { line: 1, offset: 0, bytes: system.fileSystem.status(paths.mark)?.sizeBytes ?? 0 }
+  return { line: 1, offset: 0, bytes: machine.fileSystem.status(paths.mark)?.sizeBytes ?? 0 }
 }
 
 export async function damageOfMainFile(engine: Engine, slices: Slices): Promise<Place | undefined> {
-  const { fileSystem } = engine.system
+  const { fileSystem } = engine.machine
   const { paths, views } = engine
   const { crc, isKnown } = views.mainFile
   const file = openIfThere(fileSystem, paths.main)

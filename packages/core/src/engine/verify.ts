@@ -27,7 +27,7 @@ class Verifier {
   readonly #result: Verification = { ok: true, damage: [], records: 0, parts: 0, bytes: 0 }
 
   constructor(private readonly engine: Engine) {
-    this.#slices = new Slices(engine.system.clock, { restShare: REST_SHARE })
+    this.#slices = new Slices(engine.machine.clock, { restShare: REST_SHARE })
   }
 
   async run(): Promise<Verification> {
@@ -36,7 +36,7 @@ class Verifier {
     await this.#verifyLog()
     // From here on the names on disk and what the mark says of them belong together.
     await views.settled()
-    const backups = backupsAmong(paths, engine.system.fileSystem.list(paths.logDirectory))
+    const backups = backupsAmong(paths, engine.machine.fileSystem.list(paths.logDirectory))
     const present = new Set(backups.map((backup) => backup.fileName))
     for (const fileName of views.mark.backups ?? []) if (!present.has(fileName)) this.#addGone(fileName)
     this.#add(`${paths.name}.mark`, damageOfMark(engine))
@@ -56,11 +56,11 @@ class Verifier {
   }
 
   async #verifyLog(): Promise<void> {
-    const { maintenance, paths, system, writer } = this.engine
+    const { maintenance, paths, machine, writer } = this.engine
     const fileName = `${paths.name}.log`
     // In the midst of a publication the name stands for a file that nothing is written to yet.
     await maintenance.idle()
-    const file = openIfThere(system.fileSystem, paths.log)
+    const file = openIfThere(machine.fileSystem, paths.log)
     try {
       if (file?.status().identity !== writer.file.status().identity) {
         this.#add(fileName, { line: 1, offset: 0, bytes: file?.status().sizeBytes ?? 0 })
@@ -86,8 +86,8 @@ class Verifier {
   }
 
   async #verifyBackup({ path, fileName, lastSeq }: Backup): Promise<void> {
-    const { storeId, system, views } = this.engine
-    const file = openIfThere(system.fileSystem, path)
+    const { storeId, machine, views } = this.engine
+    const file = openIfThere(machine.fileSystem, path)
     if (!file) {
       // A compaction has rotated it away meanwhile; if not, somebody has taken it.
       if (views.mark.backups?.includes(fileName)) this.#addGone(fileName)

@@ -7,7 +7,7 @@ import type { FollowedLog } from './followed-log.js'
 import type { ReadState } from './read-state.js'
 
 /** What watchers have not been told of yet: what has come of a state that another one has taken the place of. */
-export class Untold {
+export class CatchUp {
   #isLastTry = false
 
   constructor(

@@ -1,6 +1,6 @@
 import type { DeleteOperation, Operation, SetOperation } from '../format/record.js'
 import type { Slices } from '../platform/slices.js'
-import type { IndexedValue, KeyIndex } from '../state/types.js'
+import type { KeyIndex, StateValue } from '../state/types.js'
 
 const PAGE_KEYS = 256
 
@@ -49,7 +49,7 @@ async function* anew(to: KeyIndex, nowMs: number, slices: Slices): AsyncGenerato
 }
 
 /** A former value that is not there any more is certainly not the present one. */
-function readable(index: KeyIndex, key: string, nowMs: number): IndexedValue | undefined {
+function readable(index: KeyIndex, key: string, nowMs: number): StateValue | undefined {
   try {
     return index.get(key, nowMs)
   } catch {
@@ -57,7 +57,7 @@ function readable(index: KeyIndex, key: string, nowMs: number): IndexedValue | u
   }
 }
 
-function isEqual(one: IndexedValue, other: IndexedValue | undefined): boolean {
+function isEqual(one: StateValue, other: StateValue | undefined): boolean {
   return one.text === other?.text && one.encoding === other.encoding && one.expires === other.expires
 }
 

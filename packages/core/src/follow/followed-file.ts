@@ -4,7 +4,7 @@ import type { FileStatus, OpenFile } from '../platform/file-system.js'
  * A file that another process appends to, as far as it went at the last look: while it is read it does not change its
  * length. Nothing can be written to it.
  */
-export class GrowingFile implements OpenFile {
+export class FollowedFile implements OpenFile {
   readonly path: string
   readonly identity: string
   #sizeBytes = 0

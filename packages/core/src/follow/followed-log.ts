@@ -7,8 +7,8 @@ import { readTailRun } from '../log/record-reader.js'
 import type { Slices } from '../platform/slices.js'
 import type { Loaded } from '../recovery/read-log.js'
 import { Replay } from '../recovery/replay.js'
-import type { LayeredIndex } from '../state/state.js'
-import type { GrowingFile } from './followed-file.js'
+import type { State } from '../state/state.js'
+import type { FollowedFile } from './followed-file.js'
 
 /** What reading on has found. */
 export type ReadOn =
@@ -46,8 +46,8 @@ export class FollowedLog {
   readonly #replay: Replay
 
   constructor(
-    readonly file: GrowingFile,
-    index: LayeredIndex,
+    readonly file: FollowedFile,
+    index: State,
     loaded: Loaded,
     times: boolean,
   ) {
@@ -173,7 +173,7 @@ function endingOf(crc: string): Buffer {
 }
 
 /** Undefined for one that is not as it was a moment ago: reading on finds out what has become of it. */
-function toldPlain(file: GrowingFile, record: PlainRecord, offset: number): ToldRecord | undefined {
+function toldPlain(file: FollowedFile, record: PlainRecord, offset: number): ToldRecord | undefined {
   const { timestamp, seq, key, expires, encoding, valueStart, valueBytes } = record
   const at = { timestamp, seq, crc: spellChecksum(record.crc) }
   if (record.isDelete) return { ...at, operation: { kind: 'delete', key } }

@@ -6,11 +6,11 @@ import type { ResolvedOptions } from '../options.js'
 import type { Timer } from '../platform/clock.js'
 import { closedError, FlatlogError, ioError } from '../platform/errors.js'
 import { FOLLOW_FAILED_MS, FOLLOW_MS } from '../platform/limits.js'
-import type { System } from '../platform/machine.js'
+import type { Machine } from '../platform/machine.js'
 import { Slices } from '../platform/slices.js'
 import type { KeyIndex } from '../state/types.js'
-import { Untold } from './catch-up.js'
-import type { GrowingFile } from './followed-file.js'
+import { CatchUp } from './catch-up.js'
+import type { FollowedFile } from './followed-file.js'
 import { FollowedLog, type RecordListener } from './followed-log.js'
 import { type ReadState, readState } from './read-state.js'
 
@@ -27,7 +27,7 @@ export class Follower implements ChangeSource {
   #isStale = false
   #failure: FlatlogError | undefined
   /** What watchers have not been told of yet. */
-  #untold: Untold | undefined
+  #untold: CatchUp | undefined
   #timer: Timer | undefined
   #isClosed = false
   /** One look at a time; never rejects. */
@@ -35,7 +35,7 @@ export class Follower implements ChangeSource {
   readonly #listener: RecordListener
 
   private constructor(
-    readonly system: System,
+    readonly machine: Machine,
     readonly paths: StorePaths,
     private readonly options: ResolvedOptions,
   ) {
@@ -48,8 +48,8 @@ export class Follower implements ChangeSource {
     }
   }
 
-  static async open(system: System, paths: StorePaths, options: ResolvedOptions): Promise<Follower> {
-    const follower = new Follower(system, paths, options)
+  static async open(machine: Machine, paths: StorePaths, options: ResolvedOptions): Promise<Follower> {
+    const follower = new Follower(machine, paths, options)
     follower.#adopt(await follower.#read(options))
     follower.#lookIn(FOLLOW_MS)
     return follower
@@ -71,7 +71,7 @@ export class Follower implements ChangeSource {
   get checkpoint(): CheckpointPlace {
     return this.#log?.checkpoint ?? { seq: this.#state.lastSeq, bytes: 0, crc: '' }
   }
-  get logFile(): GrowingFile | undefined {
+  get logFile(): FollowedFile | undefined {
     return this.#log?.file
   }
   get logBytes(): number {
@@ -92,7 +92,7 @@ export class Follower implements ChangeSource {
   }
 
   /** A value is not what was read: it may have been cut off. The next look finds out. */
-  suspect(): void {
+  recheckSoon(): void {
     this.#lookIn(0)
   }
 
@@ -129,11 +129,11 @@ export class Follower implements ChangeSource {
   }
 
   #report(error: FlatlogError): void {
-    this.events.problem(error, new Date(this.system.clock.now()).toISOString())
+    this.events.problem(error, new Date(this.machine.clock.now()).toISOString())
   }
 
   #lookIn(delayMs: number): void {
-    const { clock } = this.system
+    const { clock } = this.machine
     this.#timer?.cancel()
     if (this.#isClosed) return
     this.#timer = clock.setTimer(() => {
@@ -147,10 +147,10 @@ export class Follower implements ChangeSource {
   }
 
   async #look(): Promise<void> {
-    const { system, paths } = this
+    const { machine, paths } = this
     // What failed to be told at the last look comes ahead of what is new.
     await this.#tellChanges()
-    const log = system.fileSystem.status(paths.log)
+    const log = machine.fileSystem.status(paths.log)
     const { logIdentity } = this.#state
     if (!log && logIdentity !== undefined) throw logGone(paths)
     const isOther = log?.identity !== logIdentity
@@ -162,16 +162,16 @@ export class Follower implements ChangeSource {
 
   async #readOn(log: FollowedLog): Promise<void> {
     const before = log.last.seq
-    this.#isStale = (await log.readOn(new Slices(this.system.clock), this.#listener)) !== 'read'
+    this.#isStale = (await log.readOn(new Slices(this.machine.clock), this.#listener)) !== 'read'
     if (log.last.seq === before) return
     this.events.wakeWaiting()
     // Whoever follows the changes reads them from this file, which is closed when another one has its place.
-    await this.system.clock.yieldToOthers()
+    await this.machine.clock.yieldToOthers()
   }
 
   #read(options: ResolvedOptions): Promise<ReadState> {
-    const { system, paths } = this
-    return readState({ system, paths, options, lookFor: this.#state && this.acknowledged.seq })
+    const { machine, paths } = this
+    return readState({ machine, paths, options, lookFor: this.#state && this.acknowledged.seq })
   }
 
   #adopt(state: ReadState): void {
@@ -208,7 +208,7 @@ export class Follower implements ChangeSource {
     // Of the records that a checkpoint covers it says no checksums.
     else if (this.acknowledged.seq === last.seq) this.#log?.isKnownAs(last.crc)
     if (this.#untold) this.#untold.goOn(former, goesOn)
-    else this.#untold = new Untold(former, goesOn ? last.seq : undefined)
+    else this.#untold = new CatchUp(former, goesOn ? last.seq : undefined)
     this.events.wakeWaiting()
     this.#reportDamage(former.recovery, state.recovery)
     await this.#tellChanges()
@@ -217,7 +217,7 @@ export class Follower implements ChangeSource {
   /** A checkpoint that covers the last record that was read says nothing of it: it may cover another one of that number. */
   #isPredecessor({ file }: ReadState, seq: number): boolean {
     if (this.#log?.isCut()) return false
-    const { fileSystem } = this.system
+    const { fileSystem } = this.machine
     const ends = backupsAmong(this.paths, fileSystem.list(this.paths.logDirectory)).filter(
       ({ lastSeq }) => lastSeq === seq,
     )
@@ -231,7 +231,7 @@ export class Follower implements ChangeSource {
     const tell = (record: ToldRecord) => this.#tell(record)
     try {
       if (this.events.isWatched) {
-        await untold.tell(this.#log, this.index, this.system.clock, this.acknowledged, tell)
+        await untold.tell(this.#log, this.index, this.machine.clock, this.acknowledged, tell)
       }
     } catch (error) {
       if (!untold.mayTryAgain()) this.#forgetUntold()

@@ -3,15 +3,19 @@ import { followChanges } from '../engine/changes.js'
 import type { StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
-import type { System } from '../platform/machine.js'
+import type { Machine } from '../platform/machine.js'
 import type { KeyIndex } from '../state/types.js'
 import { Follower } from './follower.js'
 
 /** The state on disk, while perhaps another process writes it: no lock, no repair, nothing is written. */
-export async function openReadOnly(system: System, paths: StorePaths, options: ResolvedOptions): Promise<StoreBackend> {
+export async function openReadOnly(
+  machine: Machine,
+  paths: StorePaths,
+  options: ResolvedOptions,
+): Promise<StoreBackend> {
   let follower: Follower
   try {
-    follower = await Follower.open(system, paths, options)
+    follower = await Follower.open(machine, paths, options)
   } catch (error) {
     throw ioError('read', paths.log, error)
   }
@@ -25,9 +29,9 @@ export async function openReadOnly(system: System, paths: StorePaths, options: R
   }
   const read = <T>(action: (index: KeyIndex, nowMs: number) => T): T => {
     try {
-      return action(follower.index, system.clock.now())
+      return action(follower.index, machine.clock.now())
     } catch (error) {
-      follower.suspect()
+      follower.recheckSoon()
       throw error
     }
   }
@@ -36,7 +40,7 @@ export async function openReadOnly(system: System, paths: StorePaths, options: R
     get recovery() {
       return follower.recovery
     },
-    now: () => system.clock.now(),
+    now: () => machine.clock.now(),
     lookUp: (key) => read((index, nowMs) => index.get(key, nowMs)),
     has: (key) => read((index, nowMs) => index.has(key, nowMs)),
     page: (query, limit) => read((index, nowMs) => index.page(query, limit, nowMs)),

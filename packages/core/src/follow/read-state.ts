@@ -7,18 +7,18 @@ import { backupsAmong, type StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import { FlatlogError, systemCode } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
-import type { System } from '../platform/machine.js'
+import type { Machine } from '../platform/machine.js'
 import { Slices } from '../platform/slices.js'
-import { addLostLog, chooseGeneration, filesBeside, refuseIfLogIsLost } from '../recovery/choose-log.js'
+import { addLostLog, chooseLog, filesBeside, refuseIfLogIsLost } from '../recovery/choose-log.js'
 import { type Loaded, Loader, NothingReadable } from '../recovery/read-log.js'
-import type { LayeredIndex } from '../state/state.js'
-import { GrowingFile } from './followed-file.js'
+import type { State } from '../state/state.js'
+import { FollowedFile } from './followed-file.js'
 
 /** A state as it was read from the files of a store, perhaps while another process writes there. */
 export interface ReadState {
-  readonly index: LayeredIndex
+  readonly index: State
   /** Where its values are read from, and open so that nothing else is taken for it; undefined where there is no log. */
-  readonly file: GrowingFile | undefined
+  readonly file: FollowedFile | undefined
   /** What stood in the log's place; undefined if nothing did. */
   readonly logIdentity: string | undefined
   /** What the log holds; undefined where it is in the older form, or there is none. */
@@ -28,7 +28,7 @@ export interface ReadState {
 }
 
 export interface Reading {
-  readonly system: System
+  readonly machine: Machine
   readonly paths: StorePaths
   readonly options: ResolvedOptions
   /** See `Replay`. */
@@ -43,8 +43,8 @@ const MAX_READINGS = 10
  * writer that compacts meanwhile leaves the files that were looked at first out of step with those that came later.
  */
 export async function readState(reading: Reading): Promise<ReadState> {
-  const { system, paths } = reading
-  const logIdentity = () => system.fileSystem.status(paths.log)?.identity
+  const { machine, paths } = reading
+  const logIdentity = () => machine.fileSystem.status(paths.log)?.identity
   for (let left = MAX_READINGS; ; left--) {
     const before = logIdentity()
     let state: ReadState | undefined
@@ -61,18 +61,18 @@ export async function readState(reading: Reading): Promise<ReadState> {
   }
 }
 
-async function readOnce(reading: Reading, isLogOut = false): Promise<ReadState> {
-  const { system, paths, options, lookFor } = reading
-  const { fileSystem, clock } = system
+async function readOnce(reading: Reading, isLogUnusable = false): Promise<ReadState> {
+  const { machine, paths, options, lookFor } = reading
+  const { fileSystem, clock } = machine
   const slices = new Slices(clock)
   const fileNames = namesIn(fileSystem, paths.logDirectory)
-  const choice = await chooseGeneration(fileSystem, paths, fileNames, slices, isLogOut)
+  const choice = await chooseLog(fileSystem, paths, fileNames, slices, isLogUnusable)
   if (choice.from === 'nothing') return await readMainFileOnly(reading, slices)
   if (choice.from !== 'log') refuseIfLogIsLost(options, choice, paths)
   const recovery = newRecovery('log')
   if (choice.from !== 'log') addLostLog(recovery, choice, paths)
   const instead = fileSystem.status(paths.log)?.identity
-  const file = new GrowingFile(fileSystem.open(choice.from === 'log' ? paths.log : choice.path, 'read'))
+  const file = new FollowedFile(fileSystem.open(choice.from === 'log' ? paths.log : choice.path, 'read'))
   const logIdentity = choice.from === 'log' ? file.identity : instead
   let isKept = false
   try {
@@ -110,7 +110,7 @@ async function readOnce(reading: Reading, isLogOut = false): Promise<ReadState> 
     isKept = true
     return { index: loaded.index, file, logIdentity, loaded, lastSeq: loaded.lastSeq, recovery }
   } catch (error) {
-    if (error instanceof NothingReadable && !isLogOut) return await readOnce(reading, true)
+    if (error instanceof NothingReadable && !isLogUnusable) return await readOnce(reading, true)
     throw error
   } finally {
     if (!isKept) file.close()
@@ -148,7 +148,7 @@ export function noStore(name: string, directory: string): FlatlogError {
   )
 }
 
-function originalContext({ system, paths, options }: Reading, recovery: Recovery, slices: Slices): OriginalContext {
+function originalContext({ machine, paths, options }: Reading, recovery: Recovery, slices: Slices): OriginalContext {
   const { times, onProgress } = options
-  return { fileSystem: system.fileSystem, paths, recovery, slices, times, onProgress, isReadOnly: true }
+  return { fileSystem: machine.fileSystem, paths, recovery, slices, times, onProgress, isReadOnly: true }
 }

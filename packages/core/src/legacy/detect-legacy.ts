@@ -10,8 +10,8 @@ import { isHeld, readLongLine } from './long-line.js'
  * True for a log whose first line has no seq and in which no line bears a checksum that fits. Beside files of version
  * 1 it must have a line that can be read, too: zeros there are a damaged log of version 1, which a backup may heal.
  */
-export async function isOlderLog(file: OpenFile, isBesideOurs: boolean, slices: Slices): Promise<boolean> {
-  let isReadable = !isBesideOurs
+export async function isOlderLog(file: OpenFile, hasVersion1Files: boolean, slices: Slices): Promise<boolean> {
+  let isReadable = !hasVersion1Files
   for (const line of readOlderLines(file)) {
     if (line) {
       if (isHeld(line) ? isOfVersion1(line) : await isLongOfVersion1(file, line, slices)) return false

@@ -5,7 +5,7 @@ import type { FileRange } from './json-members.js'
 import { merge } from './merge.js'
 import type { SortFiles } from './sort-files.js'
 import { SortMemory } from './sort-memory.js'
-import { RunReader, RunWriter, type SortedKeys } from './sort-run.js'
+import { RunReader, RunWriter, type SortedSource } from './sort-run.js'
 
 interface Run {
   readonly file: OpenFile
@@ -77,7 +77,7 @@ export class ExternalSort {
     }
   }
 
-  async #write(sources: readonly SortedKeys[], level: number, slices: Slices): Promise<Run> {
+  async #write(sources: readonly SortedSource[], level: number, slices: Slices): Promise<Run> {
     if (!this.files) throw new Error('there are no files to spill to')
     const file = this.files.create()
     const writer = new RunWriter(file)
@@ -88,7 +88,7 @@ export class ExternalSort {
   }
 
   /** All of it in pieces for `merge`, what was said last first. Nothing may be said until they were gone through. */
-  async sources(slices: Slices): Promise<SortedKeys[]> {
+  async sources(slices: Slices): Promise<SortedSource[]> {
     return [...(await this.#memory.sorted(SORT_KEYS, slices)), ...readersOf(this.#runs)]
   }
 }

@@ -4,13 +4,13 @@ import type { StorePaths } from '../log/store-files.js'
 import type { Progress } from '../options.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import type { Slices } from '../platform/slices.js'
-import type { StateValue } from '../state/write-state.js'
+import type { CheckpointInput } from '../state/write-state.js'
 import { ExternalSort } from './external-sort.js'
 import { readLongValue } from './long-value.js'
 import { merge } from './merge.js'
 import { ProgressTeller } from './progress.js'
 import { SortFiles } from './sort-files.js'
-import { DELETED, type SortedKeys, type SortedValue } from './sort-run.js'
+import { DELETED, type SortedSource, type SortedValue } from './sort-run.js'
 
 export interface OriginalContext {
   readonly fileSystem: FileSystem
@@ -49,9 +49,9 @@ export class OriginalState {
   }
 
   /** All that is there, in key order. */
-  async *pairs(): AsyncGenerator<[key: string, value: StateValue]> {
+  async *pairs(): AsyncGenerator<[key: string, value: CheckpointInput]> {
     const { slices, onProgress } = this.context
-    const fileOf = new Map<SortedKeys, OpenFile>()
+    const fileOf = new Map<SortedSource, OpenFile>()
     for (const { file, sort } of this.#files) {
       for (const source of await sort.sources(slices)) fileOf.set(source, file)
     }
@@ -76,7 +76,7 @@ export class OriginalState {
   }
 }
 
-function toStateValue(value: Exclude<SortedValue, typeof DELETED>, file: OpenFile): StateValue {
+function toStateValue(value: Exclude<SortedValue, typeof DELETED>, file: OpenFile): CheckpointInput {
   const { time } = value
   if ('range' in value) return { pieces: () => readLongValue(file, value.range), time }
   const text = oneLine(value.bytes.toString('utf8', value.start, value.end))

@@ -1,12 +1,12 @@
 import { SORT_BLOCK_BYTES } from '../platform/limits.js'
 import type { Slices } from '../platform/slices.js'
-import type { SortedKeys } from './sort-run.js'
+import type { SortedSource } from './sort-run.js'
 
 /**
  * Goes through all the keys in order, each once, and yields where it is said last: of several that have a key, the first
  * given counts. What is yielded stands at that key until the next one is asked for.
  */
-export async function merge(sources: readonly SortedKeys[], slices: Slices): Promise<Generator<SortedKeys>> {
+export async function merge(sources: readonly SortedSource[], slices: Slices): Promise<Generator<SortedSource>> {
   const ranked: Ranked[] = []
   for (const [rank, source] of sources.entries()) {
     if (source.next()) ranked.push({ source, rank })
@@ -15,7 +15,7 @@ export async function merge(sources: readonly SortedKeys[], slices: Slices): Pro
   return walk(new Heap(ranked))
 }
 
-function* walk(heap: Heap): Generator<SortedKeys> {
+function* walk(heap: Heap): Generator<SortedSource> {
   for (let top = heap.top; top; top = heap.top) {
     const { key } = top
     yield top
@@ -24,7 +24,7 @@ function* walk(heap: Heap): Generator<SortedKeys> {
 }
 
 interface Ranked {
-  readonly source: SortedKeys
+  readonly source: SortedSource
   readonly rank: number
 }
 
@@ -37,7 +37,7 @@ class Heap {
     for (let at = items.length >> 1; at >= 0; at--) this.#sink(at)
   }
 
-  get top(): SortedKeys | undefined {
+  get top(): SortedSource | undefined {
     return this.#items[0]?.source
   }
 

@@ -17,11 +17,11 @@ import { type OriginalContext, OriginalState } from './legacy-state.js'
 export async function readOlderLog(
   context: OriginalContext,
   file: OpenFile,
-  isBesideOurs: boolean,
+  hasVersion1Files: boolean,
 ): Promise<OriginalState | undefined> {
   return reading(context, async (original) => {
     const log = new OlderLogReader(context, file, original.addFile(file, false))
-    if (!(await log.read()) || (isBesideOurs && log.readable === 0)) return false
+    if (!(await log.read()) || (hasVersion1Files && log.readable === 0)) return false
     const hasMainFile = !log.holdsState && (await importMainFile(context, original, log.readable > 0))
     if (file.status().sizeBytes > 0 && log.readable === 0 && !hasMainFile) throw nothingReadable(file.path)
     addFound(context.recovery, log.found)

@@ -1,6 +1,6 @@
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import type { Slices } from '../platform/slices.js'
-import { DELETED, type RangeValue, type SortedKeys, type SortedValue } from './sort-run.js'
+import { DELETED, type RangeValue, type SortedSource, type SortedValue } from './sort-run.js'
 
 /** About what an entry takes beside its key's characters and its value. */
 const ENTRY_BYTES = 150
@@ -97,8 +97,8 @@ export class SortMemory {
   }
 
   /** In pieces of so many keys, each of them in order: to put all in order at once would hold everybody up. */
-  async sorted(pieceKeys: number, slices: Slices): Promise<SortedKeys[]> {
-    const pieces: SortedKeys[] = []
+  async sorted(pieceKeys: number, slices: Slices): Promise<SortedSource[]> {
+    const pieces: SortedSource[] = []
     let keys: string[] = []
     for (const key of this.#entries.keys()) {
       keys.push(key)
@@ -111,7 +111,7 @@ export class SortMemory {
   }
 }
 
-class Piece implements SortedKeys {
+class Piece implements SortedSource {
   key = ''
   #next = 0
 

@@ -32,7 +32,7 @@ export interface RangeValue {
 }
 
 /** Keys in order, each once. */
-export interface SortedKeys {
+export interface SortedSource {
   readonly key: string
   /** Of that key; valid until the next is asked for. */
   value(): SortedValue
@@ -106,7 +106,7 @@ export class RunWriter {
   }
 }
 
-export class RunReader implements SortedKeys {
+export class RunReader implements SortedSource {
   key = ''
   #block = Buffer.alloc(0)
   #blockBytes = 0

@@ -5,7 +5,7 @@ import type { FileStatus, FileSystem, OpenFile, OpenMode } from '../platform/fil
  * compaction too, and then works with the very names that the next owner uses. So it looks at its lock each time that
  * it makes, changes or removes a name, and does not do so when the lock is somebody else's.
  */
-export class OwnersFileSystem implements FileSystem {
+export class GuardedFileSystem implements FileSystem {
   constructor(
     private readonly inner: FileSystem,
     /** Throws when the lock is lost. */

@@ -1,7 +1,7 @@
 import { type Clock, sleep } from '../platform/clock.js'
 import { FlatlogError, ioError, isNoSpace } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
-import type { LockEnvironment } from '../platform/processes.js'
+import type { Processes } from '../platform/processes.js'
 import { type LockRecord, ownPath, readLockFile, removeLockFile, replaceLockFile } from './lock-file.js'
 import { LockReserve } from './lock-reserve.js'
 import { abandonedTokens, LockAttempt, type Succession } from './succession.js'
@@ -48,7 +48,7 @@ const POLL_MS = 25
 
 export async function acquireLock(
   fileSystem: FileSystem,
-  environment: LockEnvironment,
+  environment: Processes,
   clock: Clock,
   lockPath: string,
   options: LockOptions,

@@ -1,6 +1,6 @@
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import type { FileSystem } from '../platform/file-system.js'
-import { type LockEnvironment, socketName } from '../platform/processes.js'
+import { type Processes, socketName } from '../platform/processes.js'
 import { removeIfThere } from '../platform/whole-file.js'
 import {
   createLockFile,
@@ -45,7 +45,7 @@ export class LockAttempt {
 
   constructor(
     private readonly fileSystem: FileSystem,
-    private readonly environment: LockEnvironment,
+    private readonly environment: Processes,
     private readonly lockPath: string,
     private readonly own: LockRecord,
   ) {}

@@ -7,7 +7,7 @@ import { OPEN_CHECKED_BYTES, OPEN_WHOLE_BYTES } from '../platform/limits.js'
 import type { Slices } from '../platform/slices.js'
 import type { CheckpointFound } from './checkpoint-found.js'
 import { readCheckpoint } from './checkpoint-reader.js'
-import type { WrittenGeneration } from './checkpoint-writer.js'
+import type { WrittenCheckpoint } from './checkpoint-writer.js'
 import { type RawLine, readLines } from './line-reader.js'
 
 /**
@@ -63,7 +63,7 @@ async function areWhole(file: OpenFile, parts: PartList, slices: Slices): Promis
  */
 export async function readBackCheckpoint(
   file: OpenFile,
-  { length, parts, indexAt, headerCrc, indexCrc }: WrittenGeneration,
+  { length, parts, indexAt, headerCrc, indexCrc }: WrittenCheckpoint,
   slices: Slices,
 ): Promise<boolean> {
   const header = firstLine(file, 0)

@@ -13,7 +13,7 @@ import { WriteBuffer } from './write-buffer.js'
 /** What follows a value in a part of one key, with the newline. */
 const END_BYTES = CHECKSUM_BYTES + 2
 
-export interface GenerationStart {
+export interface CheckpointStart {
   /** The record that the checkpoint covers. */
   readonly seq: number
   readonly store: string
@@ -23,7 +23,7 @@ export interface GenerationStart {
 }
 
 /** What was written. */
-export interface WrittenGeneration {
+export interface WrittenCheckpoint {
   /** Of the checkpoint, in bytes. */
   readonly length: number
   readonly parts: readonly (PartSummary & { readonly origin?: PartSummary })[]
@@ -46,9 +46,9 @@ const INDEX_STEP_BYTES = 16 * 1024 * 1024
  * Writes the checkpoint of a new generation: header, parts in key order, index line. The header is written last, into
  * the room that was left for it, so an unfinished file begins with zeros and is never taken for a whole one.
  */
-export class GenerationWriter {
+export class CheckpointWriter {
   readonly #file: OpenFile
-  readonly #start: GenerationStart
+  readonly #start: CheckpointStart
   readonly #timestampMs: number
   #partBytes: number
   /** About how long the index line becomes. */
@@ -63,7 +63,7 @@ export class GenerationWriter {
   #partLength = 0
   #lastKey: string | undefined
 
-  constructor(file: OpenFile, start: GenerationStart) {
+  constructor(file: OpenFile, start: CheckpointStart) {
     this.#file = file
     this.#start = start
     this.#timestampMs = Date.parse(start.timestamp)
@@ -155,7 +155,7 @@ export class GenerationWriter {
   }
 
   /** Nothing is synced yet. */
-  finish(): WrittenGeneration {
+  finish(): WrittenCheckpoint {
     if (this.#parts.length === 0 && this.#fitsHeader()) return this.#finishInline()
     if (this.#part.length) this.#endPart()
     const indexAt = this.#offset
@@ -180,7 +180,7 @@ export class GenerationWriter {
     )
   }
 
-  #finishInline(): WrittenGeneration {
+  #finishInline(): WrittenCheckpoint {
     const state = this.#part.map(({ key, spelled }) => ({ key, value: { text: spelled.slice(quote(key).length + 1) } }))
     const header = encodeHeader(this.#header(state, 0))
     const line = Buffer.from(`${header}\n`)

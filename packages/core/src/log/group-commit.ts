@@ -36,7 +36,7 @@ const LOOK_MS = 2
 /** Most writes are shorter. */
 const LINES_BYTES = 64 * 1024
 
-export class CommitQueue {
+export class GroupCommit {
   readonly #lines = new LineBuffer(LINES_BYTES)
   #waiting: Batch[] = []
   #inFlight: Batch | undefined

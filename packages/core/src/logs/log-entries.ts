@@ -13,9 +13,9 @@ import type { StorePaths } from '../log/store-files.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import { MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
-import type { System } from '../platform/machine.js'
+import type { Machine } from '../platform/machine.js'
 import { Slices } from '../platform/slices.js'
-import { classify } from '../recovery/judge-tail.js'
+import { judgeTail } from '../recovery/judge-tail.js'
 
 /** A record as the original system's `readLogEntries` gave it: the line, parsed. */
 export interface LogEntry {
@@ -37,13 +37,13 @@ export interface LogEntry {
 }
 
 /** The log's records in their order, the checkpoint as the first; nothing of a torn tail, nothing that is damaged. */
-export async function* iterateEntries(system: System, paths: StorePaths): AsyncGenerator<LogEntry, void, undefined> {
-  const file = openLogFile(system, paths)
+export async function* iterateEntries(machine: Machine, paths: StorePaths): AsyncGenerator<LogEntry, void, undefined> {
+  const file = openLogFile(machine, paths)
   if (!file) return
   try {
-    const slices = new Slices(system.clock)
+    const slices = new Slices(machine.clock)
     if (await isOlderLog(file, false, slices)) yield* olderEntries(file, slices)
-    else yield* entries(system, system.fileSystem, paths, file)
+    else yield* entries(machine, machine.fileSystem, paths, file)
   } catch (error) {
     throw ioError('read', paths.log, error)
   } finally {
@@ -52,11 +52,11 @@ export async function* iterateEntries(system: System, paths: StorePaths): AsyncG
 }
 
 /** Whether there is anything that a compaction would put into the checkpoint. Reads no further than it must. */
-export async function hasRecordsToCompact(system: System, paths: StorePaths): Promise<boolean> {
-  const file = openLogFile(system, paths)
+export async function hasRecordsToCompact(machine: Machine, paths: StorePaths): Promise<boolean> {
+  const file = openLogFile(machine, paths)
   if (!file) return false
   try {
-    const slices = new Slices(system.clock)
+    const slices = new Slices(machine.clock)
     if (await isOlderLog(file, false, slices)) return true
     const { end } = await openCheckpoint(file, slices, false)
     return end < file.status().sizeBytes
@@ -67,7 +67,7 @@ export async function hasRecordsToCompact(system: System, paths: StorePaths): Pr
   }
 }
 
-function openLogFile({ fileSystem }: System, paths: StorePaths): OpenFile | undefined {
+function openLogFile({ fileSystem }: Machine, paths: StorePaths): OpenFile | undefined {
   try {
     return fileSystem.status(paths.log) && fileSystem.open(paths.log, 'read')
   } catch (error) {
@@ -105,12 +105,12 @@ async function refuseIfRecord(file: OpenFile, raw: RawLine, slices: Slices): Pro
 }
 
 async function* entries(
-  system: System,
+  machine: Machine,
   fileSystem: FileSystem,
   paths: StorePaths,
   file: OpenFile,
 ): AsyncGenerator<LogEntry, void, undefined> {
-  const slices = new Slices(system.clock)
+  const slices = new Slices(machine.clock)
   const state: [string, ValueText][] = []
   const add = (values: readonly PartValue[]) => {
     for (const { key, value } of values) state.push([key, value])
@@ -130,7 +130,7 @@ async function* entries(
     ...(header && { compactedAt: header.compactedAt }),
   }
   const markSeq = readMark(fileSystem, paths)?.seq ?? 0
-  const { kept } = classify({ survey, afterSeq: seq, markSeq, sizeBytes: file.status().sizeBytes })
+  const { kept } = judgeTail({ survey, afterSeq: seq, markSeq, sizeBytes: file.status().sizeBytes })
   for (const line of kept) {
     const bytes = Buffer.alloc(line.length - (line.ended ? 1 : 0))
     file.read(bytes, line.offset)

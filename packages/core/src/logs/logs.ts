@@ -4,7 +4,7 @@ import { checkName, isName, type StorePaths, storePaths } from '../log/store-fil
 import { MAX_BACKUPS, resolveOptions, type StoreOptions } from '../options.js'
 import { ioError } from '../platform/errors.js'
 import { COMPACTION_MIN_BYTES } from '../platform/limits.js'
-import type { System } from '../platform/machine.js'
+import type { Machine } from '../platform/machine.js'
 import { checkOptions } from '../store/arguments.js'
 import type { Store } from '../store/store.js'
 import { hasRecordsToCompact, iterateEntries, type LogEntry } from './log-entries.js'
@@ -40,17 +40,17 @@ export interface LogsOptions {
   dir?: string
 }
 
-export function openLogsOn(system: System, openTransient: OpenTransient, options: LogsOptions = {}): Logs {
+export function openLogsOn(machine: Machine, openTransient: OpenTransient, options: LogsOptions = {}): Logs {
   checkOptions('openLogs', options, ['dir'])
   const { dir } = resolveOptions({ ...(options.dir !== undefined && { dir: options.dir }) })
-  const { fileSystem } = system
-  const pathsOf = (name: string) => storePaths(realPath(system, dir), checkName(name))
+  const { fileSystem } = machine
+  const pathsOf = (name: string) => storePaths(realPath(machine, dir), checkName(name))
 
   const logs: Logs = {
     dir,
     async names() {
       const directory = join(dir, 'logs')
-      return describing('list', directory, () => logNames(system, directory))
+      return describing('list', directory, () => logNames(machine, directory))
     },
     async readLogEntries(name) {
       const entries: LogEntry[] = []
@@ -58,7 +58,7 @@ export function openLogsOn(system: System, openTransient: OpenTransient, options
       return entries
     },
     async *iterateLogEntries(name) {
-      yield* iterateEntries(system, pathsOf(name))
+      yield* iterateEntries(machine, pathsOf(name))
     },
     async getLogSize(name) {
       const { log } = pathsOf(name)
@@ -68,7 +68,7 @@ export function openLogsOn(system: System, openTransient: OpenTransient, options
       if ((await logs.getLogSize(name)) <= minBytes) return false
       const paths = pathsOf(name)
       const open = await joinEngine(paths.log)
-      if (!open) return await hasRecordsToCompact(system, paths)
+      if (!open) return await hasRecordsToCompact(machine, paths)
       try {
         return open.engine.lastSeq > open.engine.checkpoint.seq
       } finally {
@@ -81,7 +81,7 @@ export function openLogsOn(system: System, openTransient: OpenTransient, options
       const paths = pathsOf(name)
       const open = await joinEngine(paths.log)
       if (open) await open.engine.maintenance.compact().finally(() => open.release())
-      else await compactClosed(system, paths, openTransient)
+      else await compactClosed(machine, paths, openTransient)
       return { bytesBefore, bytesAfter: await logs.getLogSize(name) }
     },
     async compactAllLogs() {
@@ -106,9 +106,9 @@ export function openLogsOn(system: System, openTransient: OpenTransient, options
  * A log that no store of this process has open. What its owner chose (backups, main file, times) is not known here, so
  * nothing that the owner may have chosen to keep is given up.
  */
-async function compactClosed(system: System, paths: StorePaths, openTransient: OpenTransient): Promise<void> {
+async function compactClosed(machine: Machine, paths: StorePaths, openTransient: OpenTransient): Promise<void> {
   const { directory: dir, name } = paths
-  const mainFile = system.fileSystem.status(paths.main) ? 'auto' : false
+  const mainFile = machine.fileSystem.status(paths.main) ? 'auto' : false
   const store = await openTransient({ dir, name, mainFile, compaction: false, backups: MAX_BACKUPS, times: true })
   try {
     await store.compact()
@@ -117,7 +117,7 @@ async function compactClosed(system: System, paths: StorePaths, openTransient: O
   }
 }
 
-function logNames({ fileSystem }: System, directory: string): string[] {
+function logNames({ fileSystem }: Machine, directory: string): string[] {
   if (!fileSystem.status(directory)) return []
   return fileSystem
     .list(directory)
@@ -135,9 +135,9 @@ function describing<T>(what: string, path: string, action: () => T): T {
   }
 }
 
-function realPath(system: System, dir: string): string {
+function realPath(machine: Machine, dir: string): string {
   try {
-    return system.fileSystem.realPath(dir)
+    return machine.fileSystem.realPath(dir)
   } catch (error) {
     if ((error as { code?: string }).code === 'ENOENT') return dir
     throw ioError('read', dir, error)

@@ -1,23 +1,23 @@
 import { type Clock, systemClock } from './clock.js'
 import type { FileSystem } from './file-system.js'
 import { nodeFileSystem } from './node-file-system.js'
-import { type LockEnvironment, systemLockEnvironment } from './processes.js'
+import { type Processes, systemProcesses } from './processes.js'
 
 /** Everything outside the engine that it depends on. Tests pass other ones in. */
-export interface System {
+export interface Machine {
   readonly fileSystem: FileSystem
   readonly clock: Clock
-  readonly lockEnvironment: LockEnvironment
+  readonly processes: Processes
 }
 
-let machine: System | undefined
+let machine: Machine | undefined
 
 /** The machine that this process runs on. */
-export function thisMachine(): System {
+export function thisMachine(): Machine {
   machine ??= {
     fileSystem: nodeFileSystem,
     clock: systemClock,
-    lockEnvironment: systemLockEnvironment(nodeFileSystem),
+    processes: systemProcesses(nodeFileSystem),
   }
   return machine
 }

@@ -17,7 +17,7 @@ import { removeIfThere } from './whole-file.js'
  */
 export type Probe = 'answers' | 'refuses' | 'missing' | 'unknown'
 
-export interface LockEnvironment {
+export interface Processes {
   readonly pid: number
   readonly thread: number
   readonly host: string
@@ -103,7 +103,7 @@ function bootIdOf(fileSystem: FileSystem): string | null {
   return null
 }
 
-export function systemLockEnvironment(fileSystem: FileSystem): LockEnvironment {
+export function systemProcesses(fileSystem: FileSystem): Processes {
   return {
     pid: process.pid,
     thread: threadId,

@@ -36,13 +36,13 @@ export interface LostLog {
 
 type Candidate = Omit<Replacement, 'lost'> & Glimpse
 
-export async function chooseGeneration(
+export async function chooseLog(
   fileSystem: FileSystem,
   paths: StorePaths,
   fileNames: readonly string[],
   slices: Slices,
   /** The log was read, and holds nothing that counts. */
-  isLogOut = false,
+  isLogUnusable = false,
 ): Promise<Choice> {
   const log = fileSystem.status(paths.log)
   if (log && log.kind !== 'file') throw notAFile(paths.log)
@@ -53,9 +53,9 @@ export async function chooseGeneration(
 
   // A first log is made whole and then named, so an empty one beside other files of the store has lost its bytes.
   const bytes = log?.sizeBytes ?? 0
-  const isBesideOurs = filesBeside(paths, fileNames).length > 0
-  const seen = bytes > 0 ? await lookInto(fileSystem, paths.log, isBesideOurs, slices) : undefined
-  const found = seen && isLogOut ? { isReadable: false, store: undefined } : seen
+  const hasVersion1Files = filesBeside(paths, fileNames).length > 0
+  const seen = bytes > 0 ? await lookInto(fileSystem, paths.log, hasVersion1Files, slices) : undefined
+  const found = seen && isLogUnusable ? { isReadable: false, store: undefined } : seen
   if (found === 'older') return { from: 'log', store: undefined }
   const mark = readMark(fileSystem, paths)
   // As it should be; nothing else need be opened.
@@ -75,13 +75,13 @@ export async function chooseGeneration(
 async function lookInto(
   fileSystem: FileSystem,
   path: string,
-  isBesideOurs: boolean,
+  hasVersion1Files: boolean,
   slices: Slices,
 ): Promise<Glimpse | 'older'> {
   const file = fileSystem.open(path, 'read')
   try {
     // No line of an older log is one of ours, so there is no need to look for such a line in it as well.
-    return (await isOlderLog(file, isBesideOurs, slices)) ? 'older' : glimpse(file)
+    return (await isOlderLog(file, hasVersion1Files, slices)) ? 'older' : glimpse(file)
   } finally {
     file.close()
   }

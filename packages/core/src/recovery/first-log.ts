@@ -5,15 +5,15 @@ import { publishFirst } from '../log/replace-log.js'
 import type { StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { System } from '../platform/machine.js'
+import type { Machine } from '../platform/machine.js'
 import type { Slices } from '../platform/slices.js'
 import { removeIfThere } from '../platform/whole-file.js'
-import { type WrittenGeneration, writeNewGeneration } from './new-generation.js'
+import { type CleanGeneration, writeNewGeneration } from './new-generation.js'
 import { keepOriginal } from './set-aside.js'
 
 /** A log that was made where none of version 1 was. */
 export interface FirstLog {
-  readonly written: WrittenGeneration
+  readonly written: CleanGeneration
   readonly recovery: Recovery
   /** The record at which the main file was written; null where it is of another time. */
   readonly mainFileSeq: number | null
@@ -25,14 +25,14 @@ export interface FirstLog {
  */
 export class FirstLogMaker {
   constructor(
-    private readonly system: System,
+    private readonly machine: Machine,
     private readonly paths: StorePaths,
     private readonly options: ResolvedOptions,
     private readonly slices: Slices,
   ) {}
 
   async fromMainFile(): Promise<FirstLog> {
-    const { fileSystem } = this.system
+    const { fileSystem } = this.machine
     const { paths, slices } = this
     const recovery = newRecovery('new')
     const original = await readMainFile(this.#context(recovery))
@@ -48,11 +48,11 @@ export class FirstLogMaker {
   }
 
   /** Undefined where the log is none of the original system: then nothing was done. Otherwise it is closed in the end. */
-  async fromOlderLog(file: OpenFile, recovery: Recovery, isBesideOurs: boolean): Promise<FirstLog | undefined> {
-    const { fileSystem } = this.system
+  async fromOlderLog(file: OpenFile, recovery: Recovery, hasVersion1Files: boolean): Promise<FirstLog | undefined> {
+    const { fileSystem } = this.machine
     const { paths, slices } = this
     const hasMark = fileSystem.status(paths.mark) !== undefined
-    const original = await readOlderLog(this.#context(recovery), file, isBesideOurs)
+    const original = await readOlderLog(this.#context(recovery), file, hasVersion1Files)
     if (!original) return undefined
     const written = await this.#write(original, recovery)
     file.close()
@@ -70,17 +70,17 @@ export class FirstLogMaker {
   }
 
   #context(recovery: Recovery): OriginalContext {
-    const { fileSystem } = this.system
+    const { fileSystem } = this.machine
     const { times, onProgress } = this.options
     const { paths, slices } = this
     return { fileSystem, paths, recovery, slices, times, onProgress, isReadOnly: false }
   }
 
-  async #write(original: OriginalState | undefined, recovery: Recovery): Promise<WrittenGeneration> {
-    const { system, paths, options } = this
+  async #write(original: OriginalState | undefined, recovery: Recovery): Promise<CleanGeneration> {
+    const { machine, paths, options } = this
     try {
       refuseIfStrict(options, recovery, paths)
-      return await writeNewGeneration(system, paths, {
+      return await writeNewGeneration(machine, paths, {
         path: paths.first,
         pairs: original?.pairs() ?? nothing(),
         stateBytes: original?.sizeBytes ?? 0,
@@ -95,8 +95,8 @@ export class FirstLogMaker {
     }
   }
 
-  async #publish(written: WrittenGeneration, keepOriginals: () => Promise<void>): Promise<void> {
-    const { fileSystem } = this.system
+  async #publish(written: CleanGeneration, keepOriginals: () => Promise<void>): Promise<void> {
+    const { fileSystem } = this.machine
     try {
       await keepOriginals()
       if (!fileSystem.renamesOpenFiles) written.file.close()

@@ -6,7 +6,7 @@ import { readLines } from '../log/line-reader.js'
 import type { Backup } from '../log/store-files.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import type { Slices } from '../platform/slices.js'
-import { LayeredIndex } from '../state/state.js'
+import { State } from '../state/state.js'
 import { glimpse } from './votes.js'
 
 /**
@@ -53,10 +53,10 @@ async function replayTo(
   seq: number,
   lost: readonly KeyRange[],
   slices: Slices,
-): Promise<LayeredIndex | undefined> {
+): Promise<State | undefined> {
   const isLost = (key: string) => lost.some((range) => isInRange(key, range))
   const found: PartValue[] = []
-  let index = LayeredIndex.inMemory()
+  let index = State.inMemory()
   let reached: number | undefined
   for (const { path } of chain) {
     const ok = await withFile(fileSystem, path, async (file) => {
@@ -69,7 +69,7 @@ async function replayTo(
         }
         const { header, bad } = await readCheckpoint(file, slices, add)
         if (!header || bad.length || header.seq > seq) return false
-        index = LayeredIndex.inMemory(found)
+        index = State.inMemory(found)
         reached = header.seq
       }
       for (const record of recordsOf(file)) {

@@ -41,7 +41,7 @@ export interface MissingRun {
   readonly number: number
 }
 
-export interface ClassifyInput {
+export interface TailToJudge {
   readonly survey: readonly SurveyLine[]
   /** The record that the checkpoint covers. */
   readonly afterSeq: number
@@ -53,14 +53,14 @@ export interface ClassifyInput {
   readonly maxTailRepairBytes?: number
 }
 
-export function classify(input: ClassifyInput): Verdict {
+export function judgeTail(input: TailToJudge): Verdict {
   let synced = input.markSeq
   for (const line of input.survey) if (line.kind === 'record') synced = Math.max(synced, line.synced)
-  const verdict = classifyAbove(input, synced)
+  const verdict = judgeAbove(input, synced)
   const limit = input.maxTailRepairBytes ?? MAX_TAIL_REPAIR_BYTES
   // So much is not lost in one crash: then it is damage, and what can be read behind it is kept.
   if (verdict.cut && input.sizeBytes - verdict.cut.offset > limit && !isOneTornRecord(input.survey, verdict.cut)) {
-    return { ...classifyAbove(input, Number.POSITIVE_INFINITY), isBeyondRepair: true }
+    return { ...judgeAbove(input, Number.POSITIVE_INFINITY), isBeyondRepair: true }
   }
   return verdict
 }
@@ -72,10 +72,7 @@ function isOneTornRecord(survey: readonly SurveyLine[], cut: { readonly offset: 
   return isBegun && last.offset === cut.offset && last.length <= MAX_RECORD_BYTES
 }
 
-function classifyAbove(
-  { survey, afterSeq, markSeq, sizeBytes, firstLine = 1 }: ClassifyInput,
-  synced: number,
-): Verdict {
+function judgeAbove({ survey, afterSeq, markSeq, sizeBytes, firstLine = 1 }: TailToJudge, synced: number): Verdict {
   const damaged: DamagedLine[] = []
   const places = new Map<SurveyLine, number>()
   const records = new Map<number, SurveyRecord>()

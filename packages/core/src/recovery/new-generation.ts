@@ -4,16 +4,16 @@ import type { StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import { ioError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { System } from '../platform/machine.js'
+import type { Machine } from '../platform/machine.js'
 import { Slices } from '../platform/slices.js'
 import { removeIfThere } from '../platform/whole-file.js'
-import { allNew, type StateValue, writeCheckpoint } from '../state/write-state.js'
+import { allNew, type CheckpointInput, writeCheckpoint } from '../state/write-state.js'
 import { type Loaded, Loader } from './read-log.js'
 
 export interface NewGeneration {
   readonly path: string
   /** The state, in key order. */
-  readonly pairs: AsyncIterable<readonly [key: string, value: StateValue]>
+  readonly pairs: AsyncIterable<readonly [key: string, value: CheckpointInput]>
   /** About how many bytes it has: larger checkpoints get larger parts. */
   readonly stateBytes: number
   /** The record that the state is of. */
@@ -27,15 +27,15 @@ export interface NewGeneration {
   readonly report: Recovery
 }
 
-export type WrittenGeneration = Loaded & { readonly file: OpenFile; readonly store: string }
+export type CleanGeneration = Loaded & { readonly file: OpenFile; readonly store: string }
 
 /** Writes a state as a generation of its own, makes it durable, and reads it back: what is returned is what was read. */
 export async function writeNewGeneration(
-  system: System,
+  machine: Machine,
   paths: StorePaths,
-  { path, pairs, stateBytes, seq, store = newStoreId(system), notBefore, options, report }: NewGeneration,
-): Promise<WrittenGeneration> {
-  const { fileSystem, clock } = system
+  { path, pairs, stateBytes, seq, store = newStoreId(machine), notBefore, options, report }: NewGeneration,
+): Promise<CleanGeneration> {
+  const { fileSystem, clock } = machine
   removeIfThere(fileSystem, path)
   const file = fileSystem.open(path, 'create')
   try {
@@ -77,6 +77,6 @@ export async function writeNewGeneration(
 }
 
 /** What tells the files of one store from those of another that bears its name. */
-function newStoreId(system: System): string {
-  return system.lockEnvironment.newToken().slice(0, 16)
+function newStoreId(machine: Machine): string {
+  return machine.processes.newToken().slice(0, 16)
 }

@@ -12,17 +12,10 @@ import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../
 import type { ResolvedOptions } from '../options.js'
 import { isNoSpace } from '../platform/errors.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
-import type { System } from '../platform/machine.js'
+import type { Machine } from '../platform/machine.js'
 import { Slices } from '../platform/slices.js'
 import { freePath, removeIfThere } from '../platform/whole-file.js'
-import {
-  addLostLog,
-  type Choice,
-  chooseGeneration,
-  filesBeside,
-  type Replacement,
-  refuseIfLogIsLost,
-} from './choose-log.js'
+import { addLostLog, type Choice, chooseLog, filesBeside, type Replacement, refuseIfLogIsLost } from './choose-log.js'
 import { type FirstLog, FirstLogMaker } from './first-log.js'
 import { newMark } from './new-mark.js'
 import { NO_MARK, type OpenedLog } from './opened-log.js'
@@ -43,7 +36,7 @@ export class LogOpener {
   readonly #first: FirstLogMaker
 
   constructor(
-    private readonly system: System,
+    private readonly machine: Machine,
     private readonly paths: StorePaths,
     private readonly options: ResolvedOptions,
     /** The last writer met a failure: the page cache may show bytes that the disk does not hold. */
@@ -51,19 +44,19 @@ export class LogOpener {
     /** The last writer closed the log in order: it holds no more than its mark says. */
     private readonly wasReleased: boolean,
   ) {
-    this.#fileSystem = system.fileSystem
-    this.#slices = new Slices(system.clock)
-    this.#repair = new LogRepair(system, paths, options, this.#slices)
-    this.#first = new FirstLogMaker(system, paths, options, this.#slices)
+    this.#fileSystem = machine.fileSystem
+    this.#slices = new Slices(machine.clock)
+    this.#repair = new LogRepair(machine, paths, options, this.#slices)
+    this.#first = new FirstLogMaker(machine, paths, options, this.#slices)
   }
 
-  /** `isLogOut`: the log was read, and holds nothing that counts. */
-  async open(isLogOut = false): Promise<OpenedLog> {
+  /** `isLogUnusable`: the log was read, and holds nothing that counts. */
+  async open(isLogUnusable = false): Promise<OpenedLog> {
     const fileSystem = this.#fileSystem
     const { paths, options } = this
     const fileNames = fileSystem.list(paths.logDirectory)
     checkNeighbours(paths, fileNames)
-    const choice = await chooseGeneration(fileSystem, paths, fileNames, this.#slices, isLogOut)
+    const choice = await chooseLog(fileSystem, paths, fileNames, this.#slices, isLogUnusable)
     if (choice.from === 'nothing') return await this.#begin(await this.#first.fromMainFile())
     const recovery = newRecovery('log')
     if (choice.from !== 'log') {
@@ -75,12 +68,12 @@ export class LogOpener {
 
     const file = fileSystem.open(paths.log, 'write')
     try {
-      const isBesideOurs = filesBeside(paths, fileNames).length > 0
-      const begun = await this.#first.fromOlderLog(file, recovery, isBesideOurs)
+      const hasVersion1Files = filesBeside(paths, fileNames).length > 0
+      const begun = await this.#first.fromOlderLog(file, recovery, hasVersion1Files)
       return begun ? await this.#begin(begun) : await this.#fromLog(file, recovery, choice)
     } catch (error) {
       file.close()
-      if (error instanceof NothingReadable && !isLogOut) return await this.open(true)
+      if (error instanceof NothingReadable && !isLogUnusable) return await this.open(true)
       throw error
     }
   }
@@ -123,7 +116,7 @@ export class LogOpener {
     const loaded = await new Loader(
       {
         fileSystem,
-        clock: this.system.clock,
+        clock: this.machine.clock,
         paths,
         backups,
         mark,

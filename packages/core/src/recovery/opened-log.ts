@@ -2,12 +2,12 @@ import type { Recovery } from '../log/damage-report.js'
 import type { Mark } from '../log/mark.js'
 import type { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { LayeredIndex } from '../state/state.js'
+import type { State } from '../state/state.js'
 
 /** A log that is ready for the next record, unless it says that it is not. */
 export interface OpenedLog {
   readonly file: OpenFile
-  readonly index: LayeredIndex
+  readonly index: State
   readonly store: string
   readonly checkpointSeq: number
   readonly checkpointBytes: number

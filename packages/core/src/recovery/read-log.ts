@@ -9,9 +9,9 @@ import type { Clock } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import { Slices } from '../platform/slices.js'
-import { LayeredIndex } from '../state/state.js'
+import { State } from '../state/state.js'
 import { findRecords, type HealedState, healState, reachOfBackups } from './heal.js'
-import { classify, type Verdict } from './judge-tail.js'
+import { judgeTail, type Verdict } from './judge-tail.js'
 import { noteMissingFiles } from './missing-files.js'
 import { Replay } from './replay.js'
 import { reportVerdict } from './report-verdict.js'
@@ -19,7 +19,7 @@ import { reportVerdict } from './report-verdict.js'
 /** What a generation holds, and what is to be done to its file before records are appended to it. */
 export interface Loaded {
   /** Its values stand in the file, which has to stay open for as long as the index is asked. */
-  readonly index: LayeredIndex
+  readonly index: State
   /** Undefined where the file no longer says. */
   readonly store: string | undefined
   readonly checkpointSeq: number
@@ -79,7 +79,7 @@ export class NothingReadable extends FlatlogError {
 
 /** Reads a version 1 file: checkpoint, records, and where something is wrong what it is and what heals it. */
 export class Loader {
-  #index!: LayeredIndex
+  #index!: State
   readonly #slices: Slices
   readonly #fileName: string
   readonly #sizeBytes: number
@@ -155,7 +155,7 @@ export class Loader {
     return wasReleased && isOfLastClose && !this.#isMarkUseless
   }
 
-  #indexOf({ ownParts, header }: CheckpointFound): LayeredIndex {
+  #indexOf({ ownParts, header }: CheckpointFound): State {
     const { file } = this
     // A new generation is read under the name that it has until it is the log.
     const path = this.#fileName.startsWith(`${this.context.paths.name}.log.backup.`)
@@ -163,7 +163,7 @@ export class Loader {
       : this.context.paths.log
     // Where header and index say different things there may be both.
     const inlineState = ownParts.length === 0 ? (header?.state ?? []) : []
-    return new LayeredIndex({ file, path, parts: ownParts, inlineState, cacheBytes: this.context.cacheBytes })
+    return new State({ file, path, parts: ownParts, inlineState, cacheBytes: this.context.cacheBytes })
   }
 
   /** What the mark proves; 0 where there is none to go by. */
@@ -243,7 +243,7 @@ export class Loader {
   /** Something is wrong behind the last record that was read: tells a torn tail from damage, and replays what counts. */
   async #judge(start: TailStart, appliedSeq: number, markSeq: number, store: string | undefined): Promise<Verdict> {
     const survey = await surveyTail(this.file, start, this.#slices)
-    const verdict = classify({
+    const verdict = judgeTail({
       survey,
       afterSeq: start.afterSeq ?? 0,
       markSeq,

@@ -4,11 +4,11 @@ import { damagedPath, type StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import { FlatlogError, systemCode } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { System } from '../platform/machine.js'
+import type { Machine } from '../platform/machine.js'
 import type { Slices } from '../platform/slices.js'
 import { freePath, removeIfThere } from '../platform/whole-file.js'
 import { walkState } from '../state/write-state.js'
-import { type WrittenGeneration, writeNewGeneration } from './new-generation.js'
+import { type CleanGeneration, writeNewGeneration } from './new-generation.js'
 import type { Loaded } from './read-log.js'
 import { dropSecondName, setAside } from './set-aside.js'
 
@@ -18,7 +18,7 @@ import { dropSecondName, setAside } from './set-aside.js'
  */
 export class LogRepair {
   constructor(
-    private readonly system: System,
+    private readonly machine: Machine,
     private readonly paths: StorePaths,
     private readonly options: ResolvedOptions,
     private readonly slices: Slices,
@@ -39,12 +39,12 @@ export class LogRepair {
     if (isSynced && !loaded.cut && loaded.unprovenOffset === loaded.endOffset) return
     if (loaded.cut) {
       const { offset } = loaded.cut
-      const kept = await setAside(this.system, this.paths, file, offset, this.slices)
+      const kept = await setAside(this.machine, this.paths, file, offset, this.slices)
       try {
         file.truncate(offset)
       } catch (error) {
         // The next try would keep the same bytes once more.
-        removeIfThere(this.system.fileSystem, kept)
+        removeIfThere(this.machine.fileSystem, kept)
         throw error
       }
     }
@@ -57,15 +57,15 @@ export class LogRepair {
   }
 
   /** The state goes into a clean generation, and the file that is not to be trusted is kept beside it. */
-  async renew(file: OpenFile, loaded: Loaded, recovery: Recovery): Promise<WrittenGeneration> {
+  async renew(file: OpenFile, loaded: Loaded, recovery: Recovery): Promise<CleanGeneration> {
     const { paths } = this
-    const { fileSystem } = this.system
+    const { fileSystem } = this.machine
     const keptAs = freePath(fileSystem, damagedPath(paths, loaded.lastSeq))
     const report = newRecovery('log')
     await this.#keepBytes(file)
-    const renewed = await writeNewGeneration(this.system, paths, {
+    const renewed = await writeNewGeneration(this.machine, paths, {
       path: paths.unfinished,
-      pairs: walkState(loaded.index, this.system.clock.now(), this.slices),
+      pairs: walkState(loaded.index, this.machine.clock.now(), this.slices),
       stateBytes: file.status().sizeBytes,
       seq: loaded.lastSeq,
       store: loaded.store,
@@ -105,15 +105,15 @@ export class LogRepair {
 
   /** As long as the log is the old one, its second name and what was to take its place are of no use. */
   #isDropped(keptAs: string): boolean {
-    const { fileSystem } = this.system
+    const { fileSystem } = this.machine
     if (!dropSecondName(fileSystem, this.paths.log, keptAs)) return false
     removeIfThere(fileSystem, this.paths.unfinished)
     return true
   }
 
   /** A generation that has become the log, where it had to be closed for that. */
-  reopened(written: WrittenGeneration): WrittenGeneration {
-    const { fileSystem } = this.system
+  reopened(written: CleanGeneration): CleanGeneration {
+    const { fileSystem } = this.machine
     if (fileSystem.renamesOpenFiles) return written
     const file = fileSystem.open(this.paths.log, 'write')
     written.index.useFile(file)

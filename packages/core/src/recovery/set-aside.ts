@@ -1,7 +1,7 @@
 import { copyBytes, keepAs } from '../log/replace-log.js'
 import { quarantinePath, type StorePaths } from '../log/store-files.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
-import type { System } from '../platform/machine.js'
+import type { Machine } from '../platform/machine.js'
 import type { Slices } from '../platform/slices.js'
 import { freePath, removeIfThere } from '../platform/whole-file.js'
 
@@ -9,13 +9,13 @@ import { freePath, removeIfThere } from '../platform/whole-file.js'
 
 /** Copies the end of the log, from `offset` on, to a file of its own, whose path it returns. */
 export async function setAside(
-  system: System,
+  machine: Machine,
   paths: StorePaths,
   file: OpenFile,
   offset: number,
   slices: Slices,
 ): Promise<string> {
-  const { fileSystem, clock } = system
+  const { fileSystem, clock } = machine
   const path = freePath(fileSystem, quarantinePath(paths, clock.now(), offset))
   const aside = fileSystem.open(path, 'create')
   try {

@@ -8,7 +8,7 @@ const MAX_KEYS = 4 * 1024 * 1024
  * take the place of another and be gone before they are asked for again ("doorkeeper" in Einziger, Friedman and Manes,
  * "TinyLFU: A Highly Efficient Cache Admission Policy", 2017). It forgets a key when another comes to the same place.
  */
-export class Doorkeeper {
+export class AdmissionFilter {
   /** Made when the first key comes: most stores never fill half of their cache. */
   #seen: Uint32Array | undefined
 

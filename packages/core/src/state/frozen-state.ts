@@ -1,11 +1,11 @@
 import type { SpelledPair } from '../format/record.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { CheckpointLayer } from './checkpoint/checkpoint.js'
+import type { Checkpoint } from './checkpoint/checkpoint.js'
 import { Part } from './checkpoint/part.js'
 import { isThere, type Layers } from './layers.js'
 import { byCodeUnit } from './tail/sorted-keys.js'
 import { TailsWalk } from './tails-walk.js'
-import type { FrozenIndex, IndexedValue, KeyRangeQuery, StatePiece, WrittenCheckpoint } from './types.js'
+import type { FrozenIndex, KeyRangeQuery, PublishedCheckpoint, StatePiece, StateValue } from './types.js'
 
 /** So much is handed on at a time. */
 const PIECE_PAIRS = 128
@@ -15,12 +15,12 @@ const PIECE_BYTES = 64 * 1024
 const NO_PAIRS: StatePiece = { pairs: [], bytes: 4 * PIECE_BYTES }
 
 export interface FrozenEvents {
-  settled(checkpoint: CheckpointLayer, file: OpenFile, shift: number): void
+  settled(checkpoint: Checkpoint, file: OpenFile, shift: number): void
   thawed(): void
 }
 
 /** What a compaction works on while others write on. */
-export class FrozenLayers implements FrozenIndex {
+export class FrozenState implements FrozenIndex {
   constructor(
     private readonly layers: Layers,
     private readonly events: FrozenEvents,
@@ -31,7 +31,7 @@ export class FrozenLayers implements FrozenIndex {
     return tails.reduce((bytes, layer) => bytes + layer.stateBytes, checkpoint.bytes)
   }
 
-  page(query: KeyRangeQuery, limit: number, nowMs: number): [string, IndexedValue][] {
+  page(query: KeyRangeQuery, limit: number, nowMs: number): [string, StateValue][] {
     return this.layers.page(query, limit, nowMs)
   }
 
@@ -62,7 +62,7 @@ export class FrozenLayers implements FrozenIndex {
     yield* mergePart([], walk, undefined, nowMs)
   }
 
-  settle({ file, parts, inlineState }: WrittenCheckpoint, shift: number): void {
+  settle({ file, parts, inlineState }: PublishedCheckpoint, shift: number): void {
     const next = parts.map((part) => {
       const { origin } = part
       // What was found of a part since it was copied is true of the old file alone.

@@ -1,9 +1,9 @@
-import type { CheckpointLayer } from './checkpoint/checkpoint.js'
+import type { Checkpoint } from './checkpoint/checkpoint.js'
 import { CheckpointCursor } from './checkpoint/cursor.js'
 import { endOfPrefix, type SortedCursor } from './tail/sorted-keys.js'
-import type { TailLayer } from './tail/tail.js'
-import { type TailEntry, type TailSlot, TOMBSTONE } from './tail/tail-value.js'
-import type { IndexedValue, KeyRangeQuery } from './types.js'
+import type { Tail } from './tail/tail.js'
+import { type TailSlot, type TailValue, TOMBSTONE } from './tail/tail-value.js'
+import type { KeyRangeQuery, StateValue } from './types.js'
 
 export function isThere({ expires }: { readonly expires?: number | undefined }, nowMs: number): boolean {
   return expires === undefined || expires > nowMs
@@ -16,11 +16,11 @@ const PAGE_CHARACTERS = 256 * 1024
 export class Layers {
   constructor(
     /** At least one. */
-    readonly tails: readonly TailLayer[],
-    readonly checkpoint: CheckpointLayer,
+    readonly tails: readonly Tail[],
+    readonly checkpoint: Checkpoint,
   ) {}
 
-  get(key: string, nowMs: number): IndexedValue | undefined {
+  get(key: string, nowMs: number): StateValue | undefined {
     for (const layer of this.tails) {
       if (layer.isEmpty) continue
       const value = layer.get(key)
@@ -31,8 +31,8 @@ export class Layers {
     return value !== undefined && isThere(value, nowMs) ? value : undefined
   }
 
-  page(query: KeyRangeQuery, limit: number, nowMs: number): [string, IndexedValue][] {
-    const page: [string, IndexedValue][] = []
+  page(query: KeyRangeQuery, limit: number, nowMs: number): [string, StateValue][] {
+    const page: [string, StateValue][] = []
     const walk = new LayersWalk(this, query, nowMs)
     // Values may be long, and a page of many long ones would be more than there is memory for.
     for (let characters = 0; page.length < limit && characters < PAGE_CHARACTERS && walk.next(); ) {
@@ -53,12 +53,12 @@ export class Layers {
 
 /** Merges the layers' keys in order, and passes over those that are not there. */
 export class LayersWalk {
-  readonly #tails: readonly { readonly layer: TailLayer; readonly cursor: SortedCursor<TailSlot> }[]
+  readonly #tails: readonly { readonly layer: Tail; readonly cursor: SortedCursor<TailSlot> }[]
   readonly #checkpoint: CheckpointCursor
   readonly #prefix: string
   /** Where the present key was found, and its value if that is a tail. */
-  #foundIn: TailLayer | CheckpointCursor | undefined
-  #found: TailEntry | undefined
+  #foundIn: Tail | CheckpointCursor | undefined
+  #found: TailValue | undefined
   key = ''
 
   constructor(
@@ -75,9 +75,9 @@ export class LayersWalk {
   }
 
   /** The value of the present key. */
-  value(): IndexedValue {
-    const from = this.#foundIn as TailLayer | CheckpointCursor
-    return from instanceof CheckpointCursor ? from.value() : from.valueOf(this.key, this.#found as TailEntry, false)
+  value(): StateValue {
+    const from = this.#foundIn as Tail | CheckpointCursor
+    return from instanceof CheckpointCursor ? from.value() : from.valueOf(this.key, this.#found as TailValue, false)
   }
 
   /** To the next key that is there; false when there is none. */
@@ -124,7 +124,7 @@ export class LayersWalk {
     }
   }
 
-  #find(key: string): TailLayer | CheckpointCursor | undefined {
+  #find(key: string): Tail | CheckpointCursor | undefined {
     for (const { layer } of this.#tails) {
       const value = layer.get(key)
       if (value === undefined) continue

@@ -3,22 +3,30 @@ import { PartArray, type PartList } from '../format/part-list.js'
 import type { LogRecord, Operation, PartValue } from '../format/record.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { CheckpointValues } from './checkpoint/cached-values.js'
-import { CheckpointLayer } from './checkpoint/checkpoint.js'
+import { CachedValues } from './checkpoint/cached-values.js'
+import { Checkpoint } from './checkpoint/checkpoint.js'
 import { Part } from './checkpoint/part.js'
-import { PartTable } from './checkpoint/parts.js'
-import { FrozenLayers } from './frozen-state.js'
+import { Parts } from './checkpoint/parts.js'
+import { FrozenState } from './frozen-state.js'
 import { isThere, Layers } from './layers.js'
 import { byCodeUnit } from './tail/sorted-keys.js'
-import { TailLayer } from './tail/tail.js'
+import { Tail } from './tail/tail.js'
 import { TOMBSTONE } from './tail/tail-value.js'
-import type { Effect, FrozenIndex, IndexedValue, KeyRangeQuery, LoadingIndex, OnBadPart, ReplayPlace } from './types.js'
-import { TextCache } from './value-cache.js'
+import type {
+  FrozenIndex,
+  KeyRangeQuery,
+  LoadingIndex,
+  OnBadPart,
+  ReplayPlace,
+  StateValue,
+  TailChange,
+} from './types.js'
+import { ValueCache } from './value-cache.js'
 
 /** How many tails may wait for a compaction that succeeds; more of them are put together. */
 const MAX_FROZEN_TAILS = 3
 
-export interface LayeredIndexOptions {
+export interface StateOptions {
   /** Where the checkpoint and the records stand; undefined: the index holds everything in memory. */
   readonly file: OpenFile | undefined
   /** What errors call it; the file may have been opened under another name. */
@@ -29,8 +37,8 @@ export interface LayeredIndexOptions {
   readonly cacheBytes: number
 }
 
-export class LayeredIndex implements LoadingIndex {
-  readonly #cache: TextCache
+export class State implements LoadingIndex {
+  readonly #cache: ValueCache
   #layers: Layers
   /** How many keys of the checkpoint were cleared, as it was last counted. */
   #cleared: { readonly layers: Layers; readonly clears: number; readonly keys: number } | undefined
@@ -39,27 +47,27 @@ export class LayeredIndex implements LoadingIndex {
 
   readonly #path: string
 
-  constructor({ file, path, parts, inlineState, cacheBytes }: LayeredIndexOptions) {
+  constructor({ file, path, parts, inlineState, cacheBytes }: StateOptions) {
     this.#path = path
-    this.#cache = new TextCache(cacheBytes)
-    const inOrder = new PartTable(inlineState.length ? [Part.inMemory(inlineState)] : parts)
-    const values = new CheckpointValues(this.#cache)
+    this.#cache = new ValueCache(cacheBytes)
+    const inOrder = new Parts(inlineState.length ? [Part.inMemory(inlineState)] : parts)
+    const values = new CachedValues(this.#cache)
     this.#layers = new Layers(
-      [new TailLayer(file, path, this.#cache)],
-      new CheckpointLayer(file, path, inOrder, values, (...bad) => this.onBadPart?.(...bad)),
+      [new Tail(file, path, this.#cache)],
+      new Checkpoint(file, path, inOrder, values, (...bad) => this.onBadPart?.(...bad)),
     )
   }
 
   /** All in memory, of pairs in any order. */
-  static inMemory(pairs: readonly PartValue[] = []): LayeredIndex {
+  static inMemory(pairs: readonly PartValue[] = []): State {
     const inOrder = [...pairs].sort((a, b) => byCodeUnit(a.key, b.key))
     const parts = new PartArray([])
     const cacheBytes = Number.POSITIVE_INFINITY
-    return new LayeredIndex({ file: undefined, path: '', parts, inlineState: inOrder, cacheBytes })
+    return new State({ file: undefined, path: '', parts, inlineState: inOrder, cacheBytes })
   }
 
-  get #tail(): TailLayer {
-    return this.#layers.tails[0] as TailLayer
+  get #tail(): Tail {
+    return this.#layers.tails[0] as Tail
   }
 
   get tailKeys(): number {
@@ -75,7 +83,7 @@ export class LayeredIndex implements LoadingIndex {
     return tails.reduce((bytes, layer) => bytes + layer.stateBytes, checkpoint.bytes)
   }
 
-  get(key: string, nowMs: number): IndexedValue | undefined {
+  get(key: string, nowMs: number): StateValue | undefined {
     return this.#layers.get(key, nowMs)
   }
 
@@ -88,7 +96,7 @@ export class LayeredIndex implements LoadingIndex {
     return value !== undefined && isThere(value, nowMs)
   }
 
-  page(query: KeyRangeQuery, limit: number, nowMs: number): [string, IndexedValue][] {
+  page(query: KeyRangeQuery, limit: number, nowMs: number): [string, StateValue][] {
     return this.#layers.page(query, limit, nowMs)
   }
 
@@ -96,7 +104,7 @@ export class LayeredIndex implements LoadingIndex {
     return this.#layers.pageOfKeys(query, limit, nowMs)
   }
 
-  apply(operation: Operation, seq: number, timeMs: number | undefined): Effect {
+  apply(operation: Operation, seq: number, timeMs: number | undefined): TailChange {
     return this.#tail.apply(operation, seq, timeMs)
   }
 
@@ -132,7 +140,7 @@ export class LayeredIndex implements LoadingIndex {
   }
 
   /** What one prefix covers is not counted again for a longer one behind it. */
-  #clearedKeys(tails: readonly TailLayer[], checkpoint: CheckpointLayer): number {
+  #clearedKeys(tails: readonly Tail[], checkpoint: Checkpoint): number {
     let count = 0
     let last: string | undefined
     for (const prefix of tails.flatMap((layer) => [...layer.cleared]).sort(byCodeUnit)) {
@@ -161,9 +169,9 @@ export class LayeredIndex implements LoadingIndex {
 
   freeze(): FrozenIndex {
     const frozen = this.#layers
-    const tail = new TailLayer(frozen.tails[0]?.file, this.#path, this.#cache)
+    const tail = new Tail(frozen.tails[0]?.file, this.#path, this.#cache)
     this.#layers = new Layers([tail, ...frozen.tails], frozen.checkpoint)
-    return new FrozenLayers(frozen, {
+    return new FrozenState(frozen, {
       settled: (checkpoint, file, shift) => {
         tail.moveTo(file, shift)
         this.#layers = new Layers([tail], checkpoint)
@@ -178,7 +186,7 @@ export class LayeredIndex implements LoadingIndex {
 }
 
 /** Tails whose records are all acknowledged, so that nothing in them is undone any more. */
-function fold(tails: readonly TailLayer[]): readonly TailLayer[] {
+function fold(tails: readonly Tail[]): readonly Tail[] {
   const [newest, next, ...older] = tails
   if (tails.length <= MAX_FROZEN_TAILS || !newest || !next) return tails
   next.absorb(newest)

@@ -1,17 +1,17 @@
 import type { SpelledPair } from '../format/record.js'
 import { isThere } from './layers.js'
 import type { SortedCursor } from './tail/sorted-keys.js'
-import type { TailLayer } from './tail/tail.js'
-import { type TailSlot, type TailValue, TOMBSTONE } from './tail/tail-value.js'
+import type { Tail } from './tail/tail.js'
+import { type KeyState, type TailSlot, TOMBSTONE } from './tail/tail-value.js'
 
 /** The keys that tails name, in order, and what the newest of them says of each. */
 export class TailsWalk {
   readonly #cursors: readonly SortedCursor<TailSlot>[]
   key: string | undefined
-  #layer!: TailLayer
-  #value: TailValue | undefined
+  #layer!: Tail
+  #value: KeyState | undefined
 
-  constructor(private readonly tails: readonly TailLayer[]) {
+  constructor(private readonly tails: readonly Tail[]) {
     this.#cursors = tails.map((layer) => layer.cursor(''))
     this.#settle()
   }
@@ -48,7 +48,7 @@ export class TailsWalk {
 
   #resolve(key: string): boolean {
     for (let at = 0; at < this.tails.length; at++) {
-      const layer = this.tails[at] as TailLayer
+      const layer = this.tails[at] as Tail
       const cursor = this.#cursors[at] as SortedCursor<TailSlot>
       const value = cursor.key === key ? layer.at(cursor) : layer.get(key)
       if (value === undefined) continue

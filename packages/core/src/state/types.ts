@@ -6,7 +6,7 @@ import type { KeyRange } from '../log/checkpoint-found.js'
 import type { OpenFile } from '../platform/file-system.js'
 
 /** What the index knows of a key. */
-export interface IndexedValue extends ValueText {
+export interface StateValue extends ValueText {
   /** Unix time in ms at which the key is gone. */
   readonly expires: number | undefined
   /** Unix ms when it was written. */
@@ -17,7 +17,7 @@ export interface IndexedValue extends ValueText {
 export type OnBadPart = (part: PartSummary, range: KeyRange, line: number) => void
 
 /** What one operation did to the index. */
-export interface Effect {
+export interface TailChange {
   /** Takes it back. Operations are undone in the reverse of their order. */
   undo(): void
   /** The record stands in the file now: from here on its values can be read from there. */
@@ -35,7 +35,7 @@ export interface KeyRangeQuery {
 /** What can be walked over in key order: an index, or the frozen part of one. */
 export interface StateSource {
   /** Some keys in key order that are there now, at most `limit`; none where there are no more. */
-  page(query: KeyRangeQuery, limit: number, nowMs: number): [key: string, value: IndexedValue][]
+  page(query: KeyRangeQuery, limit: number, nowMs: number): [key: string, value: StateValue][]
 }
 
 /**
@@ -50,12 +50,12 @@ export interface StateSource {
  */
 export interface KeyIndex extends StateSource {
   /** Undefined where the key is missing, deleted or expired. */
-  get(key: string, nowMs: number): IndexedValue | undefined
+  get(key: string, nowMs: number): StateValue | undefined
   /** As `get`, without reading a value for it where that can be avoided. */
   has(key: string, nowMs: number): boolean
   /** As `page`, without the values: `limit` of them, or all that there are. */
   pageOfKeys(query: KeyRangeQuery, limit: number, nowMs: number): string[]
-  apply(operation: Operation, seq: number, timeMs: number | undefined): Effect
+  apply(operation: Operation, seq: number, timeMs: number | undefined): TailChange
   /** Keys named since the last checkpoint. */
   readonly tailKeys: number
   /** About how many bytes the state has, and no fewer. */
@@ -105,7 +105,7 @@ export type StatePiece =
   | { readonly part?: undefined; readonly pairs: readonly SpelledPair[]; readonly bytes: number }
 
 /** A checkpoint that was written. */
-export interface WrittenCheckpoint {
+export interface PublishedCheckpoint {
   readonly file: OpenFile
   readonly parts: readonly WrittenPart[]
   /** A state so short that it stands in the header. */
@@ -121,7 +121,7 @@ export interface FrozenIndex extends StateSource {
   /** The state in pieces, without what had expired by then. `takesPart`: whether one of that length may stay as it is. */
   pieces(nowMs: number, takesPart: (bytes: number) => boolean): Generator<StatePiece>
   /** What was frozen is this checkpoint now, and what came since stands `shift` bytes further on in its file. */
-  settle(checkpoint: WrittenCheckpoint, shift: number): void
+  settle(checkpoint: PublishedCheckpoint, shift: number): void
   /** Behind `settle`: texts of what was frozen leave memory, in small steps. What has expired is never asked for again. */
   letGo(): Iterable<void>
   /** The checkpoint came to nothing: all is as if there had been no freezing. */

@@ -19,7 +19,7 @@ const MIN_SWEPT_BYTES = 1 << 20
  * Bounds what the texts of all layers take together: CLOCK (Corbató, "A Paging Experiment with the Multics System",
  * 1968). Texts stand in a row; who is at its head goes, unless it was asked for meanwhile: then it goes to the end.
  */
-export class TextCache {
+export class ValueCache {
   #row: CachedText[] = []
   #head = 0
   #bytes = 0

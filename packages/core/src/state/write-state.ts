@@ -3,13 +3,13 @@ import { quote } from '../format/json-text.js'
 import type { PartValue } from '../format/record.js'
 import { isOneValue, noValue } from '../format/value.js'
 import { BackgroundSync } from '../log/background-sync.js'
-import { type GenerationStart, GenerationWriter, type WrittenGeneration } from '../log/checkpoint-writer.js'
+import { type CheckpointStart, CheckpointWriter, type WrittenCheckpoint } from '../log/checkpoint-writer.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { Slices } from '../platform/slices.js'
-import type { IndexedValue, StatePiece, StateSource } from './types.js'
+import type { StatePiece, StateSource, StateValue } from './types.js'
 
 /** A value on its way into a checkpoint. */
-export type StateValue = IndexedValue | LongValue
+export type CheckpointInput = StateValue | LongValue
 
 /** One that is too long to be held: its text comes in pieces, and is known to be JSON. */
 export interface LongValue {
@@ -24,7 +24,7 @@ export async function* walkState(
   source: StateSource,
   nowMs: number,
   slices: Slices,
-): AsyncGenerator<[key: string, value: IndexedValue]> {
+): AsyncGenerator<[key: string, value: StateValue]> {
   let after: string | undefined
   for (;;) {
     const page = source.page({ prefix: '', after }, PAGE_KEYS, nowMs)
@@ -53,7 +53,7 @@ export async function checkpointLength(source: StateSource, nowMs: number, slice
 }
 
 /** Keys and values as pieces of a checkpoint. */
-async function* piecesOf(pairs: AsyncIterable<readonly [key: string, value: StateValue]>): AsyncGenerator<Piece> {
+async function* piecesOf(pairs: AsyncIterable<readonly [key: string, value: CheckpointInput]>): AsyncGenerator<Piece> {
   for await (const [key, value] of pairs) {
     if ('pieces' in value) yield { long: value, key }
     else {
@@ -65,7 +65,7 @@ async function* piecesOf(pairs: AsyncIterable<readonly [key: string, value: Stat
 
 /** Pairs in key order, of which none stands in a part yet. */
 export const allNew =
-  (pairs: AsyncIterable<readonly [key: string, value: StateValue]>): Pieces =>
+  (pairs: AsyncIterable<readonly [key: string, value: CheckpointInput]>): Pieces =>
   () =>
     piecesOf(pairs)
 
@@ -75,17 +75,17 @@ type Piece =
   | { readonly part?: undefined; readonly pair: PartValue }
   | { readonly part?: undefined; readonly long: LongValue; readonly key: string }
 /** The writer is asked whether a part may stay as it is. */
-export type Pieces = (writer: GenerationWriter) => Iterable<Piece> | AsyncIterable<Piece>
+export type Pieces = (writer: CheckpointWriter) => Iterable<Piece> | AsyncIterable<Piece>
 
 /** Writes a checkpoint into an empty file. A text that is no value is left out where `leaveOut` is told, else an error. */
 export async function writeCheckpoint(
   file: OpenFile,
   pieces: Pieces,
-  start: GenerationStart,
+  start: CheckpointStart,
   slices: Slices,
   leaveOut?: (key: string) => void,
-): Promise<WrittenGeneration> {
-  const writer = new GenerationWriter(file, start)
+): Promise<WrittenCheckpoint> {
+  const writer = new CheckpointWriter(file, start)
   const sync = new BackgroundSync(file)
   for await (const piece of pieces(writer)) {
     if (piece.part) writer.addPart(piece.part, piece.line)

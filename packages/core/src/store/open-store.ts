@@ -4,35 +4,35 @@ import { engineBackend } from '../engine/engine-backend.js'
 import { shareEngine } from '../engine/shared-engines.js'
 import { openReadOnly } from '../follow/read-only.js'
 import { noStore } from '../follow/read-state.js'
-import { OwnersFileSystem } from '../lock/guarded-file-system.js'
+import { GuardedFileSystem } from '../lock/guarded-file-system.js'
 import { acquireLock, holds, type Lock } from '../lock/lock.js'
 import { besideFormerOwner, checkName, type StorePaths, storePaths } from '../log/store-files.js'
 import { type ResolvedOptions, resolveOptions, type StoreOptions } from '../options.js'
 import { FlatlogError, ioError, systemCode } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
-import type { System } from '../platform/machine.js'
+import type { Machine } from '../platform/machine.js'
 import { LogOpener } from '../recovery/open-log.js'
 import { Store } from './store.js'
 
-/** The recipe: directory → lock → log (choose, read, classify, set aside, repair, replay) → ready. */
+/** The recipe: directory → lock → log (choose, read, judge, set aside, repair, replay) → ready. */
 export async function openStoreOn(
-  system: System,
+  machine: Machine,
   createMaintenance: MaintenanceFactory,
   options: StoreOptions | undefined,
   isTransient = false,
 ): Promise<Store> {
   const resolved = resolveOptions(options)
-  const paths = resolved.readOnly ? existingPaths(system, resolved) : await makeDirectories(system, resolved)
-  if (resolved.readOnly) return new Store(await openReadOnly(system, paths, resolved))
+  const paths = resolved.readOnly ? existingPaths(machine, resolved) : await makeDirectories(machine, resolved)
+  if (resolved.readOnly) return new Store(await openReadOnly(machine, paths, resolved))
 
   const { engine, release } = await shareEngine(paths.log, resolved, isTransient, async () => {
-    const { fileSystem, lockEnvironment, clock } = system
+    const { fileSystem, processes, clock } = machine
     const { lockWaitMs, takeOver } = resolved
-    const lock = await acquireLock(fileSystem, lockEnvironment, clock, paths.lock, { waitMs: lockWaitMs, takeOver })
+    const lock = await acquireLock(fileSystem, processes, clock, paths.lock, { waitMs: lockWaitMs, takeOver })
     return await openUnderLock(lock, async () => {
       const hadFailed = lock.inheritedFailure !== undefined
       const own = hadFailed ? besideFormerOwner(paths, lock.token) : paths
-      const owner = { ...system, fileSystem: new OwnersFileSystem(fileSystem, () => mustHold(lock, own)) }
+      const owner = { ...machine, fileSystem: new GuardedFileSystem(fileSystem, () => mustHold(lock, own)) }
       const openLog = (isSuspect: boolean, wasReleased = false) =>
         describing(own, () => new LogOpener(owner, own, resolved, isSuspect, wasReleased).open())
       const opened = await openLog(hadFailed, lock.wasReleased)
@@ -86,8 +86,8 @@ async function describing<T>(paths: StorePaths, action: () => Promise<T>): Promi
 }
 
 /** Directories are made durable in their parents: a log in a directory that a power cut takes away is no log. */
-async function makeDirectories(system: System, options: ResolvedOptions): Promise<StorePaths> {
-  const { fileSystem } = system
+async function makeDirectories(machine: Machine, options: ResolvedOptions): Promise<StorePaths> {
+  const { fileSystem } = machine
   try {
     const made = fileSystem.makeDirectory(join(options.dir, 'logs'))
     const directory = fileSystem.realPath(options.dir)
@@ -115,9 +115,9 @@ async function syncNames(fileSystem: FileSystem, directory: string, isOurs: bool
   }
 }
 
-function existingPaths(system: System, options: ResolvedOptions): StorePaths {
+function existingPaths(machine: Machine, options: ResolvedOptions): StorePaths {
   try {
-    return storePaths(system.fileSystem.realPath(options.dir), checkName(options.name))
+    return storePaths(machine.fileSystem.realPath(options.dir), checkName(options.name))
   } catch (error) {
     if (error instanceof FlatlogError) throw error
     if (systemCode(error) === 'ENOENT') throw noStore(options.name, options.dir)

@@ -2,7 +2,7 @@ import type { StoreBackend } from '../engine/backend.js'
 import { type Encoding, toBytes, toText, toValue } from '../format/value.js'
 import type { Recovery } from '../log/damage-report.js'
 import { closedError } from '../platform/errors.js'
-import type { IndexedValue, KeyRangeQuery } from '../state/types.js'
+import type { KeyRangeQuery, StateValue } from '../state/types.js'
 import { checkKey, checkOptions, checkPrefix } from './arguments.js'
 import { describeValue } from './operations.js'
 import type { ListOptions, Meta, StoredForm } from './types.js'
@@ -123,7 +123,7 @@ export class Readable {
     for (const [key, value] of pages) yield [key, toValue(value, key) as T]
   }
 
-  protected lookUp(key: string): IndexedValue | undefined {
+  protected lookUp(key: string): StateValue | undefined {
     checkKey(key)
     return this.backend.lookUp(key)
   }

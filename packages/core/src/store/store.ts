@@ -3,7 +3,7 @@ import type { Change, Unsubscribe } from '../engine/events.js'
 import type { Operation } from '../format/record.js'
 import { fromBytes, fromText, fromValue, type ValueText } from '../format/value.js'
 import { FlatlogError } from '../platform/errors.js'
-import { quiet } from '../platform/promises.js'
+import { markHandled } from '../platform/promises.js'
 import {
   checkBytes,
   checkData,
@@ -56,7 +56,7 @@ export class Store extends Readable {
       }
       return wasThere ? { kind: 'delete', key } : undefined
     })
-    return quiet(done.then(() => wasThere))
+    return markHandled(done.then(() => wasThere))
   }
 
   /**
@@ -69,7 +69,7 @@ export class Store extends Readable {
     change: (old: T | undefined) => T | Promise<T>,
     options?: UpdateOptions,
   ): Promise<T> {
-    return quiet(this.#updates.run(key, change, options))
+    return markHandled(this.#updates.run(key, change, options))
   }
 
   /** All or nothing, as one record. */
@@ -117,7 +117,7 @@ export class Store extends Readable {
       const text = toText(key, value, options)
       return backend.write({ kind: 'set', key, value: text, expires: expiryOf(options, backend.now) }, key)
     } catch (error) {
-      return quiet(Promise.reject(error))
+      return markHandled(Promise.reject(error))
     }
   }
 
@@ -128,9 +128,9 @@ export class Store extends Readable {
       backend.checkWritable()
       const made = operation()
       // What is found missing may be so by a record that is still under way: then this is no more certain than that.
-      return made ? backend.write(made, 'key' in made ? made.key : '') : quiet(backend.settled())
+      return made ? backend.write(made, 'key' in made ? made.key : '') : markHandled(backend.settled())
     } catch (error) {
-      return quiet(Promise.reject(error))
+      return markHandled(Promise.reject(error))
     }
   }
 
@@ -195,7 +195,7 @@ export class Store extends Readable {
   /** Makes everything durable and lets go of the store. Idempotent. */
   close(): Promise<void> {
     if (!this.#closing) {
-      this.#closing = quiet(this.leave().release())
+      this.#closing = markHandled(this.leave().release())
       // Records that are acknowledged while closing are still heard of.
       const end = () => {
         for (const unsubscribe of this.#subscriptions) unsubscribe()
@@ -211,9 +211,9 @@ export class Store extends Readable {
 
   #do<T>(action: (backend: StoreBackend) => Promise<T>): Promise<T> {
     try {
-      return quiet(action(this.backend))
+      return markHandled(action(this.backend))
     } catch (error) {
-      return quiet(Promise.reject(error))
+      return markHandled(Promise.reject(error))
     }
   }
 }

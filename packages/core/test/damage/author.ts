@@ -83,8 +83,8 @@ export class Author {
   }
 
   async open(): Promise<void> {
-    const lockEnvironment = memoryLockEnvironment(this.boot)
-    this.#store = await openOnDisk({ clock: this.clock, fileSystem: this.disk, lockEnvironment }, this.options)
+    const processes = memoryLockEnvironment(this.boot)
+    this.#store = await openOnDisk({ clock: this.clock, fileSystem: this.disk, processes }, this.options)
   }
 
   get keys(): string[] {

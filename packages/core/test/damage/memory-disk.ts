@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import type { FileStatus, FileSystem, LockEnvironment, OpenFile, OpenMode } from '../support/core.js'
+import type { FileStatus, FileSystem, OpenFile, OpenMode, Processes } from '../support/core.js'
 import { systemError } from '../support/faulty-file-system.js'
 
 /**
@@ -190,7 +190,7 @@ class MemoryDiskFile implements OpenFile {
 }
 
 /** A machine that was booted anew, named by eight hexadecimal digits: locks of an earlier boot are stale at once. */
-export function memoryLockEnvironment(boot: string): LockEnvironment {
+export function memoryLockEnvironment(boot: string): Processes {
   let tokens = 0
   return {
     pid: 1,

@@ -1,10 +1,10 @@
 import {
   type FileSystem,
+  type Machine,
   Maintainer,
   openStoreOn,
   type Store,
   type StoreOptions,
-  type System,
 } from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { memoryLockEnvironment } from './memory-disk.js'
@@ -16,7 +16,7 @@ export const LOGS = '/data/logs'
 /** When the damaged stores are opened. */
 export const NOW = Date.parse('2025-01-15T13:00:00.000Z')
 
-export function openOnDisk(system: System, options: StoreOptions): Promise<Store> {
+export function openOnDisk(system: Machine, options: StoreOptions): Promise<Store> {
   return openStoreOn(system, (engine) => new Maintainer(engine), { dir: DIR, compaction: false, ...options })
 }
 
@@ -24,8 +24,8 @@ let boots = 0
 
 /** Opens after another boot of the machine: the lock of a killed owner is stale. */
 export function openAgain(disk: FileSystem, options: StoreOptions, now = NOW): Promise<Store> {
-  const lockEnvironment = memoryLockEnvironment((++boots).toString(16).padStart(8, 'f'))
-  return openOnDisk({ clock: new ManualClock(now), fileSystem: disk, lockEnvironment }, options)
+  const processes = memoryLockEnvironment((++boots).toString(16).padStart(8, 'f'))
+  return openOnDisk({ clock: new ManualClock(now), fileSystem: disk, processes }, options)
 }
 
 /** All that a caller can see of a value, as one text. */

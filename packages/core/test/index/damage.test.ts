@@ -2,13 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import {
   fromValue,
-  type IndexedValue,
   isInRange,
   type KeyIndex,
   type KeyRange,
   type Operation,
   type PartSummary,
   type PartValue,
+  type StateValue,
 } from '../support/core.js'
 import { anyValue, KEYS } from './arbitraries.js'
 import { IndexedLog, inKeyOrder, spell } from './indexed-log.js'
@@ -432,7 +432,7 @@ describe('one bit of a record is another', () => {
         const there = index.pageOfKeys(ALL, 1000, nowMs)
         // The last record of a key stands behind all others of it.
         const key = keys[damaged % keys.length] as string
-        const value = index.get(key, nowMs) as IndexedValue
+        const value = index.get(key, nowMs) as StateValue
         const offset = placeOfValue(log, index, key)
         const bytes = Buffer.byteLength(value.text)
         expect(log.file.bytes.toString('utf8', offset, offset + bytes)).toBe(value.text)
@@ -495,7 +495,7 @@ function placeOfValue(log: IndexedLog, index: KeyIndex, key: string): number {
     end = position + into.length
     return read.call(log.file, into, position)
   }
-  const value = index.get(key, log.nowMs) as IndexedValue
+  const value = index.get(key, log.nowMs) as StateValue
   log.file.read = read
   return end - Buffer.byteLength(value.text)
 }

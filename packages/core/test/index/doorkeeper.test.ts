@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { Doorkeeper, fingerprint } from '../support/core.js'
+import { AdmissionFilter, fingerprint } from '../support/core.js'
 
 describe('who may come in', () => {
   it('is what came before, not long ago', () => {
-    const door = new Doorkeeper(0)
+    const door = new AdmissionFilter(0)
     const first = fingerprint('first')
     expect(door.admits(first)).toBe(false)
     expect(door.admits(first)).toBe(true)
@@ -15,7 +15,7 @@ describe('who may come in', () => {
 
   it('are few of many that come once each, and most of few that come again and again', () => {
     for (const cacheBytes of [0, 8 * 1024 * 1024, Number.POSITIVE_INFINITY]) {
-      const door = new Doorkeeper(cacheBytes)
+      const door = new AdmissionFilter(cacheBytes)
       const count = (keys: number, rounds: number) => {
         let admitted = 0
         for (let n = 0; n < keys * rounds; n++) if (door.admits(fingerprint(`key${n % keys}`))) admitted++

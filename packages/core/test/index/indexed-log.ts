@@ -1,11 +1,9 @@
 import { MemoryFile } from '../log/memory-file.js'
 import {
+  CheckpointWriter,
   encode,
   encodeOperation,
   type FrozenIndex,
-  GenerationWriter,
-  type IndexedValue,
-  LayeredIndex,
   LineBuffer,
   type Operation,
   openCheckpoint,
@@ -16,9 +14,11 @@ import {
   readBackCheckpoint,
   readTailRun,
   Slices,
+  State,
   type StatePiece,
+  type StateValue,
   systemClock,
-  type WrittenGeneration,
+  type WrittenCheckpoint,
 } from '../support/core.js'
 
 /** What errors call the log. */
@@ -74,13 +74,13 @@ interface Compaction {
 interface Work {
   readonly startedMs: number
   readonly file: LogFile
-  readonly writer: GenerationWriter
+  readonly writer: CheckpointWriter
   readonly pieces: Generator<StatePiece>
 }
 
 /** What a compaction did. */
 export interface Compacted {
-  readonly written: WrittenGeneration
+  readonly written: WrittenCheckpoint
   readonly from: LogFile
   /** Where the parts that were copied stood. */
   readonly origins: ReadonlyMap<PartSummary, number>
@@ -91,7 +91,7 @@ export interface Compacted {
  * index, then waits, goes out in a write with others, and is acknowledged; a compaction waits for what it has frozen.
  */
 export class IndexedLog {
-  index!: LayeredIndex
+  index!: State
   nowMs = START_MS
   #file!: LogFile
   #end = 0
@@ -110,7 +110,7 @@ export class IndexedLog {
     const log = new IndexedLog(options)
     const file = new LogFile()
     const stateBytes = 0
-    const writer = new GenerationWriter(file, { seq: 7, store: STORE, timestamp: log.#timestamp, stateBytes })
+    const writer = new CheckpointWriter(file, { seq: 7, store: STORE, timestamp: log.#timestamp, stateBytes })
     for (const pair of inKeyOrder(state)) writer.add(pair)
     writer.finish()
     log.#file = file
@@ -138,7 +138,7 @@ export class IndexedLog {
     const { header, ownParts, seq, end, nextLine } = checkpoint
     if (!header || checkpoint.bad.length || checkpoint.lost.length) throw new Error('the checkpoint is damaged')
     const { cacheBytes, isTimed } = this.#options
-    this.index = new LayeredIndex({ file, path: PATH, parts: ownParts, inlineState: header.state, cacheBytes })
+    this.index = new State({ file, path: PATH, parts: ownParts, inlineState: header.state, cacheBytes })
     const time = ({ timestamp }: { timestamp: string }) => (isTimed ? Date.parse(timestamp) : undefined)
     const run = await readTailRun(file, { offset: end, line: nextLine, afterSeq: seq }, slices, {
       record: (placed) => this.index.replay(placed.record, time(placed.record), placed),
@@ -259,7 +259,7 @@ export class IndexedLog {
     this.acknowledge()
     if (!compaction.work) {
       const file = new LogFile()
-      const writer = new GenerationWriter(file, { seq, store: STORE, timestamp, stateBytes: handle.stateBytes })
+      const writer = new CheckpointWriter(file, { seq, store: STORE, timestamp, stateBytes: handle.stateBytes })
       const pieces = handle.pieces(this.nowMs, (bytes) => writer.takesPart(bytes))
       compaction.work = { startedMs: this.nowMs, file, writer, pieces }
     }
@@ -312,7 +312,7 @@ export function inKeyOrder(state: readonly PartValue[]): PartValue[] {
 }
 
 /** What is known of a value, on one line. */
-export function spell(key: string, value: IndexedValue | undefined): string {
+export function spell(key: string, value: StateValue | undefined): string {
   if (!value) return `${JSON.stringify(key)} is not there`
   return `${JSON.stringify(key)} ${value.encoding ?? 'json'} ${value.text} expires ${value.expires} time ${value.time}`
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import type { IndexedValue, KeyRangeQuery, Operation, PartValue, StateSource } from '../support/core.js'
+import type { KeyRangeQuery, Operation, PartValue, StateSource, StateValue } from '../support/core.js'
 import { rounds } from '../support/long.js'
 import { anyJsonValue, anyKey, anyPrefix, anyValue, KEYS } from './arbitraries.js'
 import { IndexedLog, START_MS, spell } from './indexed-log.js'
@@ -15,7 +15,7 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => {
  * index says goes through the file of its log, and little of it stays in memory.
  */
 
-type Model = Map<string, IndexedValue>
+type Model = Map<string, StateValue>
 
 const anyLife = fc.option(fc.integer({ min: -5, max: 60 }), { nil: undefined, freq: 3 })
 const anySet = fc.record({ kind: fc.constant('set' as const), key: anyKey, value: anyValue, life: anyLife })
@@ -253,7 +253,7 @@ class Comparison {
   }
 }
 
-function isThere({ expires }: IndexedValue, nowMs: number): boolean {
+function isThere({ expires }: StateValue, nowMs: number): boolean {
   return expires === undefined || expires > nowMs
 }
 

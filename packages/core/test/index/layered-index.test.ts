@@ -3,12 +3,12 @@ import {
   fromBytes,
   fromText,
   fromValue,
-  type IndexedValue,
   type KeyRangeQuery,
-  LayeredIndex,
   type Operation,
   type PartValue,
+  State,
   type StateSource,
+  type StateValue,
 } from '../support/core.js'
 import { IndexedLog, START_MS } from './indexed-log.js'
 
@@ -160,7 +160,7 @@ describe('an upper layer hides what is below', () => {
   })
 
   it('without a file, in memory alone', () => {
-    const index = LayeredIndex.inMemory(pairs('b', 'a:2', 'a:1'))
+    const index = State.inMemory(pairs('b', 'a:2', 'a:1'))
     index.apply(set('c', 1), 1, undefined)
     index.apply(clear('a:'), 2, 90)
     const effect = index.apply(set('a:2', 'new', NOW + 1), 3, 90)
@@ -385,7 +385,7 @@ describe('whether something has expired', () => {
   })
 
   it('is known of a state in memory too', () => {
-    const index = LayeredIndex.inMemory([{ key: 'a', value: fromValue('', 1), expires: 50 }])
+    const index = State.inMemory([{ key: 'a', value: fromValue('', 1), expires: 50 }])
     expect([49, 50].map((nowMs) => index.holdsExpired(nowMs))).toEqual([false, true])
     expect(index.halfExpiredMs).toBe(50)
   })
@@ -486,7 +486,7 @@ describe('what is known of a value', () => {
     })
     const check = () => {
       const plain = (key: string) => {
-        const value = log.index.get(key, NOW + 5) as IndexedValue
+        const value = log.index.get(key, NOW + 5) as StateValue
         return [value.text, value.encoding, value.expires, value.time]
       }
       expect(log.index.get('gone', NOW)).toBeUndefined()

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { leastBytes, Part, PartTable } from '../support/core.js'
+import { leastBytes, Part, Parts } from '../support/core.js'
 import { type Random, withSeed } from '../support/random.js'
 
 const NOW = 1000
@@ -28,7 +28,7 @@ describe('what is left of a checkpoint at the least', () => {
     await withSeed(async (random) => {
       for (let round = 0; round < 500; round++) {
         const all = Array.from({ length: 1 + random.below(30) }, () => pairsAtRandom(random))
-        const parts = new PartTable(all.map((pairs, at) => partOf(pairs, at, random.below(3) > 0)))
+        const parts = new Parts(all.map((pairs, at) => partOf(pairs, at, random.below(3) > 0)))
         const alive = all.filter(({ expires }) => expires === null || expires > NOW)
         const lengths = alive.flatMap((pairs) => pairs.lengths).sort((a, b) => b - a)
         const gone = random.below(lengths.length + 2)
@@ -42,15 +42,15 @@ describe('what is left of a checkpoint at the least', () => {
     const short: Pairs = { lengths: Array.from({ length: 60 }, (_, n) => 120 + (n % 20)), expires: null }
     const all = Array.from({ length: 8000 }, (_, at) => partOf(short, at, true))
     const bytes = 8000 * (all[0] as Part).bytes
-    expect(leastBytes(new PartTable(all), 0, NOW)).toBe(bytes)
-    expect(leastBytes(new PartTable(all), 48_000, NOW)).toBeGreaterThan(0.85 * bytes)
+    expect(leastBytes(new Parts(all), 0, NOW)).toBe(bytes)
+    expect(leastBytes(new Parts(all), 48_000, NOW)).toBeGreaterThan(0.85 * bytes)
   })
 
   test('is little where any key may be nearly all of its part', () => {
     const one: Pairs = { lengths: [8000, 5, 5, 5], expires: null }
     const known = Array.from({ length: 100 }, (_, at) => partOf(one, at, true))
-    expect(leastBytes(new PartTable(known), 100, NOW)).toBeLessThan(100 * 120)
+    expect(leastBytes(new Parts(known), 100, NOW)).toBeLessThan(100 * 120)
     const unknown = Array.from({ length: 100 }, (_, at) => partOf({ ...one, lengths: [2000, 2000, 2000] }, at, false))
-    expect(leastBytes(new PartTable(unknown), 100, NOW)).toBe(0)
+    expect(leastBytes(new Parts(unknown), 100, NOW)).toBe(0)
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { byCodeUnit, endOfPrefix, type Keyed, type SortedCursor, SortedRuns } from '../support/core.js'
+import { byCodeUnit, endOfPrefix, type Keyed, type SortedCursor, SortedKeys } from '../support/core.js'
 import { type Random, withSeed } from '../support/random.js'
 
 const UNITS = ['a', 'b', '\uffff', '\u{10000}', '\ud800', '\0', 'é', '9', '1'] as const
@@ -9,7 +9,7 @@ const anyKey = fc.string({ unit: fc.constantFrom(...UNITS), maxLength: 4 })
 const anyStep = fc.record({ do: fc.constantFrom('add' as const, 'add' as const, 'list' as const), key: anyKey })
 
 /** Adds keys that are nothing but keys. */
-class Keys extends SortedRuns<Keyed> {
+class Keys extends SortedKeys<Keyed> {
   readonly #items = new Map<string, Keyed>()
 
   put(key: string, isLater = false): void {

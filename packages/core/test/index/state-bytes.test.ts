@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fromValue, LayeredIndex, type Operation } from '../support/core.js'
+import { fromValue, type Operation, State } from '../support/core.js'
 import { anyKey, anyValue } from './arbitraries.js'
 import { type Compacted, IndexedLog, START_MS } from './indexed-log.js'
 
@@ -59,6 +59,6 @@ describe('how long a state is said to be', () => {
   it('of a state in memory, too', () => {
     const state = ['日本', 'a'].map((key) => ({ key, value: fromValue('', `${key} 日本`.repeat(100)) }))
     const bytes = Buffer.byteLength(state.map(({ key, value }) => `"${key}":${value.text},`).join(''))
-    expect(LayeredIndex.inMemory(state).stateBytes).toBeGreaterThanOrEqual(bytes)
+    expect(State.inMemory(state).stateBytes).toBeGreaterThanOrEqual(bytes)
   })
 })

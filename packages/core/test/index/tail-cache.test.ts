@@ -7,10 +7,10 @@ import {
   type LayerEffect,
   type Operation,
   type SetOperation,
-  type TailEntry,
-  TailLayer,
-  TextCache,
+  Tail,
+  type TailValue,
   TOMBSTONE,
+  ValueCache,
 } from '../support/core.js'
 import { Random } from '../support/random.js'
 
@@ -26,11 +26,11 @@ interface Pending {
 }
 
 /** A tail beside a plain map of what it has to say. */
-class Tail {
-  readonly cache: TextCache
+class RandomTail {
+  readonly cache: ValueCache
   readonly file = new MemoryFile('')
-  readonly layer: TailLayer
-  readonly entries = new Map<TailEntry, string>()
+  readonly layer: Tail
+  readonly entries = new Map<TailValue, string>()
   state: ReadonlyMap<string, string> = new Map()
   #pending: Pending[] = []
   #seq = 0
@@ -39,8 +39,8 @@ class Tail {
     private readonly random: Random,
     cacheBytes: number,
   ) {
-    this.cache = new TextCache(cacheBytes)
-    this.layer = new TailLayer(this.file, '/store.log', this.cache)
+    this.cache = new ValueCache(cacheBytes)
+    this.layer = new Tail(this.file, '/store.log', this.cache)
   }
 
   apply(operation: Operation): void {
@@ -56,7 +56,7 @@ class Tail {
     if (operation.kind === 'replace') for (const [key, value] of operation.data) put({ kind: 'set', key, value })
     else if (operation.kind === 'batch') operation.operations.forEach(put)
     else if (operation.kind !== 'clear') put(operation)
-    for (const [at, [key]] of sets.entries()) this.entries.set(effect.entries[at] as TailEntry, key)
+    for (const [at, [key]] of sets.entries()) this.entries.set(effect.entries[at] as TailValue, key)
     this.state = state
     this.#pending.push({ operation, effect, before, isWritten: false })
   }
@@ -142,7 +142,7 @@ describe('what the cache counts', () => {
   for (const cacheBytes of [0, 700, Number.POSITIVE_INFINITY]) {
     it(`is what can be asked for, with room for ${cacheBytes} bytes`, () => {
       for (let seed = 1; seed <= 60; seed++) {
-        const tail = new Tail(new Random(seed), cacheBytes)
+        const tail = new RandomTail(new Random(seed), cacheBytes)
         try {
           for (let step = 0; step < 120; step++) {
             tail.step()

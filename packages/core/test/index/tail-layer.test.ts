@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { MemoryFile } from '../log/memory-file.js'
-import { encodeOperation, fromValue, type Operation, TailLayer, TextCache, TOMBSTONE } from '../support/core.js'
+import { encodeOperation, fromValue, type Operation, Tail, TOMBSTONE, ValueCache } from '../support/core.js'
 
 /** One tail by itself: what it says of keys, and what is left of records that were taken back. */
 
-const newTail = () => new TailLayer(undefined, '/store.log', new TextCache(Number.POSITIVE_INFINITY))
+const newTail = () => new Tail(undefined, '/store.log', new ValueCache(Number.POSITIVE_INFINITY))
 const set = (key: string): Operation => ({ kind: 'set', key, value: fromValue('', key) })
 
-function named(layer: TailLayer): string[] {
+function named(layer: Tail): string[] {
   const keys: string[] = []
   for (const cursor = layer.cursor(''); cursor.key !== undefined; cursor.advance()) keys.push(cursor.key)
   return keys
@@ -38,7 +38,7 @@ describe('what a tail says of a key', () => {
 
 describe('a newer tail that is put together with an older one', () => {
   /** Nothing stays in memory. In the file are the values alone, of which it is told where they end. */
-  const write = (layer: TailLayer, file: MemoryFile, operation: Operation, seq: number) => {
+  const write = (layer: Tail, file: MemoryFile, operation: Operation, seq: number) => {
     const effect = layer.apply(operation, seq, undefined)
     const offset = file.bytes.length
     const valueStarts: number[] = []
@@ -54,9 +54,9 @@ describe('a newer tail that is put together with an older one', () => {
       [0, 7],
       [-3, 11],
     ] as const) {
-      const cache = new TextCache(0)
+      const cache = new ValueCache(0)
       const file = new MemoryFile('some bytes ahead')
-      const [older, newer] = [0, 1].map(() => new TailLayer(file, '/store.log', cache)) as [TailLayer, TailLayer]
+      const [older, newer] = [0, 1].map(() => new Tail(file, '/store.log', cache)) as [Tail, Tail]
       // Moved before it was written to: what counts is where its records stand in the end.
       older.moveTo(file, olderShift)
       newer.moveTo(file, newerShift)

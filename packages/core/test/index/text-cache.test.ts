@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type CachedText, TextCache } from '../support/core.js'
+import { type CachedText, ValueCache } from '../support/core.js'
 
 /** What each text takes beside itself. */
 const OVERHEAD = 160
@@ -20,9 +20,9 @@ class Text implements CachedText {
 }
 
 /** With room for so many texts of 100 bytes. */
-const withRoomFor = (texts: number) => new TextCache(texts * (100 + OVERHEAD))
+const withRoomFor = (texts: number) => new ValueCache(texts * (100 + OVERHEAD))
 
-function addAll(cache: TextCache, texts: readonly Text[]): void {
+function addAll(cache: ValueCache, texts: readonly Text[]): void {
   for (const text of texts) cache.add(text, text.bytes)
 }
 
@@ -76,7 +76,7 @@ describe('a cache with too little room', () => {
   })
 
   it('of none at all keeps nothing', () => {
-    const cache = new TextCache(0)
+    const cache = new ValueCache(0)
     const text = new Text(0)
     addAll(cache, [text])
     expect([text.isThere, text.cachedBytes, cache.bytes]).toEqual([false, 0, 0])
@@ -132,7 +132,7 @@ describe('what is superseded', () => {
 
   it('does not pile up: of a hundred thousand versions of ten keys all but a few are let go', () => {
     for (const bytes of [10, 50_000]) {
-      const cache = new TextCache(64 * 1024 * 1024)
+      const cache = new ValueCache(64 * 1024 * 1024)
       const versions: Text[] = []
       const present: Text[] = []
       const isHeld = ({ cachedBytes }: Text) => cachedBytes !== 0
@@ -167,7 +167,7 @@ describe('whatever is added, asked for and removed', () => {
         anySizes,
         fc.nat({ max: 6000 }),
         (steps, sizes, maxBytes) => {
-          const cache = new TextCache(maxBytes)
+          const cache = new ValueCache(maxBytes)
           const texts = sizes.map((bytes) => new Text(bytes))
           const superseded = new Set<Text>()
           for (const step of steps) {

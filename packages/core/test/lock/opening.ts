@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { afterEach, expect } from 'vitest'
-import type { LockEnvironment, StoreOptions } from '../support/core.js'
+import type { Processes, StoreOptions } from '../support/core.js'
 import { namesAndSockets } from '../support/files.js'
 import { HurriedClock, lockPath, readLock } from '../support/locks.js'
 import { machine, openOn } from '../support/machine.js'
@@ -24,13 +24,13 @@ export function useListeners(): (path: string) => Promise<void> {
   }
 }
 
-export function open(dir: string, options: StoreOptions = {}, environment: Partial<LockEnvironment> = {}) {
+export function open(dir: string, options: StoreOptions = {}, environment: Partial<Processes> = {}) {
   const system = machine({ clock: new HurriedClock() })
-  const lockEnvironment = { ...system.lockEnvironment, ...environment }
-  return openOn({ ...system, lockEnvironment }, { dir, lockWaitMs: 0, ...options })
+  const processes = { ...system.processes, ...environment }
+  return openOn({ ...system, processes }, { dir, lockWaitMs: 0, ...options })
 }
 
-export async function expectStale(dir: string, environment: Partial<LockEnvironment> = {}): Promise<void> {
+export async function expectStale(dir: string, environment: Partial<Processes> = {}): Promise<void> {
   const store = await open(dir, {}, environment)
   expect(readLock(dir).token).not.toBe('a'.repeat(32))
   await store.set('a', 1)
@@ -38,7 +38,7 @@ export async function expectStale(dir: string, environment: Partial<LockEnvironm
   expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
 }
 
-export async function expectLocked(dir: string, environment: Partial<LockEnvironment> = {}): Promise<void> {
+export async function expectLocked(dir: string, environment: Partial<Processes> = {}): Promise<void> {
   const before = readFileSync(lockPath(dir), 'utf8')
   const others = namesAndSockets(dir)
   await expect(open(dir, {}, environment)).rejects.toMatchObject({ code: 'FLATLOG_LOCKED', path: lockPath(dir) })

@@ -127,9 +127,9 @@ describe('an owner that is stopped', () => {
     await owner.call('set', 'before', 1)
     owner.kill('SIGSTOP')
     // Nobody takes the callers off the queue; when it is full the system refuses more, which is an answer too.
-    const { lockEnvironment } = machine()
+    const { processes } = machine()
     const { socket } = readLock(dir)
-    const probes = Array.from({ length: 600 }, () => lockEnvironment.probe(lockPath(dir), socket as string))
+    const probes = Array.from({ length: 600 }, () => processes.probe(lockPath(dir), socket as string))
     expect(new Set(await Promise.all(probes))).toEqual(new Set(['answers']))
     await expect(rival.call('open', { dir, lockWaitMs: 100 })).rejects.toMatchObject(locked)
     await expect(openOn(machine(), { dir, lockWaitMs: 0 })).rejects.toMatchObject(locked)

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { LockEnvironment } from '../support/core.js'
+import type { Processes } from '../support/core.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { namesAndSockets } from '../support/files.js'
 import { HurriedClock, lockPath, lockRecord, readLock, writeLock } from '../support/locks.js'
@@ -141,10 +141,10 @@ describe('what was left by openers that were killed before they had the lock', (
 
   test('does not cost an opener its socket that another took for left: it listens anew', async () => {
     const dir = directory()
-    const { listen: really } = machine().lockEnvironment
+    const { listen: really } = machine().processes
     let socket = ''
     // Tidied away between its making and its first listening, when it refused connections.
-    const robbed: LockEnvironment['listen'] = async (path, own) => {
+    const robbed: Processes['listen'] = async (path, own) => {
       const listening = await really(path, own)
       if (socket === '') {
         socket = join(path, '..', listening.address as string)
@@ -153,7 +153,7 @@ describe('what was left by openers that were killed before they had the lock', (
       return listening
     }
     const store = await open(dir, {}, { listen: robbed })
-    expect(await machine().lockEnvironment.probe(lockPath(dir), readLock(dir).socket as string)).toBe('answers')
+    expect(await machine().processes.probe(lockPath(dir), readLock(dir).socket as string)).toBe('answers')
     await store.close()
     expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
   })

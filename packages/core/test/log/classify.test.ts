@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ClassifyInput, Verdict } from '../support/core.js'
+import type { TailToJudge, Verdict } from '../support/core.js'
 import { bad, begun, judge, LENGTH, type Made, rec, START } from './survey-lines.js'
 
 /** The table of what is a torn tail and what is damage. */
@@ -22,7 +22,7 @@ type Short = ReturnType<typeof short>
 const WHOLE: Short = { kept: [1, 2, 3], cut: undefined, damaged: [], missing: [], lastSeq: 3, isDamaged: false }
 const whole = [rec(1), rec(2), rec(3)]
 
-const TABLE: [what: string, lines: Made[], expected: Short, more?: Partial<ClassifyInput>][] = [
+const TABLE: [what: string, lines: Made[], expected: Short, more?: Partial<TailToJudge>][] = [
   ['nothing wrong', whole, WHOLE],
   ['nothing wrong, all known to be on disk', whole, WHOLE, { markSeq: 3 }],
   ['no records', [], { ...WHOLE, kept: [], lastSeq: 0 }],

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  CheckpointWriter,
   fromBytes,
   fromText,
   fromValue,
-  GenerationWriter,
   type HeaderLine,
   type IndexLine,
   MAX_PARTS,
@@ -104,7 +104,7 @@ describe('where the state stands', () => {
     ]) {
       const { file: expected } = writeGeneration(values)
       const file = new MemoryFile()
-      const writer = new GenerationWriter(file, { seq: 42, store: STORE, timestamp: TIME, stateBytes: 0 })
+      const writer = new CheckpointWriter(file, { seq: 42, store: STORE, timestamp: TIME, stateBytes: 0 })
       for (const { key, value, time } of values) {
         const bytes = Buffer.from(value.text)
         const pieces = [bytes.subarray(0, 10), bytes.subarray(10, 11), bytes.subarray(11)]
@@ -199,9 +199,9 @@ describe('a part of an earlier checkpoint', () => {
   const lineOf = ({ offset, bytes }: PartSummary) => Buffer.from(earlier.file.bytes.subarray(offset, offset + bytes))
   const [first, second] = earlier.written.parts as [PartSummary, PartSummary]
 
-  function write(fill: (writer: GenerationWriter) => void) {
+  function write(fill: (writer: CheckpointWriter) => void) {
     const file = new MemoryFile()
-    const writer = new GenerationWriter(file, { seq: 50, store: STORE, timestamp: TIME, stateBytes: 0 })
+    const writer = new CheckpointWriter(file, { seq: 50, store: STORE, timestamp: TIME, stateBytes: 0 })
     fill(writer)
     return { file, written: writer.finish() }
   }
@@ -268,7 +268,7 @@ describe('a part of an earlier checkpoint', () => {
       writer.addPart(first, lineOf(first))
       expect(writer.takesPart(PART_BYTES)).toBe(true)
     })
-    const large = new GenerationWriter(new MemoryFile(), {
+    const large = new CheckpointWriter(new MemoryFile(), {
       seq: 1,
       store: STORE,
       timestamp: TIME,
@@ -333,7 +333,7 @@ describe('what is written', () => {
         }
       },
     })
-    const writer = new GenerationWriter(watched, { seq: 42, store: STORE, timestamp: TIME, stateBytes: 0 })
+    const writer = new CheckpointWriter(watched, { seq: 42, store: STORE, timestamp: TIME, stateBytes: 0 })
     for (const value of state(40)) writer.add(value)
     writer.finish()
     expect(file.bytes.equals(whole.bytes)).toBe(true)
@@ -358,7 +358,7 @@ describe('what is written', () => {
         return super.write(Buffer.from(bytes as string).subarray(0, 100), position)
       }
     }
-    const writer = new GenerationWriter(new FullFile(), { seq: 1, store: STORE, timestamp: TIME, stateBytes: 0 })
+    const writer = new CheckpointWriter(new FullFile(), { seq: 1, store: STORE, timestamp: TIME, stateBytes: 0 })
     for (const value of state(40)) writer.add(value)
     expect(() => writer.finish()).toThrow(expect.objectContaining({ code: 'FLATLOG_NO_SPACE' }))
   })

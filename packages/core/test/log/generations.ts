@@ -1,11 +1,11 @@
 import { recordLine as anyRecordLine } from '../record/support.js'
 import {
   type CheckpointFound,
+  type CheckpointStart,
+  CheckpointWriter,
   decodeLine,
   encodeOperation,
   fromValue,
-  type GenerationStart,
-  GenerationWriter,
   type Line,
   type PartList,
   type PartSummary,
@@ -27,9 +27,9 @@ export function state(count: number, valueBytes = 1000, prefix = 'k'): PartValue
   }))
 }
 
-export function writeGeneration(values: readonly PartValue[], more: Partial<GenerationStart> = {}) {
+export function writeGeneration(values: readonly PartValue[], more: Partial<CheckpointStart> = {}) {
   const file = new MemoryFile()
-  const writer = new GenerationWriter(file, { seq: 42, store: STORE, timestamp: TIME, stateBytes: 0, ...more })
+  const writer = new CheckpointWriter(file, { seq: 42, store: STORE, timestamp: TIME, stateBytes: 0, ...more })
   for (const value of values) writer.add(value)
   const written = writer.finish()
   return { file, length: written.length, written }

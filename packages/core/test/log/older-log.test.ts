@@ -14,14 +14,14 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => {
 /** Telling a log of the original system from one of ours, with lines that are longer than what is held. */
 
 /** Line by line, each of them in memory. */
-function isOlder(log: Buffer, isBesideOurs: boolean): boolean {
+function isOlder(log: Buffer, hasVersion1Files: boolean): boolean {
   const lines = log.toString('latin1').split('\n')
   if (lines.at(-1) === '') lines.pop()
   const decoded = lines.map((each) => Buffer.from(each, 'latin1'))
   const first = lines[0] ?? ''
   const isChecked = /^\{"timestamp":"[^"]*","seq":/.test(first) || /,"crc":"[0-9a-f]{8}"\}$/.test(first)
   if (isChecked || decoded.some((each) => validChecksum(each) !== undefined)) return false
-  return !isBesideOurs || decoded.some((each) => decodeOlderLine(each).kind !== 'bad')
+  return !hasVersion1Files || decoded.some((each) => decodeOlderLine(each).kind !== 'bad')
 }
 
 function ours(random: Random): string {
@@ -50,10 +50,10 @@ test('a log is of the original system exactly where no line of it is of ours', a
     const counts = [0, 0]
     for (let round = 0; round < 1500; round++) {
       const log = mixed(random)
-      const isBesideOurs = random.below(2) === 0
-      const expected = isOlder(log, isBesideOurs)
+      const hasVersion1Files = random.below(2) === 0
+      const expected = isOlder(log, hasVersion1Files)
       const slices = new Slices(new ManualClock(0, 1))
-      expect([log.toString(), await isOlderLog(new MemoryFile(log), isBesideOurs, slices)]).toEqual([
+      expect([log.toString(), await isOlderLog(new MemoryFile(log), hasVersion1Files, slices)]).toEqual([
         log.toString(),
         expected,
       ])

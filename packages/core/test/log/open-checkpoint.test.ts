@@ -3,8 +3,8 @@ import { describe, expect, it, vi } from 'vitest'
 import { anyExpiry, anyString, anyValueText, indexLine } from '../record/support.js'
 import {
   type CheckpointFound,
+  CheckpointWriter,
   encodeHeader,
-  GenerationWriter,
   type IndexLine,
   type IndexRow,
   openCheckpoint,
@@ -15,7 +15,7 @@ import {
   Slices,
   systemClock,
   validChecksum,
-  type WrittenGeneration,
+  type WrittenCheckpoint,
 } from '../support/core.js'
 import { decoded, partsIn, recordLine, STORE, state, TIME, writeGeneration } from './generations.js'
 import { MemoryFile } from './memory-file.js'
@@ -33,7 +33,7 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => ({
 const slices = () => new Slices(systemClock)
 const open = (file: MemoryFile, isWhole = false) => openCheckpoint(file, slices(), isWhole)
 const readWhole = (file: MemoryFile) => readCheckpoint(file, slices())
-const readBack = (file: MemoryFile, written: WrittenGeneration) => readBackCheckpoint(file, written, slices())
+const readBack = (file: MemoryFile, written: WrittenCheckpoint) => readBackCheckpoint(file, written, slices())
 
 /** Counts what is read. */
 class CountingFile extends MemoryFile {
@@ -107,7 +107,7 @@ describe('a whole checkpoint', () => {
     const first = generation(LONG)
     const file = new MemoryFile()
     const later = '2025-02-01T00:00:00.000Z'
-    const writer = new GenerationWriter(file, { seq: 50, store: STORE, timestamp: later, stateBytes: 0 })
+    const writer = new CheckpointWriter(file, { seq: 50, store: STORE, timestamp: later, stateBytes: 0 })
     for (const [at, part] of first.written.parts.entries()) {
       const line = first.file.bytes.subarray(part.offset, part.offset + part.bytes)
       if (at % 3) writer.addPart(part, line)

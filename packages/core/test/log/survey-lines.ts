@@ -1,4 +1,4 @@
-import { type ClassifyInput, classify, type SurveyLine, type Verdict } from '../support/core.js'
+import { judgeTail, type SurveyLine, type TailToJudge, type Verdict } from '../support/core.js'
 
 /**
  * Lines of a tail, made by hand. They are 100 bytes long and stand behind a checkpoint of 1000 bytes, so the line at
@@ -27,7 +27,7 @@ export function begun(): Made {
   return (place) => ({ kind: 'bad', ...at(place), ended: false, begun: true, key: undefined })
 }
 
-export function judge(lines: Made[], more: Partial<ClassifyInput> = {}): Verdict {
+export function judge(lines: Made[], more: Partial<TailToJudge> = {}): Verdict {
   const survey = lines.map((make, place) => make(place))
-  return classify({ survey, afterSeq: 0, markSeq: 0, sizeBytes: START + LENGTH * lines.length, ...more })
+  return judgeTail({ survey, afterSeq: 0, markSeq: 0, sizeBytes: START + LENGTH * lines.length, ...more })
 }

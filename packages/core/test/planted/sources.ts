@@ -4,7 +4,7 @@ export const SOURCES = {
   batch: 'log/batch.ts',
   checkpointLayer: 'state/checkpoint/checkpoint.ts',
   checksum: 'format/checksum.ts',
-  classify: 'recovery/judge-tail.ts',
+  judgeTail: 'recovery/judge-tail.ts',
   commitQueue: 'log/group-commit.ts',
   compaction: 'engine/compaction.ts',
   engine: 'engine/engine.ts',

@@ -1,5 +1,5 @@
 import { type CallKind, quotaExceeded, systemError } from '../support/faulty-file-system.js'
-import type { Effect, OnCall, SimulatedCall } from './file-system.js'
+import type { OnCall, SimulatedCall, TailChange } from './file-system.js'
 
 /** Rules by which calls of one process go wrong. */
 
@@ -85,12 +85,12 @@ export class Fate {
     this.#faults = []
   }
 
-  #death(call: SimulatedCall): Effect {
+  #death(call: SimulatedCall): TailChange {
     if (call.kind !== 'write' || this.#bytesAtDeath === undefined) return { dies: true }
     return { dies: true, keepBytes: Math.floor(bytesOf(call) * this.#bytesAtDeath) }
   }
 
-  #wrong(call: SimulatedCall): Effect | undefined {
+  #wrong(call: SimulatedCall): TailChange | undefined {
     for (const rule of this.#faults) {
       const { kind, on, code, happens } = rule.fault
       if (rule.left === 0 || (kind !== 'any' && kind !== call.kind) || !on.test(call.path)) continue

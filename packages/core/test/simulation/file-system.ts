@@ -17,7 +17,7 @@ export interface SimulatedCall {
 }
 
 /** What happens to a call instead of, or beside, what it was meant to do. */
-export type Effect =
+export type TailChange =
   /** The call fails. With `happens` it does its work all the same, as a rename can whose answer is lost. */
   | { readonly error: Error; readonly happens?: boolean }
   /** A write takes only so many bytes, and says so. */
@@ -28,7 +28,7 @@ export type Effect =
   | { readonly dies: true; readonly keepBytes?: number }
 
 /** Asked before every call. */
-export type OnCall = (call: SimulatedCall) => Effect | undefined
+export type OnCall = (call: SimulatedCall) => TailChange | undefined
 
 /** What a call of a process that is no more ends in; nobody is there to see it. */
 class Dead extends Error {
@@ -61,7 +61,7 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   /** For every call: dead processes make none, and what is to happen to this one happens. */
-  enter(kind: CallKind, path: string, more: Pick<SimulatedCall, 'write' | 'creates'> = {}): Effect | undefined {
+  enter(kind: CallKind, path: string, more: Pick<SimulatedCall, 'write' | 'creates'> = {}): TailChange | undefined {
     if (this.#isDead) throw new Dead()
     const effect = this.onCall({ kind, path: this.#onDisk(path), ...more })
     if (effect && 'dies' in effect && effect.keepBytes === undefined) this.#end()
@@ -193,7 +193,7 @@ export class SimulatedFileSystem implements FileSystem {
 
   /** What failed to be synced of a directory is written with the next sync; of a file it is lost. */
   async #takeTime(
-    effect: Effect | undefined,
+    effect: TailChange | undefined,
     succeed: (tick: number) => void,
     fail: (tick: number) => void = () => {},
   ): Promise<void> {
@@ -312,7 +312,7 @@ class SimulatedFile implements OpenFile {
     this.system.openFiles.delete(this)
   }
 
-  #enter(kind: CallKind, more: Pick<SimulatedCall, 'write'> = {}): Effect | undefined {
+  #enter(kind: CallKind, more: Pick<SimulatedCall, 'write'> = {}): TailChange | undefined {
     this.#checkOpen()
     const effect = this.system.enter(kind, this.system.presentPath(this.path, this.inode), more)
     if (effect && 'error' in effect) throw effect.error

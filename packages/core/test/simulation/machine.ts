@@ -1,10 +1,10 @@
 import {
-  type LockEnvironment,
+  type Machine,
   Maintainer,
   openStoreOn,
+  type Processes,
   type Store,
   type StoreOptions,
-  type System,
 } from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 import type { Random } from '../support/random.js'
@@ -36,7 +36,7 @@ class SimulatedClock extends ManualClock {
 export class SimulatedProcess {
   readonly clock: SimulatedClock
   readonly fileSystem: SimulatedFileSystem
-  readonly system: System
+  readonly system: Machine
 
   constructor(
     private readonly machine: SimulatedMachine,
@@ -49,7 +49,7 @@ export class SimulatedProcess {
     this.system = {
       fileSystem: this.fileSystem,
       clock: this.clock,
-      lockEnvironment: lockEnvironment(machine, pid, random),
+      processes: processes(machine, pid, random),
     }
   }
 
@@ -132,7 +132,7 @@ export class SimulatedMachine {
   }
 }
 
-function lockEnvironment(machine: SimulatedMachine, pid: number, random: Random): LockEnvironment {
+function processes(machine: SimulatedMachine, pid: number, random: Random): Processes {
   return {
     pid,
     thread: 0,

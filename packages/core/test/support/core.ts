@@ -63,7 +63,7 @@ export { encode, type PendingRecord, place } from '../../src/log/batch.js'
 export { type CheckpointFound, isInRange, type KeyRange } from '../../src/log/checkpoint-found.js'
 export { openCheckpoint, readBackCheckpoint } from '../../src/log/checkpoint-opener.js'
 export { readCheckpoint, readPartState } from '../../src/log/checkpoint-reader.js'
-export { type GenerationStart, GenerationWriter, type WrittenGeneration } from '../../src/log/checkpoint-writer.js'
+export { type CheckpointStart, CheckpointWriter, type WrittenCheckpoint } from '../../src/log/checkpoint-writer.js'
 export { newRecovery, type Recovery } from '../../src/log/damage-report.js'
 export type { Durability } from '../../src/log/group-commit.js'
 export { IndexLineWriter } from '../../src/log/index-line-writer.js'
@@ -94,31 +94,31 @@ export {
   SLICE_MS,
   SYNC_STEP_BYTES,
 } from '../../src/platform/limits.js'
-export type { System } from '../../src/platform/machine.js'
+export type { Machine } from '../../src/platform/machine.js'
 export { nodeFileSystem } from '../../src/platform/node-file-system.js'
-export { type LockEnvironment, systemLockEnvironment } from '../../src/platform/processes.js'
+export { type Processes, systemProcesses } from '../../src/platform/processes.js'
 export { Slices } from '../../src/platform/slices.js'
-export { type ClassifyInput, classify, type Verdict } from '../../src/recovery/judge-tail.js'
-export { Doorkeeper } from '../../src/state/admission-filter.js'
+export { judgeTail, type TailToJudge, type Verdict } from '../../src/recovery/judge-tail.js'
+export { AdmissionFilter } from '../../src/state/admission-filter.js'
 export { leastBytes } from '../../src/state/checkpoint/least-bytes.js'
 export { Part } from '../../src/state/checkpoint/part.js'
-export { PartTable } from '../../src/state/checkpoint/parts.js'
+export { Parts } from '../../src/state/checkpoint/parts.js'
 export { fingerprint } from '../../src/state/fingerprint.js'
-export { LayeredIndex } from '../../src/state/state.js'
+export { State } from '../../src/state/state.js'
 export { ClearedPrefixes } from '../../src/state/tail/cleared-prefixes.js'
-export { byCodeUnit, endOfPrefix, type Keyed, type SortedCursor, SortedRuns } from '../../src/state/tail/sorted-keys.js'
-export { TailLayer } from '../../src/state/tail/tail.js'
+export { byCodeUnit, endOfPrefix, type Keyed, type SortedCursor, SortedKeys } from '../../src/state/tail/sorted-keys.js'
+export { Tail } from '../../src/state/tail/tail.js'
 export type { LayerEffect } from '../../src/state/tail/tail-changes.js'
-export { type TailEntry, TOMBSTONE } from '../../src/state/tail/tail-value.js'
+export { type TailValue, TOMBSTONE } from '../../src/state/tail/tail-value.js'
 export type {
   FrozenIndex,
-  IndexedValue,
   KeyIndex,
   KeyRangeQuery,
   StatePiece,
   StateSource,
+  StateValue,
 } from '../../src/state/types.js'
-export { type CachedText, TextCache } from '../../src/state/value-cache.js'
+export { type CachedText, ValueCache } from '../../src/state/value-cache.js'
 export { allNew, writeCheckpoint } from '../../src/state/write-state.js'
 export { openStoreOn } from '../../src/store/open-store.js'
 export type { BatchOperation } from '../../src/store/types.js'

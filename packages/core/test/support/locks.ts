@@ -6,7 +6,7 @@ import { ManualClock } from './manual-clock.js'
 
 /** What a lock file on this machine and in this process would say, but for what the test puts in. */
 export function lockRecord(parts: Partial<LockRecord> = {}): LockRecord {
-  const { pid, thread, host, bootId, pidNamespace, processStart } = machine().lockEnvironment
+  const { pid, thread, host, bootId, pidNamespace, processStart } = machine().processes
   return {
     pid,
     thread,

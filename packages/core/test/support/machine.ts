@@ -1,26 +1,26 @@
 import {
   type Clock,
   type FileSystem,
+  type Machine,
   Maintainer,
   nodeFileSystem,
   openStoreOn,
   type Store,
   type StoreOptions,
-  type System,
   systemClock,
-  systemLockEnvironment,
+  systemProcesses,
 } from './core.js'
 
 /** This machine, but for what the test puts in the place of its clock and its file system. */
-export function machine(parts: { clock?: Clock; fileSystem?: FileSystem } = {}): System {
+export function machine(parts: { clock?: Clock; fileSystem?: FileSystem } = {}): Machine {
   return {
     clock: parts.clock ?? systemClock,
     fileSystem: parts.fileSystem ?? nodeFileSystem,
-    lockEnvironment: systemLockEnvironment(nodeFileSystem),
+    processes: systemProcesses(nodeFileSystem),
   }
 }
 
 /** As `openStore` of the package, on a machine of the test's. */
-export function openOn(system: System, options: StoreOptions): Promise<Store> {
+export function openOn(system: Machine, options: StoreOptions): Promise<Store> {
   return openStoreOn(system, (engine) => new Maintainer(engine), options)
 }

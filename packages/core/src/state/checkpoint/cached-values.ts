@@ -1,16 +1,16 @@
 import { type KeyMeta, toKeyMeta } from '../../format/part-meta.js'
 import type { Encoding } from '../../format/value.js'
-import { Doorkeeper } from '../admission-filter.js'
+import { AdmissionFilter } from '../admission-filter.js'
 import { fingerprint } from '../fingerprint.js'
-import type { IndexedValue } from '../types.js'
-import type { CachedText, TextCache } from '../value-cache.js'
+import type { StateValue } from '../types.js'
+import type { CachedText, ValueCache } from '../value-cache.js'
 import type { Part } from './part.js'
 
 /** A string beside its characters. */
 const KEY_OVERHEAD_BYTES = 16
 
 /** A value of the checkpoint that was read, in a flat copy: a slice of its part would keep all of the part. */
-class CachedValue implements CachedText, IndexedValue {
+class CachedValue implements CachedText, StateValue {
   cachedBytes = 0
   isUsed = false
 
@@ -41,16 +41,16 @@ class CachedValue implements CachedText, IndexedValue {
 }
 
 /** What was read of the checkpoint and may be asked for again. It outlives a compaction for parts that stay as they are. */
-export class CheckpointValues {
+export class CachedValues {
   readonly #values = new Map<string, CachedValue>()
 
-  readonly #doorkeeper: Doorkeeper
+  readonly #doorkeeper: AdmissionFilter
 
-  constructor(private readonly cache: TextCache) {
-    this.#doorkeeper = new Doorkeeper(cache.maxBytes)
+  constructor(private readonly cache: ValueCache) {
+    this.#doorkeeper = new AdmissionFilter(cache.maxBytes)
   }
 
-  get(key: string): IndexedValue | undefined {
+  get(key: string): StateValue | undefined {
     const value = this.#values.get(key)
     if (value === undefined) return undefined
     if (value.part.isGone) {
@@ -74,7 +74,7 @@ export class CheckpointValues {
     while (this.cache.sweep()) yield
   }
 
-  keep(key: string, part: Part, { text, encoding, expires, time }: IndexedValue, isAscii: boolean): void {
+  keep(key: string, part: Part, { text, encoding, expires, time }: StateValue, isAscii: boolean): void {
     // Half of the room is for whatever is read: a store that fits is there after one reading, or two.
     if (this.cache.isHalfFull && !this.#doorkeeper.admits(fingerprint(key))) return
     const value = new CachedValue(this.#values, key, part, text, toKeyMeta(encoding, expires, time))

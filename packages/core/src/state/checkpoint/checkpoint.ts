@@ -11,13 +11,13 @@ import { isInRange, type KeyRange } from '../../log/checkpoint-found.js'
 import type { OpenFile } from '../../platform/file-system.js'
 import { fingerprint } from '../fingerprint.js'
 import { byCodeUnit } from '../tail/sorted-keys.js'
-import type { IndexedValue, OnBadPart } from '../types.js'
-import type { CheckpointValues } from './cached-values.js'
+import type { OnBadPart, StateValue } from '../types.js'
+import type { CachedValues } from './cached-values.js'
 import { CheckpointExpiry } from './expiry.js'
-import type { PartPairs } from './known-pairs.js'
+import type { KnownPairs } from './known-pairs.js'
 import { leastBytes } from './least-bytes.js'
 import { corrupt, layoutOf, Part, pairsOf, readAt } from './part.js'
-import { PartTable } from './parts.js'
+import { Parts } from './parts.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -25,7 +25,7 @@ const EMPTY = Buffer.alloc(0)
  * The lowest layer: the checkpoint's parts, in key order. In memory is a sparse index, the first key of each part; a
  * lookup reads one part.
  */
-export class CheckpointLayer {
+export class Checkpoint {
   #expiry: CheckpointExpiry | undefined
   #scratch = EMPTY
   /** Holds what is kept of its parts' lines. */
@@ -35,8 +35,8 @@ export class CheckpointLayer {
     private file: OpenFile | undefined,
     /** The log's name; the file may have been opened under another one. */
     private readonly path: string,
-    private readonly parts: PartTable,
-    private readonly values: CheckpointValues,
+    private readonly parts: Parts,
+    private readonly values: CachedValues,
     private readonly onBadPart: OnBadPart,
   ) {}
 
@@ -72,10 +72,10 @@ export class CheckpointLayer {
   }
 
   /** The next checkpoint, in another file, of which some parts may be the same as here. */
-  followedBy(file: OpenFile, parts: readonly Part[]): CheckpointLayer {
+  followedBy(file: OpenFile, parts: readonly Part[]): Checkpoint {
     for (const part of this.parts.made()) part.isGone = true
     for (const part of parts) part.isGone = false
-    return new CheckpointLayer(file, this.path, new PartTable(parts), this.values, this.onBadPart)
+    return new Checkpoint(file, this.path, new Parts(parts), this.values, this.onBadPart)
   }
 
   /** Another checkpoint has followed: what was kept in memory of parts that it does without is let go, in small steps. */
@@ -83,7 +83,7 @@ export class CheckpointLayer {
     return this.values.letGo()
   }
 
-  get(key: string): IndexedValue | undefined {
+  get(key: string): StateValue | undefined {
     const cached = this.values.get(key)
     if (cached) return cached
     const at = this.partOf(key)
@@ -91,12 +91,12 @@ export class CheckpointLayer {
     if (!part) return undefined
     if (part.state) return inState(part.state, key)
     const found = this.#find(at, part, key)
-    if (found) this.values.keep(key, part, found, isAscii(part.pairs as PartPairs))
+    if (found) this.values.keep(key, part, found, isAscii(part.pairs as KnownPairs))
     return found
   }
 
   /** The whole line is read where its pairs are not known yet, and where one of them is not what it was. */
-  #find(at: number, part: Part, key: string): IndexedValue | undefined {
+  #find(at: number, part: Part, key: string): StateValue | undefined {
     const { pairs } = part
     if (pairs?.areChecked && !part.isDamaged) {
       const keyFingerprint = fingerprint(key)
@@ -226,7 +226,7 @@ function bytesOf(state: readonly PartValue[]): number {
   )
 }
 
-function inState(state: readonly PartValue[], key: string): IndexedValue | undefined {
+function inState(state: readonly PartValue[], key: string): StateValue | undefined {
   let low = 0
   let high = state.length - 1
   while (low <= high) {
@@ -239,12 +239,12 @@ function inState(state: readonly PartValue[], key: string): IndexedValue | undef
   return undefined
 }
 
-export function toIndexed({ value, expires, time }: PartValue): IndexedValue {
+export function toIndexed({ value, expires, time }: PartValue): StateValue {
   return { text: value.text, encoding: value.encoding, expires, time }
 }
 
 /** The key's literal may stand inside another key's value too: only where a key begins does it count. */
-function findInPart(part: Part, line: Buffer, key: string, slab: NumberSlab): IndexedValue | undefined {
+function findInPart(part: Part, line: Buffer, key: string, slab: NumberSlab): StateValue | undefined {
   // To know its pairs by themselves costs as much as some lookups in the line: it is done at the second one.
   if (part.pairs && !part.pairs.areChecked) part.pairs.check(line, slab)
   const layout = part.pairs ?? pairsOf(part, line.toString('latin1'), slab)
@@ -266,7 +266,7 @@ export function valueAt(
   key: string,
   position: number,
   from: number,
-): IndexedValue {
+): StateValue {
   // A flat copy: a slice of a decoded part would keep all of it.
   const text = line.toString(isAscii(layout) ? 'latin1' : 'utf8', from, valueEnd(layout, position))
   if (meta === NO_META) return { text, encoding: undefined, expires: undefined, time: undefined }

@@ -3,8 +3,8 @@ import { isAscii, keyCount, keyStart, type PartLayout } from '../../format/part.
 import { parseMeta } from '../../format/part-cut.js'
 import { type DatedMeta, metaOf } from '../../format/part-meta.js'
 import type { PartValue } from '../../format/record.js'
-import type { IndexedValue } from '../types.js'
-import { type CheckpointLayer, toIndexed, valueAt } from './checkpoint.js'
+import type { StateValue } from '../types.js'
+import { type Checkpoint, toIndexed, valueAt } from './checkpoint.js'
 import { type Part, pairsOf } from './part.js'
 
 /**
@@ -21,7 +21,7 @@ export class CheckpointCursor {
   #expires = false
 
   constructor(
-    private readonly layer: CheckpointLayer,
+    private readonly layer: Checkpoint,
     from: string,
   ) {
     this.seek(from)
@@ -41,7 +41,7 @@ export class CheckpointCursor {
     this.#settle()
   }
 
-  value(): IndexedValue {
+  value(): StateValue {
     return this.#read().value(this.#position)
   }
 
@@ -86,7 +86,7 @@ export class CheckpointCursor {
 interface Block {
   readonly count: number
   key(position: number): string
-  value(position: number): IndexedValue
+  value(position: number): StateValue
   expires(position: number): number | undefined
   firstNotBefore(key: string): number
 }
@@ -113,7 +113,7 @@ class StateBlock implements Block {
     return (this.state[position] as PartValue).key
   }
 
-  value(position: number): IndexedValue {
+  value(position: number): StateValue {
     return toIndexed(this.state[position] as PartValue)
   }
 
@@ -151,7 +151,7 @@ class LineBlock implements Block {
     return metaOf(this.#meta, this.key(position), position).expires
   }
 
-  value(position: number): IndexedValue {
+  value(position: number): StateValue {
     this.#meta ??= parseMeta(this.line, this.layout)
     const from = endOfString(this.latin, keyStart(this.layout, position)) + 1
     return valueAt(this.line, this.layout, this.#meta, this.key(position), position, from)

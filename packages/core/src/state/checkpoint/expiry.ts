@@ -1,4 +1,4 @@
-import type { PartTable } from './parts.js'
+import type { Parts } from './parts.js'
 
 /** When the keys of a checkpoint expire, as far as its parts say it as wholes: nothing is read for it. */
 export class CheckpointExpiry {
@@ -9,7 +9,7 @@ export class CheckpointExpiry {
   readonly #times: Float64Array
   readonly #gone: Float64Array
 
-  constructor(parts: PartTable) {
+  constructor(parts: Parts) {
     const ends: { readonly atMs: number; readonly keys: number }[] = []
     for (let at = 0; at < parts.length; at++) {
       const { keys, minExpires, maxExpires } = parts.expiry(at)

@@ -5,7 +5,7 @@ import { isAscii, keyCount, keyStart, layoutLength, MORE_FLAG, type PartLayout, 
 import { parseMeta } from '../../format/part-cut.js'
 import { NO_META } from '../../format/part-meta.js'
 import { fingerprint, fingerprintOf } from '../fingerprint.js'
-import type { IndexedValue } from '../types.js'
+import type { StateValue } from '../types.js'
 import { MetaColumns } from './meta-columns.js'
 
 /**
@@ -13,7 +13,7 @@ import { MetaColumns } from './meta-columns.js'
  * time, of each of them a fingerprint of the key and a checksum of the bytes. From then on a lookup reads the bytes of
  * its one pair and has them checked as strictly as the whole line was, for a fiftieth of the bytes. 8 bytes a key.
  */
-export class PartPairs implements PartLayout {
+export class KnownPairs implements PartLayout {
   /** Behind the layout, for each pair: the fingerprints; then the lower, then the upper halves of the checksums. */
   numbers: Uint16Array | Uint32Array
   from: number
@@ -85,7 +85,7 @@ export class PartPairs implements PartLayout {
   }
 
   /** What the pair, which fits, says of the key; undefined where it is another key's. */
-  valueIn(pair: Buffer, position: number, key: string): IndexedValue | undefined {
+  valueIn(pair: Buffer, position: number, key: string): StateValue | undefined {
     const from = behindKey(pair, key)
     if (from === -1) return undefined
     const text = pair.toString(isAscii(this) ? 'latin1' : 'utf8', from)

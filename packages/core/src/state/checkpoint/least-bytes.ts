@@ -1,4 +1,4 @@
-import type { PartTable } from './parts.js'
+import type { Parts } from './parts.js'
 
 /** Lengths are put together by how many bits they have: there may be tens of thousands of parts, and nobody waits for exactness. */
 const CLASSES = 33
@@ -8,7 +8,7 @@ const CLASSES = 33
  * longest may be gone. What a part's longest pair takes is known of those that were written since the store was opened; in
  * another any key may be the one that takes all of it. What `meta` says of keys counts as if it stayed.
  */
-export function leastBytes(parts: PartTable, keys: number, nowMs: number): number {
+export function leastBytes(parts: Parts, keys: number, nowMs: number): number {
   let bytes = 0
   const longest = new Float64Array(CLASSES)
   const most = new Float64Array(CLASSES)

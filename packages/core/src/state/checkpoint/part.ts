@@ -5,7 +5,7 @@ import { expiryOf } from '../../format/part-meta.js'
 import type { PartSummary, PartValue } from '../../format/record.js'
 import { FlatlogError, ioError } from '../../platform/errors.js'
 import type { OpenFile } from '../../platform/file-system.js'
-import { PartPairs } from './known-pairs.js'
+import { KnownPairs } from './known-pairs.js'
 
 /** A run of keys of the checkpoint: a line of the file, or, where that was lost and healed, a state in memory. */
 export class Part implements PartSummary {
@@ -23,7 +23,7 @@ export class Part implements PartSummary {
   readonly #expiry: Pick<PartSummary, 'minExpires' | 'maxExpires'> | undefined
   readonly state: readonly PartValue[] | undefined
   /** What is known of its line, once that was read. */
-  pairs: PartPairs | undefined
+  pairs: KnownPairs | undefined
   /** It is in no checkpoint any more, so what was read of it may have been written over. */
   isGone = false
   /** Its bytes were found not to be what was written. */
@@ -71,8 +71,8 @@ export function readAt(file: OpenFile, path: string, offset: number, into: Buffe
 }
 
 /** The line, as Latin-1, in which a character is a byte, is cut where its keys stand. */
-export function pairsOf(part: Part, latin: string, slab: NumberSlab): PartPairs {
-  part.pairs ??= new PartPairs(layOut(latin, slab))
+export function pairsOf(part: Part, latin: string, slab: NumberSlab): KnownPairs {
+  part.pairs ??= new KnownPairs(layOut(latin, slab))
   return part.pairs
 }
 

@@ -3,7 +3,7 @@ import type { PartSummary } from '../../format/record.js'
 import { Part } from './part.js'
 
 /** The parts of a checkpoint in key order, each made when it is first looked at. */
-export class PartTable {
+export class Parts {
   #parts: (Part | undefined)[]
   #list: PartList | undefined
 

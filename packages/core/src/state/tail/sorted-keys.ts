@@ -13,7 +13,7 @@ const MERGED_RUNS = 8
 /** Longer runs are not merged any more: what is merged at a time stays a matter of a few milliseconds. */
 const MAX_MERGED_KEYS = 32 * RUN_KEYS
 
-export class SortedRuns<T extends Keyed> {
+export class SortedKeys<T extends Keyed> {
   /** The longest first. */
   #runs: T[][] = []
   #added: T[] = []

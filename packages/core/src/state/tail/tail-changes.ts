@@ -1,19 +1,19 @@
 import { valueOffsets, type WrittenRecord } from '../../format/written-record.js'
-import type { Effect } from '../types.js'
-import { type TailEntry, type TailSlot, type TailValue, TOMBSTONE } from './tail-value.js'
+import type { TailChange } from '../types.js'
+import { type KeyState, type TailSlot, type TailValue, TOMBSTONE } from './tail-value.js'
 
 /** What a record has done to a tail, until it is acknowledged. */
 
 /** The layer that keys were put into. */
 interface PutTarget {
   readonly shift: number
-  keep(entry: TailEntry): void
-  putBack(slot: TailSlot, before: TailValue | undefined): void
+  keep(entry: TailValue): void
+  putBack(slot: TailSlot, before: KeyState | undefined): void
 }
 
-export interface LayerEffect extends Effect {
+export interface LayerEffect extends TailChange {
   /** The values that were set, in the order of the record's operations. */
-  readonly entries: readonly TailEntry[]
+  readonly entries: readonly TailValue[]
 }
 
 /** One key's share of a record. */
@@ -21,12 +21,12 @@ export class Put implements LayerEffect {
   constructor(
     private readonly layer: PutTarget,
     private readonly slot: TailSlot,
-    readonly value: TailValue,
-    private readonly before: TailValue | undefined,
+    readonly value: KeyState,
+    private readonly before: KeyState | undefined,
   ) {}
 
-  get entries(): readonly TailEntry[] {
-    return this.value === TOMBSTONE ? [] : [this.value as TailEntry]
+  get entries(): readonly TailValue[] {
+    return this.value === TOMBSTONE ? [] : [this.value as TailValue]
   }
 
   undo(): void {
@@ -43,7 +43,7 @@ export class Put implements LayerEffect {
   }
 
   writtenAt(offset: number, bytes: number): void {
-    const entry = this.value as TailEntry
+    const entry = this.value as TailValue
     entry.putAt(offset - this.layer.shift, bytes)
     this.layer.keep(entry)
   }
@@ -53,10 +53,10 @@ export class Put implements LayerEffect {
 export class Effects implements LayerEffect {
   constructor(
     private readonly puts: readonly Put[],
-    private readonly first?: Effect,
+    private readonly first?: TailChange,
   ) {}
 
-  get entries(): readonly TailEntry[] {
+  get entries(): readonly TailValue[] {
     return this.puts.flatMap((put) => put.entries)
   }
 

@@ -1,14 +1,14 @@
-import type { TextCache } from '../value-cache.js'
-import { type SortedCursor, SortedRuns } from './sorted-keys.js'
-import { type TailEntry, TailSlot, type TailValue, TOMBSTONE } from './tail-value.js'
+import type { ValueCache } from '../value-cache.js'
+import { type SortedCursor, SortedKeys } from './sorted-keys.js'
+import { type KeyState, TailSlot, type TailValue, TOMBSTONE } from './tail-value.js'
 
 /** The keys that a tail names, by name and in order, and what it says of each by now. */
 export class TailSlots {
   readonly #byKey = new Map<string, TailSlot>()
-  readonly #sorted = new SortedRuns<TailSlot>()
+  readonly #sorted = new SortedKeys<TailSlot>()
   #stateBytes = 0
 
-  constructor(private readonly cache: TextCache) {}
+  constructor(private readonly cache: ValueCache) {}
 
   get size(): number {
     return this.#byKey.size
@@ -38,7 +38,7 @@ export class TailSlots {
   }
 
   /** What was of the key until now gives way. */
-  become(slot: TailSlot, value: TailValue | undefined): void {
+  become(slot: TailSlot, value: KeyState | undefined): void {
     const former = slot.value
     if (former !== undefined && former !== TOMBSTONE) {
       former.isCurrent = false
@@ -54,7 +54,7 @@ export class TailSlots {
   }
 
   /** A text that stands in the file too may be let go when there is no room for it. */
-  keep(entry: TailEntry): void {
+  keep(entry: TailValue): void {
     if (entry.isInFile && entry.isCurrent && entry.text !== undefined) this.cache.add(entry, entry.textBytes)
   }
 

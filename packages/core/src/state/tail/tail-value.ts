@@ -10,7 +10,7 @@ const NOWHERE = -1
 const UNKNOWN = -1
 
 /** A value that was set since the checkpoint: its text, or the place in the log from where that can be read again. */
-export class TailEntry implements CachedText {
+export class TailValue implements CachedText {
   cachedBytes = 0
   isUsed = false
   /** Nothing later has been said of the key in its layer. */
@@ -106,12 +106,12 @@ export class TailEntry implements CachedText {
 
 /** A key that was deleted: it hides the key in the layers below. */
 export const TOMBSTONE = Symbol('tombstone')
-export type TailValue = TailEntry | typeof TOMBSTONE
+export type KeyState = TailValue | typeof TOMBSTONE
 
 /** A key that a tail names, and what it says of it. */
 export class TailSlot {
   /** Undefined once all that was said of the key has been taken back. */
-  value: TailValue | undefined
+  value: KeyState | undefined
 
   constructor(readonly key: string) {}
 }

@@ -5,13 +5,13 @@ import { bytesInPart } from '../../format/part-meta.js'
 import type { DeleteOperation, Operation, SetOperation, SpelledPair } from '../../format/record.js'
 import { isOneValue, noValue } from '../../format/value.js'
 import type { OpenFile } from '../../platform/file-system.js'
-import type { Effect, IndexedValue, ReplayPlace } from '../types.js'
-import type { TextCache } from '../value-cache.js'
+import type { ReplayPlace, StateValue, TailChange } from '../types.js'
+import type { ValueCache } from '../value-cache.js'
 import { ClearedPrefixes } from './cleared-prefixes.js'
 import type { SortedCursor } from './sorted-keys.js'
 import { Effects, type LayerEffect, Put } from './tail-changes.js'
 import { TailSlots } from './tail-slots.js'
-import { TailEntry, type TailSlot, type TailValue, TOMBSTONE } from './tail-value.js'
+import { type KeyState, type TailSlot, TailValue, TOMBSTONE } from './tail-value.js'
 
 /** As many texts leave the cache with each key that is set, after all of them were cleared. */
 const LET_GO_STEPS = 16
@@ -24,7 +24,7 @@ interface PutAway {
  * What the records behind a checkpoint say of keys. Nothing in it is removed, only superseded: a removed tombstone would
  * bring its key back. Neither are the keys marked that a clear covers: whatever is older than the clear does not count.
  */
-export class TailLayer {
+export class Tail {
   #slots: TailSlots
   #cleared = new ClearedPrefixes()
   /** What was cleared as a whole, and is yet to leave the cache: with each key that is set some of it does. */
@@ -41,7 +41,7 @@ export class TailLayer {
     file: OpenFile | undefined,
     /** The log's name; the file may have been opened under another one. */
     private readonly path: string,
-    private readonly cache: TextCache,
+    private readonly cache: ValueCache,
   ) {
     this.#file = file
     this.#slots = new TailSlots(cache)
@@ -83,18 +83,18 @@ export class TailLayer {
   }
 
   /** Undefined where the layer says nothing of the key and the next one below is to be asked. */
-  get(key: string): TailValue | undefined {
+  get(key: string): KeyState | undefined {
     return this.#uncleared(key, this.#slots.get(key)?.value)
   }
 
   /** The same of the key at which a cursor stands. */
-  at(cursor: SortedCursor<TailSlot>): TailValue | undefined {
+  at(cursor: SortedCursor<TailSlot>): KeyState | undefined {
     const key = cursor.key as string
     // A key that was taken back and set again has another slot, too.
     return this.#uncleared(key, cursor.item?.value ?? this.#slots.get(key)?.value)
   }
 
-  #uncleared(key: string, value: TailValue | undefined): TailValue | undefined {
+  #uncleared(key: string, value: KeyState | undefined): KeyState | undefined {
     if (this.#cleared.size === 0) return value
     const clearedBy = this.#cleared.lastFor(key)
     if (clearedBy === -1) return value
@@ -102,12 +102,12 @@ export class TailLayer {
   }
 
   /** With its text, which is read again where it was let go. `isKept`: it may be asked for again. */
-  valueOf(key: string, entry: TailEntry, isKept: boolean): IndexedValue {
+  valueOf(key: string, entry: TailValue, isKept: boolean): StateValue {
     const { encoding, expires, time } = entry
     return { text: this.#textOf(key, entry, isKept), encoding, expires, time }
   }
 
-  #textOf(key: string, entry: TailEntry, isKept: boolean): string {
+  #textOf(key: string, entry: TailValue, isKept: boolean): string {
     if (entry.text !== undefined) {
       if (isKept) entry.isUsed = true
       return entry.text
@@ -121,7 +121,7 @@ export class TailLayer {
   }
 
   /** As it is spelled in a part. */
-  spell(key: string, entry: TailEntry): SpelledPair {
+  spell(key: string, entry: TailValue): SpelledPair {
     const text = this.#textOf(key, entry, false)
     // A record's checksum says that it is what was written, and not that a value was; between others it would be two.
     if (entry.seq <= this.#replayedSeq && !isOneValue(text)) throw noValue(key)
@@ -159,7 +159,7 @@ export class TailLayer {
     return this.#slots.sortSome()
   }
 
-  apply(operation: Operation, seq: number, time: number | undefined): Effect {
+  apply(operation: Operation, seq: number, time: number | undefined): TailChange {
     return this.#apply(operation, seq, time, false)
   }
 
@@ -216,7 +216,7 @@ export class TailLayer {
       return
     }
     const stateBytes = bytesInPart(key, valueBytes, encoding, expires, time, record.keyBytes)
-    const entry = new TailEntry(seq, undefined, encoding, expires, time, stateBytes)
+    const entry = new TailValue(seq, undefined, encoding, expires, time, stateBytes)
     entry.putAt(offset + valueStart - this.#shift, valueBytes)
     // The line ends with the value, so its own checksum says when it is read again whether it is what was written.
     entry.checkedBy(record.crc, valueStart)
@@ -224,11 +224,11 @@ export class TailLayer {
   }
 
   /** Its record stands in the file now. */
-  keep(entry: TailEntry): void {
+  keep(entry: TailValue): void {
     this.#slots.keep(entry)
   }
 
-  putBack(slot: TailSlot, before: TailValue | undefined): void {
+  putBack(slot: TailSlot, before: KeyState | undefined): void {
     this.#slots.become(slot, before)
     if (before !== undefined) return
     this.#slots.remove(slot)
@@ -265,7 +265,7 @@ export class TailLayer {
   }
 
   /** Takes over what a newer layer says, whose records stand in the same file. */
-  absorb(newer: TailLayer): void {
+  absorb(newer: Tail): void {
     for (const prefix of newer.#cleared) this.#clear(prefix, newer.#cleared.lastFor(prefix))
     this.#putAway.push(...newer.#putAway)
     this.#replayedSeq = Math.max(this.#replayedSeq, newer.#replayedSeq)
@@ -276,8 +276,8 @@ export class TailLayer {
   }
 }
 
-function entryOf({ key, value, expires }: SetOperation, seq: number, time: number | undefined): TailEntry {
-  return new TailEntry(
+function entryOf({ key, value, expires }: SetOperation, seq: number, time: number | undefined): TailValue {
+  return new TailValue(
     seq,
     value.text,
     value.encoding,

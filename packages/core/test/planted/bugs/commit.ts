@@ -113,9 +113,9 @@ export const commitBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.engine,
-        from: 'const { failure } = this.#queue\n    if (failure) return quiet(Promise.reject(failure))',
+        from: 'const { failure } = this.#queue\n    if (failure) return markHandled(Promise.reject(failure))',
         to: `const { failure } = this.#queue
-    if (failure) return quiet(Promise.reject(failure))
+    if (failure) return markHandled(Promise.reject(failure))
     if (operation.kind === 'batch' && operation.operations.length > 1)
       return Promise.all(operation.operations.map((each) => this.write(each, key))).then(() => {})`,
       },

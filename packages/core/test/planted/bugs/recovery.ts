@@ -20,7 +20,11 @@ export const recoveryBugs: readonly Bug[] = [
     name: 'the torn tail is not set aside',
     what: 'What is cut off is nowhere any more.',
     edits: [
-      { file: SOURCES.repairLog, from: 'await setAside(this.system, this.paths, file, offset, this.slices)', to: "''" },
+      {
+        file: SOURCES.repairLog,
+        from: 'await setAside(this.machine, this.paths, file, offset, this.slices)',
+        to: "''",
+      },
     ],
     focus: {},
   },
@@ -92,7 +96,7 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'a torn tail is damage',
     what: 'What a crash has torn is taken for damage.',
-    edits: [{ file: SOURCES.classify, from: '(places.get(line) as number) > synced', to: 'false' }],
+    edits: [{ file: SOURCES.judgeTail, from: '(places.get(line) as number) > synced', to: 'false' }],
     focus: {},
   },
   {
