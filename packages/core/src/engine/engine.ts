@@ -5,19 +5,18 @@ import { holds, type Lock } from '../lock/lock.js'
 import type { PendingRecord } from '../log/batch.js'
 import type { Recovery } from '../log/damage-report.js'
 import { GroupCommit } from '../log/group-commit.js'
-import { failedError, LogWriter } from '../log/log-writer.js'
+import { LogWriter } from '../log/log-writer.js'
 import type { StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import type { Clock } from '../platform/clock.js'
-import { FlatlogError, ioError, isNoSpace } from '../platform/errors.js'
+import { FlatlogError, ioError } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import { PRESSED_TURN_MS } from '../platform/limits.js'
 import type { Machine } from '../platform/machine.js'
 import { markHandled } from '../platform/promises.js'
-import type { OpenedLog, Unrepaired } from '../recovery/opened-log.js'
+import type { OpenedLog } from '../recovery/opened-log.js'
 import type { KeyIndex, KeyRangeQuery, StateValue } from '../state/types.js'
 import type { CheckpointPlace } from './change-source.js'
-import { RepairLoop } from './engine-repair.js'
 import { Events } from './events.js'
 import type { Maintenance } from './maintenance.js'
 import { SideFiles } from './side-files.js'
@@ -42,8 +41,6 @@ export class Engine {
   #acknowledged = { seq: 0, crc: '' }
   readonly #timestamps: Timestamps
   #views!: SideFiles
-  #unrepaired: Unrepaired | undefined
-  readonly #repairs: RepairLoop
   #closing: Promise<void> | undefined
   #reopening: Promise<void> | undefined
 
@@ -60,20 +57,15 @@ export class Engine {
     this.#fileSystem = machine.fileSystem
     this.#clock = machine.clock
     this.#timestamps = new Timestamps(machine.clock, paths.log, (error) => this.report(error))
-    this.#repairs = new RepairLoop(machine.clock, async () => {
-      if (this.#unrepaired) await this.reopen().catch(() => {})
-      return this.#unrepaired === undefined
-    })
     this.maintenance = createMaintenance(this)
     this.#adopt(opened)
-    if (opened.unrepaired) this.#repairs.start()
   }
 
   #adopt(opened: OpenedLog): void {
     const { durability, syncIntervalMs } = this.options
     // What can fail comes first, so that nothing is half adopted.
     const views = new SideFiles(this.machine, this.paths, this.options, opened)
-    if (!opened.unrepaired) this.lock.clearFailure()
+    this.lock.clearFailure()
     this.#views = views
     this.#index = opened.index
     this.#index.onBadPart = (part, range, line) => this.maintenance.foundDamaged(part, range, line)
@@ -95,8 +87,6 @@ export class Engine {
       delayMs: (lastBytes) => this.maintenance.delayMs(lastBytes),
       turnMs: () => (this.maintenance.isPressed ? PRESSED_TURN_MS : undefined),
     })
-    this.#unrepaired = opened.unrepaired
-    if (opened.unrepaired) this.#queue.refuse(opened.unrepaired.error)
     this.lock.keepReserve()
   }
 
@@ -194,8 +184,7 @@ export class Engine {
   }
 
   flush(): Promise<void> {
-    // Where nothing could be written there is nothing to bring to disk.
-    return this.#unrepaired ? Promise.resolve() : this.#queue.flush()
+    return this.#queue.flush()
   }
 
   /** False when somebody took the log over by force: then nothing may be written to its files any more. */
@@ -212,7 +201,7 @@ export class Engine {
     await this.#views.write(this.#index, state, this.stamp(), () => this.flush())
   }
 
-  /** After a failure: reads the log again, copies what is whole to a new file, and goes on there. Or tries to repair it. */
+  /** After a failure: reads the log again, copies what is whole to a new file, and goes on there. */
   reopen(): Promise<void> {
     if (!this.#queue.failure) return Promise.resolve()
     this.#reopening ??= this.#reopen().finally(() => {
@@ -224,42 +213,22 @@ export class Engine {
   async #reopen(): Promise<void> {
     // A compaction of the failed log gives up at its next step; it must not meet the new one.
     await this.maintenance.idle()
-    const unrepaired = this.#unrepaired
-    if (!this.ownsLog()) {
-      throw unrepaired ? this.#giveUpRepair(new Error('another process has taken the log over')) : this.#queue.failure
-    }
+    if (!this.ownsLog()) throw this.#queue.failure
     this.#queue.stop()
     const former = this.#writer
-    if (!this.#fileSystem.renamesOpenFiles && !unrepaired) former.close()
-    let opened: OpenedLog
+    if (!this.#fileSystem.renamesOpenFiles) former.close()
+    const opened = await this.openLog(true)
     try {
-      opened = await (unrepaired ? unrepaired.repair() : this.openLog(true))
-    } catch (error) {
-      if (!unrepaired) throw error
-      throw isNoSpace(error) ? unrepaired.error : this.#giveUpRepair(error)
-    }
-    try {
-      if (opened.unrepaired) throw opened.unrepaired.error
       this.#adopt(opened)
     } catch (error) {
       opened.file.close()
       throw error
     }
-    if (opened.file !== former.file) former.close()
+    former.close()
     this.events.wakeWaiting()
   }
 
-  /** What came between leaves it open what is on disk, so that from here on it is a failure like any other. */
-  #giveUpRepair(cause: unknown): FlatlogError {
-    this.#unrepaired = undefined
-    const error = failedError(this.paths.log, cause)
-    this.#queue.refuse(error)
-    this.#onFailed(error)
-    return error
-  }
-
   close(): Promise<void> {
-    this.#repairs.stop()
     this.#closing ??= this.#close()
     return this.#closing
   }

@@ -254,11 +254,6 @@ export class GroupCommit {
     )
   }
 
-  /** Nothing is to be written to the log as it is now. */
-  refuse(error: FlatlogError): void {
-    this.#failure = error
-  }
-
   /** It is not known what the disk holds: nothing is tried again, as a retried sync may answer for pages that are lost. */
   fail(cause: unknown): void {
     if (this.#failure) return

@@ -23,6 +23,16 @@ export interface Mark {
   readonly backups: readonly string[] | undefined
 }
 
+/** Stands for a mark that there is no room for: it differs from every other, so it is replaced at the next chance. */
+export const NO_MARK: Mark = {
+  timestamp: '',
+  store: '',
+  seq: -1,
+  mainFileSeq: null,
+  mainFileCrc: null,
+  backups: [],
+}
+
 /** Room for the names of some thousand backups; nobody keeps that many. */
 const MAX_MARK_BYTES = 1024 * 1024
 

@@ -1,5 +1,5 @@
 import { addUnknownEnd, newRecovery, type Recovery, refuseIfStrict } from '../log/damage-report.js'
-import { readMark } from '../log/mark.js'
+import { type Mark, readMark } from '../log/mark.js'
 import {
   copyFile,
   keepAs,
@@ -10,7 +10,6 @@ import {
 } from '../log/replace-log.js'
 import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
-import { isNoSpace } from '../platform/errors.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import type { Machine } from '../platform/machine.js'
 import { Slices } from '../platform/slices.js'
@@ -18,9 +17,9 @@ import { freePath, removeIfThere } from '../platform/whole-file.js'
 import { addLostLog, type Choice, chooseLog, filesBeside, type Replacement, refuseIfLogIsLost } from './choose-log.js'
 import { type FirstLog, FirstLogMaker } from './first-log.js'
 import { newMark } from './new-mark.js'
-import { NO_MARK, type OpenedLog } from './opened-log.js'
+import type { OpenedLog } from './opened-log.js'
 import { type Loaded, Loader, NothingReadable } from './read-log.js'
-import { LogRepair, noRoomToRepair } from './repair.js'
+import { LogRepair } from './repair.js'
 import { dropSecondName } from './set-aside.js'
 
 /**
@@ -62,8 +61,7 @@ export class LogOpener {
     if (choice.from !== 'log') {
       refuseIfLogIsLost(options, choice, paths)
       addLostLog(recovery, choice, paths)
-      const noRoom = await this.#replace(choice)
-      if (noRoom) return await this.#readInstead(choice, recovery, noRoom)
+      await this.#replace(choice)
     }
 
     const file = fileSystem.open(paths.log, 'write')
@@ -85,30 +83,21 @@ export class LogOpener {
     const synced = this.isSuspect ? undefined : noted(file.sync())
     const { loaded, asFound } = await this.#load(file, recovery, choice)
     await named
-    const repair = async () => {
-      // What an unfinished compaction has left may be what fills the disk: the log is there, and was read.
-      this.#remove(() => removeUnfinished(this.#fileSystem, this.paths))
-      this.#remove(() => removeSecondNames(this.#fileSystem, this.paths))
-      const repaired = await this.#repaired(loaded, asFound, synced)
-      try {
-        return await this.#ready(repaired)
-      } catch (error) {
-        // The file that was read stays open: what the index knows of stands in it.
-        if (repaired.file !== file) repaired.file.close()
-        throw error
-      }
-    }
+    // An unfinished compaction may be what fills the disk: the log is there, and was read.
+    removeUnfinished(this.#fileSystem, this.paths)
+    removeSecondNames(this.#fileSystem, this.paths)
+    const repaired = await this.#repaired(loaded, asFound, synced)
     try {
-      const opened = await repair()
+      const opened = await this.#ready(repaired)
       if (opened.file !== file) file.close()
       return opened
     } catch (error) {
-      if (!isNoSpace(error)) throw error
-      return { ...asFound, unrepaired: { error: noRoomToRepair(this.paths.log, error), repair } }
+      if (repaired.file !== file) repaired.file.close()
+      throw error
     }
   }
 
-  async #load(file: OpenFile, recovery: Recovery, choice: Choice): Promise<{ loaded: Loaded; asFound: OpenedLog }> {
+  async #load(file: OpenFile, recovery: Recovery, choice: Choice): Promise<{ loaded: Loaded; asFound: FoundLog }> {
     const fileSystem = this.#fileSystem
     const { paths, options } = this
     const mark = readMark(fileSystem, paths)
@@ -133,10 +122,10 @@ export class LogOpener {
     refuseIfStrict(options, recovery, paths)
     if (choice.from !== 'log' && !loaded.isEndKnown) addUnknownEnd(recovery)
     const goodMark = loaded.needsMark ? undefined : mark
-    return { loaded, asFound: { ...loaded, store: loaded.store ?? '', file, recovery, mark: goodMark ?? NO_MARK } }
+    return { loaded, asFound: { ...loaded, store: loaded.store ?? '', file, recovery, mark: goodMark ?? undefined } }
   }
 
-  async #repaired(loaded: Loaded, asFound: OpenedLog, synced: Promise<void> | undefined): Promise<OpenedLog> {
+  async #repaired(loaded: Loaded, asFound: FoundLog, synced: Promise<void> | undefined): Promise<FoundLog> {
     const { file, recovery } = asFound
     if (!loaded.isDamaged && !this.isSuspect) {
       await this.#repair.cut(file, loaded, synced)
@@ -151,25 +140,15 @@ export class LogOpener {
     return { ...asFound, ...renewed }
   }
 
-  /** By its mark a log can be told from one that has lost its end, or is gone: it has one from its first moment on. */
-  async #ready(opened: OpenedLog, mainFileSeq: number | null = null): Promise<OpenedLog> {
-    this.#remove(() => removeLeftovers(this.#fileSystem, this.paths))
-    return opened.mark === NO_MARK
-      ? { ...opened, mark: await newMark(this.#fileSystem, this.paths, opened, mainFileSeq) }
-      : opened
-  }
-
-  /** Where even removing takes room, the next opening tries it again. */
-  #remove(remove: () => void): void {
-    try {
-      remove()
-    } catch (error) {
-      if (!isNoSpace(error)) throw error
-    }
+  /** Every log has a mark from its first moment on: it shows when the log has lost its end, or is gone. */
+  async #ready(opened: FoundLog, mainFileSeq: number | null = null): Promise<OpenedLog> {
+    removeLeftovers(this.#fileSystem, this.paths)
+    const mark = opened.mark ?? (await newMark(this.#fileSystem, this.paths, opened, mainFileSeq))
+    return { ...opened, mark }
   }
 
   async #begin({ written, recovery, mainFileSeq }: FirstLog): Promise<OpenedLog> {
-    const opened = { ...this.#repair.reopened(written), recovery, mark: NO_MARK }
+    const opened = { ...this.#repair.reopened(written), recovery, mark: undefined }
     try {
       return await this.#ready(opened, mainFileSeq)
     } catch (error) {
@@ -178,11 +157,8 @@ export class LogOpener {
     }
   }
 
-  /**
-   * A generation takes the place of a log that is not to be had. What stands there is kept under another name. Returns
-   * the error where there is no room for that; then everything is as it was.
-   */
-  async #replace({ from, path, lastSeq, lost }: Replacement): Promise<unknown> {
+  /** Puts another generation in the place of a log that is unusable. The file that is there is kept under another name. */
+  async #replace({ from, path, lastSeq, lost }: Replacement): Promise<void> {
     const fileSystem = this.#fileSystem
     const { paths } = this
     const keptAs = freePath(fileSystem, damagedPath(paths, lastSeq))
@@ -194,36 +170,22 @@ export class LogOpener {
       if (from === 'unfinished') {
         fileSystem.rename(path, paths.log)
         await fileSystem.syncDirectory(paths.logDirectory)
-        return undefined
+        return
       }
       // A backup stays what it is: the log begins as a copy of it.
       removeIfThere(fileSystem, paths.first)
       await copyFile(fileSystem, path, paths.first, this.#slices)
       await publishFirst(fileSystem, paths)
-      return undefined
     } catch (error) {
-      if (!isNoSpace(error)) throw error
       dropSecondName(fileSystem, paths.log, keptAs)
       removeIfThere(fileSystem, paths.first)
-      return error
-    }
-  }
-
-  /** The state that the log would have if there were room to put it back. */
-  async #readInstead(choice: Replacement, recovery: Recovery, noRoom: unknown): Promise<OpenedLog> {
-    const file = this.#fileSystem.open(choice.path, 'read')
-    try {
-      const { asFound } = await this.#load(file, recovery, choice)
-      return {
-        ...asFound,
-        unrepaired: { error: noRoomToRepair(this.paths.log, noRoom), repair: () => this.open() },
-      }
-    } catch (error) {
-      file.close()
       throw error
     }
   }
 }
+
+/** A log that was read. Its mark is undefined where there is none, or one that says nothing about this log. */
+type FoundLog = Omit<OpenedLog, 'mark'> & { readonly mark: Mark | undefined }
 
 /** What goes on beside something else, and is waited for later: if it fails, it is then that it is heard of. */
 function noted(promise: Promise<void>): Promise<void> {

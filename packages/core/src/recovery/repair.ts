@@ -129,12 +129,3 @@ function syncFailed(path: string, cause: unknown): FlatlogError {
     { path, cause },
   )
 }
-
-export function noRoomToRepair(path: string, cause: unknown): FlatlogError {
-  return new FlatlogError(
-    'FLATLOG_NO_SPACE',
-    `There is no room to repair ${path}, which has to be done before anything is written to it. Reading goes on; this write ` +
-      'changed nothing. What to do: free some space. The repair is tried again by itself, and by store.reopen().',
-    { path, cause },
-  )
-}
