@@ -1,6 +1,5 @@
 /** The public face: puts the layers together on this machine's file system, clock and processes. */
 
-import { Maintainer } from './engine/maintainer.js'
 import { type Logs, type LogsOptions, openLogsOn } from './logs/logs.js'
 import type { StoreOptions } from './options.js'
 import { thisMachine } from './platform/machine.js'
@@ -9,12 +8,12 @@ import type { Store } from './store/store.js'
 
 /** Opens a store, or makes it. In one process, all who open the same store share it. */
 export function openStore(options?: StoreOptions): Promise<Store> {
-  return openStoreOn(thisMachine(), (engine) => new Maintainer(engine), options)
+  return openStoreOn(thisMachine(), options)
 }
 
 /** The original system's functions on the logs of a directory. @default dir '.data' */
 export function openLogs(options?: LogsOptions): Logs {
-  const openTransient = (own: StoreOptions) => openStoreOn(thisMachine(), (engine) => new Maintainer(engine), own, true)
+  const openTransient = (own: StoreOptions) => openStoreOn(thisMachine(), own, true)
   return openLogsOn(thisMachine(), openTransient, options)
 }
 

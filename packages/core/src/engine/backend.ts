@@ -1,37 +1,74 @@
 import type { Operation } from '../format/record.js'
 import type { Recovery } from '../log/damage-report.js'
+import type { StorePaths } from '../log/store-files.js'
 import type { FlatlogError } from '../platform/errors.js'
+import type { OpenFile } from '../platform/file-system.js'
+import type { Machine } from '../platform/machine.js'
 import type { KeyRangeQuery, StateValue } from '../state/types.js'
-import type { Change, Unsubscribe } from './events.js'
+import type { Conditions } from './conditions.js'
+import type { Events } from './events.js'
 
-/** What a store handle stands on: an engine that it shares with others, or a state that is only read. */
-export interface StoreBackend {
-  readonly name: string
+/**
+ * What a `Store` stands on: an engine that writes the log, or a follower that reads what another process writes.
+ *
+ * Reading is synchronous. Every write is one call, `propose`, which decides the write's conditions at the place where
+ * the order of writes is made.
+ */
+export interface Backend {
+  readonly machine: Machine
+  readonly paths: StorePaths
+  readonly events: Events
+  /** What opening found. */
   readonly recovery: Recovery
-  now(): number
-  lookUp(key: string): StateValue | undefined
+  /** Undefined where the key is missing, deleted or expired. */
+  get(key: string): StateValue | undefined
   has(key: string): boolean
+  /** The next keys in key order with their values: at most `limit`, none at the end. */
   page(query: KeyRangeQuery, limit: number): [key: string, value: StateValue][]
   pageOfKeys(query: KeyRangeQuery, limit: number): string[]
-  /** Throws where nothing can be written, before anything is made of the arguments. */
-  checkWritable(): void
-  write(operation: Operation, key: string): Promise<void>
-  /** Resolves when everything written before is acknowledged: what a write that changes nothing waits for. */
-  settled(): Promise<void>
-  watch(listener: (change: Change) => void): Unsubscribe
-  changes(
-    since: string | undefined,
-    signal: AbortSignal | undefined,
-    isClosed: () => boolean,
-  ): AsyncGenerator<Change, void, undefined>
-  onProblem(listener: (error: FlatlogError) => void): Unsubscribe
+  propose(operation: Operation, conditions?: Conditions): Proposal
   flush(): Promise<void>
   compact(): Promise<void>
   verify(): Promise<Verification>
+  reopen(): Promise<void>
   stats(): Stats
   health(): Health
-  reopen(): Promise<void>
-  release(): Promise<void>
+
+  // What `changes` reads
+
+  readonly storeId: string | undefined
+  readonly checkpoint: CheckpointPlace
+  /** The log under the descriptor that the state is read from: its name may refer to another file by now. */
+  readonly logFile: OpenFile | undefined
+  /** The last record that may be shown to others. */
+  readonly acknowledged: RecordPosition
+  /** Grows when a record that was shown may no longer count. */
+  readonly history: number
+}
+
+/** A write that was given its place in the order of writes. */
+export interface Proposal {
+  /** Resolves when the record is as durable as `durability` says; rejects if nothing was written, or nobody can tell. */
+  readonly done: Promise<void>
+  /** The record's number. Of a write that changes nothing: the last number that was given. */
+  readonly seq: number
+  /** The record's checksum, once `done` has resolved; empty for a write that changes nothing. */
+  readonly crc: string
+  /** Of a `delete`: whether the key was there. */
+  readonly wasThere: boolean
+}
+
+export interface RecordPosition {
+  readonly seq: number
+  readonly crc: string
+}
+
+/** Where the checkpoint of the log ends and what it covers. */
+export interface CheckpointPlace {
+  readonly seq: number
+  readonly bytes: number
+  /** The header's checksum. */
+  readonly crc: string
 }
 
 export interface Verification {

@@ -4,70 +4,62 @@ import { readLines } from '../log/line-reader.js'
 import { backupsAmong } from '../log/store-files.js'
 import { FlatlogError, systemCode } from '../platform/errors.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
-import type { ChangeSource, CheckpointPlace } from './change-source.js'
+import type { Backend, CheckpointPlace, RecordPosition } from './backend.js'
 import { type Change, changesOf } from './events.js'
 
 /**
- * Acknowledged changes behind a position, first from the files, then as they come. Nothing is held in memory for a
- * follower that is slow: it reads from the log at its own pace, and across a compaction from the backups.
+ * Yields acknowledged changes after a position: first from the files, then as they come. A slow reader costs no memory:
+ * it reads from the log at its own pace, and across a compaction from the backups.
  */
 export function followChanges(
-  source: ChangeSource,
+  backend: Backend,
   since: string | undefined,
-  signal: AbortSignal | undefined,
-  isClosed: () => boolean,
+  signal: AbortSignal,
 ): AsyncGenerator<Change, void, undefined> {
-  // "From now on" means from this call on, not from the first time that somebody waits for a change.
-  return follow(source, since ?? source.acknowledged, signal, isClosed)
-}
-
-interface Position {
-  readonly seq: number
-  readonly crc: string
+  // "From now on" means from this call, not from the first time that the caller awaits a change.
+  return follow(backend, since ?? backend.acknowledged, signal)
 }
 
 async function* follow(
-  source: ChangeSource,
-  start: string | Position,
-  signal: AbortSignal | undefined,
-  isClosed: () => boolean,
+  backend: Backend,
+  start: string | RecordPosition,
+  signal: AbortSignal,
 ): AsyncGenerator<Change, void, undefined> {
-  const reader = new RecordReader(source)
-  let position = typeof start === 'object' ? start : find(source, reader, start)
-  let { history } = source
-  const isOver = () => signal?.aborted === true || isClosed()
-  const wake = () => source.events.wakeWaiting()
-  signal?.addEventListener('abort', wake, { once: true })
+  const reader = new RecordReader(backend)
+  let position = typeof start === 'object' ? start : find(backend, reader, start)
+  let { history } = backend
+  const wake = () => backend.events.wakeWaiting()
+  signal.addEventListener('abort', wake, { once: true })
   try {
-    while (!isOver()) {
-      if (source.history !== history) {
-        history = source.history
-        if (!isThere(source, reader, position)) throw gone(source, `${position.seq}:${position.crc}`)
+    while (!signal.aborted) {
+      if (backend.history !== history) {
+        history = backend.history
+        if (!isThere(backend, reader, position)) throw gone(backend, `${position.seq}:${position.crc}`)
       }
-      const until = source.acknowledged.seq
+      const until = backend.acknowledged.seq
       if (position.seq >= until) {
-        await source.events.nextChange()
+        await backend.events.nextChange()
         continue
       }
       const records = reader.read(position.seq, until)
-      if (records.length === 0) throw gone(source, `${position.seq}:${position.crc}`)
-      for (const { timestamp, seq, crc, operation } of records) {
-        position = { seq, crc }
-        for (const change of changesOf(timestamp, seq, crc, operation)) {
-          if (isOver()) return
+      if (records.length === 0) throw gone(backend, `${position.seq}:${position.crc}`)
+      for (const record of records) {
+        position = { seq: record.seq, crc: record.crc }
+        for (const change of changesOf(record)) {
+          if (signal.aborted) return
           yield change
         }
       }
     }
   } finally {
-    signal?.removeEventListener('abort', wake)
+    signal.removeEventListener('abort', wake)
   }
 }
 
 const POSITION = /^(\d+):([0-9a-f]{8})$/
 
 /** The record that the position names; a seq alone would not do, as one that was cut from a torn tail is given again. */
-function find(source: ChangeSource, reader: RecordReader, since: unknown): Position {
+function find(backend: Backend, reader: RecordReader, since: unknown): RecordPosition {
   const [, digits, crc = ''] = (typeof since === 'string' && POSITION.exec(since)) || []
   const seq = Number(digits)
   if (digits === undefined || !Number.isSafeInteger(seq)) {
@@ -76,11 +68,11 @@ function find(source: ChangeSource, reader: RecordReader, since: unknown): Posit
       `The option since is ${JSON.stringify(since)}; what is expected is the position of a change, such as "42:20fe2fc0".`,
     )
   }
-  if (!isThere(source, reader, { seq, crc })) throw gone(source, String(since))
+  if (!isThere(backend, reader, { seq, crc })) throw gone(backend, String(since))
   return { seq, crc }
 }
 
-function isThere({ acknowledged, checkpoint }: ChangeSource, reader: RecordReader, { seq, crc }: Position): boolean {
+function isThere({ acknowledged, checkpoint }: Backend, reader: RecordReader, { seq, crc }: RecordPosition): boolean {
   if (acknowledged.seq === seq && acknowledged.crc === crc) return true
   // Where the log had nothing but its checkpoint, the position bears the checksum of the header.
   if (seq === checkpoint.seq && crc === checkpoint.crc) return true
@@ -95,11 +87,11 @@ class RecordReader {
   /** Where reading goes on, as long as the log is the same file. */
   #next: { readonly checkpoint: CheckpointPlace; readonly seq: number; readonly offset: number } | undefined
 
-  constructor(private readonly source: ChangeSource) {}
+  constructor(private readonly backend: Backend) {}
 
   /** Records after `seq`, at most up to `until`, without a gap; none where they are gone. */
   read(seq: number, until: number): LogRecord[] {
-    const { checkpoint, storeId, logFile } = this.source
+    const { checkpoint, storeId, logFile } = this.backend
     const wanted: Wanted = { store: storeId, next: seq + 1, last: Math.min(until, seq + BATCH_RECORDS), records: [] }
     if (seq < checkpoint.seq) this.#readBackups(seq, wanted)
     if (logFile && wanted.next <= wanted.last) {
@@ -112,7 +104,7 @@ class RecordReader {
 
   /** Whether a former generation began with that checkpoint. */
   hasCheckpoint(seq: number, crc: string): boolean {
-    const { machine, paths } = this.source
+    const { machine, paths } = this.backend
     const { fileSystem } = machine
     return backupsAmong(paths, fileSystem.list(paths.logDirectory)).some(({ path }) => {
       const file = openIfThere(fileSystem, path)
@@ -129,7 +121,7 @@ class RecordReader {
 
   /** What the log's checkpoint has swallowed, from the oldest backup that has it on. */
   #readBackups(seq: number, wanted: Wanted): void {
-    const { machine, paths } = this.source
+    const { machine, paths } = this.backend
     const { fileSystem } = machine
     const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory)).filter((backup) => backup.lastSeq > seq)
     for (const { path } of backups.reverse()) {
@@ -176,11 +168,11 @@ function readRecords(file: OpenFile, offset: number, wanted: Wanted): number {
   return end
 }
 
-function gone(source: ChangeSource, position: string): FlatlogError {
+function gone(backend: Backend, position: string): FlatlogError {
   return new FlatlogError(
     'FLATLOG_POSITION',
-    `The changes behind position ${position} are not in ${source.paths.log} or its backups any more, or the position is of ` +
+    `The changes behind position ${position} are not in ${backend.paths.log} or its backups any more, or the position is of ` +
       'another history of the store. What to do: read the state with entries(), and follow from now on.',
-    { path: source.paths.log },
+    { path: backend.paths.log },
   )
 }

@@ -5,16 +5,23 @@ import { copyBytes, replaceLog } from '../log/replace-log.js'
 import { backupPath, damagedPath } from '../log/store-files.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { PRESSED_SLICE_MS, READ_CHUNK_BYTES, SLICE_MS } from '../platform/limits.js'
+import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import { Slices } from '../platform/slices.js'
 import { freePath, removeIfThere } from '../platform/whole-file.js'
 import type { FrozenIndex } from '../state/types.js'
 import { checkpointLength, writeCheckpoint } from '../state/write-state.js'
-import type { Engine } from './engine.js'
 import { lackOfSpace } from './free-space.js'
+import type { LiveLog } from './live-log.js'
 
 /** What is left to copy before the hold, so that the hold is short. */
 const HOLD_BYTES = READ_CHUNK_BYTES
+
+export interface CompactionOptions {
+  /** How long to work at a stretch; asked for each slice. */
+  readonly sliceMs: () => number
+  /** The log has lines that are not what was written: it is kept as a damaged file and not as a backup. */
+  readonly isLogDamaged: () => boolean
+}
 
 /**
  * Writes a new generation of the log while it is read and written:
@@ -23,14 +30,14 @@ const HOLD_BYTES = READ_CHUNK_BYTES
  * Until the rename the old log is the log, and whatever goes wrong drops the unfinished file. Writers are never
  * refused; during the hold, which lasts as long as a sync and a rename, their records gather.
  */
-export async function compact(engine: Engine): Promise<void> {
-  const frozenSeq = engine.lastSeq
-  const timestamp = engine.stamp()
-  const frozen = engine.index.freeze()
+export async function compact(log: LiveLog, options: CompactionOptions): Promise<void> {
+  const frozenSeq = log.lastSeq
+  const timestamp = log.timestamps.next()
+  const frozen = log.state.freeze()
   try {
     // What was frozen must be acknowledged: a record that is taken back later could not be taken out of a checkpoint.
-    const copyFrom = await engine.queue.seal()
-    await new Compaction(engine, frozen, frozenSeq, timestamp, copyFrom).run()
+    const copyFrom = await log.groupCommit.seal()
+    await new Compaction(log, options, frozen, frozenSeq, timestamp, copyFrom).run()
   } catch (error) {
     frozen.thaw()
     throw error
@@ -49,23 +56,23 @@ class Compaction {
   #length = 0
 
   constructor(
-    private readonly engine: Engine,
+    private readonly log: LiveLog,
+    private readonly options: CompactionOptions,
     private readonly frozen: FrozenIndex,
     private readonly frozenSeq: number,
     private readonly timestamp: string,
     /** Where the records begin in the old log that came after the freezing. */
     private readonly copyFrom: number,
   ) {
-    const sliceMs = () => (engine.maintenance.isPressed ? PRESSED_SLICE_MS : SLICE_MS)
-    this.#slices = new Slices(engine.machine.clock, { sliceMs })
-    this.#startedMs = engine.machine.clock.now()
+    this.#slices = new Slices(log.machine.clock, { sliceMs: options.sliceMs })
+    this.#startedMs = log.machine.clock.now()
     this.#copiedTo = copyFrom
   }
 
   async run(): Promise<void> {
-    const { engine } = this
-    const { fileSystem } = engine.machine
-    const { unfinished } = engine.paths
+    const { log } = this
+    const { fileSystem } = log.machine
+    const { unfinished } = log.paths
     await this.#checkSpace()
     removeIfThere(fileSystem, unfinished)
     const file = fileSystem.open(unfinished, 'create')
@@ -76,54 +83,54 @@ class Compaction {
       for (const _ of this.frozen.letGo()) if (this.#slices.isDue()) await this.#slices.pause()
     } catch (error) {
       // After a rename that may have happened the file is the log; the engine has failed then, and the next open looks.
-      if (engine.writer.file !== file) file.close()
-      if (!engine.queue.failure && engine.ownsLog()) removeIfThere(fileSystem, unfinished)
+      if (log.writer.file !== file) file.close()
+      if (!log.groupCommit.failure && log.isOwned()) removeIfThere(fileSystem, unfinished)
       throw error
     }
   }
 
   get #roughBytes(): number {
-    return Math.min(this.engine.writer.offset, Math.ceil(this.frozen.stateBytes * LINES_SHARE))
+    return Math.min(this.log.writer.offset, Math.ceil(this.frozen.stateBytes * LINES_SHARE))
   }
 
   async #checkSpace(): Promise<void> {
-    const { engine } = this
-    const { fileSystem } = engine.machine
+    const { log } = this
+    const { fileSystem } = log.machine
     // A log that could not be compacted for a while may be many times as long as what comes of it.
     const exact = () => checkpointLength(this.frozen, this.#startedMs, this.#slices)
-    const lack = await lackOfSpace(fileSystem, engine.paths.logDirectory, this.#roughBytes, exact)
+    const lack = await lackOfSpace(fileSystem, log.paths.logDirectory, this.#roughBytes, exact)
     if (!lack) return
     throw new FlatlogError(
       'FLATLOG_NO_SPACE',
-      `Compacting ${engine.paths.log} needs about ${lack.needed} bytes beside it, and ${lack.free} are free. The log goes on as ` +
+      `Compacting ${log.paths.log} needs about ${lack.needed} bytes beside it, and ${lack.free} are free. The log goes on as ` +
         'it is. What to do: free some space; the next compaction tries again by itself.',
-      { path: engine.paths.log },
+      { path: log.paths.log },
     )
   }
 
   async #writeCheckpoint(file: OpenFile): Promise<WrittenCheckpoint> {
-    const { engine, frozen, timestamp } = this
+    const { log, frozen, timestamp } = this
     const start = {
       seq: this.frozenSeq,
-      store: engine.storeId,
+      store: log.storeId,
       timestamp,
       stateBytes: this.#roughBytes,
     }
     // Begun now, so that little is left to bring to disk below; what becomes of it shows there.
-    engine.queue.sync().catch(() => {})
+    log.groupCommit.sync().catch(() => {})
     const pieces = (writer: CheckpointWriter) => frozen.pieces(this.#startedMs, (bytes) => writer.takesPart(bytes))
     const written = await writeCheckpoint(file, pieces, start, this.#slices)
     this.#length = written.length
-    while (engine.writer.offset - this.#copiedTo > HOLD_BYTES) await this.#copyLaterRecords(file)
+    while (log.writer.offset - this.#copiedTo > HOLD_BYTES) await this.#copyLaterRecords(file)
     // The log is about to be a backup, which has to be on disk like any other; what is left for the hold is little.
-    await engine.queue.sync()
+    await log.groupCommit.sync()
     await file.sync()
     return written
   }
 
   /** Copies what the old log has gained. Only whole written records are copied: the writer's offset ends with one. */
   async #copyLaterRecords(file: OpenFile): Promise<void> {
-    const { writer } = this.engine
+    const { writer } = this.log
     const end = writer.offset
     await copyBytes(writer.file, file, this.#copiedTo, end, this.#length, this.#slices)
     this.#length += end - this.#copiedTo
@@ -146,51 +153,51 @@ class Compaction {
   }
 
   async #publishHeld(file: OpenFile, verified: TailRun, written: WrittenCheckpoint): Promise<void> {
-    const { engine } = this
-    const { queue, writer } = engine
-    await queue.hold()
+    const { log } = this
+    const { groupCommit, writer } = log
+    await groupCommit.hold()
     try {
-      if (!queue.failure && !engine.ownsLog()) queue.fail(new Error('another process has taken the log over'))
-      if (queue.failure) throw queue.failure
+      if (!groupCommit.failure && !log.isOwned()) groupCommit.fail(new Error('another process has taken the log over'))
+      if (groupCommit.failure) throw groupCommit.failure
       await this.#copyLaterRecords(file)
       await file.sync()
       const start = { offset: verified.endOffset, line: verified.nextLine, afterSeq: verified.lastSeq }
       const rest = await readTailRun(file, start, this.#slices)
       if (!rest.complete || rest.lastSeq !== writer.writtenSeq) throw this.#unreadable(file)
-      await queue.sync()
+      await groupCommit.sync()
       const published = await this.#publish(file)
       this.frozen.settle({ ...written, file: published }, written.length - this.copyFrom)
       writer.switchTo(published, this.#length)
-      engine.checkpointed({ seq: this.frozenSeq, bytes: written.length, crc: written.headerCrc })
+      log.checkpoint = { seq: this.frozenSeq, bytes: written.length, crc: written.headerCrc }
     } finally {
-      queue.release()
+      groupCommit.release()
     }
   }
 
   async #publish(file: OpenFile): Promise<OpenFile> {
-    const { engine } = this
-    const { paths, queue } = engine
-    const { fileSystem, clock } = engine.machine
-    const identities = [engine.writer.file.status().identity, file.status().identity] as const
+    const { log } = this
+    const { paths, groupCommit } = log
+    const { fileSystem, clock } = log.machine
+    const identities = [log.writer.file.status().identity, file.status().identity] as const
     if (!fileSystem.renamesOpenFiles) {
       file.close()
-      engine.writer.close()
+      log.writer.close()
     }
-    const kept = engine.maintenance.isLogDamaged
-      ? freePath(fileSystem, damagedPath(paths, engine.writer.writtenSeq))
+    const kept = this.options.isLogDamaged()
+      ? freePath(fileSystem, damagedPath(paths, log.writer.writtenSeq))
       : this.#freeBackupPath(clock.now())
     try {
       await replaceLog(fileSystem, paths, kept, this.#slices)
     } catch (error) {
       if (this.#isPerhapsReplaced(...identities)) {
-        queue.fail(error)
+        groupCommit.fail(error)
       } else {
         // No backup, but a second name of a file that is still written to.
         removeIfThere(fileSystem, kept)
         if (!fileSystem.renamesOpenFiles) {
           const again = fileSystem.open(paths.log, 'write')
-          engine.writer.adopt(again)
-          engine.index.useFile(again)
+          log.writer.adopt(again)
+          log.state.useFile(again)
         }
       }
       throw error
@@ -200,7 +207,7 @@ class Compaction {
 
   /** False when the rename has certainly not happened: the log is another file than the new generation. */
   #isPerhapsReplaced(oldIdentity: string, newIdentity: string): boolean {
-    const { machine, paths } = this.engine
+    const { machine, paths } = this.log
     try {
       const { identity } = machine.fileSystem.status(paths.log) ?? { identity: newIdentity }
       return identity === newIdentity || oldIdentity === newIdentity
@@ -211,10 +218,10 @@ class Compaction {
 
   /** A second compaction within one second and without a new record would have the name of the first one's backup. */
   #freeBackupPath(nowMs: number): string {
-    const { engine } = this
+    const { log } = this
     for (let time = nowMs; ; time += 1000) {
-      const path = backupPath(engine.paths, time, engine.writer.writtenSeq)
-      if (!engine.machine.fileSystem.status(path)) return path
+      const path = backupPath(log.paths, time, log.writer.writtenSeq)
+      if (!log.machine.fileSystem.status(path)) return path
     }
   }
 }

@@ -1,209 +1,221 @@
 import { encodeOperation } from '../format/encode.js'
 import type { Operation } from '../format/record.js'
 import { tooLong } from '../format/value.js'
-import { holds, type Lock } from '../lock/lock.js'
-import type { PendingRecord } from '../log/batch.js'
-import type { Recovery } from '../log/damage-report.js'
-import { GroupCommit } from '../log/group-commit.js'
-import { LogWriter } from '../log/log-writer.js'
+import type { Lock } from '../lock/lock.js'
+import type { GroupCommitEvents, PendingRecord } from '../log/group-commit.js'
 import type { StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
-import type { Clock } from '../platform/clock.js'
-import { FlatlogError, ioError } from '../platform/errors.js'
-import type { FileSystem } from '../platform/file-system.js'
+import type { FlatlogError } from '../platform/errors.js'
 import { PRESSED_TURN_MS } from '../platform/limits.js'
 import type { Machine } from '../platform/machine.js'
 import { markHandled } from '../platform/promises.js'
 import type { OpenedLog } from '../recovery/opened-log.js'
-import type { KeyIndex, KeyRangeQuery, StateValue } from '../state/types.js'
-import type { CheckpointPlace } from './change-source.js'
-import { Events } from './events.js'
-import type { Maintenance } from './maintenance.js'
-import { SideFiles } from './side-files.js'
-import { Timestamps } from './timestamps.js'
+import type { KeyRangeQuery, StateValue } from '../state/types.js'
+import type { Backend, CheckpointPlace, Health, Proposal, RecordPosition, Stats, Verification } from './backend.js'
+import { type Conditions, checkConditions } from './conditions.js'
+import { LiveLog } from './live-log.js'
+import { Maintenance } from './maintenance.js'
+import { verify } from './verify.js'
 
-export type MaintenanceFactory = (engine: Engine) => Maintenance
-
-/** One log that is open for writing: all handles of one process on it share one engine. */
-export class Engine {
-  readonly events = new Events()
-  readonly maintenance: Maintenance
-  readonly #fileSystem: FileSystem
-  readonly #clock: Clock
-  #index!: KeyIndex
-  #writer!: LogWriter
-  #queue!: GroupCommit
-  #checkpoint!: CheckpointPlace
-  #recovery!: Recovery
-  #store!: string
-  /** The last record that was given a number. */
-  #lastSeq = 0
-  #acknowledged = { seq: 0, crc: '' }
-  readonly #timestamps: Timestamps
-  #views!: SideFiles
+/** One log that is open for writing. All handles of one process on it share one engine. */
+export class Engine implements Backend, GroupCommitEvents {
+  readonly #log: LiveLog
+  readonly #maintenance: Maintenance
   #closing: Promise<void> | undefined
   #reopening: Promise<void> | undefined
 
   constructor(
     readonly machine: Machine,
     readonly paths: StorePaths,
-    readonly options: ResolvedOptions,
-    private readonly lock: Lock,
+    private readonly options: ResolvedOptions,
+    lock: Lock,
     opened: OpenedLog,
-    /** Reads the log again, from the files. */
-    private readonly openLog: (isSuspect: boolean) => Promise<OpenedLog>,
-    createMaintenance: MaintenanceFactory,
+    /** Opens the log again after a failure; the bytes of the present file are not trusted. */
+    private readonly openAgain: () => Promise<OpenedLog>,
   ) {
-    this.#fileSystem = machine.fileSystem
-    this.#clock = machine.clock
-    this.#timestamps = new Timestamps(machine.clock, paths.log, (error) => this.report(error))
-    this.maintenance = createMaintenance(this)
+    this.#log = new LiveLog(machine, paths, options, lock)
+    this.#maintenance = new Maintenance(this.#log)
     this.#adopt(opened)
   }
 
   #adopt(opened: OpenedLog): void {
-    const { durability, syncIntervalMs } = this.options
-    // What can fail comes first, so that nothing is half adopted.
-    const views = new SideFiles(this.machine, this.paths, this.options, opened)
-    this.lock.clearFailure()
-    this.#views = views
-    this.#index = opened.index
-    this.#index.onBadPart = (part, range, line) => this.maintenance.foundDamaged(part, range, line)
-    this.#recovery = opened.recovery
-    this.#store = opened.store
-    const { checkpointSeq: seq, checkpointBytes: bytes, checkpointCrc: crc } = opened
-    this.#checkpoint = { seq, bytes, crc }
-    this.#lastSeq = opened.lastSeq
-    this.#acknowledged = { seq: opened.lastSeq, crc: opened.lastCrc }
-    this.#timestamps.continueAfter(opened.lastTimestamp)
-    this.#writer = new LogWriter(this.paths.log, opened.file, opened.endOffset, opened.lastSeq)
-    this.#queue = new GroupCommit(this.#writer, this.#clock, durability, syncIntervalMs, {
-      acknowledged: (records) => this.#onAcknowledged(records),
-      failed: (error) => this.#onFailed(error),
-      undone: (firstSeq) => {
-        this.#lastSeq = firstSeq - 1
-      },
-      ownsLog: () => this.ownsLog(),
-      delayMs: (lastBytes) => this.maintenance.delayMs(lastBytes),
-      turnMs: () => (this.maintenance.isPressed ? PRESSED_TURN_MS : undefined),
-    })
-    this.lock.keepReserve()
+    this.#log.adopt(opened, this)
+    this.#log.state.onBadPart = (part, range, line) => this.#maintenance.foundDamaged(part, range, line)
   }
 
-  get index(): KeyIndex {
-    return this.#index
-  }
-  get writer(): LogWriter {
-    return this.#writer
-  }
-  get queue(): GroupCommit {
-    return this.#queue
-  }
-  get views(): SideFiles {
-    return this.#views
-  }
-  get recovery(): Recovery {
-    return this.#recovery
-  }
-  get storeId(): string {
-    return this.#store
-  }
-  get checkpoint(): CheckpointPlace {
-    return this.#checkpoint
-  }
-  get lastSeq(): number {
-    return this.#lastSeq
-  }
-  /** The last record that a caller was told is durable, as far as was asked for. */
-  get acknowledged(): { readonly seq: number; readonly crc: string } {
-    return this.#acknowledged
+  // Reading
+
+  get(key: string): StateValue | undefined {
+    return this.#log.state.get(key, this.machine.clock.now())
   }
 
-  lookUp(key: string): StateValue | undefined {
-    return this.#index.get(key, this.#clock.now())
+  has(key: string): boolean {
+    return this.#log.state.has(key, this.machine.clock.now())
   }
 
   page(query: KeyRangeQuery, limit: number): [key: string, value: StateValue][] {
-    return this.#index.page(query, limit, this.#clock.now())
+    return this.#log.state.page(query, limit, this.machine.clock.now())
   }
 
-  /** The write path: operation → line → memory → commit queue → file → acknowledgement. */
-  write(operation: Operation, key: string): Promise<void> {
-    const { failure } = this.#queue
-    if (failure) return markHandled(Promise.reject(failure))
+  pageOfKeys(query: KeyRangeQuery, limit: number): string[] {
+    return this.#log.state.pageOfKeys(query, limit, this.machine.clock.now())
+  }
+
+  // Writing
+
+  /** The write path: check, encode, number, apply to memory, hand to group commit. */
+  propose(operation: Operation, conditions?: Conditions): Proposal {
+    const log = this.#log
+    if (log.failure) return this.#refused(log.failure)
+    if (conditions !== undefined && 'key' in operation) {
+      checkConditions(operation.key, (key) => this.get(key), conditions)
+    }
+    if (!this.#changesAnything(operation)) return this.#unchanged()
+
     const valueStarts = operation.kind === 'batch' || operation.kind === 'replace' ? [] : undefined
     const encoded = encodeOperation(operation, valueStarts)
-    const refusal = tooLong(encoded, key)
-    if (refusal) return markHandled(Promise.reject(refusal))
-    const timestamp = this.stamp()
-    const seq = ++this.#lastSeq
-    const time = this.options.times ? this.#timestamps.lastMs : undefined
-    const effect = this.#index.apply(operation, seq, time)
-    const crc = ''
-    return this.#queue.add({
-      seq,
-      timestamp,
-      operation,
-      encoded,
-      valueStarts,
-      effect,
-      crc,
-      encodedEnd: 0,
-      isAscii: true,
-    })
+    const refusal = tooLong(encoded, 'key' in operation ? operation.key : '')
+    if (refusal) return this.#refused(refusal)
+
+    const timestamp = log.timestamps.next()
+    const seq = ++log.lastSeq
+    const change = log.state.apply(operation, seq, this.options.times ? log.timestamps.lastMs : undefined)
+    return log.groupCommit.add(seq, timestamp, operation, encoded, valueStarts, change)
   }
 
-  stamp(): string {
-    return this.#timestamps.next()
-  }
-
-  #onAcknowledged(records: readonly PendingRecord[]): void {
-    const last = records.at(-1) as PendingRecord
-    this.#acknowledged = { seq: last.seq, crc: last.crc }
-    this.events.acknowledged(records)
-    this.maintenance.afterWrite()
-  }
-
-  #onFailed(error: FlatlogError): void {
-    try {
-      this.lock.noteFailure(error.message)
-    } catch {
-      // The disk may refuse this too; the failure itself is what everyone hears of.
+  /** A delete of an absent key, a clear of nothing and an empty batch need no record. */
+  #changesAnything(operation: Operation): boolean {
+    switch (operation.kind) {
+      case 'delete':
+        return this.has(operation.key)
+      case 'clear':
+        return this.pageOfKeys({ prefix: operation.prefix, after: undefined }, 1).length > 0
+      case 'batch':
+        return operation.operations.length > 0
+      default:
+        return true
     }
-    this.report(error)
   }
 
-  report(error: unknown): void {
-    const known = error instanceof FlatlogError ? error : ioError('maintain', this.paths.log, error)
-    this.events.problem(known, new Date(this.#clock.now()).toISOString())
+  /** A key may be absent because of a record that is not acknowledged yet, so this is as certain as that record. */
+  #unchanged(): Proposal {
+    const { groupCommit, lastSeq } = this.#log
+    return { done: markHandled(groupCommit.settled()), seq: lastSeq, crc: '', wasThere: false }
   }
 
-  /** A compaction has put a new generation in the log's place. */
-  checkpointed(place: CheckpointPlace): void {
-    this.#checkpoint = place
+  #refused(error: FlatlogError): Proposal {
+    return { done: markHandled(Promise.reject(error)), seq: this.#log.lastSeq, crc: '', wasThere: false }
   }
+
+  // What group commit asks and reports
+
+  onAcknowledged(records: readonly PendingRecord[]): void {
+    const log = this.#log
+    const { seq, crc } = records.at(-1) as PendingRecord
+    log.acknowledged = { seq, crc }
+    log.events.wakeWaiting()
+    log.events.notify(records)
+    this.#maintenance.afterWrite()
+  }
+
+  onFailed(error: FlatlogError): void {
+    this.#log.noteFailure(error)
+    this.#log.report(error)
+  }
+
+  onUndone(firstSeq: number): void {
+    this.#log.lastSeq = firstSeq - 1
+  }
+
+  isOwned(): boolean {
+    return this.#log.isOwned()
+  }
+
+  delayMs(lastBytes: number): number {
+    return this.#maintenance.delayMs(lastBytes)
+  }
+
+  turnMs(): number | undefined {
+    return this.#maintenance.isPressed ? PRESSED_TURN_MS : undefined
+  }
+
+  // Following
+
+  get events() {
+    return this.#log.events
+  }
+  get recovery() {
+    return this.#log.recovery
+  }
+  get storeId(): string {
+    return this.#log.storeId
+  }
+  get checkpoint(): CheckpointPlace {
+    return this.#log.checkpoint
+  }
+  get logFile() {
+    return this.#log.writer.file
+  }
+  get acknowledged(): RecordPosition {
+    return this.#log.acknowledged
+  }
+  /** What was acknowledged here counts for ever. */
+  readonly history = 0
+
+  // Keeping
 
   flush(): Promise<void> {
-    return this.#queue.flush()
+    return this.#log.groupCommit.flush()
   }
 
-  /** False when somebody took the log over by force: then nothing may be written to its files any more. */
-  ownsLog(): boolean {
-    return holds(this.lock)
+  compact(): Promise<void> {
+    return this.#maintenance.compact()
   }
 
-  /** Writes what can be derived from the log: the main file, unless it can wait, and the mark of what is on disk. */
-  async writeSideFiles(isMarkEnough = false): Promise<void> {
-    if (!this.ownsLog()) return
-    const { syncedSeq } = this.#writer
-    const isToBeChecked = this.maintenance.isDamaged
-    const state = { store: this.#store, lastSeq: this.#lastSeq, syncedSeq, isToBeChecked, isMarkEnough }
-    await this.#views.write(this.#index, state, this.stamp(), () => this.flush())
+  async verify(): Promise<Verification> {
+    await this.flush()
+    return await verify(this.#log, this.#maintenance)
   }
 
-  /** After a failure: reads the log again, copies what is whole to a new file, and goes on there. */
+  get failure(): FlatlogError | undefined {
+    return this.#log.failure
+  }
+
+  /** Whether a compaction would move any record into the checkpoint. */
+  get hasTail(): boolean {
+    return this.#log.lastSeq > this.#log.checkpoint.seq
+  }
+
+  stats(): Stats {
+    const { writer, checkpoint, groupCommit, state, acknowledged, lastSeq } = this.#log
+    return {
+      logBytes: writer.offset,
+      checkpointBytes: checkpoint.bytes,
+      checkpointSeq: checkpoint.seq,
+      lastSeq,
+      acknowledgedSeq: acknowledged.seq,
+      syncedSeq: writer.syncedSeq,
+      tailKeys: state.tailKeys,
+      stateBytes: state.stateBytes,
+      cachedBytes: state.cachedBytes,
+      writes: groupCommit.writes,
+      syncs: writer.syncs,
+      bytesWritten: writer.bytesWritten,
+      position: `${acknowledged.seq}:${acknowledged.crc}`,
+      ...this.#maintenance.stats(),
+      delayedWrites: groupCommit.delays,
+      delayedMs: groupCommit.delayedMs,
+    }
+  }
+
+  health(): Health {
+    const { failure, events } = this.#log
+    return { ok: failure === undefined, ...(failure && { failure }), problems: [...events.problems] }
+  }
+
+  /** After a failure: reads the log again, copies what is whole to a new file, and continues there. */
   reopen(): Promise<void> {
-    if (!this.#queue.failure) return Promise.resolve()
+    if (!this.#log.failure) return Promise.resolve()
     this.#reopening ??= this.#reopen().finally(() => {
       this.#reopening = undefined
     })
@@ -211,13 +223,14 @@ export class Engine {
   }
 
   async #reopen(): Promise<void> {
+    const log = this.#log
     // A compaction of the failed log gives up at its next step; it must not meet the new one.
-    await this.maintenance.idle()
-    if (!this.ownsLog()) throw this.#queue.failure
-    this.#queue.stop()
-    const former = this.#writer
-    if (!this.#fileSystem.renamesOpenFiles) former.close()
-    const opened = await this.openLog(true)
+    await this.#maintenance.idle()
+    if (!log.isOwned()) throw log.failure
+    log.groupCommit.stop()
+    const former = log.writer
+    if (!this.machine.fileSystem.renamesOpenFiles) former.close()
+    const opened = await this.openAgain()
     try {
       this.#adopt(opened)
     } catch (error) {
@@ -225,7 +238,7 @@ export class Engine {
       throw error
     }
     former.close()
-    this.events.wakeWaiting()
+    log.events.wakeWaiting()
   }
 
   close(): Promise<void> {
@@ -234,25 +247,26 @@ export class Engine {
   }
 
   async #close(): Promise<void> {
+    const log = this.#log
     await this.#reopening?.catch(() => {})
-    const hadFailed = this.#queue.failure !== undefined
+    const hadFailed = log.failure !== undefined
     try {
-      await this.maintenance.stop()
-      // What was acknowledged and is not on disk yet will not come there: nobody has heard of that so far.
-      if (!hadFailed && this.#queue.failure) throw this.#queue.failure
-      if (!this.#queue.failure) {
+      await this.#maintenance.stop()
+      // Acknowledged records that are not on disk yet never will be, and no call has reported that so far.
+      if (!hadFailed && log.failure) throw log.failure
+      if (!log.failure) {
         await this.flush()
-        await this.writeSideFiles().catch((error: unknown) => this.report(error))
+        await this.#maintenance.writeSideFiles().catch((error: unknown) => log.report(error))
       }
     } finally {
-      // Whatever fails here has been synced before, and must not keep the lock from being released.
-      this.#queue.stop()
-      this.#writer.close()
-      this.events.wakeWaiting()
+      // All that must be on disk was synced above, so a failure here must not keep the lock from being released.
+      log.groupCommit.stop()
+      log.writer.close()
+      log.events.wakeWaiting()
       try {
-        this.lock.release()
+        log.releaseLock()
       } catch (error) {
-        this.report(error)
+        log.report(error)
       }
     }
   }

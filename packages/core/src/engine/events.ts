@@ -2,7 +2,7 @@ import type { LogRecord, Operation } from '../format/record.js'
 import { toValue } from '../format/value.js'
 import type { FlatlogError } from '../platform/errors.js'
 
-/** A change that is acknowledged: what its record says, in the record's words. */
+/** A change that is acknowledged, in the words of its record. */
 export type Change = ChangeOperation & {
   /** The number of the record. */
   seq: number
@@ -20,8 +20,8 @@ export type ChangeOperation =
   /** The whole state was replaced. */
   | { op: 'SET'; data: Record<string, unknown> }
 
-/** A record's changes; those of a batch one by one, with one position. Values are fresh at each call. */
-export function changesOf(timestamp: string, seq: number, crc: string, operation: Operation): Change[] {
+/** A record's changes: those of a batch one by one, all with one position. Values are fresh at each call. */
+export function changesOf({ timestamp, seq, crc, operation }: ChangedRecord): Change[] {
   const at = { seq, position: `${seq}:${crc}`, timestamp }
   const operations = operation.kind === 'batch' ? operation.operations : [operation]
   return operations.map((each) => ({ ...changeOf(each), ...at }))
@@ -38,7 +38,7 @@ function changeOf(operation: Exclude<Operation, { kind: 'batch' }>): ChangeOpera
     case 'clear':
       return { op: 'DELETE', prefix: operation.prefix }
     case 'replace':
-      // Defined and not assigned, so that a key like __proto__ is a key like any other.
+      // fromEntries defines properties, so a key like __proto__ is a key like any other.
       return {
         op: 'SET',
         data: Object.fromEntries(operation.data.map(([key, value]) => [key, toValue(value, key)])),
@@ -46,20 +46,23 @@ function changeOf(operation: Exclude<Operation, { kind: 'batch' }>): ChangeOpera
   }
 }
 
-/** What is told of a record. */
-export type ToldRecord = Pick<LogRecord, 'timestamp' | 'seq' | 'crc' | 'operation'>
+/** The fields of a record that its changes are made of. */
+export type ChangedRecord = Pick<LogRecord, 'timestamp' | 'seq' | 'crc' | 'operation'>
 
 export type Unsubscribe = () => void
 
-/** Who wants to hear of changes and of background failures. */
+const MAX_PROBLEMS = 20
+
+/** The listeners of a store: to its changes, to background failures, and those that wait for the next change. */
 export class Events {
   readonly #watchers = new Set<(change: Change) => void>()
   readonly #problemListeners = new Set<(error: FlatlogError) => void>()
   readonly #waiting = new Set<() => void>()
+  /** The last background failures, the oldest first. */
   readonly problems: { at: string; error: FlatlogError }[] = []
 
   watch(listener: (change: Change) => void): Unsubscribe {
-    // Each call is a subscription of its own, also with a listener that is there already.
+    // Each call is a subscription of its own, even with the same listener.
     const own = (change: Change) => listener(change)
     this.#watchers.add(own)
     return () => void this.#watchers.delete(own)
@@ -71,7 +74,7 @@ export class Events {
     return () => void this.#problemListeners.delete(own)
   }
 
-  /** Resolves at the next acknowledged record, or at the end of the store. */
+  /** Resolves at the next record that counts, or at the next call of `wakeWaiting`. */
   nextChange(): Promise<void> {
     return new Promise((resolve) => this.#waiting.add(resolve))
   }
@@ -81,32 +84,27 @@ export class Events {
     this.#waiting.clear()
   }
 
-  acknowledged(records: readonly ToldRecord[]): void {
-    this.wakeWaiting()
-    this.tell(records)
-  }
-
   get isWatched(): boolean {
     return this.#watchers.size > 0
   }
 
-  tell(records: readonly ToldRecord[]): void {
+  notify(records: readonly ChangedRecord[]): void {
     if (!this.isWatched) return
-    for (const { timestamp, seq, crc, operation } of records) {
+    for (const record of records) {
       for (const watcher of this.#watchers) {
-        for (const change of changesOf(timestamp, seq, crc, operation)) this.#call(() => watcher(change))
+        for (const change of changesOf(record)) this.#call(() => watcher(change))
       }
     }
   }
 
-  /** A failure that no call of the user's can report. */
+  /** Reports a failure that no pending call of the user can report. */
   problem(error: FlatlogError, at: string): void {
     this.problems.push({ at, error })
-    if (this.problems.length > 20) this.problems.shift()
+    if (this.problems.length > MAX_PROBLEMS) this.problems.shift()
     for (const listener of this.#problemListeners) this.#call(() => listener(error))
   }
 
-  /** A listener that throws stops neither the others nor the store; the error is the listener's and shown as that. */
+  /** A listener that throws stops neither the others nor the store: its error becomes an uncaught exception. */
   #call(action: () => void): void {
     try {
       action()

@@ -5,7 +5,7 @@ import { backupsAmong } from '../log/store-files.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import { Slices } from '../platform/slices.js'
 import { healState } from '../recovery/heal.js'
-import type { Engine } from './engine.js'
+import type { LiveLog } from './live-log.js'
 
 interface BadPart {
   readonly part: PartSummary
@@ -27,7 +27,7 @@ export class LiveHealing {
   #bad = 0
 
   constructor(
-    private readonly engine: Engine,
+    private readonly log: LiveLog,
     /** What was healed is in memory only, until it is written. */
     private readonly onHealed: () => void,
   ) {}
@@ -51,7 +51,7 @@ export class LiveHealing {
     this.#bad++
     this.#found.push({ part, range, line })
     this.#running ??= this.#run()
-      .catch((error: unknown) => this.engine.report(error))
+      .catch((error: unknown) => this.log.report(error))
       .finally(() => {
         this.#running = undefined
       })
@@ -62,14 +62,14 @@ export class LiveHealing {
   }
 
   async #run(): Promise<void> {
-    const { engine } = this
+    const { log } = this
     let healed = 0
     for (let bad = this.#found[0]; bad; bad = this.#found[0]) {
-      const { index, checkpoint } = engine
+      const { state, checkpoint } = log
       const from = await this.#heal(bad)
       this.#found.shift()
       // Another generation is the log now, and was read back whole: the part went bad behind the compaction.
-      if (engine.index !== index || engine.checkpoint !== checkpoint) continue
+      if (log.state !== state || log.checkpoint !== checkpoint) continue
       this.#report(bad, from)
       if (from === undefined) this.#unhealed++
       else healed++
@@ -79,25 +79,25 @@ export class LiveHealing {
 
   /** The backup that it was healed from. */
   async #heal({ range }: BadPart): Promise<string | undefined> {
-    const { engine } = this
-    const { machine, paths, checkpoint, storeId, index } = engine
+    const { log } = this
+    const { machine, paths, checkpoint, storeId, state } = log
     const { fileSystem, clock } = machine
     try {
       const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory))
       const healed = await healState(fileSystem, backups, storeId, checkpoint.seq, [range], new Slices(clock))
-      if (!healed || engine.index !== index || engine.checkpoint !== checkpoint) return undefined
-      const { times } = engine.options
-      index.heal(range, times ? healed.state : healed.state.map((pair) => ({ ...pair, time: undefined })))
+      if (!healed || log.state !== state || log.checkpoint !== checkpoint) return undefined
+      const { times } = log.options
+      state.heal(range, times ? healed.state : healed.state.map((pair) => ({ ...pair, time: undefined })))
       return healed.from
     } catch (error) {
       // A backup that cannot be read proves nothing.
-      engine.report(ioError('heal', paths.log, error))
+      log.report(ioError('heal', paths.log, error))
       return undefined
     }
   }
 
   #report({ part, range, line }: BadPart, healedFrom: string | undefined): void {
-    const { recovery, paths } = this.engine
+    const { recovery, paths } = this.log
     const file = `${paths.name}.log`
     const { offset, bytes } = part
     addDamage(recovery, { file, line, offset, bytes: bytes + 1, ...(healedFrom !== undefined && { healedFrom }) })
@@ -109,6 +109,6 @@ export class LiveHealing {
           'opening reads all of it, keeps the file, and goes on without what is lost.'
         : `${file} was found damaged at line ${line}; ${keys} were restored from ${healedFrom}.`
     recovery.notes.push(note)
-    this.engine.report(new FlatlogError('FLATLOG_CORRUPT', note, { path: paths.log, offset }))
+    this.log.report(new FlatlogError('FLATLOG_CORRUPT', note, { path: paths.log, offset }))
   }
 }

@@ -1,26 +1,241 @@
-import type { OnBadPart } from '../state/types.js'
-import type { Verification } from './backend.js'
+import type { PartSummary } from '../format/record.js'
+import type { KeyRange } from '../log/checkpoint-found.js'
+import type { Timer } from '../platform/clock.js'
+import { closedError, ioError, isNoSpace } from '../platform/errors.js'
+import {
+  COMPACTION_MAX_TAIL_KEYS,
+  COMPACTION_NO_SPACE_RETRY_MAX_MS,
+  COMPACTION_RETRY_MAX_MS,
+  COMPACTION_RETRY_MS,
+  PRESSED_SLICE_MS,
+  SLICE_MS,
+} from '../platform/limits.js'
+import { rotateBackups } from './backups.js'
+import { compact } from './compaction.js'
+import { LiveHealing } from './live-healing.js'
+import type { LiveLog } from './live-log.js'
 
-/** Work on the log that goes on beside reading and writing; the layer above provides it. */
-export interface Maintenance {
-  /** Some records were acknowledged: perhaps the log wants compacting. */
-  afterWrite(): void
-  compact(): Promise<void>
-  verify(): Promise<Verification>
-  /** How long the next write is to wait for what goes on beside it, where the last one had so many bytes: mostly not at all. */
-  delayMs(lastBytes: number): number
-  /** The log is longer than it should be, and a compaction is under way: writers get less of the time than it does. */
-  readonly isPressed: boolean
+/** A compaction gets more of the time once the log is this much longer than where the compaction began. */
+const PRESSED_SHARE = 1.025
+/** Writers are delayed when the tail has this many keys although a compaction is running … */
+const PRESSURE_TAIL_KEYS = 1.25 * COMPACTION_MAX_TAIL_KEYS
+/** … or when it is this many times as long as the checkpoint, and at least this long … */
+const PRESSURE_GROWTH = 1.25
+const PRESSURE_MIN_BYTES = 64 * 1024 * 1024
+/** … so that they write at most this much a millisecond, which is slower than compaction, with delays up to … */
+const PRESSURE_BYTES_A_MS = 20 * 1024
+const PRESSURE_MAX_MS = 100
+/** A store that is written without a pause is compacted several times a second; its main file is written less often. */
+const MAIN_FILE_INTERVAL_MS = 10_000
+/** A checkpoint is rewritten once this share of it is dead, however short the tail is. */
+const DEAD_SHARE = 0.5
+
+/** Decides when the log is compacted, healed and described by its side files, one compaction at a time. */
+export class Maintenance {
+  /** A compaction, or the writing of a main file that was put off. */
+  #running: Promise<void> | undefined
+  #scheduled: Timer | undefined
+  #isStopped = false
+  #failuresInRow = 0
+  #wasNoSpace = false
+  #compactions = 0
+  #lastCompactionMs: number | undefined
+  #lastError: string | undefined
+  /** Fires when half of the checkpoint has expired, in case nothing is written by then. */
+  #expiryTimer: Timer | undefined
+  #expiryMs: number | undefined
+  /** Delay that writers still owe. */
+  #owedMs = 0
+  /** When the main file was last up to date: when it was written, or when the store was opened. */
+  #mainFileMs: number
+  #mainFileTimer: Timer | undefined
+  readonly #healing: LiveHealing
+
+  constructor(private readonly log: LiveLog) {
+    this.#mainFileMs = log.machine.clock.monotonicMs()
+    this.#healing = new LiveHealing(log, () => {
+      if (!this.#isStopped && !this.#running) this.#start().catch((error: unknown) => log.report(error))
+    })
+  }
+
   /** A part of the checkpoint was read and is not what was written. */
-  readonly foundDamaged: OnBadPart
-  /** There is damage that is not healed, yet or at all. */
-  readonly isDamaged: boolean
-  /** The log has lines that are not what was written, healed or not: as it is it would be no good backup. */
-  readonly isLogDamaged: boolean
-  /** Resolves when nothing is under way. */
-  idle(): Promise<void>
-  /** Starts nothing more and waits for what is under way. */
-  stop(): Promise<void>
-  /** What there is to say in `stats()`. */
-  stats(): Record<string, unknown>
+  foundDamaged(part: PartSummary, range: KeyRange, line: number): void {
+    if (!this.#isStopped) this.#healing.add(part, range, line)
+  }
+
+  /** True while a compaction runs and the log is longer than it should be: writers then get less of the time. */
+  get isPressed(): boolean {
+    if (!this.#running) return false
+    const { checkpoint, writer, options } = this.log
+    const growth = options.compaction === false ? 1 : options.compaction.growth
+    return writer.offset > PRESSED_SHARE * (1 + growth) * checkpoint.bytes
+  }
+
+  /** How long to delay the next write because compaction does not keep up: memory and disk would run out. */
+  delayMs(lastBytes: number): number {
+    if (!this.#running) return 0
+    const { state, checkpoint, writer } = this.log
+    const tailBytes = writer.offset - checkpoint.bytes
+    const isTooLong = tailBytes > Math.max(PRESSURE_MIN_BYTES, PRESSURE_GROWTH * checkpoint.bytes)
+    if (!isTooLong && state.tailKeys < PRESSURE_TAIL_KEYS) return 0
+    this.#owedMs += lastBytes / PRESSURE_BYTES_A_MS
+    // Timers are no finer than that.
+    if (this.#owedMs < 1) return 0
+    const delayMs = Math.min(this.#owedMs, PRESSURE_MAX_MS)
+    this.#owedMs = 0
+    return delayMs
+  }
+
+  afterWrite(): void {
+    if (this.#isStopped || this.#running || this.#scheduled) return
+    if (!this.#isCompactionDue()) {
+      this.#checkWhenExpired()
+      return
+    }
+    // Back-off after failures: a full disk is not asked again with every write.
+    const delayMs = this.#failuresInRow === 0 ? 0 : this.#retryDelayMs()
+    this.#scheduled = this.log.machine.clock.setTimer(() => {
+      this.#scheduled = undefined
+      if (this.#isStopped || this.#running) return
+      if (!this.#isCompactionDue()) {
+        this.#checkWhenExpired()
+        return
+      }
+      this.#start().catch((error: unknown) => this.log.report(error))
+    }, delayMs)
+  }
+
+  /** Expired keys leave the log of a store that is not written to any more, too. */
+  #checkWhenExpired(): void {
+    const { state, options, machine } = this.log
+    const atMs = options.compaction === false ? undefined : state.halfExpiredMs
+    if (atMs === this.#expiryMs) return
+    this.#expiryMs = atMs
+    this.#expiryTimer?.cancel()
+    this.#expiryTimer = undefined
+    if (atMs === undefined) return
+    const { clock } = machine
+    // Once for each time: a log that is too short to be compacted then is not checked again and again.
+    this.#expiryTimer = clock.setTimer(() => {
+      // A timer lasts some weeks at most.
+      if (clock.now() < atMs) this.#expiryMs = undefined
+      this.afterWrite()
+    }, atMs - clock.now())
+  }
+
+  #retryDelayMs(): number {
+    const maxMs = this.#wasNoSpace ? COMPACTION_NO_SPACE_RETRY_MAX_MS : COMPACTION_RETRY_MAX_MS
+    return Math.min(COMPACTION_RETRY_MS * 2 ** (this.#failuresInRow - 1), maxMs)
+  }
+
+  #isCompactionDue(): boolean {
+    const { options, writer, checkpoint, state, failure } = this.log
+    const limits = options.compaction
+    if (limits === false || failure) return false
+    if (writer.offset <= limits.minBytes) return false
+    const tailBytes = writer.offset - checkpoint.bytes
+    const isGrown = tailBytes > checkpoint.bytes * limits.growth || state.tailKeys > COMPACTION_MAX_TAIL_KEYS
+    return isGrown || state.deadShare(this.log.machine.clock.now()) > DEAD_SHARE
+  }
+
+  /** On demand. A compaction that is running began before this call, so another follows if there is anything left. */
+  async compact(): Promise<void> {
+    await this.idle()
+    // close() waits for what is running; a compaction that began only now would meet the files of the next owner.
+    if (this.#isStopped) throw closedError(this.log.paths.name)
+    const { failure, lastSeq, checkpoint, state, machine } = this.log
+    if (failure) throw failure
+    if (lastSeq === checkpoint.seq && !state.holdsExpired(machine.clock.now())) return
+    await (this.#running ?? this.#start(true))
+  }
+
+  #start(isRequested = false): Promise<void> {
+    this.#running = this.#compact()
+      .then(async () => {
+        // The log is compacted: failures from here on are reported, but the compaction has succeeded.
+        await this.#updateSideFiles(isRequested)
+        await rotateBackups(this.log).catch((error: unknown) => this.log.report(error))
+      })
+      .finally(() => {
+        this.#running = undefined
+        if (!this.#isStopped) this.#checkWhenExpired()
+      })
+    return this.#running
+  }
+
+  async #compact(): Promise<void> {
+    const { clock } = this.log.machine
+    const startMs = clock.monotonicMs()
+    try {
+      await compact(this.log, {
+        sliceMs: () => (this.isPressed ? PRESSED_SLICE_MS : SLICE_MS),
+        isLogDamaged: () => this.#healing.isLogDamaged,
+      })
+    } catch (error) {
+      this.#failuresInRow++
+      this.#wasNoSpace = isNoSpace(error)
+      const known = ioError('compact', this.log.paths.log, error)
+      this.#lastError = known.message
+      throw known
+    }
+    this.#compactions++
+    this.#healing.reset()
+    this.#failuresInRow = 0
+    this.#lastError = undefined
+    this.#lastCompactionMs = clock.monotonicMs() - startMs
+  }
+
+  /** The caller of `compact` finds the main file up to date; otherwise it is at most this much older. */
+  async #updateSideFiles(isRequested: boolean): Promise<void> {
+    const { log } = this
+    const { clock } = log.machine
+    const waitMs = isRequested ? 0 : this.#mainFileMs + MAIN_FILE_INTERVAL_MS - clock.monotonicMs()
+    if (waitMs <= 0) this.#mainFileMs = clock.monotonicMs()
+    await this.writeSideFiles(waitMs > 0).catch((error: unknown) => log.report(error))
+    if (waitMs <= 0 || this.#isStopped) return
+    this.#mainFileTimer ??= clock.setTimer(() => {
+      this.#mainFileTimer = undefined
+      // A compaction that is running then writes the side files when it ends.
+      if (this.#isStopped || this.#running || log.failure) return
+      this.#running = this.#updateSideFiles(false).finally(() => {
+        this.#running = undefined
+        if (!this.#isStopped) this.afterWrite()
+      })
+    }, waitMs)
+  }
+
+  /** Writes the mark of what is on disk and, unless it can wait, the main file. */
+  async writeSideFiles(isMarkEnough = false): Promise<void> {
+    const { log } = this
+    if (!log.isOwned()) return
+    const { storeId: store, lastSeq, writer } = log
+    const place = { store, lastSeq, syncedSeq: writer.syncedSeq, isToBeChecked: this.#healing.isNeeded, isMarkEnough }
+    await log.sideFiles.write(log.state, place, log.timestamps.next(), () => log.groupCommit.flush())
+  }
+
+  /** Resolves when no compaction and no main file is being written. */
+  async idle(): Promise<void> {
+    await this.#running?.catch(() => {})
+  }
+
+  /** Starts nothing more and waits for what is running. */
+  async stop(): Promise<void> {
+    // Before the first await, so that nothing starts in between.
+    this.#isStopped = true
+    this.#scheduled?.cancel()
+    this.#expiryTimer?.cancel()
+    this.#mainFileTimer?.cancel()
+    await this.#healing.idle()
+    await this.idle()
+  }
+
+  stats(): Record<string, unknown> {
+    return {
+      compactions: this.#compactions,
+      // True also while a main file that was put off is written: no compaction starts before that has ended.
+      compacting: this.#running !== undefined,
+      lastCompactionMs: this.#lastCompactionMs,
+      lastCompactionError: this.#lastError,
+    }
+  }
 }

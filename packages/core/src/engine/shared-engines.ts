@@ -84,7 +84,7 @@ async function share(path: string, shared: Shared): Promise<SharedEngine> {
   const release = () => {
     shared.handles--
     // A store that has failed has nothing more to flush, whichever of its handles is closed.
-    if (shared.handles > 0) return engine.queue.failure ? Promise.resolve() : engine.flush()
+    if (shared.handles > 0) return engine.failure ? Promise.resolve() : engine.flush()
     shared.closing = engine.close().finally(() => forget(path, shared))
     return shared.closing
   }
@@ -115,15 +115,4 @@ function checkConflict(path: string, there: ResolvedOptions, wanted: ResolvedOpt
       'everywhere, or close it first.',
     { path },
   )
-}
-
-/** The engine of this process on that log, if there is one. */
-export async function engineOpenAt(path: string): Promise<Engine | undefined> {
-  while (table().get(path)?.closing)
-    await table()
-      .get(path)
-      ?.closing?.catch(() => {})
-  return table()
-    .get(path)
-    ?.engine.catch(() => undefined)
 }

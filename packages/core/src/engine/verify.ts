@@ -4,18 +4,18 @@ import type { OpenFile } from '../platform/file-system.js'
 import { Slices } from '../platform/slices.js'
 import { openIfThere } from '../platform/whole-file.js'
 import type { Verification } from './backend.js'
-import type { Engine } from './engine.js'
+import type { LiveLog } from './live-log.js'
 import type { Place } from './main-file-check.js'
+import type { Maintenance } from './maintenance.js'
 import { type FileFound, verifyFile } from './verify-file.js'
 import { damageOfMainFile, damageOfMark } from './verify-side-files.js'
 
 /** Reads all files of the store whole, in slices, and names every place that is not what was written. */
-export async function verify(engine: Engine): Promise<Verification> {
-  await engine.flush()
+export async function verify(log: LiveLog, maintenance: Maintenance): Promise<Verification> {
   try {
-    return await new Verifier(engine).run()
+    return await new Verifier(log, maintenance).run()
   } catch (error) {
-    throw ioError('verify', engine.paths.log, error)
+    throw ioError('verify', log.paths.log, error)
   }
 }
 
@@ -26,21 +26,24 @@ class Verifier {
   readonly #slices: Slices
   readonly #result: Verification = { ok: true, damage: [], records: 0, parts: 0, bytes: 0 }
 
-  constructor(private readonly engine: Engine) {
-    this.#slices = new Slices(engine.machine.clock, { restShare: REST_SHARE })
+  constructor(
+    private readonly log: LiveLog,
+    private readonly maintenance: Maintenance,
+  ) {
+    this.#slices = new Slices(log.machine.clock, { restShare: REST_SHARE })
   }
 
   async run(): Promise<Verification> {
-    const { engine } = this
-    const { paths, views } = engine
+    const { log } = this
+    const { paths, sideFiles } = log
     await this.#verifyLog()
     // From here on the names on disk and what the mark says of them belong together.
-    await views.settled()
-    const backups = backupsAmong(paths, engine.machine.fileSystem.list(paths.logDirectory))
+    await sideFiles.settled()
+    const backups = backupsAmong(paths, log.machine.fileSystem.list(paths.logDirectory))
     const present = new Set(backups.map((backup) => backup.fileName))
-    for (const fileName of views.mark.backups ?? []) if (!present.has(fileName)) this.#addGone(fileName)
-    this.#add(`${paths.name}.mark`, damageOfMark(engine))
-    this.#add(`${paths.name}.json`, await damageOfMainFile(engine, this.#slices))
+    for (const fileName of sideFiles.mark.backups ?? []) if (!present.has(fileName)) this.#addGone(fileName)
+    this.#add(`${paths.name}.mark`, damageOfMark(log))
+    this.#add(`${paths.name}.json`, await damageOfMainFile(log, this.#slices))
     for (const backup of backups) await this.#verifyBackup(backup)
     this.#result.ok = this.#result.damage.length === 0
     return this.#result
@@ -51,15 +54,15 @@ class Verifier {
   }
 
   #addGone(fileName: string): void {
-    this.engine.views.forgetBackup(fileName)
+    this.log.sideFiles.forgetBackup(fileName)
     this.#add(fileName, { line: 1, offset: 0, bytes: 0 })
   }
 
   async #verifyLog(): Promise<void> {
-    const { maintenance, paths, machine, writer } = this.engine
+    const { paths, machine, writer } = this.log
     const fileName = `${paths.name}.log`
     // In the midst of a publication the name stands for a file that nothing is written to yet.
-    await maintenance.idle()
+    await this.maintenance.idle()
     const file = openIfThere(machine.fileSystem, paths.log)
     try {
       if (file?.status().identity !== writer.file.status().identity) {
@@ -79,18 +82,18 @@ class Verifier {
   /** What is found damaged is healed where that is possible, as if somebody had read it. */
   #lookAt(offset: number): void {
     try {
-      this.engine.index.checkPartAt(offset)
+      this.log.state.checkPartAt(offset)
     } catch {
       // It is named in the result.
     }
   }
 
   async #verifyBackup({ path, fileName, lastSeq }: Backup): Promise<void> {
-    const { storeId, machine, views } = this.engine
+    const { storeId, machine, sideFiles } = this.log
     const file = openIfThere(machine.fileSystem, path)
     if (!file) {
       // A compaction has rotated it away meanwhile; if not, somebody has taken it.
-      if (views.mark.backups?.includes(fileName)) this.#addGone(fileName)
+      if (sideFiles.mark.backups?.includes(fileName)) this.#addGone(fileName)
       return
     }
     try {

@@ -1,4 +1,4 @@
-import type { ToldRecord } from '../engine/events.js'
+import type { ChangedRecord } from '../engine/events.js'
 import type { Clock } from '../platform/clock.js'
 import { Slices } from '../platform/slices.js'
 import type { KeyIndex } from '../state/types.js'
@@ -29,12 +29,12 @@ export class CatchUp {
     present: KeyIndex,
     clock: Clock,
     last: { readonly seq: number; readonly crc: string },
-    tell: (record: ToldRecord) => void,
+    tell: (record: ChangedRecord) => void,
   ): Promise<void> {
     const slices = new Slices(clock)
     const listener = {
       isListening: true,
-      tell: (record: ToldRecord) => {
+      tell: (record: ChangedRecord) => {
         tell(record)
         this.since = record.seq
       },

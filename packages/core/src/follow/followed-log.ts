@@ -1,5 +1,5 @@
-import type { CheckpointPlace } from '../engine/change-source.js'
-import type { ToldRecord } from '../engine/events.js'
+import type { CheckpointPlace } from '../engine/backend.js'
+import type { ChangedRecord } from '../engine/events.js'
 import { checksumValue, endOfLine, spellChecksum } from '../format/checksum.js'
 import type { PlainRecord } from '../format/decode-fast.js'
 import { readLines } from '../log/line-reader.js'
@@ -23,7 +23,7 @@ export type ReadOn =
 export interface RecordListener {
   /** False while nobody wants to know: then nothing is made of a record but its effect. */
   readonly isListening: boolean
-  tell(record: ToldRecord): void
+  tell(record: ChangedRecord): void
 }
 
 /** So much of either end of what cannot be read yet tells whether it has changed. */
@@ -173,7 +173,7 @@ function endingOf(crc: string): Buffer {
 }
 
 /** Undefined for one that is not as it was a moment ago: reading on finds out what has become of it. */
-function toldPlain(file: FollowedFile, record: PlainRecord, offset: number): ToldRecord | undefined {
+function toldPlain(file: FollowedFile, record: PlainRecord, offset: number): ChangedRecord | undefined {
   const { timestamp, seq, key, expires, encoding, valueStart, valueBytes } = record
   const at = { timestamp, seq, crc: spellChecksum(record.crc) }
   if (record.isDelete) return { ...at, operation: { kind: 'delete', key } }

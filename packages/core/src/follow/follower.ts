@@ -1,5 +1,5 @@
-import type { ChangeSource, CheckpointPlace } from '../engine/change-source.js'
-import { Events, type ToldRecord } from '../engine/events.js'
+import type { Backend, CheckpointPlace, Health, RecordPosition, Stats } from '../engine/backend.js'
+import { type ChangedRecord, Events } from '../engine/events.js'
 import type { Recovery } from '../log/damage-report.js'
 import { backupsAmong, type StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
@@ -8,17 +8,19 @@ import { closedError, FlatlogError, ioError } from '../platform/errors.js'
 import { FOLLOW_FAILED_MS, FOLLOW_MS } from '../platform/limits.js'
 import type { Machine } from '../platform/machine.js'
 import { Slices } from '../platform/slices.js'
-import type { KeyIndex } from '../state/types.js'
+import type { State } from '../state/state.js'
+import type { KeyRangeQuery, StateValue } from '../state/types.js'
 import { CatchUp } from './catch-up.js'
 import type { FollowedFile } from './followed-file.js'
 import { FollowedLog, type RecordListener } from './followed-log.js'
 import { type ReadState, readState } from './read-state.js'
 
 /**
- * Goes after the log of a store that another process writes, from look to look: reads on where the log has grown; where
- * another file is the log, or what was read is cut off, reads that from its checkpoint on while the former state answers.
+ * Follows the log of a store that another process writes, without a lock and without writing anything. At each look it
+ * reads the records that were appended; if another file is the log, or what was read was cut off, it reads that log from
+ * its checkpoint on while the former state still answers.
  */
-export class Follower implements ChangeSource {
+export class Follower implements Backend {
   readonly events = new Events()
   history = 0
   #state!: ReadState
@@ -50,20 +52,69 @@ export class Follower implements ChangeSource {
 
   static async open(machine: Machine, paths: StorePaths, options: ResolvedOptions): Promise<Follower> {
     const follower = new Follower(machine, paths, options)
-    follower.#adopt(await follower.#read(options))
+    try {
+      follower.#adopt(await follower.#read(options))
+    } catch (error) {
+      throw ioError('read', paths.log, error)
+    }
     follower.#lookIn(FOLLOW_MS)
     return follower
   }
 
-  get index(): KeyIndex {
-    return this.#state.index
+  // Reading
+
+  get(key: string): StateValue | undefined {
+    return this.#reading((state, nowMs) => state.get(key, nowMs))
   }
+
+  has(key: string): boolean {
+    return this.#reading((state, nowMs) => state.has(key, nowMs))
+  }
+
+  page(query: KeyRangeQuery, limit: number): [key: string, value: StateValue][] {
+    return this.#reading((state, nowMs) => state.page(query, limit, nowMs))
+  }
+
+  pageOfKeys(query: KeyRangeQuery, limit: number): string[] {
+    return this.#reading((state, nowMs) => state.pageOfKeys(query, limit, nowMs))
+  }
+
+  /** A value that is not what was read may have been cut off: the next look finds out. */
+  #reading<T>(read: (state: State, nowMs: number) => T): T {
+    try {
+      return read(this.#state.index, this.machine.clock.now())
+    } catch (error) {
+      this.#lookIn(0)
+      throw error
+    }
+  }
+
+  // Writing
+
+  propose(): never {
+    throw this.#readOnly()
+  }
+
+  async compact(): Promise<never> {
+    throw this.#readOnly()
+  }
+
+  async verify(): Promise<never> {
+    throw this.#readOnly()
+  }
+
+  #readOnly(): FlatlogError {
+    return new FlatlogError(
+      'FLATLOG_READ_ONLY',
+      `The store ${JSON.stringify(this.paths.name)} is open with readOnly: true. What to do: open it without readOnly to write.`,
+      { path: this.paths.log },
+    )
+  }
+
+  // Following
+
   get recovery(): Recovery {
     return this.#state.recovery
-  }
-  /** Why the log cannot be followed at the moment. */
-  get failure(): FlatlogError | undefined {
-    return this.#failure
   }
   get storeId(): string | undefined {
     return this.#log?.storeId
@@ -74,26 +125,39 @@ export class Follower implements ChangeSource {
   get logFile(): FollowedFile | undefined {
     return this.#log?.file
   }
-  get logBytes(): number {
-    return this.#log?.endOffset ?? this.#state.file?.sizeBytes ?? 0
-  }
-  get acknowledged(): { readonly seq: number; readonly crc: string } {
+  get acknowledged(): RecordPosition {
     return this.#log?.last ?? { seq: this.#state.lastSeq, crc: '' }
   }
 
-  /** Resolves when all that was in the log before the call has come. */
-  look(): Promise<void> {
+  stats(): Stats {
+    const { acknowledged, checkpoint } = this
+    const { index: state, file } = this.#state
+    return {
+      readOnly: true,
+      logBytes: this.#log?.endOffset ?? file?.sizeBytes ?? 0,
+      checkpointBytes: checkpoint.bytes,
+      checkpointSeq: checkpoint.seq,
+      lastSeq: acknowledged.seq,
+      tailKeys: state.tailKeys,
+      stateBytes: state.stateBytes,
+      cachedBytes: state.cachedBytes,
+      position: `${acknowledged.seq}:${acknowledged.crc}`,
+    }
+  }
+
+  health(): Health {
+    const failure = this.#failure
+    return { ok: failure === undefined, ...(failure && { failure }), problems: [...this.events.problems] }
+  }
+
+  /** Resolves when everything that was in the log before the call has been read. */
+  flush(): Promise<void> {
     return this.#whenIdle(() => this.#look())
   }
 
   /** Reads everything again. */
-  readAgain(): Promise<void> {
+  reopen(): Promise<void> {
     return this.#whenIdle(() => this.#renew(this.options))
-  }
-
-  /** A value is not what was read: it may have been cut off. The next look finds out. */
-  recheckSoon(): void {
-    this.#lookIn(0)
   }
 
   async close(): Promise<void> {
@@ -138,7 +202,7 @@ export class Follower implements ChangeSource {
     if (this.#isClosed) return
     this.#timer = clock.setTimer(() => {
       const startMs = clock.monotonicMs()
-      this.look().then(
+      this.flush().then(
         // It rests as long as it has worked, as nobody waits for it.
         () => this.#lookIn(Math.max(FOLLOW_MS, clock.monotonicMs() - startMs)),
         () => this.#lookIn(FOLLOW_FAILED_MS),
@@ -228,10 +292,10 @@ export class Follower implements ChangeSource {
   async #tellChanges(): Promise<void> {
     const untold = this.#untold
     if (!untold) return
-    const tell = (record: ToldRecord) => this.#tell(record)
+    const tell = (record: ChangedRecord) => this.#tell(record)
     try {
       if (this.events.isWatched) {
-        await untold.tell(this.#log, this.index, this.machine.clock, this.acknowledged, tell)
+        await untold.tell(this.#log, this.#state.index, this.machine.clock, this.acknowledged, tell)
       }
     } catch (error) {
       if (!untold.mayTryAgain()) this.#forgetUntold()
@@ -245,9 +309,9 @@ export class Follower implements ChangeSource {
     this.#untold = undefined
   }
 
-  #tell(record: ToldRecord): void {
+  #tell(record: ChangedRecord): void {
     try {
-      this.events.tell([record])
+      this.events.notify([record])
     } catch (error) {
       // A value that is none, in a line that is whole: it is an error for its key, and the others have nothing to do with it.
       this.#report(ioError('read', this.paths.log, error))

@@ -1,122 +1,179 @@
+import { encodeRecord } from '../format/encode.js'
+import type { Operation } from '../format/record.js'
+import type { WrittenRecord } from '../format/written-record.js'
 import type { Clock, Timer } from '../platform/clock.js'
 import type { FlatlogError } from '../platform/errors.js'
 import { MAX_WRITE_BYTES } from '../platform/limits.js'
-import { type Batch, encode, newBatch, type PendingRecord, place, undo } from './batch.js'
 import { LineBuffer } from './line-writer.js'
 import { failedError, type LogWriter, noSpaceError } from './log-writer.js'
 
 /**
- * Group commit (DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984): what the current
- * turn of the event loop has to write goes out in one write, all writers that wait now share one sync, and the next
- * group gathers behind it.
+ * Group commit (DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984): the records of one
+ * turn of the event loop go out in one write, all writers that wait then share one sync, and the next group gathers
+ * meanwhile.
  */
 export type Durability = 'always' | 'interval' | 'os'
 
-export interface CommitEvents {
-  /** The records are as durable as was asked for, and their waiters are about to hear it. */
-  acknowledged(records: readonly PendingRecord[]): void
-  /** Writing has failed for good; the waiters have been told. */
-  failed(error: FlatlogError): void
-  /** The records were taken back; the next one gets the first of their numbers. */
-  undone(firstSeq: number): void
+/** A record on its way to the log. */
+export interface PendingRecord extends WrittenRecord {
+  readonly seq: number
+  readonly timestamp: string
+  /** What the record did in memory. */
+  readonly change: RecordChange
+  /** Settles with the group that contains the record. */
+  readonly done: Promise<void>
+  /** Group commit is only asked to delete keys that are there. */
+  readonly wasThere: true
+  /** Set when the line is made. */
+  crc: string
+  /** From the start of the write when the line is made, from that of the file once it is written. */
+  encodedEnd: number
+  isAscii: boolean
+}
+
+interface RecordChange {
+  undo(): void
+  /** The record is in the file now. */
+  written(record: WrittenRecord): void
+}
+
+/** Records that go to the log in one write. */
+interface Group {
+  readonly records: PendingRecord[]
+  length: number
+  /** Where the group ends in the file, once it is written. */
+  endOffset?: number
+  readonly done: Promise<void>
+  resolve(): void
+  reject(error: FlatlogError): void
+}
+
+export interface GroupCommitEvents {
+  /** The records are as durable as `durability` says, and their promises are about to resolve. */
+  onAcknowledged(records: readonly PendingRecord[]): void
+  /** Writing has failed until the log is opened again; the promises that wait are about to reject. */
+  onFailed(error: FlatlogError): void
+  /** The records from `firstSeq` on were undone; their numbers will be given again. */
+  onUndone(firstSeq: number): void
   /** False when another process has taken the log over. */
-  ownsLog(): boolean
-  /** How long the next write is to wait, so that others keep up with the writers. `lastBytes`: of the last write. */
+  isOwned(): boolean
+  /** How long to delay the next write so that compaction keeps up. `lastBytes`: the length of the last write. */
   delayMs(lastBytes: number): number
-  /** For how long writes that follow from each other may keep the event loop; undefined: as long as usual. */
+  /** For how long writes that follow from each other may keep the event loop; undefined: the default. */
   turnMs(): number | undefined
 }
 
-/**
- * So often at most the owner makes sure that it still is the owner: it may have been stopped meanwhile, and somebody may
- * have taken the log over by force.
- */
-const LOOK_MS = 2
+export interface GroupCommitOptions {
+  readonly durability: Durability
+  readonly syncIntervalMs: number
+}
+
+/** The owner may have been stopped, and the log taken over by force: it checks the lock at most this often. */
+const LOCK_CHECK_MS = 2
 
 /** Most writes are shorter. */
 const LINES_BYTES = 64 * 1024
 
 export class GroupCommit {
   readonly #lines = new LineBuffer(LINES_BYTES)
-  #waiting: Batch[] = []
-  #inFlight: Batch | undefined
+  #waiting: Group[] = []
+  #inFlight: Group | undefined
   #turnScheduled = false
   #held = false
-  /** Under way while what was refused for want of space is being cut off; never rejects. */
+  /** Pending while records that were refused for want of space are being cut off; never rejects. */
   #cut: Promise<void> | undefined
   #failure: FlatlogError | undefined
-  #lastLookMs = 0
+  #lastLockCheckMs = 0
   #lastBytes = 0
   #timer: Timer | undefined
   #idle: (() => void)[] = []
   writes = 0
-  /** Writes that had to wait because compaction did not keep up, and for how long in all. */
+  /** How many writes were delayed for compaction, and by how much in all. */
   delays = 0
   delayedMs = 0
 
   constructor(
     private readonly writer: LogWriter,
     private readonly clock: Clock,
-    private readonly durability: Durability,
-    private readonly syncIntervalMs: number,
-    private readonly events: CommitEvents,
+    private readonly options: GroupCommitOptions,
+    private readonly events: GroupCommitEvents,
   ) {}
 
   get failure(): FlatlogError | undefined {
     return this.#failure
   }
 
-  /** The promise is that of the batch which contains the record, shared by all that wait for it. */
-  add(record: PendingRecord): Promise<void> {
-    const batch = this.#gathering(record.encoded.length)
-    batch.records.push(record)
-    batch.length += record.encoded.length
+  add(
+    seq: number,
+    timestamp: string,
+    operation: Operation,
+    encoded: string,
+    valueStarts: readonly number[] | undefined,
+    change: RecordChange,
+  ): PendingRecord {
+    const group = this.#gathering(encoded.length)
+    const { done } = group
+    const record: PendingRecord = {
+      seq,
+      timestamp,
+      operation,
+      encoded,
+      valueStarts,
+      change,
+      done,
+      wasThere: true,
+      crc: '',
+      encodedEnd: 0,
+      isAscii: true,
+    }
+    group.records.push(record)
+    group.length += encoded.length
     this.#schedule()
-    return batch.done
+    return record
   }
 
-  #gathering(length: number): Batch {
+  #gathering(length: number): Group {
     const last = this.#waiting.at(-1)
     if (last && last.length + length <= MAX_WRITE_BYTES) return last
-    const batch = newBatch()
-    this.#waiting.push(batch)
-    return batch
+    const group = newGroup()
+    this.#waiting.push(group)
+    return group
   }
 
   /**
-   * Draws a line behind all that is queued now. Resolves when that is acknowledged, with the place in the file where
-   * it ends; records that come later stand behind that place.
+   * Draws a line after all records that are queued now. Resolves when they are acknowledged, with the offset at which
+   * they end; later records come after that offset.
    */
   async seal(): Promise<number> {
     const last = this.#last()
-    if (last && last !== this.#inFlight) this.#waiting.push(newBatch())
+    if (last && last !== this.#inFlight) this.#waiting.push(newGroup())
     await last?.done
     return last?.endOffset ?? this.writer.offset
   }
 
-  /** Resolves when everything that was added before is acknowledged; rejects if it is taken back. */
+  /** Resolves when everything that was added before is acknowledged; rejects if it is undone. */
   async settled(): Promise<void> {
     const last = this.#last()
     if (last) await last.done
     else if (this.#cut) {
-      // A key is absent for certain when what was refused is off the disk.
+      // A refused key is certainly absent only once its record is off the disk.
       await this.#cut
       if (this.#failure) throw this.#failure
     }
   }
 
-  #last(): Batch | undefined {
+  #last(): Group | undefined {
     return this.#waiting.findLast((each) => each.records.length > 0) ?? this.#inFlight
   }
 
-  /** Everything that was added before is on disk when this resolves, whatever the durability. */
+  /** Resolves when everything that was added before is on disk, whatever the durability. */
   async flush(): Promise<void> {
     await this.settled()
     if (this.#failure) throw this.#failure
     await this.sync()
   }
 
-  /** Nothing is written and nothing acknowledged until `release`; records go on gathering. */
+  /** Nothing is written and nothing acknowledged until `release`; records keep gathering. */
   async hold(): Promise<void> {
     this.#held = true
     if (this.#inFlight) await new Promise<void>((resolve) => this.#idle.push(resolve))
@@ -127,7 +184,7 @@ export class GroupCommit {
     this.#schedule()
   }
 
-  /** Drops the background sync; what was not flushed before stays to the system. */
+  /** Cancels the background sync; the system writes back what was not flushed before. */
   stop(): void {
     this.#timer?.cancel()
     this.#timer = undefined
@@ -147,7 +204,7 @@ export class GroupCommit {
     }
     this.delays++
     this.delayedMs += delayMs
-    // Somebody waits for the write, so the process stays for it.
+    // Keeps the process alive: a caller is waiting for the write.
     this.clock.setTimer(commit, delayMs, true)
   }
 
@@ -157,51 +214,54 @@ export class GroupCommit {
 
   #commit(): void {
     while (this.#mayWrite()) {
-      const batch = this.#waiting.shift()
-      if (!batch) return
-      if (batch.records.length === 0) batch.resolve()
-      else if (!this.#write(batch)) return
-      else if (this.durability === 'always') this.#acknowledgeWhenSynced(batch)
-      else this.#acknowledge(batch)
+      const group = this.#waiting.shift()
+      if (!group) return
+      if (group.records.length === 0) group.resolve()
+      else if (!this.#write(group)) return
+      else if (this.options.durability === 'always') this.#acknowledgeWhenSynced(group)
+      else this.#acknowledge(group)
     }
   }
 
-  #write(batch: Batch): boolean {
+  /** Returns false if the group was not written; then it has been undone and rejected. */
+  #write(group: Group): boolean {
     const { writer } = this
-    const now = this.clock.monotonicMs()
-    if (now - this.#lastLookMs > LOOK_MS) {
-      this.#lastLookMs = now
-      if (!this.events.ownsLog()) {
-        this.#waiting.unshift(batch)
-        this.fail(new Error('another process has taken the log over'))
-        return false
-      }
+    if (!this.#isStillOwned()) {
+      this.#waiting.unshift(group)
+      this.fail(new Error('another process has taken the log over'))
+      return false
     }
-    const told = writer.syncedToTell
-    const lines = this.#lines
-    encode(batch.records, told, lines)
+    const synced = writer.nextSynced
+    encodeLines(group.records, synced, this.#lines)
     this.writes++
     const start = writer.offset
-    const fault = writer.append(lines.bytes, (batch.records.at(-1) as PendingRecord).seq, told)
-    lines.clear()
+    const fault = writer.append(this.#lines.bytes, (group.records.at(-1) as PendingRecord).seq, synced)
+    this.#lines.clear()
     if (!fault) {
-      batch.endOffset = writer.offset
+      group.endOffset = writer.offset
       this.#lastBytes = writer.offset - start
-      place(batch.records, start)
+      markWritten(group.records, start)
       return true
     }
-    this.#waiting.unshift(batch)
+    this.#waiting.unshift(group)
     if (fault.kind === 'failed') this.fail(fault.cause)
     else this.#giveBack(noSpaceError(writer.path, writer.offset, fault.cause))
     return false
   }
 
-  #acknowledgeWhenSynced(batch: Batch): void {
-    this.#inFlight = batch
+  #isStillOwned(): boolean {
+    const now = this.clock.monotonicMs()
+    if (now - this.#lastLockCheckMs <= LOCK_CHECK_MS) return true
+    this.#lastLockCheckMs = now
+    return this.events.isOwned()
+  }
+
+  #acknowledgeWhenSynced(group: Group): void {
+    this.#inFlight = group
     this.writer.sync().then(
       () => {
         this.#inFlight = undefined
-        this.#acknowledge(batch)
+        this.#acknowledge(group)
         for (const resolve of this.#idle.splice(0)) resolve()
         this.#schedule()
       },
@@ -209,22 +269,22 @@ export class GroupCommit {
     )
   }
 
-  #acknowledge(batch: Batch): void {
-    this.events.acknowledged(batch.records)
-    batch.resolve()
-    if (this.durability === 'interval' && !this.#timer) {
+  #acknowledge(group: Group): void {
+    this.events.onAcknowledged(group.records)
+    group.resolve()
+    if (this.options.durability === 'interval' && !this.#timer) {
       this.#timer = this.clock.setTimer(() => {
         this.#timer = undefined
         this.sync().catch(() => {
           // The failure is kept and has been reported.
         })
-      }, this.syncIntervalMs)
+      }, this.options.syncIntervalMs)
     }
   }
 
   /** Brings to disk what is written, acknowledged or not. */
   async sync(): Promise<void> {
-    // After a sync that failed the next one says that all is well about pages that are lost.
+    // After a failed sync, a later sync may falsely succeed.
     if (this.#failure) throw this.#failure
     try {
       await this.writer.sync()
@@ -235,37 +295,76 @@ export class GroupCommit {
   }
 
   /**
-   * No room: this batch and all behind it are undone, the last first, before anyone is told. They hear of it when the
-   * file that was cut back is on disk: what is refused is absent also after a power cut.
+   * There is no room: undoes this group and all after it, the last record first. Their promises reject once the file,
+   * which was cut back, is on disk: what is refused is absent after a power cut, too.
    */
   #giveBack(error: FlatlogError): void {
-    const batches = this.#waiting.splice(0)
-    const first = batches.find((batch) => batch.records.length > 0)?.records[0]
-    undo(batches)
-    if (first) this.events.undone(first.seq)
-    const tell = (reason: FlatlogError) => {
+    const groups = this.#waiting.splice(0)
+    const first = groups.find((group) => group.records.length > 0)?.records[0]
+    undo(groups)
+    if (first) this.events.onUndone(first.seq)
+    const reject = (reason: FlatlogError) => {
       this.#cut = undefined
-      for (const batch of batches) batch.reject(reason)
+      for (const group of groups) group.reject(reason)
       this.#schedule()
     }
     this.#cut = this.sync().then(
-      () => tell(error),
-      () => tell(this.#failure ?? error),
+      () => reject(error),
+      () => reject(this.#failure ?? error),
     )
   }
 
-  /** It is not known what the disk holds: nothing is tried again, as a retried sync may answer for pages that are lost. */
+  /** We no longer know what is on disk: a retried sync may succeed although the system has dropped the pages. */
   fail(cause: unknown): void {
     if (this.#failure) return
     const error = failedError(this.writer.path, cause)
     this.#failure = error
     this.stop()
-    const batches = this.#inFlight ? [this.#inFlight, ...this.#waiting] : this.#waiting
+    const groups = this.#inFlight ? [this.#inFlight, ...this.#waiting] : this.#waiting
     this.#inFlight = undefined
     this.#waiting = []
-    undo(batches)
-    this.events.failed(error)
-    for (const batch of batches) batch.reject(error)
+    undo(groups)
+    this.events.onFailed(error)
+    for (const group of groups) group.reject(error)
     for (const resolve of this.#idle.splice(0)) resolve()
   }
+}
+
+/** Makes the lines. `synced`: the record up to which the log is on disk, which the first line of a write says. */
+export function encodeLines(records: readonly PendingRecord[], synced: number | undefined, lines: LineBuffer): void {
+  let said = synced
+  for (const record of records) {
+    lines.addText(encodeRecord(record.timestamp, record.seq, said, record.encoded))
+    record.crc = lines.crc
+    record.encodedEnd = lines.textEnd
+    record.isAscii = lines.isAscii
+    said = undefined
+  }
+}
+
+/** The lines are in the file now, the first of them at the offset `start`. */
+export function markWritten(records: readonly PendingRecord[], start: number): void {
+  for (const record of records) {
+    record.encodedEnd += start
+    record.change.written(record)
+  }
+}
+
+/** Takes back in memory what the records did, the last first. */
+function undo(groups: readonly Group[]): void {
+  for (const group of groups.toReversed()) {
+    for (const record of group.records.toReversed()) record.change.undo()
+  }
+}
+
+function newGroup(): Group {
+  let resolve!: () => void
+  let reject!: (error: FlatlogError) => void
+  const done = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  // A caller that does not await its write must not end the process: health() and the events report the failure.
+  done.catch(() => {})
+  return { records: [], length: 0, done, resolve, reject }
 }

@@ -1,14 +1,14 @@
 import { FlatlogError, isNoSpace, systemCode } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 
-/** What became of a write that did not succeed. */
+/** Why a write did not succeed. */
 export type WriteFault =
-  /** There is no room; the file was cut back to what it held before, and the next write may try again. */
+  /** There is no room. The file was cut back to what it held before, and the next write may try again. */
   | { readonly kind: 'no-space'; readonly cause: unknown }
-  /** It is not known what the disk holds now. */
+  /** We no longer know what the disk holds. */
   | { readonly kind: 'failed'; readonly cause: unknown }
 
-/** The end of the log: where records are put, and how far they are known to be on disk. */
+/** The end of the log: where records are appended, and how far they are known to be on disk. */
 export class LogWriter {
   #file: OpenFile
   #offset: number
@@ -16,16 +16,16 @@ export class LogWriter {
   #writtenSeq: number
   /** The last record that a returned sync covered. */
   #syncedSeq: number
-  /** What the last record said of that; a new generation has not said it yet. */
-  #toldSyncedSeq = -1
+  /** The last `synced` value in the file; -1 in a new generation, which has none yet. */
+  #writtenSynced = -1
   #syncing: Promise<void> | undefined
-  /** The file was cut back, and until that is on disk a power cut may bring the longer one back. */
+  /** The file was cut back. Until that is on disk, a power cut may bring the longer one back. */
   #isCut = false
   bytesWritten = 0
   syncs = 0
 
   constructor(
-    /** The log's name; the file may have been opened under another one. */
+    /** The log's path; the file may have been opened under another name. */
     readonly path: string,
     file: OpenFile,
     offset: number,
@@ -53,17 +53,17 @@ export class LogWriter {
     return this.#syncedSeq
   }
 
-  /** What the first record of the next write has to say of what is on disk; undefined if that is no news. */
-  get syncedToTell(): number | undefined {
-    return this.#syncedSeq === this.#toldSyncedSeq ? undefined : this.#syncedSeq
+  /** The `synced` value for the next write, or undefined if it has not changed. */
+  get nextSynced(): number | undefined {
+    return this.#syncedSeq === this.#writtenSynced ? undefined : this.#syncedSeq
   }
 
-  /** Puts the lines behind the last record, all of them or none. */
-  append(lines: Uint8Array, lastSeq: number, told: number | undefined): WriteFault | undefined {
+  /** Appends the lines, all of them or none. `synced`: the value that the first of them carries. */
+  append(lines: Uint8Array, lastSeq: number, synced: number | undefined): WriteFault | undefined {
     const { length } = lines
     try {
       const written = this.#file.write(lines, this.#offset)
-      // A full disk shows as fewer bytes and no error.
+      // On a full disk the system writes fewer bytes without an error.
       if (written !== length) return this.#cutBack(new Error(`${written} of ${length} bytes were written`))
     } catch (cause) {
       return isNoSpace(cause) ? this.#cutBack(cause) : { kind: 'failed', cause }
@@ -71,7 +71,7 @@ export class LogWriter {
     this.#offset += length
     this.bytesWritten += length
     this.#writtenSeq = lastSeq
-    if (told !== undefined) this.#toldSyncedSeq = told
+    if (synced !== undefined) this.#writtenSynced = synced
     return undefined
   }
 
@@ -85,10 +85,10 @@ export class LogWriter {
     }
   }
 
-  /** Everything written or cut off before this call is on disk when it resolves. One sync is in flight at a time. */
+  /** Resolves when everything written or cut off before this call is on disk. One sync is in flight at a time. */
   async sync(): Promise<void> {
     const wanted = this.#writtenSeq
-    // A sync that is in flight may have begun before the last write, so it proves nothing about it.
+    // A sync that is in flight may have begun before the last write, so it proves nothing about that write.
     while (this.#syncing) await this.#syncing
     if (this.#syncedSeq >= wanted && !this.#isCut) return
     const covered = this.#writtenSeq
@@ -101,13 +101,13 @@ export class LogWriter {
     this.#syncedSeq = Math.max(this.#syncedSeq, covered)
   }
 
-  /** Goes on in a new generation, all of whose bytes are on disk. */
+  /** Continues in a new generation, all of whose bytes are on disk. */
   switchTo(file: OpenFile, offset: number): void {
     const former = this.#file
     this.#file = file
     this.#offset = offset
     this.#syncedSeq = this.#writtenSeq
-    this.#toldSyncedSeq = -1
+    this.#writtenSynced = -1
     this.#isCut = false
     former.close()
   }
@@ -125,8 +125,8 @@ export class LogWriter {
 export function noSpaceError(path: string, offset: number, cause: unknown): FlatlogError {
   return new FlatlogError(
     'FLATLOG_NO_SPACE',
-    `There is no room to write to ${path}${systemCode(cause) ? ` (${systemCode(cause)})` : ''}. The log was cut back to its ` +
-      `last whole record at byte ${offset}, and this write changed nothing. What to do: free some space and write again.`,
+    `There is no room to write to ${path}${systemCode(cause) ? ` (${systemCode(cause)})` : ''}. This write changed nothing: ` +
+      `the log ends with its last whole record at byte ${offset}. What to do: free some space and write again.`,
     { path, offset, cause },
   )
 }
@@ -134,8 +134,8 @@ export function noSpaceError(path: string, offset: number, cause: unknown): Flat
 export function failedError(path: string, cause: unknown): FlatlogError {
   return new FlatlogError(
     'FLATLOG_FAILED',
-    `Writing to ${path} failed (${systemCode(cause) ?? (cause as Error)?.message ?? cause}). Records that were under way may or ` +
-      'may not be on disk; reading goes on, writing does not. What to do: check the disk, then call store.reopen().',
+    `Writing to ${path} failed (${systemCode(cause) ?? (cause as Error)?.message ?? cause}). Pending records may or may ` +
+      'not be on disk. Reads still work; writes are refused. What to do: check the disk, then call store.reopen().',
     { path, cause },
   )
 }

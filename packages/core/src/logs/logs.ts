@@ -70,7 +70,7 @@ export function openLogsOn(machine: Machine, openTransient: OpenTransient, optio
       const open = await joinEngine(paths.log)
       if (!open) return await hasRecordsToCompact(machine, paths)
       try {
-        return open.engine.lastSeq > open.engine.checkpoint.seq
+        return open.engine.hasTail
       } finally {
         await open.release()
       }
@@ -80,7 +80,7 @@ export function openLogsOn(machine: Machine, openTransient: OpenTransient, optio
       if (bytesBefore === 0) return { bytesBefore, bytesAfter: 0 }
       const paths = pathsOf(name)
       const open = await joinEngine(paths.log)
-      if (open) await open.engine.maintenance.compact().finally(() => open.release())
+      if (open) await open.engine.compact().finally(() => open.release())
       else await compactClosed(machine, paths, openTransient)
       return { bytesBefore, bytesAfter: await logs.getLogSize(name) }
     },

@@ -1,16 +1,13 @@
+import type { Conditions } from '../engine/conditions.js'
 import { FlatlogError } from '../platform/errors.js'
 
 /** Checks of what callers hand over, beside the values themselves. */
 
-export interface WriteOptions {
+export interface WriteOptions extends Conditions {
   /** Unix time in ms at which the key is gone. */
   expires?: number
   /** The same as milliseconds from now. */
   ttlMs?: number
-  /** Write only if the key's etag is this one; `'*'`: only if the key is there. */
-  ifMatch?: string
-  /** Write only if the key's etag is another; `'*'`: only if the key is not there. */
-  ifNoneMatch?: string
 }
 
 export function checkKey(key: unknown): asserts key is string {
@@ -90,7 +87,7 @@ const MAX_TIME_MS = 8.64e15
 
 export function expiryOf(
   options: { expires?: number; ttlMs?: number } | undefined,
-  nowMs: () => number,
+  clock: { now(): number },
 ): number | undefined {
   if (options === undefined) return undefined
   const { expires, ttlMs } = options
@@ -100,7 +97,7 @@ export function expiryOf(
   if (ttlMs !== undefined) {
     if (typeof ttlMs !== 'number' || !(ttlMs > 0 && ttlMs <= MAX_TIME_MS))
       throw invalid('ttlMs', ttlMs, 'milliseconds above 0')
-    return Math.ceil(nowMs() + ttlMs)
+    return Math.ceil(clock.now() + ttlMs)
   }
   if (expires === undefined) return undefined
   if (typeof expires !== 'number' || !(expires >= 0 && expires <= MAX_TIME_MS)) {

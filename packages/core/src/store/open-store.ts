@@ -1,8 +1,7 @@
 import { dirname, join } from 'node:path'
-import { Engine, type MaintenanceFactory } from '../engine/engine.js'
-import { engineBackend } from '../engine/engine-backend.js'
+import { Engine } from '../engine/engine.js'
 import { shareEngine } from '../engine/shared-engines.js'
-import { openReadOnly } from '../follow/read-only.js'
+import { Follower } from '../follow/follower.js'
 import { noStore } from '../follow/read-state.js'
 import { GuardedFileSystem } from '../lock/guarded-file-system.js'
 import { acquireLock, holds, type Lock } from '../lock/lock.js'
@@ -17,13 +16,15 @@ import { Store } from './store.js'
 /** The recipe: directory → lock → log (choose, read, judge, set aside, repair, replay) → ready. */
 export async function openStoreOn(
   machine: Machine,
-  createMaintenance: MaintenanceFactory,
   options: StoreOptions | undefined,
   isTransient = false,
 ): Promise<Store> {
   const resolved = resolveOptions(options)
   const paths = resolved.readOnly ? existingPaths(machine, resolved) : await makeDirectories(machine, resolved)
-  if (resolved.readOnly) return new Store(await openReadOnly(machine, paths, resolved))
+  if (resolved.readOnly) {
+    const follower = await Follower.open(machine, paths, resolved)
+    return new Store(follower, () => follower.close())
+  }
 
   const { engine, release } = await shareEngine(paths.log, resolved, isTransient, async () => {
     const { fileSystem, processes, clock } = machine
@@ -37,14 +38,14 @@ export async function openStoreOn(
         describing(own, () => new LogOpener(owner, own, resolved, isSuspect, wasReleased).open())
       const opened = await openLog(hadFailed, lock.wasReleased)
       try {
-        return new Engine(owner, own, resolved, lock, opened, openLog, createMaintenance)
+        return new Engine(owner, own, resolved, lock, opened, () => openLog(true))
       } catch (error) {
         opened.file.close()
         throw ioError('open', paths.log, error)
       }
     })
   })
-  return new Store(engineBackend(engine, release))
+  return new Store(engine, release)
 }
 
 async function openUnderLock(lock: Lock, open: () => Promise<Engine>): Promise<Engine> {

@@ -1,21 +1,20 @@
-import { checksum } from '../format/checksum.js'
 import type { DeleteOperation, Operation, SetOperation } from '../format/record.js'
-import { fromBytes, fromText, fromValue, toBytes, toText, type ValueText } from '../format/value.js'
+import { fromBytes, fromText, fromValue, type ValueText } from '../format/value.js'
 import { FlatlogError } from '../platform/errors.js'
-import { checkBytes, checkKey, checkOptions, checkText, expiryOf, type WriteOptions } from './arguments.js'
+import { checkBytes, checkKey, checkOptions, checkText, expiryOf } from './arguments.js'
 import type { BatchOperation } from './types.js'
 
 /** From what callers hand over to operations of the log. */
 
 const STEP_FIELDS = ['op', 'key', 'value', 'text', 'asText', 'otherwise', 'bytes', 'expires', 'ttlMs']
 
-export function batchStep(step: BatchOperation, nowMs: () => number): SetOperation | DeleteOperation {
+export function batchStep(step: BatchOperation, clock: { now(): number }): SetOperation | DeleteOperation {
   checkKey(step?.key)
   const { key } = step
   if (step.op === 'DELETE') return { kind: 'delete', key }
   if (step.op !== 'SET') throw unknownStep(step)
   checkOptions('A step of batch', step, STEP_FIELDS)
-  return { kind: 'set', key, value: valueOfStep(step), expires: expiryOf(step, nowMs) }
+  return { kind: 'set', key, value: valueOfStep(step), expires: expiryOf(step, clock) }
 }
 
 function valueOfStep(step: Extract<BatchOperation, { op: 'SET' }>): ValueText {
@@ -51,32 +50,6 @@ export function replaceOperation(pairs: Iterable<[string, unknown]>): Operation 
     data.push([key, fromValue(key, value)])
   }
   return { kind: 'replace', data }
-}
-
-/** Size and etag of a value, by the bytes that a reader of it gets. */
-export function describeValue(value: ValueText, key: string): { size: number; etag: string } {
-  const bytes = value.encoding === 'base64' ? toBytes(value, key) : Buffer.from(toText(value, key))
-  return { size: bytes.length, etag: `${checksum(bytes)}-${bytes.length}` }
-}
-
-/** Throws where a conditional write does not meet what it expects. */
-export function checkMatch(key: string, lookUp: () => ValueText | undefined, options: WriteOptions): void {
-  const { ifMatch, ifNoneMatch } = options
-  if (ifMatch === undefined && ifNoneMatch === undefined) return
-  const present = lookUp()
-  const etag = present && describeValue(present, key).etag
-  const fits =
-    (ifMatch === undefined || (ifMatch === '*' ? etag !== undefined : etag === ifMatch)) &&
-    (ifNoneMatch === undefined || (ifNoneMatch === '*' ? etag === undefined : etag !== ifNoneMatch))
-  if (!fits) throw mismatch(key, etag)
-}
-
-function mismatch(key: string, etag: string | undefined): FlatlogError {
-  return new FlatlogError(
-    'FLATLOG_MISMATCH',
-    `Key ${JSON.stringify(key)} ${etag === undefined ? 'is not there' : `has the etag ${etag}`}, which is not what the write ` +
-      'asked for; nothing was written. What to do: read the key again and decide anew.',
-  )
 }
 
 function unknownStep(step: unknown): FlatlogError {

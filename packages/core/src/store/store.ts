@@ -1,9 +1,22 @@
-import type { Health, Stats, StoreBackend, Verification } from '../engine/backend.js'
+import type { Backend, Health, Stats, Verification } from '../engine/backend.js'
+import { followChanges } from '../engine/changes.js'
+import { type Conditions, describeValue } from '../engine/conditions.js'
 import type { Change, Unsubscribe } from '../engine/events.js'
 import type { Operation } from '../format/record.js'
-import { fromBytes, fromText, fromValue, type ValueText } from '../format/value.js'
-import { FlatlogError } from '../platform/errors.js'
+import {
+  type Encoding,
+  fromBytes,
+  fromText,
+  fromValue,
+  toBytes,
+  toText,
+  toValue,
+  type ValueText,
+} from '../format/value.js'
+import type { Recovery } from '../log/damage-report.js'
+import { closedError, FlatlogError } from '../platform/errors.js'
 import { markHandled } from '../platform/promises.js'
+import type { KeyRangeQuery, StateValue } from '../state/types.js'
 import {
   checkBytes,
   checkData,
@@ -16,19 +29,132 @@ import {
   expiryOf,
   type WriteOptions,
 } from './arguments.js'
-import { batchStep, checkMatch, replaceOperation, textForm } from './operations.js'
-import { Readable } from './readable.js'
-import type { BatchOperation, TextOptions } from './types.js'
+import { batchStep, replaceOperation, textForm } from './operations.js'
+import type { BatchOperation, ListOptions, Meta, StoredForm, TextOptions } from './types.js'
 import { type UpdateOptions, Updates } from './updates.js'
+
+/** A listing begins with a short page, for callers that want few keys, and continues with longer ones. */
+const FIRST_PAGE_KEYS = 128
+const MAX_PAGE_KEYS = 2048
 
 /**
  * A store. Reading is synchronous and sees every write of this process at once; writing resolves when the record is as
  * durable as the store's `durability` says. Keys are listed by UTF-16 code unit, as `<` compares strings.
  */
-export class Store extends Readable {
+export class Store {
+  readonly #backend: Backend
+  /** Gives this handle's share of the backend back. */
+  readonly #release: () => Promise<void>
   readonly #updates = new Updates(this)
   readonly #subscriptions = new Set<Unsubscribe>()
+  /** Aborts when this handle is closed. */
+  readonly #closed = new AbortController()
   #closing: Promise<void> | undefined
+
+  /** Stores are opened by `openStore`. */
+  constructor(backend: Backend, release: () => Promise<void>) {
+    this.#backend = backend
+    this.#release = release
+  }
+
+  /** The backend, as long as this handle is open. */
+  get #open(): Backend {
+    if (this.#closing) throw closedError(this.name)
+    return this.#backend
+  }
+
+  get name(): string {
+    return this.#backend.paths.name
+  }
+
+  /** What opening found. */
+  get recovery(): Recovery {
+    return structuredClone(this.#open.recovery)
+  }
+
+  // Reading
+
+  /** A fresh value at every call; undefined where the key is missing or expired. Bytes come as a Uint8Array. */
+  get<T = unknown>(key: string): T | undefined {
+    const value = this.#lookUp(key)
+    return value && (toValue(value, key) as T)
+  }
+
+  getMany<T = unknown>(keys: readonly string[]): (T | undefined)[] {
+    return keys.map((key) => this.get<T>(key))
+  }
+
+  /** The very text that `setText` was given; for another value its JSON, for bytes their text in UTF-8. */
+  getText(key: string): string | undefined {
+    const value = this.#lookUp(key)
+    return value && toText(value, key)
+  }
+
+  /** The bytes that `setBytes` was given; for another value the UTF-8 bytes of its text. */
+  getBytes(key: string): Uint8Array | undefined {
+    const value = this.#lookUp(key)
+    return value && toBytes(value, key)
+  }
+
+  /** How the value is stored in the log. */
+  getEncoding(key: string): 'json' | Encoding | undefined {
+    const value = this.#lookUp(key)
+    return value && (value.encoding ?? 'json')
+  }
+
+  /** The value as it is stored, in one lookup: what an adapter needs to return what it was given. */
+  getStored(key: string): StoredForm | undefined {
+    const value = this.#lookUp(key)
+    if (!value) return undefined
+    const { encoding = 'json', expires } = value
+    return encoding === 'base64'
+      ? { encoding, expires, bytes: toBytes(value, key) }
+      : { encoding, expires, text: toText(value, key) }
+  }
+
+  has(key: string): boolean {
+    checkKey(key)
+    return this.#open.has(key)
+  }
+
+  getMeta(key: string): Meta | undefined {
+    const value = this.#lookUp(key)
+    if (!value) return undefined
+    const { expires, time } = value
+    const { size, etag } = describeValue(value, key)
+    return { size, etag, ...(expires !== undefined && { expires }), ...(time !== undefined && { mtime: time }) }
+  }
+
+  /** How many keys there are. Counted at each call, which walks over all of them. */
+  get size(): number {
+    let count = 0
+    for (const _ of this.keys()) count++
+    return count
+  }
+
+  /** Keys in order. Keys may be written meanwhile: one that is there throughout comes exactly once. */
+  *keys(options: ListOptions = {}): IterableIterator<string> {
+    yield* walk(
+      options,
+      (query, limit) => this.#open.pageOfKeys(query, limit),
+      (key) => key,
+    )
+  }
+
+  /** As `keys`, with values. */
+  *entries<T = unknown>(options: ListOptions = {}): IterableIterator<[string, T]> {
+    const pairs = walk(
+      options,
+      (query, limit) => this.#open.page(query, limit),
+      ([key]) => key,
+    )
+    for (const [key, value] of pairs) yield [key, toValue(value, key) as T]
+  }
+
+  #lookUp(key: string): StateValue | undefined {
+    checkKey(key)
+    return this.#open.get(key)
+  }
 
   // Writing
 
@@ -46,21 +172,18 @@ export class Store extends Readable {
   }
 
   /** True if the key was there; a key that is not there costs no record. */
-  delete(key: string, options?: { ifMatch?: string; ifNoneMatch?: string }): Promise<boolean> {
-    let wasThere = false
-    const done = this.#write(() => {
-      wasThere = this.has(key)
-      if (options !== undefined) {
-        checkOptions('delete', options, ['ifMatch', 'ifNoneMatch'])
-        checkMatch(key, () => this.lookUp(key), options)
-      }
-      return wasThere ? { kind: 'delete', key } : undefined
+  delete(key: string, options?: Conditions): Promise<boolean> {
+    return this.#try(() => {
+      const backend = this.#open
+      checkKey(key)
+      if (options !== undefined) checkOptions('delete', options, ['ifMatch', 'ifNoneMatch'])
+      const proposal = backend.propose({ kind: 'delete', key }, options)
+      return proposal.done.then(() => proposal.wasThere)
     })
-    return markHandled(done.then(() => wasThere))
   }
 
   /**
-   * Atomic read-modify-write: writes what `change` makes of the present value, and keeps the key's expiry unless told
+   * Atomic read-modify-write: writes what `change` returns for the present value, and keeps the key's expiry unless told
    * otherwise. Updates of one key run one after the other. An asynchronous `change` is called again if the key was
    * written by other means meanwhile. If it throws, nothing is written.
    */
@@ -74,10 +197,9 @@ export class Store extends Readable {
 
   /** All or nothing, as one record. */
   batch(operations: readonly BatchOperation[]): Promise<void> {
-    return this.#write(() => {
+    return this.#write((nowMs) => {
       checkSteps(operations)
-      const steps = operations.map((each) => batchStep(each, this.backend.now))
-      return steps.length ? { kind: 'batch', operations: steps } : undefined
+      return { kind: 'batch', operations: operations.map((each) => batchStep(each, nowMs)) }
     })
   }
 
@@ -87,11 +209,11 @@ export class Store extends Readable {
       checkOptions('clear', options, ['prefix'])
       const { prefix = '' } = options
       checkPrefix(prefix)
-      return this.backend.pageOfKeys({ prefix, after: undefined }, 1).length ? { kind: 'clear', prefix } : undefined
+      return { kind: 'clear', prefix }
     })
   }
 
-  /** Puts this state in the place of the whole present one, as one record. */
+  /** Replaces the whole state by this one, as one record. */
   replace(data: Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>): Promise<void> {
     return this.#write(() => {
       checkData(data)
@@ -99,7 +221,7 @@ export class Store extends Readable {
     })
   }
 
-  /** The way of most writes: nothing is made on it that is not kept. */
+  /** The way of most writes: it makes nothing that is not kept. */
   #set(
     key: string,
     options: WriteOptions | undefined,
@@ -107,28 +229,28 @@ export class Store extends Readable {
     value: unknown,
   ): Promise<void> {
     try {
-      const backend = this.backend
-      backend.checkWritable()
+      const backend = this.#open
       checkKey(key)
-      if (options !== undefined) {
-        checkWriteOptions('set', options)
-        checkMatch(key, () => this.lookUp(key), options)
-      }
+      if (options !== undefined) checkWriteOptions('set', options)
       const text = toText(key, value, options)
-      return backend.write({ kind: 'set', key, value: text, expires: expiryOf(options, backend.now) }, key)
+      const expires = expiryOf(options, backend.machine.clock)
+      return backend.propose({ kind: 'set', key, value: text, expires }, options).done
     } catch (error) {
       return markHandled(Promise.reject(error))
     }
   }
 
-  /** Whatever is wrong with the arguments rejects, as what goes wrong later does: there is one place to catch it. */
-  #write(operation: () => Operation | undefined): Promise<void> {
+  #write(operation: (clock: { now(): number }) => Operation): Promise<void> {
+    return this.#try(() => {
+      const backend = this.#open
+      return backend.propose(operation(backend.machine.clock)).done
+    })
+  }
+
+  /** Whatever is wrong with the arguments rejects, as later failures do: callers have one place to catch both. */
+  #try<T>(action: () => Promise<T>): Promise<T> {
     try {
-      const backend = this.backend
-      backend.checkWritable()
-      const made = operation()
-      // What is found missing may be so by a record that is still under way: then this is no more certain than that.
-      return made ? backend.write(made, 'key' in made ? made.key : '') : markHandled(backend.settled())
+      return markHandled(action())
     } catch (error) {
       return markHandled(Promise.reject(error))
     }
@@ -138,22 +260,29 @@ export class Store extends Readable {
 
   /** Calls back for each acknowledged change, in the order of the log. */
   watch(listener: (change: Change) => void): Unsubscribe {
-    return this.#subscribe(this.backend.watch(listener))
+    return this.#subscribe(this.#open.events.watch(listener))
   }
 
-  /** Acknowledged changes behind `since` (a change's `position`; default: from now on), until `signal` or `close`. */
+  /** Acknowledged changes after `since` (a change's `position`; default: from now on), until `signal` or `close`. */
   changes(options: { since?: string; signal?: AbortSignal } = {}): AsyncGenerator<Change, void, undefined> {
     checkOptions('changes', options, ['since', 'signal'])
-    return this.backend.changes(options.since, options.signal, () => this.isClosed)
+    const { since, signal } = options
+    const closed = this.#closed.signal
+    return followChanges(this.#open, since, signal ? AbortSignal.any([signal, closed]) : closed)
   }
 
   /** Background failures, each once. Returns a function that ends the subscription. */
   on(event: 'problem', listener: (error: FlatlogError) => void): Unsubscribe {
-    if (event !== 'problem') throw new FlatlogError('FLATLOG_INVALID_OPTION', `There is no event ${String(event)}.`)
-    return this.#subscribe(this.backend.onProblem(listener))
+    if (event !== 'problem') {
+      throw new FlatlogError(
+        'FLATLOG_INVALID_OPTION',
+        `Unknown event ${JSON.stringify(event) ?? String(event)}. Known events: "problem".`,
+      )
+    }
+    return this.#subscribe(this.#open.events.onProblem(listener))
   }
 
-  /** What this handle listens to ends with it, also where others go on with the same store. */
+  /** The subscriptions of this handle end with it, even where other handles continue with the same store. */
   #subscribe(unsubscribe: Unsubscribe): Unsubscribe {
     this.#subscriptions.add(unsubscribe)
     return () => {
@@ -166,37 +295,38 @@ export class Store extends Readable {
 
   /** Resolves when everything written so far is on disk, whatever the durability. */
   flush(): Promise<void> {
-    return this.#do((backend) => backend.flush())
+    return this.#try(() => this.#open.flush())
   }
 
   /** Rewrites the log as a checkpoint of the present state. The former log stays as a backup. */
   compact(): Promise<void> {
-    return this.#do((backend) => backend.compact())
+    return this.#try(() => this.#open.compact())
   }
 
-  /** Reads the log and its backups whole and says whether every byte is what was written. */
+  /** Reads every byte of the log and its backups, and says whether it is what was written. */
   verify(): Promise<Verification> {
-    return this.#do((backend) => backend.verify())
+    return this.#try(() => this.#open.verify())
   }
 
   stats(): Stats {
-    return this.backend.stats()
+    return this.#open.stats()
   }
 
   health(): Health {
-    return this.backend.health()
+    return this.#open.health()
   }
 
-  /** After FLATLOG_FAILED: reads the log again, copies what is whole to a new file and goes on. */
+  /** After FLATLOG_FAILED: reads the log again, copies what is whole to a new file and continues there. */
   reopen(): Promise<void> {
-    return this.#do((backend) => backend.reopen())
+    return this.#try(() => this.#open.reopen())
   }
 
-  /** Makes everything durable and lets go of the store. Idempotent. */
+  /** Makes everything durable and closes this handle. Idempotent. */
   close(): Promise<void> {
     if (!this.#closing) {
-      this.#closing = markHandled(this.leave().release())
-      // Records that are acknowledged while closing are still heard of.
+      this.#closing = markHandled(this.#release())
+      this.#closed.abort()
+      // Watchers still hear of records that are acknowledged while closing.
       const end = () => {
         for (const unsubscribe of this.#subscriptions) unsubscribe()
       }
@@ -208,14 +338,6 @@ export class Store extends Readable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-
-  #do<T>(action: (backend: StoreBackend) => Promise<T>): Promise<T> {
-    try {
-      return markHandled(action(this.backend))
-    } catch (error) {
-      return markHandled(Promise.reject(error))
-    }
-  }
 }
 
 function fromCheckedText(key: string, text: unknown): ValueText {
@@ -226,4 +348,23 @@ function fromCheckedText(key: string, text: unknown): ValueText {
 function fromCheckedBytes(key: string, bytes: unknown): ValueText {
   checkBytes(bytes)
   return fromBytes(key, bytes)
+}
+
+/** Yields page after page, each from after the last key of the one before. */
+function* walk<T>(
+  options: ListOptions,
+  pageOf: (query: KeyRangeQuery, limit: number) => readonly T[],
+  keyOf: (item: T) => string,
+): Generator<T> {
+  checkOptions('listing', options, ['prefix', 'after'])
+  const { prefix = '', after } = options
+  checkPrefix(prefix)
+  if (after !== undefined) checkKey(after)
+  let last = after
+  for (let limit = FIRST_PAGE_KEYS; ; limit = Math.min(2 * limit, MAX_PAGE_KEYS)) {
+    const page = pageOf({ prefix, after: last }, limit)
+    if (page.length === 0) return
+    yield* page
+    last = keyOf(page.at(-1) as T)
+  }
 }

@@ -1,11 +1,4 @@
-import {
-  type FileSystem,
-  type Machine,
-  Maintainer,
-  openStoreOn,
-  type Store,
-  type StoreOptions,
-} from '../support/core.js'
+import { type FileSystem, type Machine, openStoreOn, type Store, type StoreOptions } from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { memoryLockEnvironment } from './memory-disk.js'
 
@@ -17,7 +10,7 @@ export const LOGS = '/data/logs'
 export const NOW = Date.parse('2025-01-15T13:00:00.000Z')
 
 export function openOnDisk(system: Machine, options: StoreOptions): Promise<Store> {
-  return openStoreOn(system, (engine) => new Maintainer(engine), { dir: DIR, compaction: false, ...options })
+  return openStoreOn(system, { dir: DIR, compaction: false, ...options })
 }
 
 let boots = 0

@@ -1,16 +1,16 @@
 import { MemoryFile } from '../log/memory-file.js'
 import {
   CheckpointWriter,
-  encode,
+  encodeLines,
   encodeOperation,
   type FrozenIndex,
   LineBuffer,
+  markWritten,
   type Operation,
   openCheckpoint,
   type PartSummary,
   type PartValue,
   type PendingRecord,
-  place,
   readBackCheckpoint,
   readTailRun,
   Slices,
@@ -152,11 +152,12 @@ export class IndexedLog {
   apply(operation: Operation): void {
     const timestamp = this.#timestamp
     const seq = ++this.#lastSeq
-    const effect = this.index.apply(operation, seq, this.#options.isTimed ? this.nowMs : undefined)
+    const change = this.index.apply(operation, seq, this.#options.isTimed ? this.nowMs : undefined)
     if (this.#waiting.length === 0) this.#waiting.push({ records: [] })
     const valueStarts: number[] = []
     const encoded = encodeOperation(operation, valueStarts)
-    const record = { seq, timestamp, operation, encoded, valueStarts, effect, crc: '', encodedEnd: 0, isAscii: true }
+    const pending = { done: Promise.resolve(), wasThere: true as const, crc: '', encodedEnd: 0, isAscii: true }
+    const record = { seq, timestamp, operation, encoded, valueStarts, change, ...pending }
     this.#waiting.at(-1)?.records.push(record)
   }
 
@@ -166,7 +167,7 @@ export class IndexedLog {
     for (; taken < count || this.#compaction?.isBroken; taken++) {
       const record = this.#waiting.findLast((batch) => batch.records.length > 0)?.records.pop()
       if (!record) break
-      record.effect.undo()
+      record.change.undo()
       this.#lastSeq = record.seq - 1
       if (this.#compaction && record.seq <= this.#compaction.seq) this.#compaction.isBroken = true
     }
@@ -176,7 +177,7 @@ export class IndexedLog {
   /** A sync has failed: also what stands in the file already is taken back, and nothing is written any more. */
   fail(): number {
     const waiting = this.takeBack(Number.POSITIVE_INFINITY)
-    for (const { effect } of this.#inFlight.toReversed()) effect.undo()
+    for (const { change } of this.#inFlight.toReversed()) change.undo()
     return waiting + this.#inFlight.length
   }
 
@@ -192,11 +193,11 @@ export class IndexedLog {
     const { records } = batch
     const synced = (records[0] as PendingRecord).seq - 1
     const lines = new LineBuffer(1)
-    encode(records, synced, lines)
+    encodeLines(records, synced, lines)
     const start = this.#end
     this.#end += this.#file.write(lines.bytes, start)
     batch.endOffset = this.#end
-    place(records, start)
+    markWritten(records, start)
     this.#inFlight.push(...records)
   }
 

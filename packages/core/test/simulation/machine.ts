@@ -1,11 +1,4 @@
-import {
-  type Machine,
-  Maintainer,
-  openStoreOn,
-  type Processes,
-  type Store,
-  type StoreOptions,
-} from '../support/core.js'
+import { type Machine, openStoreOn, type Processes, type Store, type StoreOptions } from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 import type { Random } from '../support/random.js'
 import { type Profile, SimulatedDisk } from './disk.js'
@@ -75,7 +68,7 @@ export class SimulatedProcess {
 
   open(options: Omit<StoreOptions, 'dir'>): Promise<Store> {
     const dir = `${this.fileSystem.mount}/data`
-    return openStoreOn(this.system, (engine) => new Maintainer(engine), { ...options, dir })
+    return openStoreOn(this.system, { ...options, dir })
   }
 }
 

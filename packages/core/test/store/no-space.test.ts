@@ -56,7 +56,7 @@ const writes: [string, (store: Store) => Promise<unknown>][] = [
 ]
 
 describe.each(fullDisks)('a disk that is full: %s', (_, fill) => {
-  test('the write is refused, the log is cut back, and everything is as before', async () => {
+  test('the write is refused, and everything is as before', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await filled(fileSystem, dir)
@@ -65,7 +65,7 @@ describe.each(fullDisks)('a disk that is full: %s', (_, fill) => {
       fill(fileSystem)
       const refused = write(store)
       await expect(refused, name).rejects.toMatchObject(noSpace)
-      await expect(refused, name).rejects.toThrow(/this write changed nothing.*What to do: free some space/)
+      await expect(refused, name).rejects.toThrow(/This write changed nothing:.*What to do: free some space/)
       expect(stateOf(store), name).toEqual(FILLED)
       expect(readFileSync(logPath(dir)).equals(before), name).toBe(true)
     }

@@ -2,7 +2,6 @@ import {
   type Clock,
   type FileSystem,
   type Machine,
-  Maintainer,
   nodeFileSystem,
   openStoreOn,
   type Store,
@@ -22,5 +21,5 @@ export function machine(parts: { clock?: Clock; fileSystem?: FileSystem } = {}):
 
 /** As `openStore` of the package, on a machine of the test's. */
 export function openOn(system: Machine, options: StoreOptions): Promise<Store> {
-  return openStoreOn(system, (engine) => new Maintainer(engine), options)
+  return openStoreOn(system, options)
 }

@@ -9,17 +9,19 @@ export const commitBugs: readonly Bug[] = [
     what: 'A write is acknowledged when it is written, and the sync comes later.',
     edits: [
       {
-        file: SOURCES.commitQueue,
-        from: 'this.#acknowledgeWhenSynced(batch)',
-        to: '(this.#acknowledge(batch), this.#acknowledgeWhenSynced(batch))',
+        file: SOURCES.groupCommit,
+        from: 'this.#acknowledgeWhenSynced(group)',
+        to: '(this.#acknowledge(group), this.#acknowledgeWhenSynced(group))',
       },
     ],
     focus: {},
   },
   {
-    name: 'acknowledge with the batch ahead',
+    name: 'acknowledge with the group before',
     what: 'A waiter is told by the sync that is in flight when its record comes, which began before that was written.',
-    edits: [{ file: SOURCES.commitQueue, from: 'return batch.done', to: 'return (this.#inFlight ?? batch).done' }],
+    edits: [
+      { file: SOURCES.groupCommit, from: 'const { done } = group', to: 'const { done } = this.#inFlight ?? group' },
+    ],
     focus: {},
   },
   {
@@ -47,7 +49,7 @@ export const commitBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.logWriter,
-        from: 'this.#syncedSeq === this.#toldSyncedSeq ? undefined : this.#syncedSeq',
+        from: 'this.#syncedSeq === this.#writtenSynced ? undefined : this.#syncedSeq',
         to: 'this.#writtenSeq',
       },
     ],
@@ -80,21 +82,21 @@ export const commitBugs: readonly Bug[] = [
   {
     name: 'no undo when there is no room',
     what: 'What was rejected for lack of room stays in memory.',
-    edits: [{ file: SOURCES.commitQueue, from: 'undo(batches)\n    if (first)', to: 'if (first)' }],
+    edits: [{ file: SOURCES.groupCommit, from: 'undo(groups)\n    if (first)', to: 'if (first)' }],
     focus: {},
   },
   {
     name: 'no undo after a failure',
     what: 'What was rejected because of a failed sync stays in memory.',
-    edits: [{ file: SOURCES.commitQueue, from: 'undo(batches)\n    this.events', to: 'this.events' }],
+    edits: [{ file: SOURCES.groupCommit, from: 'undo(groups)\n    this.events', to: 'this.events' }],
     focus: {},
   },
   {
     name: 'undo in the wrong order',
     what: 'Of two rejected writes of one key the first is taken back first, so that its value comes back.',
     edits: [
-      { file: SOURCES.batch, from: 'batches.toReversed()', to: 'batches' },
-      { file: SOURCES.batch, from: 'batch.records.toReversed()', to: 'batch.records' },
+      { file: SOURCES.groupCommit, from: 'groups.toReversed()', to: 'groups' },
+      { file: SOURCES.groupCommit, from: 'group.records.toReversed()', to: 'group.records' },
     ],
     focus: {
       faults: [{ kind: 'write', on: 'log', code: 'ENOSPC', happens: false }],
@@ -104,7 +106,7 @@ export const commitBugs: readonly Bug[] = [
   {
     name: 'numbers are not given back',
     what: 'After rejected records the next ones go on with higher numbers, and the gap ends the log.',
-    edits: [{ file: SOURCES.commitQueue, from: 'if (first) this.events.undone(first.seq)', to: '' }],
+    edits: [{ file: SOURCES.groupCommit, from: 'if (first) this.events.onUndone(first.seq)', to: '' }],
     focus: {},
   },
   {
@@ -113,11 +115,12 @@ export const commitBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.engine,
-        from: 'const { failure } = this.#queue\n    if (failure) return markHandled(Promise.reject(failure))',
-        to: `const { failure } = this.#queue
-    if (failure) return markHandled(Promise.reject(failure))
-    if (operation.kind === 'batch' && operation.operations.length > 1)
-      return Promise.all(operation.operations.map((each) => this.write(each, key))).then(() => {})`,
+        from: 'if (log.failure) return this.#refused(log.failure)',
+        to: `if (log.failure) return this.#refused(log.failure)
+    if (operation.kind === 'batch' && operation.operations.length > 1) {
+      const proposals = operation.operations.map((each) => this.propose(each))
+      return { ...this.#unchanged(), done: Promise.all(proposals.map((each) => each.done)).then(() => {}) }
+    }`,
       },
     ],
     focus: {},
@@ -126,7 +129,13 @@ export const commitBugs: readonly Bug[] = [
   {
     name: 'closing without a sync',
     what: 'close() says that all is on disk and has synced nothing.',
-    edits: [{ file: SOURCES.engine, from: 'await this.flush()', to: 'await this.#queue.settled()' }],
+    edits: [
+      {
+        file: SOURCES.engine,
+        from: 'await this.flush()\n        await',
+        to: 'await log.groupCommit.settled()\n        await',
+      },
+    ],
     focus: { options: { durability: 'os' }, often: ['close and open'] },
   },
   {
@@ -135,8 +144,8 @@ export const commitBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.engine,
-        from: 'await this.maintenance.stop()',
-        to: 'this.lock.release()\n      await this.maintenance.stop()',
+        from: 'await this.#maintenance.stop()',
+        to: 'log.releaseLock()\n      await this.#maintenance.stop()',
       },
     ],
     focus: {},

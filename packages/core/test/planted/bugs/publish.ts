@@ -9,7 +9,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'The new generation is copied over the bytes of the old one instead of being renamed.',
     edits: [
       {
-        file: SOURCES.publish,
+        file: SOURCES.replaceLog,
         from: 'fileSystem.rename(paths.unfinished, paths.log)',
         to: `const [source, target] = [fileSystem.open(paths.unfinished, 'read'), fileSystem.open(paths.log, 'write')]
   target.truncate(0)
@@ -56,7 +56,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'The log is removed before the new generation gets its name, so that for a moment there is none.',
     edits: [
       {
-        file: SOURCES.publish,
+        file: SOURCES.replaceLog,
         from: 'fileSystem.rename(paths.unfinished, paths.log)',
         to: 'fileSystem.remove(paths.log)\n  fileSystem.rename(paths.unfinished, paths.log)',
       },
@@ -68,7 +68,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'Writes are acknowledged in a new generation whose name is not on disk.',
     edits: [
       {
-        file: SOURCES.publish,
+        file: SOURCES.replaceLog,
         from: 'fileSystem.rename(paths.unfinished, paths.log)\n  await fileSystem.syncDirectory(paths.logDirectory)',
         to: 'fileSystem.rename(paths.unfinished, paths.log)',
       },
@@ -80,7 +80,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'The mark of a new store can outlive the name of its log.',
     edits: [
       {
-        file: SOURCES.publish,
+        file: SOURCES.replaceLog,
         from: 'fileSystem.rename(paths.first, paths.log)\n  await fileSystem.syncDirectory(paths.logDirectory)',
         to: 'fileSystem.rename(paths.first, paths.log)',
       },
@@ -91,7 +91,7 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'no sync of new directories',
     what: 'The directories of a new store are not on disk when its first writes are acknowledged.',
-    edits: [{ file: SOURCES.open, from: 'syncs.push(syncNames(fileSystem, each, isOurs))', to: '' }],
+    edits: [{ file: SOURCES.openStore, from: 'syncs.push(syncNames(fileSystem, each, isOurs))', to: '' }],
     focus: {},
   },
   {
@@ -134,7 +134,7 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'the hold does not hold',
     what: 'Writes are acknowledged in the old generation while the new one is being published.',
-    edits: [{ file: SOURCES.commitQueue, from: 'this.#held = true', to: '' }],
+    edits: [{ file: SOURCES.groupCommit, from: 'this.#held = true', to: '' }],
     focus: {},
   },
   {
@@ -158,8 +158,8 @@ export const publishBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.compaction,
-        from: 'await engine.queue.seal()',
-        to: 'await engine.queue.seal().catch(() => engine.writer.offset)',
+        from: 'await log.groupCommit.seal()',
+        to: 'await log.groupCommit.seal().catch(() => log.writer.offset)',
       },
       {
         file: SOURCES.compaction,
@@ -177,9 +177,9 @@ export const publishBugs: readonly Bug[] = [
     what: 'The mark names records that nothing has synced.',
     edits: [
       {
-        file: SOURCES.engine,
-        from: 'const { syncedSeq } = this.#writer',
-        to: 'const { writtenSeq: syncedSeq } = this.#writer',
+        file: SOURCES.maintenance,
+        from: 'syncedSeq: writer.syncedSeq',
+        to: 'syncedSeq: writer.writtenSeq',
       },
     ],
     focus: { options: { durability: 'os' } },
@@ -190,7 +190,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'Instead of the oldest backup the newest one is removed.',
     edits: [
       {
-        file: SOURCES.views,
+        file: SOURCES.sideFiles,
         from: 'backups.slice(0, this.options.backups)',
         to: 'backups.toReversed().slice(0, this.options.backups)',
       },
@@ -208,7 +208,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'Who was robbed in the middle of a compaction, or of a close, renames its files over those of the next owner.',
     edits: [
       {
-        file: SOURCES.open,
+        file: SOURCES.openStore,
         from: '() => mustHold(lock, own)',
         to: '() => {}',
       },
@@ -218,7 +218,7 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'the old generation is not kept',
     what: 'A compaction leaves no backup.',
-    edits: [{ file: SOURCES.publish, from: 'await keepAs(fileSystem, paths.log, keepOldAs, slices)', to: '' }],
+    edits: [{ file: SOURCES.replaceLog, from: 'await keepAs(fileSystem, paths.log, keepOldAs, slices)', to: '' }],
     focus: {},
   },
   {
@@ -226,7 +226,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'What was read of a part is shown yet when a compaction has written another one in its place.',
     edits: [
       {
-        file: SOURCES.checkpointLayer,
+        file: SOURCES.checkpoint,
         from: 'for (const part of this.parts.made()) part.isGone = true\n',
         to: '',
       },
@@ -238,7 +238,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'The checkpoint is written without a look at the tombstones of the frozen tail.',
     edits: [
       {
-        file: SOURCES.frozenLayers,
+        file: SOURCES.frozenState,
         from: 'merged = walk.spell(nowMs)',
         to: 'merged = walk.spell(nowMs) ?? (pair?.key === walk.key ? pair : undefined)',
       },
@@ -250,7 +250,7 @@ export const publishBugs: readonly Bug[] = [
     what: 'Parts of which keys were cleared are copied into the next checkpoint as they are.',
     edits: [
       {
-        file: SOURCES.frozenLayers,
+        file: SOURCES.frozenState,
         from: 'const isCleared = cleared.touch(part.firstKey, end)',
         to: 'const isCleared = false',
       },
@@ -279,7 +279,7 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'values are looked for where they stood before the compaction',
     what: 'Records that came while a generation was written stand elsewhere in it, and their places are not moved.',
-    edits: [{ file: SOURCES.layeredIndex, from: 'tail.moveTo(file, shift)', to: 'tail.moveTo(file, 0)' }],
+    edits: [{ file: SOURCES.state, from: 'tail.moveTo(file, shift)', to: 'tail.moveTo(file, 0)' }],
     focus: { often: ['start compacting', 'write'], options: { cacheBytes: 0 } },
   },
   {

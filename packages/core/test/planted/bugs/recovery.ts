@@ -7,13 +7,13 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'the torn tail is not cut',
     what: 'New records are written over the torn ones, and what is longer of those stays behind them.',
-    edits: [{ file: SOURCES.repairLog, from: 'file.truncate(offset)', to: '' }],
+    edits: [{ file: SOURCES.repair, from: 'file.truncate(offset)', to: '' }],
     focus: {},
   },
   {
     name: 'append after a gap',
     what: 'New records are written where the torn tail ended, with a gap ahead of them.',
-    edits: [{ file: SOURCES.engine, from: 'opened.endOffset,', to: 'opened.endOffset + opened.recovery.cutBytes,' }],
+    edits: [{ file: SOURCES.liveLog, from: 'opened.endOffset,', to: 'opened.endOffset + opened.recovery.cutBytes,' }],
     focus: {},
   },
   {
@@ -21,7 +21,7 @@ export const recoveryBugs: readonly Bug[] = [
     what: 'What is cut off is nowhere any more.',
     edits: [
       {
-        file: SOURCES.repairLog,
+        file: SOURCES.repair,
         from: 'await setAside(this.machine, this.paths, file, offset, this.slices)',
         to: "''",
       },
@@ -51,14 +51,14 @@ export const recoveryBugs: readonly Bug[] = [
     what: 'What the last owner had only in the page cache is shown, and the power takes it.',
     edits: [
       { file: SOURCES.openLog, from: 'noted(file.sync())', to: 'noted(Promise.resolve())' },
-      { file: SOURCES.repairLog, from: 'await file.sync().catch', to: 'await Promise.resolve().catch' },
+      { file: SOURCES.repair, from: 'await file.sync().catch', to: 'await Promise.resolve().catch' },
     ],
     focus: { options: { durability: 'os', compaction: false }, often: ['crash in writes'] },
   },
   {
     name: 'what was cut and written again is not synced',
     what: 'Behind its repair of the end the log is as it was before: pages that a failed sync has lost, or the torn tail.',
-    edits: [{ file: SOURCES.repairLog, from: 'await file.sync().catch', to: 'await Promise.resolve().catch' }],
+    edits: [{ file: SOURCES.repair, from: 'await file.sync().catch', to: 'await Promise.resolve().catch' }],
     focus: {
       faults: [{ kind: 'sync', on: 'log', code: 'EIO', happens: false, nth: 1 }],
       options: { durability: 'always', compaction: false },
@@ -68,7 +68,7 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'unproven records are not written again',
     what: 'Pages that a failed sync has lost are synced once more, which does nothing, and are shown as if they were on disk.',
-    edits: [{ file: SOURCES.repairLog, from: 'await copyBytes(file, file,', to: 'void (file,' }],
+    edits: [{ file: SOURCES.repair, from: 'await copyBytes(file, file,', to: 'void (file,' }],
     focus: {},
     isRare: true,
   },
