@@ -1,10 +1,11 @@
 import type { Store } from '@flatlog/core'
 import { CAPABILITIES, type Capabilities } from './capabilities.js'
 import { StoreEmitter } from './emitter.js'
-import { StoreHandle } from './handle.js'
+import { givenExpiry } from './expiry.js'
 import { Namespaces } from './namespaces.js'
 import { type KeyvFlatlogOptions, readOptions } from './options.js'
-import { givenExpiry, type Protocol, ProtocolLatch } from './protocol.js'
+import { type Protocol, ProtocolLatch } from './protocol.js'
+import { StoreHandle } from './store-handle.js'
 import { read, type SetOperation, toOperation, write } from './values.js'
 
 /** What Keyv reads back. Text in truth, unless Keyv is set up without serialization; typed as both majors type it. */

@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import { FlatlogError, type Store } from '@flatlog/core'
-import type { Expiry } from './protocol.js'
-import { OBJECT_HEAD, OBJECT_KEY, sameMoment, unwrap, wrap } from './wrapper.js'
+import { type Expiry, sameMoment } from './expiry.js'
+import { OBJECT_HEAD, OBJECT_KEY, unwrap, wrap } from './wrapper.js'
 
 /**
  * How a value from Keyv stands in the log:

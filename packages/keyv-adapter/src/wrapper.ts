@@ -1,4 +1,4 @@
-import type { Expiry } from './protocol.js'
+import { type Expiry, sameMoment } from './expiry.js'
 
 /**
  * Keyv hands over `{"value":X}` or `{"value":X,"expires":N}`; both majors spell it so. The log reads better with X
@@ -37,10 +37,4 @@ export function unwrap(text: string, expiry: Expiry | undefined): Unwrapped | un
   // A value that begins like a marked object would be taken for one when it is read.
   if (value.startsWith(OBJECT_HEAD)) return undefined
   return expiresMs === undefined ? { value } : { value, expiresMs }
-}
-
-/** Whether the moment inside the value is the one that the call gave, so that the record's expiry says it all. */
-export function sameMoment(insideMs: number | undefined, given: Expiry | undefined): boolean {
-  if (insideMs === undefined || given === undefined) return insideMs === undefined && given === undefined
-  return Number.isSafeInteger(insideMs) && insideMs <= given.atMs && given.atMs - insideMs <= given.slackMs
 }

@@ -1,3 +1,4 @@
+import { MAX_TIME_MS } from '../expiry.js'
 import type { KeyvFlatlog } from '../keyv-flatlog.js'
 import { toOperation, write } from '../values.js'
 import type { LoadedEntry, Route } from './copy.js'
@@ -44,6 +45,3 @@ function expiresIn(raw: unknown): number | undefined {
   const expires = (wrapper as { expires?: unknown } | null | undefined)?.expires
   return typeof expires === 'number' && expires >= 0 && expires <= MAX_TIME_MS ? expires : undefined
 }
-
-/** The furthest time that a Date can be. */
-const MAX_TIME_MS = 8.64e15

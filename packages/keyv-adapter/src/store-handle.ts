@@ -1,5 +1,5 @@
 import { FlatlogError, openStore, type Store, type StoreOptions } from '@flatlog/core'
-import { claimLayout } from './shared-file.js'
+import { claimLayout } from './layout-claims.js'
 
 /** Where the log is when no directory is given; the same as the core's own default. */
 const DEFAULT_DIR = '.data'
