@@ -1,10 +1,9 @@
 import type { Store } from '@flatlog/core'
-import { CAPABILITIES, type Capabilities } from './capabilities.js'
 import { StoreEmitter } from './emitter.js'
 import { givenExpiry } from './expiry.js'
 import { Namespaces } from './namespaces.js'
 import { type KeyvFlatlogOptions, readOptions } from './options.js'
-import { type Protocol, ProtocolLatch } from './protocol.js'
+import { CAPABILITIES, type Capabilities, type Protocol, ProtocolLatch } from './protocol.js'
 import { StoreHandle } from './store-handle.js'
 import { read, type SetOperation, toOperation, write } from './values.js'
 
