@@ -2,10 +2,8 @@ import type { BatchOperation, Store } from '@flatlog/core'
 import type { GetKeysOptions, StorageMeta, TransactionOptions, WatchCallback } from 'unstorage'
 import { asBuffer, rawContent } from './bytes.js'
 import { attempt, DRIVER_NAME } from './errors.js'
-import { StoreHandle } from './handle.js'
-import { depthOf, prefixOf } from './keys.js'
-import { metaOf } from './meta.js'
 import type { FlatlogDriverOptions } from './options.js'
+import { StoreHandle } from './store-handle.js'
 import { Watching } from './watch.js'
 import {
   conditionOnReadOnly,
@@ -175,4 +173,31 @@ export function flatlogDriver(options: FlatlogDriverOptions = {}): FlatlogDriver
 function ignore(key: string, given: ItemOptions | undefined): undefined {
   if (hasCondition(given)) throw conditionOnReadOnly(key)
   return undefined
+}
+
+/** `foo`, `foo:` and `/foo/` all mean the keys that begin with `foo:`; nothing means all keys. */
+function prefixOf(base: string | undefined): string {
+  const normalized = (base ?? '').replace(/[/\\]/g, ':').replace(/:+/g, ':').replace(/^:|:$/g, '')
+  return normalized === '' ? '' : `${normalized}:`
+}
+
+/** How many levels a key lies below the root of the driver, which is at level 0. */
+function depthOf(key: string): number {
+  let depth = 0
+  for (let at = key.indexOf(':'); at !== -1; at = key.indexOf(':', at + 1)) depth++
+  return depth
+}
+
+/** What the log knows of an item, in unstorage's words. A missing item has none. */
+function metaOf(store: Store, key: string): StorageMeta | null {
+  const meta = store.getMeta(key)
+  if (meta === undefined) return null
+  const { size, etag, mtime, expires } = meta
+  return {
+    size,
+    etag,
+    ...(mtime === undefined ? {} : { mtime: new Date(mtime) }),
+    // A key that is still there has at least a second, in whole ones, so that none of them reads as "for ever".
+    ...(expires === undefined ? {} : { ttl: Math.max(1, Math.ceil((expires - Date.now()) / 1000)) }),
+  }
 }

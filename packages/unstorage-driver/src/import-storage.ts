@@ -1,7 +1,6 @@
 import type { Storage } from 'unstorage'
 import { copyBytes } from './bytes.js'
 import { DRIVER_NAME, driverError, MISMATCH_CODE } from './errors.js'
-import { inParallel } from './parallel.js'
 
 export interface ImportProgress {
   /** `compare` looks whether all has arrived. */
@@ -141,4 +140,26 @@ function compare(expected: ReadonlySet<string>, there: ReadonlySet<string>): voi
   )
   error.code = 'FLATLOG_MISMATCH'
   throw error
+}
+
+/** Runs the task for every item, some at a time. After a failure nothing new begins, and it waits for what is under way. */
+async function inParallel<Item>(
+  items: readonly Item[],
+  atATime: number,
+  task: (item: Item) => Promise<void>,
+): Promise<void> {
+  let next = 0
+  let failure: { error: unknown } | undefined
+  const worker = async () => {
+    while (next < items.length && failure === undefined) {
+      const item = items[next++] as Item
+      try {
+        await task(item)
+      } catch (error) {
+        failure ??= { error }
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(atATime, items.length) }, worker))
+  if (failure !== undefined) throw failure.error
 }
