@@ -6,9 +6,9 @@ import { discordSettings } from './services/config.js'
 import { isGameProcess, serveGame } from './show/game-process.js'
 import { runShow } from './show/show.js'
 import { isChannel, isName } from './terminal/commands.js'
+import { statusLines } from './terminal/log-status.js'
 import { playInTerminal } from './terminal/play.js'
 import { compactionLines } from './terminal/render.js'
-import { statusLines } from './terminal/upkeep.js'
 
 const LAST_WAIT_MS = 1_000
 

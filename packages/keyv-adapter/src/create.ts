@@ -2,9 +2,9 @@ import { Keyv } from 'keyv'
 import { KeyvFlatlog } from './keyv-flatlog.js'
 import type { KeyvFlatlogOptions } from './options.js'
 
-/** A Keyv on a Flatlog file, ready to use; of whichever major version is installed. */
+/** Creates a Keyv with a Flatlog store, using the installed major version of Keyv. */
 export function createKeyvFlatlog(options?: KeyvFlatlogOptions | string): Keyv {
   const store = new KeyvFlatlog(options)
-  // Keyv 5 would put its own default in the place of the store's namespace.
+  // Without an explicit namespace, Keyv 5 would replace the store's namespace with its own default.
   return store.namespace === undefined ? new Keyv({ store }) : new Keyv({ store, namespace: store.namespace })
 }

@@ -2,11 +2,11 @@ import { EventEmitter } from 'node:events'
 
 type Listener = (...args: unknown[]) => void
 
-/** The events of a store: `error`, for what no call returns. Its lists are typed as Keyv 6 types them. */
+/** Emits `error` for failures that no call can return. The lists of listeners have the types that Keyv 6 expects. */
 export class StoreEmitter extends EventEmitter {
   constructor() {
     super()
-    // Every Keyv that shares a store object listens to it, however many they are.
+    // Every Keyv that shares a store adds a listener. There is no limit to how many do.
     this.setMaxListeners(0)
   }
 
@@ -18,13 +18,13 @@ export class StoreEmitter extends EventEmitter {
     return super.rawListeners(event) as Listener[]
   }
 
-  /** Tells who listens about a failure. It must not end the process where nobody does. */
+  /** Emits a failure. Without listeners it does nothing, so that the failure does not end the process. */
   protected report(error: unknown): void {
     if (this.listenerCount('error') === 0) return
     try {
       this.emit('error', error)
     } catch (thrown) {
-      // Keyv 6 listens here, and throws the same error where nobody listens to Keyv. The log's health keeps it.
+      // Keyv 6 listens here and rethrows the error if it has no listeners itself. The log's health() still has it.
       if (thrown !== error) throw thrown
     }
   }

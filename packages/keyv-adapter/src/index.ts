@@ -1,4 +1,3 @@
-export type { Capabilities } from './capabilities.js'
 export { createKeyvFlatlog } from './create.js'
 export type { AnyKeyv } from './import/between-keyvs.js'
 export type { AnyStore } from './import/between-stores.js'
@@ -13,4 +12,4 @@ export {
   type StoredValue,
 } from './keyv-flatlog.js'
 export type { KeyvFlatlogOptions } from './options.js'
-export type { Protocol } from './protocol.js'
+export type { Capabilities, Protocol } from './protocol.js'

@@ -1,13 +1,16 @@
 import type { Store } from '@flatlog/core'
-import { CAPABILITIES, type Capabilities } from './capabilities.js'
 import { StoreEmitter } from './emitter.js'
-import { StoreHandle } from './handle.js'
+import { toExpiry } from './expiry.js'
 import { Namespaces } from './namespaces.js'
-import { type KeyvFlatlogOptions, readOptions } from './options.js'
-import { givenExpiry, type Protocol, ProtocolLatch } from './protocol.js'
+import { type KeyvFlatlogOptions, parseOptions } from './options.js'
+import { type Capabilities, type Protocol, ProtocolDetector } from './protocol.js'
+import { StoreHandle } from './store-handle.js'
 import { read, type SetOperation, toOperation, write } from './values.js'
 
-/** What Keyv reads back. Text in truth, unless Keyv is set up without serialization; typed as both majors type it. */
+/**
+ * What Keyv reads back, with the type that both major versions expect. Unless Keyv is configured without
+ * serialization, it is actually text.
+ */
 export interface StoredValue<Value> {
   value?: Value
   expires?: number | undefined
@@ -21,36 +24,35 @@ export interface SetManyItem {
   expires?: number | undefined
 }
 
-/** One answer for all keys in Keyv 5, one for each in Keyv 6: the type that both majors' types accept. */
+/** One answer for all keys in Keyv 5, one per key in Keyv 6. The type satisfies both. */
 export type DeletedMany = boolean & boolean[]
 
-/** Keyv 5's types promise nothing here, though it passes on what the store returns; Keyv 6's promise the list. */
+/** One answer per item. Keyv 5 types it as void, although it returns what the store returns. */
 // biome-ignore lint/suspicious/noConfusingVoidType: it has to be assignable to Keyv 5's void.
 export type SetMany = boolean[] & void
 
-/** A Keyv store on a Flatlog file, for Keyv 5 and Keyv 6. Nothing is opened before its first use. */
+/** A Keyv store on a Flatlog log, for Keyv 5 and Keyv 6. The log is opened at the first use. */
 export class KeyvFlatlog extends StoreEmitter {
-  readonly #protocol: ProtocolLatch
+  readonly #protocol: ProtocolDetector
   readonly #namespaces: Namespaces
   readonly #handle: StoreHandle
 
   constructor(options?: KeyvFlatlogOptions | string) {
     super()
-    const { store, namespaces, protocol } = readOptions(options)
-    this.#protocol = new ProtocolLatch(protocol, { ...store })
+    const { store, namespaces, protocol } = parseOptions(options)
+    this.#protocol = new ProtocolDetector(protocol, { ...store })
     this.#namespaces = new Namespaces(namespaces)
     this.#handle = new StoreHandle(store, namespaces.bareNamespace, (error) => this.report(error))
   }
 
   /** Read by Keyv 5. */
   get opts(): Record<string, unknown> {
-    return this.#protocol.readByKeyv5()
+    return this.#protocol.optsForKeyv5()
   }
 
-  /** Read by Keyv 6, which uses a store that takes absolute expiry directly. */
+  /** Read by Keyv 6. */
   get capabilities(): Capabilities {
-    this.#protocol.readByKeyv6()
-    return { ...CAPABILITIES, expires: this.#protocol.current === 6 }
+    return this.#protocol.capabilitiesForKeyv6()
   }
 
   get namespace(): string | undefined {
@@ -61,22 +63,22 @@ export class KeyvFlatlog extends StoreEmitter {
     this.#namespaces.current = namespace
   }
 
-  /** Opens the log now, and gives it out: for its recovery report, health, compaction. Keyv needs no such call. */
+  /** Opens the log and returns the core's store: for its recovery report, health and compaction. Keyv does not need it. */
   async open(): Promise<Store> {
     return await this.#handle.use()
   }
 
-  /** Where a key stands in the log that another store spells `namespace:key`, as Keyv 5 hands it over. */
+  /** Returns the key in the log for a key that another store has as `namespace:key`, as Keyv 5 passes it. */
   storedKey(key: string): string {
-    return this.#namespaces.imported(key)
+    return this.#namespaces.fromPrefixed(key)
   }
 
-  /** All of the file, of every namespace, keys spelled `namespace:key`: for importing it into another store. */
+  /** Iterates over all namespaces of the log, with keys as `namespace:key`. `importKeyv` uses it. */
   async *wholeFile(): AsyncGenerator<[string, unknown], void> {
     const store = await this.#handle.use()
     for (const key of store.keys()) {
       const value = read(store, key)
-      if (value !== undefined) yield [this.#namespaces.exported(key), value]
+      if (value !== undefined) yield [this.#namespaces.toPrefixed(key), value]
     }
   }
 
@@ -87,7 +89,7 @@ export class KeyvFlatlog extends StoreEmitter {
       const store = await this.#handle.use()
       return read(store, storedKey) as StoredValue<Value> | undefined
     } catch (error) {
-      // Keyv 5 takes a failing get for a missing value and tells nobody; a damaged file must not look empty.
+      // Keyv 5 silently treats a failed get as a missing value. A damaged file must not look empty, so emit an error.
       if (protocol === 5) this.report(error)
       throw error
     }
@@ -119,7 +121,7 @@ export class KeyvFlatlog extends StoreEmitter {
     return true
   }
 
-  /** All of them or none: one record. */
+  /** Sets all items or none, in one record. */
   async setMany(items: SetManyItem[]): Promise<SetMany> {
     const protocol = this.#protocol.current
     const operations = items.map(({ key, value, ttl, expires }) =>
@@ -130,34 +132,34 @@ export class KeyvFlatlog extends StoreEmitter {
     return items.map(() => true) as SetMany
   }
 
-  /** True if there was something to delete. */
+  /** Returns true if the key existed. */
   async delete(key: string): Promise<boolean> {
     const storedKey = this.#namespaces.toStored(key, this.#protocol.current)
     const store = await this.#handle.use()
     return await store.delete(storedKey)
   }
 
-  /** One record for all. Keyv 5 gets one answer: whether every key was there; Keyv 6 one for each key. */
+  /** Deletes all keys in one record. Keyv 5 gets true if every key existed, Keyv 6 one answer per key. */
   async deleteMany(keys: string[]): Promise<DeletedMany> {
     const protocol = this.#protocol.current
     const storedKeys = this.#toStored(keys)
     const store = await this.#handle.use()
     const present = new Set(storedKeys.filter((key) => store.has(key)))
     const written = present.size > 0 ? store.batch([...present].map((key) => ({ op: 'DELETE', key }))) : undefined
-    // A key that is named twice is there only the first time.
+    // If a key is named twice, only the first one counts as existing.
     const deleted = storedKeys.map((key) => present.delete(key))
     await written
     return (protocol === 5 ? deleted.every(Boolean) : deleted) as DeletedMany
   }
 
-  /** Clears the namespace, in one record; without a namespace the whole file. */
+  /** Clears the namespace in one record. Without a namespace it clears the whole log. */
   async clear(): Promise<void> {
     const prefix = this.#namespaces.prefix()
     const store = await this.#handle.use()
     await store.clear(prefix === '' ? {} : { prefix })
   }
 
-  /** The live keys of the namespace with their values, in key order. Writing meanwhile is fine. */
+  /** Iterates over the keys and values of the namespace in key order. Writing during the iteration is allowed. */
   async *iterator<Value>(namespace?: string): AsyncGenerator<(string | Awaited<Value> | undefined)[], void> {
     const protocol = this.#protocol.current
     const own = namespace ?? this.#namespaces.current
@@ -170,7 +172,7 @@ export class KeyvFlatlog extends StoreEmitter {
     }
   }
 
-  /** Waits for the disk and gives the log back. A second call is harmless; other calls then fail. */
+  /** Makes all writes durable and releases the log. It may be called again; all other calls then reject. */
   async disconnect(): Promise<void> {
     await this.#handle.close()
   }
@@ -181,6 +183,6 @@ export class KeyvFlatlog extends StoreEmitter {
   }
 
   #toOperation(key: string, value: unknown, time: number | undefined, protocol: Protocol): SetOperation {
-    return toOperation(this.#namespaces.toStored(key, protocol), value, givenExpiry(protocol, time, Date.now()))
+    return toOperation(this.#namespaces.toStored(key, protocol), value, toExpiry(protocol, time, Date.now()))
   }
 }

@@ -4,28 +4,28 @@ import type { Protocol } from './protocol.js'
 
 export interface KeyvFlatlogOptions extends StoreOptions {
   /**
-   * The namespace of this store, until Keyv gives it one. Keyv 5 always does (its own default is `keyv`), Keyv 6 only
-   * where it has one itself.
+   * The namespace of this store until Keyv sets one. Keyv 5 always sets one (`keyv` by default), Keyv 6 only if it was
+   * created with a namespace.
    */
   namespace?: string
   /**
-   * The one namespace whose keys stand in the log without a prefix. Such a file holds that namespace alone: any other
-   * is refused, and `clear()` clears the file.
+   * The one namespace whose keys are stored without a prefix. The log then holds only this namespace: any other is
+   * refused, and `clear()` clears the whole log.
    */
   bareNamespace?: string
   /**
-   * Namespaces that may contain a colon. Each one is named, since clearing a namespace `a` also clears what begins
-   * with `a:`, such as the namespace `a:b`.
+   * Namespaces that may contain a colon. They must be listed, because clearing a namespace `a` also clears every key
+   * that begins with `a:`, which includes the namespace `a:b`.
    */
   allowColonIn?: string[]
   /**
-   * The major version of the Keyv that uses the store, for callers between the two that hide it.
-   * @default found out by what Keyv reads from the store
+   * The major version of the Keyv that uses the store. Set it if code between Keyv and the store hides Keyv.
+   * @default detected by the properties that Keyv reads
    */
   protocol?: Protocol
 }
 
-export interface ReadOptions {
+export interface ParsedOptions {
   readonly store: StoreOptions & { readonly name: string }
   readonly namespaces: NamespaceOptions
   readonly protocol: Protocol | undefined
@@ -33,11 +33,14 @@ export interface ReadOptions {
 
 const DEFAULT_NAME = 'keyv'
 
-/** A string is the directory. */
-export function readOptions(given: KeyvFlatlogOptions | string | undefined): ReadOptions {
+/** Separates the adapter's own options from those of the core. A string is the directory. */
+export function parseOptions(given: KeyvFlatlogOptions | string | undefined): ParsedOptions {
   const options = typeof given === 'string' ? { dir: given } : (given ?? {})
   if (typeof options !== 'object') {
-    throw new FlatlogError('FLATLOG_INVALID_OPTION', 'KeyvFlatlog takes a directory or an object with options.')
+    throw new FlatlogError(
+      'FLATLOG_INVALID_OPTION',
+      `KeyvFlatlog takes a directory or an object with options, got ${typeof options}.`,
+    )
   }
   const { namespace, bareNamespace, allowColonIn, protocol, ...store } = options
   return {

@@ -1,18 +1,17 @@
 import { types } from 'node:util'
 import { FlatlogError, type Store } from '@flatlog/core'
-import type { Expiry } from './protocol.js'
-import { OBJECT_HEAD, OBJECT_KEY, sameMoment, unwrap, wrap } from './wrapper.js'
+import { type Expiry, isSameTime } from './expiry.js'
+import { OBJECT_HEAD, OBJECT_KEY, unwrap, wrap } from './wrapper.js'
 
 /**
- * How a value from Keyv stands in the log:
+ * How a value from Keyv is stored:
  *
- * - a wrapper text, as the JSON value inside it;
- * - any other text, as a string with `encoding: "text"`, also where it happens to be JSON;
- * - bytes, as base64;
- * - an object (Keyv without serialization), as JSON under a key that says so, since the same JSON without it is read
- *   back as text.
+ * - a wrapper: the JSON value inside it;
+ * - any other text: a string with `encoding: "text"`, even if the text is JSON;
+ * - bytes: base64;
+ * - an object (Keyv without serialization): JSON under a special key, because plain JSON is read back as text.
  *
- * So the form alone tells what to give back, also to a process that never wrote.
+ * The stored form alone determines what to return, so another process can read it.
  */
 export type SetOperation = { readonly op: 'SET'; readonly key: string; readonly expires?: number } & (
   | { readonly text: string; readonly asText: true }
@@ -21,17 +20,17 @@ export type SetOperation = { readonly op: 'SET'; readonly key: string; readonly 
   | { readonly value: unknown }
 )
 
-/** Takes all it needs from the value at once: the caller may change it before it is written. */
+/** Converts a value and copies what is mutable: the caller may change it before it is written. */
 export function toOperation(key: string, value: unknown, expiry: Expiry | undefined): SetOperation {
   if (typeof value === 'string') {
     const inner = unwrap(value, expiry)
-    // What cannot stand as JSON must not stand as a string of text: on reading, that is a whole wrapper.
+    // If the inner text is not valid JSON, the whole wrapper is stored as a string instead.
     if (inner) return { op: 'SET', key, text: inner.value, otherwise: value, ...expires(inner.expiresMs) }
     return { op: 'SET', key, text: value, asText: true, ...expires(expiry?.atMs) }
   }
   if (types.isUint8Array(value)) return { op: 'SET', key, bytes: Buffer.from(value), ...expires(expiry?.atMs) }
-  const inside = (value as { expires?: unknown } | null | undefined)?.expires
-  const expiresMs = typeof inside === 'number' && sameMoment(inside, expiry) ? inside : expiry?.atMs
+  const insideMs = (value as { expires?: unknown } | null | undefined)?.expires
+  const expiresMs = typeof insideMs === 'number' && isSameTime(insideMs, expiry) ? insideMs : expiry?.atMs
   return { op: 'SET', key, value: { [OBJECT_KEY]: copy(key, value) }, ...expires(expiresMs) }
 }
 
@@ -45,7 +44,7 @@ export function write(store: Store, operation: SetOperation): Promise<void> {
   return store.set(key, operation.value, options)
 }
 
-/** What Keyv gets for a key; undefined where there is nothing, or nothing any more. */
+/** Returns what Keyv gets for a key, or undefined if the key is missing or has expired. */
 export function read(store: Store, key: string): unknown {
   const stored = store.getStored(key)
   if (stored === undefined) return undefined
@@ -63,15 +62,15 @@ function expires(ms: number | undefined): { expires?: number } {
   return ms === undefined ? {} : { expires: ms }
 }
 
-/** A copy that keeps what JSON cannot hold, so that the log can refuse it by name instead of changing it. */
+/** Copies an object with everything in it that JSON cannot hold, so that the log refuses it instead of changing it. */
 function copy(key: string, value: unknown): unknown {
   try {
     return structuredClone(value)
   } catch (cause) {
     throw new FlatlogError(
       'FLATLOG_INVALID_VALUE',
-      `The value for key ${JSON.stringify(key)} cannot be stored: ${(cause as Error).message} What to do: turn it ` +
-        'into plain data first, or let Keyv serialize it.',
+      `The value for key ${JSON.stringify(key)} cannot be stored: ${(cause as Error).message} Convert it to plain JSON ` +
+        'data, or let Keyv serialize it.',
       { cause },
     )
   }

@@ -1,8 +1,10 @@
-import type { Expiry } from './protocol.js'
+import { type Expiry, isSameTime } from './expiry.js'
 
 /**
- * Keyv hands over `{"value":X}` or `{"value":X,"expires":N}`; both majors spell it so. The log reads better with X
- * alone and N as the expiry of the record. X is cut out of the text, never parsed and spelled anew.
+ * The parts of a Keyv wrapper: `{"value":X}` or `{"value":X,"expires":N}`, the same in both major versions.
+ *
+ * The log stores X as the value and N as the expiry of the record, which is easier to read. X is cut out of the text
+ * and never parsed and serialized again, so its exact text is kept.
  */
 export interface Unwrapped {
   readonly value: string
@@ -11,10 +13,10 @@ export interface Unwrapped {
 
 const HEAD = '{"value":'
 const EXPIRES_TAIL = /,"expires":(\d{1,16})\}$/
-/** Longer than any tail that the pattern can match, so that a long text is not searched from its start. */
+/** Longer than any match of EXPIRES_TAIL, so that a long text is searched only near its end. */
 const TAIL_LENGTH = 32
 
-/** What a value starts with that Keyv handed over as an object and not as text. */
+/** The key under which the log stores a value that Keyv passed as an object instead of as text. */
 export const OBJECT_KEY = '@flatlog/keyv'
 export const OBJECT_HEAD = `{${JSON.stringify(OBJECT_KEY)}:`
 
@@ -23,24 +25,19 @@ export function wrap(value: string, expiresMs: number | undefined): string {
 }
 
 /**
- * The parts of a wrapper, or undefined where putting them together again would not give back this very text: other
- * fields, another order, white space, a time other than the one the record will have. Whether the value can stand as
- * JSON is for the log to find out, which parses it anyway.
+ * Splits a wrapper into its parts. Returns undefined if `wrap` would not restore exactly this text.
+ *
+ * That is so for other fields, another order, white space, or a time other than the record's. Whether the value is
+ * valid JSON is not checked here: the log parses it anyway.
  */
 export function unwrap(text: string, expiry: Expiry | undefined): Unwrapped | undefined {
   if (!text.startsWith(HEAD)) return undefined
   const tail = EXPIRES_TAIL.exec(text.slice(-TAIL_LENGTH))
   const expiresMs = tail ? Number(tail[1]) : undefined
-  if (!sameMoment(expiresMs, expiry)) return undefined
+  if (!isSameTime(expiresMs, expiry)) return undefined
   const value = text.slice(HEAD.length, text.length - (tail ? tail[0].length : 1))
   if (wrap(value, expiresMs) !== text) return undefined
-  // A value that begins like a marked object would be taken for one when it is read.
+  // It would be read back as a value that Keyv passed as an object.
   if (value.startsWith(OBJECT_HEAD)) return undefined
   return expiresMs === undefined ? { value } : { value, expiresMs }
-}
-
-/** Whether the moment inside the value is the one that the call gave, so that the record's expiry says it all. */
-export function sameMoment(insideMs: number | undefined, given: Expiry | undefined): boolean {
-  if (insideMs === undefined || given === undefined) return insideMs === undefined && given === undefined
-  return Number.isSafeInteger(insideMs) && insideMs <= given.atMs && given.atMs - insideMs <= given.slackMs
 }

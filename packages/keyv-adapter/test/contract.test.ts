@@ -1,36 +1,27 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
-import { all, last, majors, makeStore, records, tempDir } from './helpers.js'
-
-afterEach(() => {
-  vi.useRealTimers()
-})
-
-/** Moves the clock without waiting. Timers stay real: only expiry is looked at. */
-function passTime(ms: number): void {
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms })
-}
+import { describe, expect, it } from 'vitest'
+import { advanceClock, all, last, majors, makeStore, records, tempDir, withoutSerialization } from './helpers.js'
 
 describe.each(majors)('KeyvFlatlog with Keyv $major', ({ major, make }) => {
-  it('is used directly', () => {
+  it('is used without a bridge', () => {
     const store = makeStore(tempDir())
     const keyv = make(store) as unknown as { store: unknown }
     expect(keyv.store).toBe(store)
   })
 
   it.each([
-    ['text', 'bar'],
-    ['text that begins with a colon', ':base64:not'],
+    ['a text', 'bar'],
+    ['a text that begins with a colon', ':base64:not'],
     ['a number', 1.5],
     ['false', false],
     ['null', null],
     ['an object', { fizz: 'buzz', list: [1, { deep: null }], '10': 1, '9': 2 }],
     ['an object that looks like a wrapper', { value: 1, expires: 5 }],
-    ['an object with the mark of an object', { '@flatlog/keyv': { value: 1 } }],
-    ['line ends and separators', 'a\nb\r\u2028\u2029\ufeff'],
+    ['an object with the key that marks objects', { '@flatlog/keyv': { value: 1 } }],
+    ['line breaks and separators', 'a\nb\r\u2028\u2029\ufeff'],
     ['a lone surrogate', '\ud800'],
     ['white space', '  '],
     ['a buffer', Buffer.from([0, 1, 255])],
-  ])('gives back %s', async (_what, value) => {
+  ])('returns %s unchanged', async (_name, value) => {
     const dir = tempDir()
     const keyv = make(makeStore(dir), { namespace: 'n' })
     expect(await keyv.set('k', value)).toBe(true)
@@ -41,7 +32,7 @@ describe.each(majors)('KeyvFlatlog with Keyv $major', ({ major, make }) => {
     expect(Buffer.isBuffer(value) ? Buffer.from(again as Buffer) : again).toEqual(value)
   })
 
-  it('has nothing where nothing was set', async () => {
+  it('returns nothing for a missing key', async () => {
     const keyv = make(makeStore(tempDir()))
     expect(await keyv.get('k')).toBeUndefined()
     expect(await keyv.getMany(['k', 'l'])).toEqual([undefined, undefined])
@@ -51,7 +42,7 @@ describe.each(majors)('KeyvFlatlog with Keyv $major', ({ major, make }) => {
     expect(await all(keyv)).toEqual([])
   })
 
-  it('writes the value and its expiry so that the log can be read', async () => {
+  it('writes the value and its expiry in readable form', async () => {
     const dir = tempDir()
     const keyv = make(makeStore(dir), { namespace: 'players' })
     await keyv.set('user123', { score: 100 })
@@ -67,13 +58,13 @@ describe.each(majors)('KeyvFlatlog with Keyv $major', ({ major, make }) => {
     expect(raw).toEqual({ value: { score: 200 }, expires: last(dir).expires })
   })
 
-  it('hides what has expired', async () => {
+  it('hides expired values', async () => {
     const store = makeStore(tempDir())
     const keyv = make(store)
     await keyv.set('short', 1, 1000)
     await keyv.set('long', 2, 10_000)
     await keyv.set('ever', 3)
-    passTime(1001)
+    advanceClock(1001)
     expect(await keyv.get('short')).toBeUndefined()
     expect(await keyv.getMany(['short', 'long'])).toEqual([undefined, 2])
     expect(await keyv.has('short')).toBe(false)
@@ -88,15 +79,15 @@ describe.each(majors)('KeyvFlatlog with Keyv $major', ({ major, make }) => {
     expect(await store.hasMany([key])).toEqual([false])
   })
 
-  it('overwrites an expiry with none, and a value with an expired one', async () => {
+  it('removes the expiry when a value is set again without one', async () => {
     const keyv = make(makeStore(tempDir()))
     await keyv.set('k', 1, 1000)
     await keyv.set('k', 2)
-    passTime(2000)
+    advanceClock(2000)
     expect(await keyv.get('k')).toBe(2)
   })
 
-  it('keeps a value whose ttl no clock reaches', async () => {
+  it('never expires a value whose ttl is beyond any clock', async () => {
     const keyv = make(makeStore(tempDir()))
     await keyv.set('month', 1, 2 ** 31 + 1000)
     const beyond = [8.64e15, Number.MAX_SAFE_INTEGER, 1e300, Number.POSITIVE_INFINITY, Number.NaN]
@@ -105,7 +96,7 @@ describe.each(majors)('KeyvFlatlog with Keyv $major', ({ major, make }) => {
     for (const ttlMs of beyond) expect(await keyv.get(`ever${ttlMs}`)).toBe(2)
   })
 
-  it('sets and deletes many in one record each', async () => {
+  it('writes setMany and deleteMany as one record each', async () => {
     const dir = tempDir()
     const keyv = make(makeStore(dir), { namespace: 'n' })
     expect(
@@ -135,7 +126,7 @@ describe.each(majors)('KeyvFlatlog with Keyv $major', ({ major, make }) => {
     expect(records(dir)).toHaveLength(3)
   })
 
-  it('clears its own namespace, in one record', async () => {
+  it('clears only its own namespace, in one record', async () => {
     const dir = tempDir()
     const [one, two, like] = ['n', 'N', 'n2'].map((namespace) => make(makeStore(dir), { namespace })) as [
       ReturnType<typeof make>,
@@ -153,7 +144,7 @@ describe.each(majors)('KeyvFlatlog with Keyv $major', ({ major, make }) => {
     expect(await one.get('a')).toBeUndefined()
   })
 
-  it('iterates over its own namespace, also while writing', async () => {
+  it('iterates over its own namespace, even during writes', async () => {
     const dir = tempDir()
     const one = make(makeStore(dir), { namespace: 'one' })
     const other = make(makeStore(dir), { namespace: 'other' })
@@ -172,9 +163,9 @@ describe.each(majors)('KeyvFlatlog with Keyv $major', ({ major, make }) => {
     expect(await other.get('one:x')).toBe(0)
   })
 
-  it('keeps a live object apart from the caller, and round-trips it', async () => {
+  it('stores a copy of an object and returns a new one each time', async () => {
     const dir = tempDir()
-    const plain = major === 5 ? { serialize: undefined, deserialize: undefined } : { serialization: false }
+    const plain = withoutSerialization(major)
     const keyv = make(makeStore(dir), { namespace: 'n', ...plain })
     const value = { list: [1, 'a\u2028b'], left: undefined, deep: { ok: true } }
     await keyv.set('k', value, 60_000)
@@ -192,7 +183,7 @@ describe.each(majors)('KeyvFlatlog with Keyv $major', ({ major, make }) => {
     await again.set('nothing', undefined)
     expect(await again.has('nothing')).toBe(true)
     expect(await again.get('nothing')).toBeUndefined()
-    passTime(60_001)
+    advanceClock(60_001)
     expect(await again.get('k')).toBeUndefined()
   })
 
@@ -202,10 +193,8 @@ describe.each(majors)('KeyvFlatlog with Keyv $major', ({ major, make }) => {
     ['a big integer', { n: 1n }],
     ['not a number', { n: Number.NaN }],
     ['a function', { f() {} }],
-  ])('refuses %s in a live object instead of changing it', async (_what, value) => {
-    const keyv = make(makeStore(tempDir()), {
-      ...(major === 5 ? { serialize: undefined, deserialize: undefined } : { serialization: false }),
-    })
+  ])('refuses an object with %s instead of changing it', async (_name, value) => {
+    const keyv = make(makeStore(tempDir()), withoutSerialization(major))
     const errors: unknown[] = []
     keyv.on('error', (error) => errors.push(error))
     await keyv.set('k', 'before')

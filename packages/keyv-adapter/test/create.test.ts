@@ -14,7 +14,7 @@ describe.each([5, 6])('createKeyvFlatlog with Keyv %i', (major) => {
     return await import('../src/index.js')
   }
 
-  it('makes a Keyv that is ready, of the installed version', async () => {
+  it('creates a working Keyv of the installed version', async () => {
     const { createKeyvFlatlog } = await load()
     const dir = tempDir()
     const keyv = createKeyvFlatlog({ dir, name: 'bot', namespace: 'players' }) as unknown as AnyKeyv
@@ -26,7 +26,7 @@ describe.each([5, 6])('createKeyvFlatlog with Keyv %i', (major) => {
     await keyv.disconnect()
   })
 
-  it('gives a bare namespace to Keyv as well', async () => {
+  it('passes a bare namespace to Keyv as well', async () => {
     const { createKeyvFlatlog } = await load()
     const dir = tempDir()
     const keyv = createKeyvFlatlog({ dir, bareNamespace: 'players' }) as unknown as AnyKeyv
@@ -36,7 +36,7 @@ describe.each([5, 6])('createKeyvFlatlog with Keyv %i', (major) => {
     await keyv.disconnect()
   })
 
-  it('takes a directory alone', async () => {
+  it('accepts just a directory', async () => {
     const { createKeyvFlatlog } = await load()
     const dir = tempDir()
     const keyv = createKeyvFlatlog(dir) as unknown as AnyKeyv

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { records, tempDir } from './helpers.js'
 
-/** What is published, loaded by its name as an app would, in a process of its own. */
+/** Loads the built package by its name in another process, as an application does. */
 const cwd = fileURLToPath(new URL('..', import.meta.url))
 
 const BODY = `
@@ -33,7 +33,7 @@ describe.each(['keyv', 'keyv6'])('the built package with %s', (keyv) => {
   it.each([
     ['import', 'module', imports(keyv)],
     ['require', 'commonjs', requires(keyv)],
-  ])('loads by %s', (_how, type, head) => {
+  ])('loads with %s', (_how, type, head) => {
     const dir = tempDir()
     const args = [`--input-type=${type}`, '-e', `${head}\n${BODY}`, dir]
     const printed = execFileSync(process.execPath, args, { cwd, encoding: 'utf8', timeout: 20_000 })

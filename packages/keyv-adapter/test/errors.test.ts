@@ -19,11 +19,11 @@ const calls: Record<string, (keyv: AnyKeyv) => Promise<unknown>> = {
   },
 }
 
-/** Where Keyv 5 lets a failure of its store through. `getRaw` reaches the store as `get` does, whose failures it swallows. */
+/** The calls for which Keyv 5 rejects if its store does. `getRaw` calls the store's `get`, so the store also emits. */
 const REJECTED_BY_KEYV_5 = ['getMany', 'has', 'hasMany', 'getRaw', 'iterator']
-const ANSWERED = { set: false, setMany: [false], delete: false, has: false, hasMany: [false], getMany: [undefined] }
+const ANSWERS = { set: false, setMany: [false], delete: false, has: false, hasMany: [false], getMany: [undefined] }
 
-/** Where the log should be stands a directory, so that it cannot be opened. */
+/** A directory takes the place of the log, so the log cannot be opened. */
 let dir = ''
 beforeEach(() => {
   dir = tempDir()
@@ -38,34 +38,34 @@ async function outcome(keyv: AnyKeyv, name: string, listens = true) {
   return { events, rejections, answer }
 }
 
-describe.each(Object.keys(calls))('a failing %s', (name) => {
-  it('is an event of Keyv 6, once', async () => {
+describe.each(Object.keys(calls))('a failed %s', (name) => {
+  it('is emitted once by Keyv 6', async () => {
     const { events, rejections, answer } = await outcome(keyv6.make(makeStore(dir)), name)
     expect(events).toMatchObject([{ name: 'FlatlogError' }])
     expect(rejections).toEqual([])
-    if (name in ANSWERED) expect(answer).toEqual(ANSWERED[name as keyof typeof ANSWERED])
+    if (name in ANSWERS) expect(answer).toEqual(ANSWERS[name as keyof typeof ANSWERS])
   })
 
-  it('rejects with Keyv 6 where nobody listens', async () => {
+  it('rejects with Keyv 6 if it has no listeners', async () => {
     const { rejections } = await outcome(keyv6.make(makeStore(dir)), name, false)
     expect(rejections).toMatchObject([{ name: 'FlatlogError' }])
   })
 
-  it('is an event or a rejection with Keyv 5, by its rule', async () => {
+  it('is emitted or rejects with Keyv 5, depending on the call', async () => {
     const { events, rejections } = await outcome(keyv5.make(makeStore(dir)), name)
     const isRejected = REJECTED_BY_KEYV_5.includes(name)
     expect(rejections).toMatchObject(isRejected ? [{ name: 'FlatlogError' }] : [])
     expect(events).toMatchObject(isRejected && name !== 'getRaw' ? [] : [{ name: 'FlatlogError' }])
   })
 
-  it('is nothing that ends the process where nobody listens to Keyv 5', async () => {
+  it('does not end the process if Keyv 5 has no listeners', async () => {
     const { rejections } = await outcome(keyv5.make(makeStore(dir)), name, false)
     expect(rejections).toHaveLength(REJECTED_BY_KEYV_5.includes(name) ? 1 : 0)
   })
 })
 
-describe.each(majors)('after the cause is gone with Keyv $major', ({ make }) => {
-  it('the same Keyv works', async () => {
+describe.each(majors)('a Keyv $major whose log could not be opened', ({ make }) => {
+  it('works once the cause is removed', async () => {
     const keyv = make(makeStore(dir))
     keyv.on('error', () => {})
     expect(await keyv.set('k', 1)).toBe(false)

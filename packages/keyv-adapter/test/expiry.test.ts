@@ -1,18 +1,14 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it, vi } from 'vitest'
-import { all, majors, makeStore, tempDir, text } from './helpers.js'
-
-afterEach(() => {
-  vi.useRealTimers()
-})
+import { describe, expect, it, vi } from 'vitest'
+import { advanceClock, all, majors, makeStore, tempDir, text } from './helpers.js'
 
 const COUNT = 3000
 const LONG = 'x'.repeat(500)
 const names = Array.from({ length: COUNT }, (_, n) => `short${n}`)
 
-describe.each(majors)('what has expired with Keyv $major', ({ make }) => {
-  it.each([true, false])('is nowhere to be seen; checkExpired %s', async (checkExpired) => {
+describe.each(majors)('expired values with Keyv $major', ({ make }) => {
+  it.each([true, false])('are hidden from every call, with checkExpired: %s', async (checkExpired) => {
     const store = makeStore(tempDir())
     const keyv = make(store, { namespace: 'n', checkExpired })
     await keyv.setMany([
@@ -20,7 +16,7 @@ describe.each(majors)('what has expired with Keyv $major', ({ make }) => {
       { key: 'long', value: 2, ttl: 10_000 },
     ])
     await keyv.set('ever', 3)
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 1001 })
+    advanceClock(1001)
     expect(await keyv.get('short')).toBeUndefined()
     expect(await keyv.getRaw('short')).toBeUndefined()
     expect(await keyv.getMany(['short', 'long', 'ever'])).toEqual([undefined, 2, 3])
@@ -33,7 +29,7 @@ describe.each(majors)('what has expired with Keyv $major', ({ make }) => {
     expect(await keyv.delete('short')).toBe(false)
   })
 
-  it('leaves file and memory with a compaction, without being read', async () => {
+  it('are removed from the log and from memory by a compaction, without being read', async () => {
     const dir = tempDir()
     const store = makeStore({ dir, durability: 'os', compaction: false, mainFile: false })
     const keyv = make(store, { namespace: 'n' })
@@ -41,14 +37,14 @@ describe.each(majors)('what has expired with Keyv $major', ({ make }) => {
     await keyv.set('ever', 3)
     const log = await store.open()
     expect(log.stats().cachedBytes).toBeGreaterThan(COUNT * LONG.length)
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 1001 })
+    advanceClock(1001)
     await log.compact()
     expect(log.stats()).toMatchObject({ cachedBytes: 0, tailKeys: 0 })
     expect(text(dir)).not.toContain('short')
     expect(await all(keyv)).toEqual([['ever', 3]])
   })
 
-  it('waits beside a larger state that stays, until the file has doubled', async () => {
+  it('stay in the log until it has doubled, if more of its state is still alive', async () => {
     const dir = tempDir()
     const store = makeStore({ dir, durability: 'os', mainFile: false, compaction: { minBytes: 100_000 } })
     const keyv = make(store, { namespace: 'n' })
@@ -58,7 +54,7 @@ describe.each(majors)('what has expired with Keyv $major', ({ make }) => {
     const compactions = () => log.stats().compactions as number
     const before = compactions()
     await keyv.setMany(names.slice(0, COUNT / 2).map((key) => ({ key, value: LONG, ttl: 1000 })))
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 1001 })
+    advanceClock(1001)
     await keyv.set('one', 1)
     await new Promise(setImmediate)
     expect(compactions()).toBe(before)
@@ -70,7 +66,7 @@ describe.each(majors)('what has expired with Keyv $major', ({ make }) => {
     expect(await all(keyv)).toHaveLength(COUNT + 1 + COUNT / 2)
   })
 
-  it('leaves them by itself, in a store that nobody uses any more', async () => {
+  it('are removed automatically from an idle store', async () => {
     const dir = tempDir()
     const store = makeStore({ dir, durability: 'os', mainFile: false, compaction: { minBytes: 100_000 } })
     const keyv = make(store, { namespace: 'n' })

@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Keyv as Keyv5 } from 'keyv'
 import { Keyv as Keyv6 } from 'keyv6'
 import { afterEach } from 'vitest'
+import { type LogLine, logRecords, logText } from '../../../test-support/logs.js'
 import { KeyvFlatlog, type KeyvFlatlogOptions, type Protocol } from '../src/index.js'
+
+export { advanceClock, tempDir } from '../../../test-support/logs.js'
 
 /** What the tests use of a Keyv of either major version. */
 export interface AnyKeyv {
@@ -39,61 +39,46 @@ export const keyv6: Major = {
 }
 export const majors = [keyv5, keyv6]
 
-const dirs: string[] = []
-const opened: KeyvFlatlog[] = []
-
-export function tempDir(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'flatlog-keyv-'))
-  dirs.push(dir)
-  return dir
+/** The options that make a Keyv of this version store objects without serializing them. */
+export function withoutSerialization(major: Protocol): Record<string, unknown> {
+  return major === 5 ? { serialize: undefined, deserialize: undefined } : { serialization: false }
 }
 
-/** A store that the end of the test disconnects. */
+const opened: KeyvFlatlog[] = []
+
+afterEach(async () => {
+  await Promise.allSettled(opened.splice(0).map((store) => store.disconnect()))
+})
+
+/** Creates a store that is disconnected after the test. */
 export function makeStore(options: KeyvFlatlogOptions | string): KeyvFlatlog {
   const store = new KeyvFlatlog(options)
   opened.push(store)
   return store
 }
 
-afterEach(async () => {
-  await Promise.allSettled(opened.splice(0).map((store) => store.disconnect()))
-  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true })
-})
-
-export interface Line {
-  op: string
-  key?: string
-  prefix?: string
-  value?: unknown
-  expires?: number
-  encoding?: string
-  ops?: Line[]
-}
-
-/** The records of the log as they stand on disk, without the header that a new log begins with. */
-export function records(dir: string, name = 'keyv'): Line[] {
-  return text(dir, name)
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Line)
-    .filter((line) => line.op !== 'CHECKPOINT')
-}
-
+/** The text of the log on disk. */
 export function text(dir: string, name = 'keyv'): string {
-  return readFileSync(join(dir, 'logs', `${name}.log`), 'utf8')
+  return logText(dir, name)
 }
 
-export function last(dir: string, name = 'keyv'): Line {
-  return records(dir, name).at(-1) as Line
+/** The records of the log on disk, without its checkpoint. */
+export function records(dir: string, name = 'keyv'): LogLine[] {
+  return logRecords(dir, name)
 }
 
+export function last(dir: string, name = 'keyv'): LogLine {
+  return records(dir, name).at(-1) as LogLine
+}
+
+/** All keys and values that the iterator returns. */
 export async function all(keyv: AnyKeyv): Promise<[string, unknown][]> {
   const found: [string, unknown][] = []
   for await (const [key, value] of keyv.iterator()) found.push([key, value])
   return found
 }
 
-/** A small generator of numbers that gives the same ones for the same seed. */
+/** A small random number generator that returns the same numbers for the same seed. */
 export function random(seed: number): (below: number) => number {
   let state = seed >>> 0
   return (below) => {

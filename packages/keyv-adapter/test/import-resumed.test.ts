@@ -1,28 +1,28 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { killedAfter, runChild } from './children.js'
+import { killScriptAfter, runJsonScript } from './children.js'
 import { all, majors, makeStore, tempDir } from './helpers.js'
 
 const ENTRIES = 20_000
 
-describe('an import that is killed with SIGKILL', () => {
-  it('goes on where it was when it is run again', async () => {
+describe('an import that was killed with SIGKILL', () => {
+  it('continues when it is run again', async () => {
     const dir = tempDir()
     const filename = join(dir, 'keyv.json')
     const expires = Date.now() + 3_600_000
-    // As keyv-file writes it.
+    // The format of keyv-file.
     const cache = Array.from({ length: ENTRIES }, (_, n) => [
       `keyv:k${n}`,
       { value: JSON.stringify({ value: { n }, expires }), expire: expires },
     ])
     writeFileSync(filename, JSON.stringify({ cache, lastExpire: Date.now() }))
 
-    const steps = await killedAfter(10, 'import.mjs', [filename, join(dir, 'data')])
+    const steps = await killScriptAfter(10, 'import.mjs', [filename, join(dir, 'data')])
     expect(steps.at(-1)).toMatch(/^copy \d+$/)
-    const result = (await runChild('import.mjs', [filename, join(dir, 'data'), 'quiet'])) as Record<string, number>
+    const result = (await runJsonScript('import.mjs', [filename, join(dir, 'data'), 'quiet'])) as Record<string, number>
     expect(result).toMatchObject({ found: ENTRIES, expired: 0 })
-    // The last step that was told may not be the last one that was done.
+    // The import may have written more than it last reported.
     expect(result.kept).toBeGreaterThanOrEqual(Number(steps.at(-1)?.split(' ')[1]))
     expect((result.copied as number) + (result.kept as number)).toBe(ENTRIES)
     expect(result.copied).toBeGreaterThan(0)

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { type AnyStore, importKeyv, type KeyvFlatlog } from '../src/index.js'
 import { type AnyKeyv, all, keyv5, majors, makeStore, records, tempDir } from './helpers.js'
 
-/** Where @keyv/sqlite is installed: `npm run test:sqlite` sets it. */
+/** The directory in which `npm run test:sqlite` has installed @keyv/sqlite. */
 const home = process.env.FLATLOG_KEYV_SQLITE ?? ''
 
 type Importable = Parameters<typeof importKeyv>[1] & AnyKeyv
@@ -20,19 +20,19 @@ function openSqlite(uri: string, iterationLimit = 1000): Sqlite {
   return new KeyvSqlite({ uri, iterationLimit })
 }
 
-describe.skipIf(home === '')('from @keyv/sqlite', () => {
+describe.skipIf(home === '')('importing from @keyv/sqlite', () => {
   async function filled() {
     const sqlite = openSqlite(`sqlite://${join(tempDir(), 'keyv.sqlite')}`)
     const keyv = keyv5.make(sqlite as unknown as KeyvFlatlog, { namespace: 'players' })
     for (let n = 0; n < 600; n++) await keyv.set(`k${n}`, { n }, n % 2 ? 3_600_000 : undefined)
     await keyv5.make(sqlite as unknown as KeyvFlatlog, { namespace: 'tokens' }).set('t', 'x')
-    // The store lists the namespace of whoever used it last.
+    // The store lists the namespace that was set last.
     keyv.namespace = 'players'
     await keyv.set('gone', 1, 1)
     return { sqlite, keyv }
   }
 
-  it('comes the whole table, store to store', async () => {
+  it('copies the whole table between two stores', async () => {
     const { sqlite, keyv } = await filled()
     const dir = tempDir()
     const result = await importKeyv(sqlite, makeStore(dir))
@@ -49,7 +49,7 @@ describe.skipIf(home === '')('from @keyv/sqlite', () => {
     await sqlite.disconnect()
   })
 
-  it.each(majors)('comes one namespace, Keyv 5 to Keyv $major', async ({ make }) => {
+  it.each(majors)('copies one namespace from Keyv 5 to Keyv $major', async ({ make }) => {
     const { sqlite, keyv } = await filled()
     const target = make(makeStore(tempDir()), { namespace: 'moved' })
     expect(await importKeyv(keyv as Importable, target as Importable)).toMatchObject({ found: 600, copied: 600 })
@@ -57,7 +57,7 @@ describe.skipIf(home === '')('from @keyv/sqlite', () => {
     await sqlite.disconnect()
   })
 
-  it('comes in a second run what its pages skip when Keyv deletes expired rows meanwhile', async () => {
+  it('copies in a second run the rows that paging skipped while Keyv deleted expired ones', async () => {
     const sqlite = openSqlite(`sqlite://${join(tempDir(), 'keyv.sqlite')}`, 10)
     const keyv = keyv5.make(sqlite as unknown as KeyvFlatlog) as Importable
     for (let n = 0; n < 40; n++) await keyv.set(`k${n + 10}`, n, n < 5 ? 1 : undefined)

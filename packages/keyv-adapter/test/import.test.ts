@@ -12,8 +12,7 @@ function fileStore(): KeyvFile {
   return new KeyvFile({ filename: join(tempDir(), 'keyv.json'), writeDelay: 0 })
 }
 
-describe.each(pairs)('from Keyv $from.major to Keyv $to.major', ({ from, to }) => {
-  /** `from` has a namespace and a serializer of its own. */
+describe.each(pairs)('importing from Keyv $from.major to Keyv $to.major', ({ from, to }) => {
   async function filled(store: unknown = makeStore(tempDir())) {
     const keyv = from.make(store as KeyvFlatlog, { namespace: 'old' }) as Importable
     await keyv.set('plain', { score: 100 })
@@ -23,10 +22,10 @@ describe.each(pairs)('from Keyv $from.major to Keyv $to.major', ({ from, to }) =
     return keyv
   }
 
-  it('copies values and times into the other namespace', async () => {
+  it('copies values and expiry times into another namespace', async () => {
     const source = await filled()
     const dir = tempDir()
-    // A default ttl is for what the application sets, and not for what had none before.
+    // The default ttl must not apply to entries that had no expiry before.
     const target = to.make(makeStore(dir), { namespace: 'new', ttl: 5 }) as Importable
     expect(await importKeyv(source, target)).toEqual({ found: 4, copied: 4, kept: 0, expired: 0 })
     expect(await target.get('plain')).toEqual({ score: 100 })
@@ -35,13 +34,13 @@ describe.each(pairs)('from Keyv $from.major to Keyv $to.major', ({ from, to }) =
     expect(await target.getMany(['short', 'with:colon'])).toEqual(['lived', null])
     const [before, after] = await Promise.all([source, target].map((keyv) => keyv.getRaw('short')))
     const driftMs = (after as { expires: number }).expires - (before as { expires: number }).expires
-    // Keyv 5 takes a time from now on, and the clock may go on by some ms until it has added that up.
+    // Keyv 5 takes a relative time, and the clock may advance by some milliseconds before Keyv adds it.
     if (to.major === 6) expect(driftMs).toBe(0)
     else expect(driftMs >= 0 && driftMs < 1000).toBe(true)
     expect(records(dir).every(({ key }) => key?.startsWith('new:'))).toBe(true)
   })
 
-  it('keeps what is there already, unless it is to be overwritten', async () => {
+  it('keeps existing entries unless it is told to overwrite them', async () => {
     const source = await filled()
     const target = to.make(makeStore(tempDir()), { namespace: 'new' }) as Importable
     await target.set('plain', 'newer')
@@ -52,7 +51,7 @@ describe.each(pairs)('from Keyv $from.major to Keyv $to.major', ({ from, to }) =
     expect(await target.get('plain')).toEqual({ score: 100 })
   })
 
-  it('reports progress, and copies more than fits one batch', async () => {
+  it('copies several batches and reports progress', async () => {
     const source = from.make(makeStore({ dir: tempDir(), durability: 'os' })) as Importable
     await Promise.all(Array.from({ length: 600 }, (_, n) => source.set(`k${n}`, n)))
     const target = to.make(makeStore({ dir: tempDir(), durability: 'os' })) as Importable
@@ -65,7 +64,7 @@ describe.each(pairs)('from Keyv $from.major to Keyv $to.major', ({ from, to }) =
     expect(await all(target)).toHaveLength(600)
   })
 
-  it('rejects with what goes wrong on either side, also where Keyv tells it by an event alone', async () => {
+  it('rejects if either side fails, even if Keyv only emits an event', async () => {
     const source = await filled()
     const target = to.make(makeStore(tempDir())) as Importable
     await target.set('k', 1)
@@ -76,7 +75,7 @@ describe.each(pairs)('from Keyv $from.major to Keyv $to.major', ({ from, to }) =
     await expect(importKeyv(source, next)).rejects.toMatchObject({ code: 'FLATLOG_CLOSED' })
   })
 
-  it('rejects where an entry is not there at the end', async () => {
+  it('rejects if an entry is missing at the end', async () => {
     const source = await filled()
     const target = to.make(makeStore(tempDir())) as Importable
     let lost: Promise<unknown> | undefined
@@ -92,8 +91,8 @@ describe.each(pairs)('from Keyv $from.major to Keyv $to.major', ({ from, to }) =
   })
 })
 
-describe('from store to store', () => {
-  it('copies keyv-file whole: all namespaces, texts as they are, times kept', async () => {
+describe('importing from store to store', () => {
+  it('copies all of keyv-file: every namespace, with unchanged texts and expiry times', async () => {
     const file = fileStore()
     const players = keyv5.make(file as never, { namespace: 'players' })
     const tokens = keyv5.make(file as never, {
@@ -122,7 +121,7 @@ describe('from store to store', () => {
     }
   })
 
-  it('copies one Flatlog file into another', async () => {
+  it('copies one Flatlog log to another', async () => {
     const fromDir = tempDir()
     const from = makeStore(fromDir)
     const values = keyv6.make(from, { namespace: 'n', serialization: false })
@@ -136,7 +135,7 @@ describe('from store to store', () => {
     expect(last(dir).expires ?? records(dir)[0]?.expires).toBeGreaterThan(Date.now())
   })
 
-  it.each(majors)('copies all of a Flatlog file, also where the store belongs to a Keyv $major', async ({ make }) => {
+  it.each(majors)('copies a whole Flatlog log even if a Keyv $major uses its store', async ({ make }) => {
     const fromDir = tempDir()
     const from = makeStore(fromDir)
     await make(from, { namespace: 'players' }).set('u:1', { score: 1 })
@@ -147,7 +146,7 @@ describe('from store to store', () => {
     expect(await importKeyv(from, from)).toMatchObject({ copied: 0, kept: 2 })
   })
 
-  it.each(majors)('puts the prefix on that a bare namespace of Keyv $major leaves out', async ({ make }) => {
+  it.each(majors)('adds the prefix to the keys of a bare namespace of Keyv $major', async ({ make }) => {
     const from = makeStore({ dir: tempDir(), bareNamespace: 'players' })
     await make(from, { namespace: 'players' }).set('u1', 1)
     const dir = tempDir()
@@ -156,7 +155,7 @@ describe('from store to store', () => {
     expect(await make(makeStore(dir), { namespace: 'players' }).get('u1')).toBe(1)
   })
 
-  it('takes the prefix off into a bare namespace, and refuses any other', async () => {
+  it('removes the prefix for a bare namespace, and refuses other namespaces', async () => {
     const file = fileStore()
     await keyv5.make(file as never, { namespace: 'players' }).set('u1', 1)
     const dir = tempDir()
@@ -169,14 +168,14 @@ describe('from store to store', () => {
   })
 })
 
-describe('what cannot be imported', () => {
-  it('is a mixture of Keyv and store', async () => {
+describe('importKeyv refuses', () => {
+  it('a Keyv and a store', async () => {
     const keyv = keyv5.make(fileStore() as never)
-    await expect(importKeyv(keyv as never, makeStore(tempDir()))).rejects.toThrow(/two Keyv or two stores/)
-    await expect(importKeyv(fileStore(), keyv as never)).rejects.toThrow(/two Keyv or two stores/)
+    await expect(importKeyv(keyv as never, makeStore(tempDir()))).rejects.toThrow(/two Keyv instances or two stores/)
+    await expect(importKeyv(fileStore(), keyv as never)).rejects.toThrow(/two Keyv instances or two stores/)
   })
 
-  it('is what does not list its keys', async () => {
+  it('a source that cannot list its keys', async () => {
     const store = { get() {}, set() {}, delete() {}, clear() {} }
     const target = makeStore(tempDir())
     await expect(importKeyv(store as never, target)).rejects.toMatchObject({ code: 'FLATLOG_INVALID_OPTION' })
@@ -184,22 +183,24 @@ describe('what cannot be imported', () => {
     await expect(importKeyv(keyv, keyv6.make(target) as Importable)).rejects.toThrow(/has no iterator/)
   })
 
-  it('is a namespace of which Keyv 5 lists wrong keys', async () => {
+  it('a namespace for which Keyv 5 lists wrong keys', async () => {
     const store = makeStore({ dir: tempDir(), allowColonIn: ['a:b'] })
     const keyv = keyv5.make(store, { namespace: 'a:b' }) as Importable
     await keyv.set('k', 1)
-    await expect(importKeyv(keyv, keyv6.make(makeStore(tempDir())) as Importable)).rejects.toThrow(/finds none of them/)
+    await expect(importKeyv(keyv, keyv6.make(makeStore(tempDir())) as Importable)).rejects.toThrow(
+      /finds no value for any of them/,
+    )
   })
 })
 
-/** The moment in the text that keyv-file holds for the key. */
+/** The expiry time inside the text that keyv-file has for the key. */
 async function expiresOf(file: KeyvFile, key: string): Promise<number> {
   for await (const [name, raw] of file.iterator()) {
     if (name === key) return (JSON.parse(raw as string) as { expires: number }).expires
   }
-  throw new Error(`${key} is not there`)
+  throw new Error(`${key} is missing`)
 }
 
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise(setImmediate)
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(setImmediate)
 }

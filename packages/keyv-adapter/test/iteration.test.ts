@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { majors, makeStore, tempDir } from './helpers.js'
 
-/** A million with FLATLOG_LONG, as `npm run test:long` sets it. */
+/** A million with FLATLOG_LONG, which `npm run test:long` sets. */
 const KEYS = process.env.FLATLOG_LONG ? 1_000_000 : 50_000
 const BATCH = 1000
 
-/** By UTF-16 code unit, so that a surrogate pair comes ahead of what is behind the surrogates. */
+/** Ordered by UTF-16 code unit, so a surrogate pair comes before \uffff. */
 const KEY_ORDER = ['%', ':', '_', 'a', 'x:a', '\u{10ffff}', '\uffff']
 
 describe.each(majors)('iterating with Keyv $major', ({ make }) => {
   it(
-    `gives ${KEYS} keys in order, each once, while they are written, deleted and compacted`,
+    `returns ${KEYS} keys in order, each once, during writes, deletes and a compaction`,
     async () => {
       const dir = tempDir()
       const store = makeStore({ dir, durability: 'os' })
@@ -20,7 +20,7 @@ describe.each(majors)('iterating with Keyv $major', ({ make }) => {
       for (let from = 0; from < KEYS; from += BATCH) {
         await keyv.setMany(Array.from({ length: BATCH }, (_, n) => ({ key: nameOf(from + n), value: from + n })))
       }
-      // Neighbours in key order that an inexact end of the namespace would take along.
+      // Neighbours in key order, which would be included if the range of the namespace were inexact.
       for (const namespace of ['m', 'n0', 'n;', 'N']) {
         await make(makeStore({ dir, durability: 'os' }), { namespace }).set('x', 'of another')
       }
@@ -29,9 +29,9 @@ describe.each(majors)('iterating with Keyv $major', ({ make }) => {
       let compacted: Promise<void> | undefined
       const before = log.stats().compactions as number
       for await (const [key, value] of keyv.iterator()) {
-        // What is added meanwhile may come or not.
+        // Keys added during the iteration may or may not be returned.
         if (value === 'added') continue
-        if (key !== nameOf(next)) throw new Error(`${key} came where ${nameOf(next)} is next`)
+        if (key !== nameOf(next)) throw new Error(`Expected ${nameOf(next)}, got ${key}`)
         if (value !== next && value !== 'changed') throw new Error(`${key} has ${JSON.stringify(value)}`)
         if (next % 300 === 0) {
           await keyv.delete(key)
@@ -49,7 +49,7 @@ describe.each(majors)('iterating with Keyv $major', ({ make }) => {
     KEYS,
   )
 
-  it('stays within its namespace, exactly', async () => {
+  it('stays exactly within its namespace', async () => {
     const dir = tempDir()
     const neighbours = ['n', 'N', 'n2', 'm', 'n;', '_', '%', 'ñ', 'o']
     for (const namespace of neighbours) {

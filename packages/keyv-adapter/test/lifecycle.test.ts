@@ -6,7 +6,7 @@ import { KeyvFlatlog } from '../src/index.js'
 import { keyv5, majors, makeStore, records, tempDir } from './helpers.js'
 
 describe('opening', () => {
-  it('waits for the first use', async () => {
+  it('happens at the first use', async () => {
     const dir = tempDir()
     const store = makeStore(join(dir, 'data'))
     keyv5.make(store)
@@ -15,7 +15,7 @@ describe('opening', () => {
     expect(existsSync(join(dir, 'data'))).toBe(false)
   })
 
-  it('takes a directory, options, or nothing', async () => {
+  it('accepts a directory, options, or no argument', async () => {
     expect(new KeyvFlatlog().opts).toEqual({ name: 'keyv' })
     expect(new KeyvFlatlog('data').opts).toEqual({ dir: 'data', name: 'keyv' })
     expect(() => new KeyvFlatlog(7 as never)).toThrow(/takes a directory/)
@@ -24,7 +24,7 @@ describe('opening', () => {
     expect(records(dir, 'players')).toHaveLength(1)
   })
 
-  it('is tried again after it failed', async () => {
+  it('is tried again after a failure', async () => {
     const dir = join(tempDir(), 'data')
     writeFileSync(dir, 'a file where the directory should be')
     const store = makeStore(dir)
@@ -35,7 +35,7 @@ describe('opening', () => {
     expect(await store.get('k')).toBe('{"value":1}')
   })
 
-  it('gives out the log behind it', async () => {
+  it('returns the core store', async () => {
     const dir = tempDir()
     const store = makeStore(dir)
     const log = await store.open()
@@ -45,8 +45,8 @@ describe('opening', () => {
   })
 })
 
-describe('the order of calls', () => {
-  it('is the order in which they were made, also while the log opens', async () => {
+describe('calls', () => {
+  it('take effect in the order in which they were made, even while the log opens', async () => {
     const dir = tempDir()
     const store = makeStore(dir)
     const answers = Promise.all([
@@ -86,7 +86,7 @@ describe('the order of calls', () => {
 })
 
 describe.each(majors)('disconnecting with Keyv $major', ({ make }) => {
-  it('can be repeated', async () => {
+  it('can be done more than once', async () => {
     const dir = tempDir()
     const keyv = make(makeStore(dir), { namespace: 'n' })
     await keyv.set('k', 1)
@@ -95,7 +95,7 @@ describe.each(majors)('disconnecting with Keyv $major', ({ make }) => {
     expect(await make(makeStore(dir), { namespace: 'n' }).get('k')).toBe(1)
   })
 
-  it('makes later calls fail with a clear error', async () => {
+  it('makes later calls fail with FLATLOG_CLOSED', async () => {
     const store = makeStore(tempDir())
     const keyv = make(store)
     await keyv.set('k', 1)
@@ -110,8 +110,8 @@ describe.each(majors)('disconnecting with Keyv $major', ({ make }) => {
   })
 })
 
-describe('un-awaited calls before a disconnect', () => {
-  it('are written', async () => {
+describe('calls that are not awaited before a disconnect', () => {
+  it('are completed', async () => {
     const dir = tempDir()
     const store = makeStore({ dir, durability: 'os' })
     const calls = [store.set('a', '{"value":1}'), store.set('b', '{"value":2}'), store.disconnect()]
@@ -119,19 +119,19 @@ describe('un-awaited calls before a disconnect', () => {
     expect(await makeStore(dir).getMany(['a', 'b'])).toEqual(['{"value":1}', '{"value":2}'])
   })
 
-  it('end with the failure of the open, which is none of the disconnect', async () => {
+  it('reject if the log cannot be opened, while disconnecting still resolves', async () => {
     const dir = join(tempDir(), 'data')
     writeFileSync(dir, '')
     const store = makeStore(dir)
     const write = store.set('a', '{"value":1}')
-    const end = store.disconnect()
+    const disconnected = store.disconnect()
     await expect(write).rejects.toMatchObject({ name: 'FlatlogError' })
-    await expect(end).resolves.toBeUndefined()
+    await expect(disconnected).resolves.toBeUndefined()
   })
 })
 
-describe.each(majors)('failures with Keyv $major', ({ make }) => {
-  it('of the background reach who listens, and end nothing where nobody does', async () => {
+describe.each(majors)('a background failure with Keyv $major', ({ make }) => {
+  it('is emitted to listeners, and does not end the process if there are none', async () => {
     const dir = tempDir()
     const log = await openStore({ dir, name: 'keyv' })
     const report: { listener?: (error: unknown) => void } = {}
@@ -152,13 +152,13 @@ describe.each(majors)('failures with Keyv $major', ({ make }) => {
   })
 })
 
-describe.each(majors)('a thousand Keyv $major on one file', ({ make }) => {
+describe.each(majors)('a thousand Keyv $major instances on one log', ({ make }) => {
   it('work without a warning', async () => {
     const dir = tempDir()
     const warnings: unknown[] = []
     const onWarning = (warning: Error) => warnings.push(warning)
     process.on('warning', onWarning)
-    const consoleWarn = vi.spyOn(console, 'warn').mockImplementation((...said) => void warnings.push(said))
+    const consoleWarn = vi.spyOn(console, 'warn').mockImplementation((...args) => void warnings.push(args))
     const many = Array.from({ length: 1000 }, (_, i) =>
       make(makeStore({ dir, durability: 'os' }), { namespace: `n${i}` }),
     )

@@ -5,14 +5,14 @@ import { describe, expect, it } from 'vitest'
 import { all, keyv5, keyv6, last, majors, makeStore, records, tempDir } from './helpers.js'
 
 describe.each(majors)('namespaces with Keyv $major', ({ major, make }) => {
-  it('refuses one with a colon, unless it is allowed by name', async () => {
+  it('are refused if they contain a colon, unless allowColonIn lists them', async () => {
     const dir = tempDir()
     expect(() => make(makeStore(dir), { namespace: 'a:b' })).toThrow(/contains a colon/)
     expect(() => makeStore({ dir, namespace: 'a:b' })).toThrow(
       expect.objectContaining({ code: 'FLATLOG_INVALID_OPTION' }),
     )
     expect(() => makeStore({ dir, namespace: 'a:c', allowColonIn: ['a:b'] })).toThrow(/contains a colon/)
-    expect(() => makeStore({ dir, allowColonIn: 'a:b' as never })).toThrow(/not a list/)
+    expect(() => makeStore({ dir, allowColonIn: 'a:b' as never })).toThrow(/must be an array/)
     const keyv = make(makeStore({ dir, allowColonIn: ['a:b'] }), { namespace: 'a:b' })
     await keyv.set('k', 1)
     expect(last(dir)).toMatchObject({ key: 'a:b:k', value: 1 })
@@ -21,7 +21,7 @@ describe.each(majors)('namespaces with Keyv $major', ({ major, make }) => {
     expect(last(dir)).toMatchObject({ op: 'DELETE', prefix: 'a:b:' })
   })
 
-  it('is a view of the whole file without one', async () => {
+  it('are optional: without one, a store is a view of the whole log', async () => {
     const dir = tempDir()
     const inside = make(makeStore(dir), { namespace: 'a' })
     await inside.set('b', 1)
@@ -39,7 +39,7 @@ describe.each(majors)('namespaces with Keyv $major', ({ major, make }) => {
     expect(await inside.get('b')).toBeUndefined()
   })
 
-  it('writes one namespace bare', async () => {
+  it('are written without a prefix if they are bare', async () => {
     const dir = tempDir()
     const log = await openStore({ dir, name: 'keyv' })
     await log.set('user1', { username: 'Ada' })
@@ -56,10 +56,10 @@ describe.each(majors)('namespaces with Keyv $major', ({ major, make }) => {
     expect(await all(keyv)).toEqual([])
   })
 
-  it('refuses any other beside a bare one', async () => {
+  it('are refused beside a bare one', async () => {
     const dir = tempDir()
     const store = makeStore({ dir, bareNamespace: 'players' })
-    expect(() => make(store, { namespace: 'tokens' })).toThrow(/without a prefix, and only that/)
+    expect(() => make(store, { namespace: 'tokens' })).toThrow(/holds only the namespace "players"/)
     const keyv = make(store, { namespace: 'players' })
     await keyv.set('k', 1)
     const other = makeStore({ dir })
@@ -72,11 +72,11 @@ describe.each(majors)('namespaces with Keyv $major', ({ major, make }) => {
     await second.disconnect()
     expect(await other.get('k')).toBe('{"value":1}')
     await expect(makeStore({ dir, bareNamespace: 'players' }).get('k')).rejects.toThrow(
-      /in use with bareNamespace none/,
+      /open in this process with bareNamespace none/,
     )
   })
 
-  it('refuses it by whatever path the file is reached', async () => {
+  it('are refused beside a bare one even if the log is opened by another path', async () => {
     const dir = tempDir()
     const [real, link] = [join(dir, 'real'), join(dir, 'link')]
     mkdirSync(real)
@@ -90,7 +90,7 @@ describe.each(majors)('namespaces with Keyv $major', ({ major, make }) => {
     await bare.clear()
   })
 
-  it('keeps two in one file apart, with two live stores', async () => {
+  it('are kept apart in one log, with two open stores', async () => {
     const dir = tempDir()
     const players = make(makeStore(dir), { namespace: 'players' })
     const tokens = make(makeStore(dir), { namespace: 'tokens' })
@@ -105,7 +105,7 @@ describe.each(majors)('namespaces with Keyv $major', ({ major, make }) => {
     expect(await all(make(makeStore(dir), { namespace: 'players' }))).toEqual([['k', 'p']])
   })
 
-  it('changes with the Keyv', async () => {
+  it('follow the namespace of the Keyv', async () => {
     const dir = tempDir()
     const keyv = make(makeStore(dir), { namespace: 'one' })
     await keyv.set('k', 1)
@@ -118,7 +118,7 @@ describe.each(majors)('namespaces with Keyv $major', ({ major, make }) => {
 })
 
 describe('the default namespace', () => {
-  it('is keyv in Keyv 5, and the one of the store or none in Keyv 6', async () => {
+  it('is keyv in Keyv 5; in Keyv 6 it is the one of the store, or none', async () => {
     const dir = tempDir()
     await keyv5.make(makeStore({ dir, namespace: 'mine' })).set('k', 1)
     await keyv6.make(makeStore({ dir, namespace: 'mine' })).set('k', 2)
@@ -127,14 +127,14 @@ describe('the default namespace', () => {
   })
 })
 
-describe('Keyv 5 without key prefix', () => {
+describe('Keyv 5 with useKeyPrefix: false', () => {
   it('leaves the prefix to the store', async () => {
     const dir = tempDir()
     const keyv = keyv5.make(makeStore(dir), { namespace: 'n', useKeyPrefix: false })
     await keyv.set('user:1', 1)
     expect(last(dir).key).toBe('n:user:1')
     expect(await keyv.getMany(['user:1', 'user:2'])).toEqual([1, undefined])
-    // By the rule of Keyv 5 for one key, here for all: what begins with the namespace is prefixed already.
+    // Keyv 5's rule for single keys, applied to all: a key that begins with the namespace already has its prefix.
     expect(await keyv.getMany(['n:user:1'])).toEqual([1])
     expect((await all(keyv)).map(([key]) => key)).toEqual(['n:user:1'])
     await keyv.clear()
@@ -146,7 +146,7 @@ describe('Keyv 5 without key prefix', () => {
 })
 
 describe('a key that begins with the namespace', () => {
-  it('is prefixed already to the calls of Keyv 5 with one key, and to no other', async () => {
+  it('counts as prefixed only in the calls of Keyv 5 with one key', async () => {
     const dir = tempDir()
     const five = keyv5.make(makeStore(dir), { namespace: 'n' })
     await five.set('n:a', 1)
@@ -158,14 +158,14 @@ describe('a key that begins with the namespace', () => {
 })
 
 describe('the iterator of Keyv 5', () => {
-  it('gives too long keys for a namespace with a colon', async () => {
+  it('returns keys that are too long for a namespace with a colon', async () => {
     const keyv = keyv5.make(makeStore({ dir: tempDir(), allowColonIn: ['a:b'] }), { namespace: 'a:b' })
     await keyv.set('k', 1)
     expect(await all(keyv)).toEqual([['b:k', 1]])
   })
 })
 
-describe('one store object shared by two Keyv 5', () => {
+describe('one store object shared by two Keyv 5 instances', () => {
   it('keeps their keys apart', async () => {
     const dir = tempDir()
     const store = makeStore(dir)

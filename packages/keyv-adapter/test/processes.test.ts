@@ -1,37 +1,30 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { endOf } from './children.js'
+import { runScript, startScript } from './children.js'
 import { majors, makeStore, records, tempDir } from './helpers.js'
 
-/** The default `syncIntervalMs` is 1000: who waited for that at the end would stay longer. */
-const LONGEST_STAY_MS = 900
+/** The default `syncIntervalMs` is 1000: a process that waited for it before ending would take longer than this. */
+const MAX_ENDING_MS = 900
 
 describe.each(majors)('a process that never disconnects, with Keyv $major', ({ major, make }) => {
   const keyvPackage = major === 5 ? 'keyv' : 'keyv6'
 
-  it.each(['returns', 'exits'])('loses nothing and does not hang when it %s', async (how) => {
+  it.each(['returns', 'exits'])('loses nothing and ends promptly when it %s', async (how) => {
     const dir = tempDir()
-    const { code, printed } = await endOf('process.mjs', [keyvPackage, dir, how])
+    const { code, printed } = await runScript('process.mjs', [keyvPackage, dir, how])
     expect(code).toBe(0)
-    expect(Number(printed)).toBeLessThan(LONGEST_STAY_MS)
+    expect(Number(printed)).toBeLessThan(MAX_ENDING_MS)
     const keyv = make(makeStore(dir), { namespace: 'n' })
     expect(await keyv.getMany(['a', 'b'])).toEqual([1, 2])
   })
 
-  it('is told about by a clear error in a second process, once, read by it, and gives way when it ends', async () => {
+  it('is named in the error of a second process, which can read, and write after the first has ended', async () => {
     const dir = tempDir()
-    const script = fileURLToPath(new URL('children/process.mjs', import.meta.url))
-    const cwd = fileURLToPath(new URL('..', import.meta.url))
-    const owner = spawn(process.execPath, [script, keyvPackage, dir, 'holds'], {
-      cwd,
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
+    const owner = startScript('process.mjs', [keyvPackage, dir, 'holds'])
     try {
-      const [pid] = (await once(owner.stdout, 'data')) as [Buffer]
+      const [pid] = (await once(owner.stdout as NodeJS.ReadableStream, 'data')) as [Buffer]
       const store = makeStore({ dir, lockWaitMs: 0 })
       const keyv = make(store, { namespace: 'n' })
       const errors: unknown[] = []
@@ -47,7 +40,7 @@ describe.each(majors)('a process that never disconnects, with Keyv $major', ({ m
       expect(await keyv.set('b', 2)).toBe(true)
       expect(await keyv.getMany(['a', 'b'])).toEqual([1, 2])
 
-      // The reader follows the next owner, through its compactions.
+      // The reader follows the new owner through its compactions.
       const log = await store.open()
       for (let value = 3; value < 6; value++) {
         await keyv.set('b', value)
@@ -67,10 +60,10 @@ describe.each(majors)('a process that never disconnects, with Keyv $major', ({ m
   })
 })
 
-describe('without options', () => {
-  it('the store stands in .data, and the directory is made', async () => {
+describe('a store without options', () => {
+  it('creates the directory .data', async () => {
     const dir = tempDir()
-    expect((await endOf('process.mjs', ['keyv', dir, 'defaults'])).code).toBe(0)
+    expect((await runScript('process.mjs', ['keyv', dir, 'defaults'])).code).toBe(0)
     expect(existsSync(join(dir, '.data', 'logs', 'keyv.log'))).toBe(true)
     expect(records(join(dir, '.data'))).toMatchObject([{ key: 'keyv:a', value: 1 }])
   })

@@ -3,31 +3,34 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll } from 'vitest'
+import { installPacked } from '../../../scripts/packed-packages.mjs'
 import type { Protocol } from '../src/index.js'
 
-const root = fileURLToPath(new URL('../../..', import.meta.url))
-const modules = join(root, 'node_modules')
+const installed = fileURLToPath(new URL('../../../node_modules', import.meta.url))
 
-/** What a project has in `node_modules` that has installed the built packages with that Keyv, and what that brings along. */
-function installed(major: Protocol): Record<string, string> {
+/** Keyv and the packages that it depends on, by name, with the directory of each in the workspace. */
+function dependencies(major: Protocol): Record<string, string> {
   return {
-    '@flatlog/core': join(root, 'packages', 'core'),
-    '@flatlog/keyv': join(root, 'packages', 'keyv-adapter'),
-    '@keyv/serialize': join(modules, '@keyv', 'serialize'),
-    hookified: join(modules, 'hookified'),
-    keyv: join(modules, major === 5 ? 'keyv' : 'keyv6'),
-    'keyv-file': join(modules, 'keyv-file'),
+    '@keyv/serialize': '@keyv/serialize',
+    hookified: 'hookified',
+    keyv: major === 5 ? 'keyv' : 'keyv6',
+    'keyv-file': 'keyv-file',
   }
 }
 
-/** Such a project for the tests of this block: copies, so that nothing is found but what is installed there. */
+/**
+ * Creates a project that has installed the packed packages and this version of Keyv, for the tests of one block.
+ *
+ * Everything is copied, so that the project cannot load packages of the workspace that it has not installed.
+ */
 export function useProject(major: Protocol): () => string {
   let dir = ''
   beforeAll(() => {
     dir = mkdtempSync(join(tmpdir(), 'flatlog-keyv-project-'))
-    for (const [name, from] of Object.entries(installed(major))) {
-      const isPublished = (path: string) => !/[\\/](src|test|\.turbo)([\\/]|$)/.test(path.slice(from.length))
-      cpSync(from, join(dir, 'node_modules', name), { recursive: true, filter: isPublished })
+    const nodeModules = join(dir, 'node_modules')
+    installPacked(['@flatlog/core', '@flatlog/keyv'], nodeModules)
+    for (const [name, from] of Object.entries(dependencies(major))) {
+      cpSync(join(installed, from), join(nodeModules, name), { recursive: true })
     }
   })
   afterAll(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }))

@@ -1,4 +1,4 @@
-/** Compiled by `npm run typecheck` and never run: the class is a store to both majors, by their own types. */
+/** Compiled by `npm run typecheck` and never run: checks that both versions of Keyv accept the class as a store. */
 import { Keyv as Keyv5, type KeyvStoreAdapter } from 'keyv'
 import type { KeyvFile } from 'keyv-file'
 import { Keyv as Keyv6, type KeyvStorageAdapter } from 'keyv6'
@@ -34,7 +34,7 @@ new KeyvFlatlog(1)
 // @ts-expect-error There is no third protocol.
 new KeyvFlatlog({ protocol: 7 })
 
-/** Both majors and any store that lists are taken by `importKeyv`, and a mixture is not. */
+/** `importKeyv` accepts both versions of Keyv and any store with an iterator, but not a Keyv and a store. */
 export async function imports(file: KeyvFile, old: Keyv5, next: Keyv6<number>): Promise<void> {
   const { found, copied }: ImportResult = await importKeyv(file, store, {
     onProgress: ({ phase, done }) => [phase, done],
@@ -42,8 +42,8 @@ export async function imports(file: KeyvFile, old: Keyv5, next: Keyv6<number>): 
   await importKeyv(store, new KeyvFlatlog())
   await importKeyv(old, next, { overwrite: found > copied })
   await importKeyv(next, createKeyvFlatlog())
-  // @ts-expect-error A Keyv into a store.
+  // @ts-expect-error A Keyv cannot be imported into a store.
   await importKeyv(old, store)
-  // @ts-expect-error A store into a Keyv.
+  // @ts-expect-error A store cannot be imported into a Keyv.
   await importKeyv(file, next)
 }

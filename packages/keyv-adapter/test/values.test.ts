@@ -1,10 +1,10 @@
 import { deflateSync, inflateSync } from 'node:zlib'
 import { Keyv as Keyv6 } from 'keyv6'
 import { describe, expect, it } from 'vitest'
-import { all, keyv5, keyv6, last, majors, makeStore, records, tempDir } from './helpers.js'
+import { all, keyv5, keyv6, last, majors, makeStore, records, tempDir, withoutSerialization } from './helpers.js'
 
 describe('big integers', () => {
-  it('are kept as the serializer of Keyv 6 has them', async () => {
+  it('are stored as the serializer of Keyv 6 writes them', async () => {
     const dir = tempDir()
     const value = { top: 2n ** 70n, list: [1n, { deep: -3n }] }
     const keyv = keyv6.make(makeStore(dir), { namespace: 'n' })
@@ -19,7 +19,7 @@ describe('big integers', () => {
     expect(await again.getMany(['alone', 'inside'])).toEqual([7n, value])
   })
 
-  it('are refused by the serializer of Keyv 5, and nothing is written', async () => {
+  it('are refused by the serializer of Keyv 5 before anything is written', async () => {
     const dir = tempDir()
     const keyv = keyv5.make(makeStore(dir))
     await keyv.set('k', 'before')
@@ -28,7 +28,7 @@ describe('big integers', () => {
     expect(records(dir)).toHaveLength(1)
   })
 
-  it('are kept by a serializer of the application, whose text is stored as it is', async () => {
+  it('are kept by a custom serializer, whose text is stored unchanged', async () => {
     const dir = tempDir()
     const serialize = ({ value, expires }: { value: bigint; expires?: number }) => `${value}n|${expires ?? ''}`
     const deserialize = (text: string) => {
@@ -47,7 +47,7 @@ describe('big integers', () => {
 })
 
 describe.each(majors)('bytes with Keyv $major', ({ major, make }) => {
-  it('are kept alone and inside of values', async () => {
+  it('are kept, alone and inside values', async () => {
     const dir = tempDir()
     const keyv = make(makeStore(dir), { namespace: 'n' })
     const bytes = Buffer.from([0, 127, 128, 255])
@@ -61,7 +61,7 @@ describe.each(majors)('bytes with Keyv $major', ({ major, make }) => {
     expect(inside.text).toBe(':base64:AA==')
   })
 
-  it('are taken from a serializer that makes bytes', async () => {
+  it('are accepted from a serializer that returns bytes', async () => {
     const dir = tempDir()
     const stringify = (data: unknown) => Buffer.from(JSON.stringify(data))
     const parse = (data: Buffer | string) => JSON.parse(data.toString())
@@ -78,7 +78,7 @@ describe.each(majors)('bytes with Keyv $major', ({ major, make }) => {
 })
 
 describe.each(majors)('compressed values with Keyv $major', ({ major, make }) => {
-  it('come back, and expire', async () => {
+  it('are returned, and expire', async () => {
     const dir = tempDir()
     const compression = {
       compress: async (data: unknown) => deflateSync(JSON.stringify(data)).toString('base64'),
@@ -94,13 +94,13 @@ describe.each(majors)('compressed values with Keyv $major', ({ major, make }) =>
     await keyv.disconnect()
     const again = make(makeStore(dir), { namespace: 'n', compression })
     expect(await again.getMany(['k', 'l'])).toEqual([value, value])
-    // Keyv 5 compresses inside of its wrapper, Keyv 6 the whole of it.
+    // Keyv 5 compresses the value inside its wrapper, Keyv 6 the whole wrapper.
     expect(records(dir)[0]?.encoding).toBe(major === 5 ? undefined : 'text')
   })
 })
 
 describe('the raw calls of Keyv 6', () => {
-  it('keep the moment that they are given, whole or not', async () => {
+  it('keep the exact expiry time, even with a fraction of a millisecond', async () => {
     const dir = tempDir()
     const keyv = new Keyv6({ store: makeStore(dir), namespace: 'n' })
     const expires = Date.now() + 60_000
@@ -120,10 +120,9 @@ describe('the raw calls of Keyv 6', () => {
   })
 })
 
-describe.each(majors)('what Keyv $major is given and gives out', ({ major, make }) => {
-  it('is nobody else’s object', async () => {
-    const plain = major === 5 ? { serialize: undefined, deserialize: undefined } : { serialization: false }
-    const keyv = make(makeStore(tempDir()), { namespace: 'n', ...plain })
+describe.each(majors)('objects passed to and returned by Keyv $major', ({ major, make }) => {
+  it('are copies', async () => {
+    const keyv = make(makeStore(tempDir()), { namespace: 'n', ...withoutSerialization(major) })
     const value = { list: [1] }
     await Promise.all([keyv.set('a', value), keyv.setMany([{ key: 'b', value }])])
     value.list.push(2)
@@ -139,8 +138,8 @@ describe.each(majors)('what Keyv $major is given and gives out', ({ major, make 
   })
 })
 
-describe('many values that are too much for one record', () => {
-  it('are refused together', async () => {
+describe('values that are too large for one record', () => {
+  it('are all refused', async () => {
     const dir = tempDir()
     const store = makeStore(dir)
     const value = 'x'.repeat(33 * 1024 * 1024)

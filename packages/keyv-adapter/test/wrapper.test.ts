@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { unwrap, wrap } from '../src/wrapper.js'
 import { keyv5, keyv6, last, makeStore, random, records, tempDir } from './helpers.js'
 
-/** Far from now, so that nothing expires meanwhile. */
+/** Far in the future, so that nothing expires during the tests. */
 const AT = 4_000_000_000_000
 
 describe('unwrap', () => {
@@ -17,40 +17,40 @@ describe('unwrap', () => {
     [`{"value":{"value":1,"expires":5},"expires":${AT}}`, AT, { value: '{"value":1,"expires":5}', expiresMs: AT }],
     ['{"value":9223372036854775807}', undefined, { value: '9223372036854775807' }],
     ['{"value":{"10":1,"9":2,"__proto__":3}}', undefined, { value: '{"10":1,"9":2,"__proto__":3}' }],
-  ])('%s expiring at %s', (text, at, expected) => {
+  ])('splits %s with expiry %s', (text, at, expected) => {
     const parts = unwrap(text, at === undefined ? undefined : { atMs: at, slackMs: 0 })
     expect(parts).toEqual(expected)
     expect(wrap(parts?.value as string, parts?.expiresMs)).toBe(text)
   })
 })
 
-describe('texts through the store', () => {
+describe('texts from Keyv', () => {
   it.each([
     ['no wrapper', '{"score":1}', undefined],
     ['plain text', 'hello', undefined],
     ['no value', '{}', undefined],
     ['only an expiry', `{"expires":${AT}}`, AT],
     ['white space before the value', '{"value": 1}', undefined],
-    ['white space behind the value', '{"value":1 }', undefined],
-    ['white space in front', ' {"value":1}', undefined],
-    ['another order', `{"expires":${AT},"value":1}`, AT],
-    ['a field more', '{"value":1,"extra":2}', undefined],
-    ['a field more behind the expiry', `{"value":1,"expires":${AT},"extra":2}`, AT],
-    ['an expiry that the call did not give', `{"value":1,"expires":${AT}}`, undefined],
-    ['an expiry missing that the call gave', '{"value":1}', AT],
-    ['another expiry than the call gave', `{"value":1,"expires":${AT - 1}}`, AT],
-    ['an expiry spelled otherwise', `{"value":1,"expires":0${AT}}`, AT],
-    ['a broken expiry', '{"value":1,"expires":null}', undefined],
-    ['a fraction', `{"value":1,"expires":${AT}.5}`, AT + 1],
-    ['a value that is no JSON', '{"value":nope}', undefined],
+    ['white space after the value', '{"value":1 }', undefined],
+    ['white space before the object', ' {"value":1}', undefined],
+    ['another order of the fields', `{"expires":${AT},"value":1}`, AT],
+    ['an extra field', '{"value":1,"extra":2}', undefined],
+    ['an extra field after the expiry', `{"value":1,"expires":${AT},"extra":2}`, AT],
+    ['an expiry although the call has none', `{"value":1,"expires":${AT}}`, undefined],
+    ['no expiry although the call has one', '{"value":1}', AT],
+    ['another expiry than the call', `{"value":1,"expires":${AT - 1}}`, AT],
+    ['an expiry with a leading zero', `{"value":1,"expires":0${AT}}`, AT],
+    ['an invalid expiry', '{"value":1,"expires":null}', undefined],
+    ['an expiry with a fraction', `{"value":1,"expires":${AT}.5}`, AT + 1],
+    ['a value that is not JSON', '{"value":nope}', undefined],
     ['no end', '{"value":1', undefined],
     ['two values', '{"value":1}{"value":2}', undefined],
-    ['a line end', '{"value":[1,\n2]}', undefined],
-    ['a separator', '{"value":"\u2028"}', undefined],
+    ['a line break', '{"value":[1,\n2]}', undefined],
+    ['a line separator', '{"value":"\u2028"}', undefined],
     ['a byte order mark', '{"value":"\ufeff"}', undefined],
     ['a lone surrogate', '{"value":"\ud800"}', undefined],
-    ['a value with the mark of an object', '{"value":{"@flatlog/keyv":1}}', undefined],
-  ])('stores as it is what is no wrapper: %s', async (_what, text, at) => {
+    ['a value with the key that marks objects', '{"value":{"@flatlog/keyv":1}}', undefined],
+  ])('are stored unchanged if they are not a plain wrapper: %s', async (_name, text, at) => {
     const dir = tempDir()
     const store = makeStore(dir)
     await store.set('one', text, at)
@@ -61,7 +61,7 @@ describe('texts through the store', () => {
     expect(await makeStore(dir).getMany(['one', 'many'])).toEqual([text, text])
   })
 
-  it('gives back every text exactly, and says in the log which are not unwrapped', async () => {
+  it('are returned exactly, and expire at the time of the call', async () => {
     const seed = Date.now() % 2 ** 31
     console.log(`seed ${seed}`)
     const next = random(seed)
@@ -82,10 +82,10 @@ describe('texts through the store', () => {
   })
 
   it.each([
-    ['a text that is no wrapper but JSON', '[1,2]', undefined],
+    ['JSON that is not a wrapper', '[1,2]', undefined],
     ['a wrapper with another expiry', '{"value":1,"expires":5}', Date.now() + 60_000],
-    ['a text that is the inside of a wrapper', '{"score":1}', undefined],
-  ])('stores %s as it is', async (_what, text, at) => {
+    ['the inside of a wrapper', '{"score":1}', undefined],
+  ])('are stored unchanged: %s', async (_name, text, at) => {
     const dir = tempDir()
     const store = makeStore(dir)
     await store.set('k', text, at)
@@ -94,7 +94,7 @@ describe('texts through the store', () => {
     expect(await makeStore(dir).get('k')).toBe(text)
   })
 
-  it('takes the moment inside the wrapper, which Keyv 5 works out earlier than its store could', async () => {
+  it('expire at the time inside the wrapper, which Keyv 5 computes slightly earlier than the store', async () => {
     const dir = tempDir()
     const store = makeStore({ dir, protocol: 5 })
     const at = Date.now() + 60_000 - 5
@@ -106,7 +106,7 @@ describe('texts through the store', () => {
     expect(last(dir).expires).toBeGreaterThan(far)
   })
 
-  it('hides at once what is set with a time in the past', async () => {
+  it('are hidden at once if their expiry is in the past', async () => {
     const old = makeStore({ dir: tempDir(), protocol: 5 })
     await old.set('k', '{"value":1}')
     await old.set('k', '{"value":2}', -1)
@@ -121,7 +121,7 @@ describe('texts through the store', () => {
     expect(await store.has('k')).toBe(false)
   })
 
-  it('takes a live object as it is when it is handed over', async () => {
+  it('may also be objects, which are copied when they are passed', async () => {
     const store = makeStore(tempDir())
     const value = { value: { list: [1] } }
     const written = store.set('k', value)
@@ -130,7 +130,7 @@ describe('texts through the store', () => {
     expect(await store.get('k')).toEqual({ value: { list: [1] } })
   })
 
-  it('keeps bytes as bytes, copied', async () => {
+  it('may also be bytes, which are copied when they are passed and returned', async () => {
     const dir = tempDir()
     const store = makeStore(dir)
     const bytes = new Uint8Array([0, 200, 255])
@@ -144,7 +144,7 @@ describe('texts through the store', () => {
     expect([...((await store.get('k')) as unknown as Buffer)]).toEqual([0, 200, 255])
   })
 
-  it.each([keyv5, keyv6])('gives Keyv $major what was written by hand', async ({ make }) => {
+  it.each([keyv5, keyv6])('are made for Keyv $major from values that another program has set', async ({ make }) => {
     const dir = tempDir()
     const log = await openStore({ dir, name: 'keyv' })
     const expires = Date.now() + 60_000
@@ -157,7 +157,7 @@ describe('texts through the store', () => {
     expect(await keyv.get('u1')).toEqual({ username: 'Ada', score: 3 })
     expect(await keyv.getRaw('u2')).toEqual({ value: { value: 5 }, expires })
     expect(await keyv.get('u3')).toBe('text')
-    // Keyv's own rule for strings, which whoever writes by hand has to know.
+    // Keyv removes a colon at the beginning of a string, even if Keyv did not write the string.
     expect(await keyv.get('u4')).toEqual({ smile: ')', doubled: ':)' })
   })
 })

@@ -1,49 +1,48 @@
 import type { BatchOperation, Store } from '@flatlog/core'
 import type { GetKeysOptions, StorageMeta, TransactionOptions, WatchCallback } from 'unstorage'
 import { asBuffer, rawContent } from './bytes.js'
-import { attempt, DRIVER_NAME } from './errors.js'
-import { StoreHandle } from './handle.js'
-import { depthOf, prefixOf } from './keys.js'
-import { metaOf } from './meta.js'
+import { DRIVER_NAME, withDriverErrors } from './errors.js'
 import type { FlatlogDriverOptions } from './options.js'
-import { Watching } from './watch.js'
+import { StoreHandle } from './store-handle.js'
+import { Watchers } from './watchers.js'
 import {
-  conditionOnReadOnly,
+  conditionInBatch,
   conditionsOf,
+  conditionWhenReadOnly,
   hasCondition,
   type ItemOptions,
-  lifetimeOf,
-  noConditionsInBatch,
+  ttlOf,
 } from './write-options.js'
 
 type Options = TransactionOptions
 type Item = { key: string; value: string; options?: ItemOptions }
 type Condition = { ifMatch: string } | { ifNoneMatch: string }
-/** The etag that the item has got; undefined if it has expired already, or if no condition was asked for. */
+/** The item's new etag. Undefined if the item has already expired, or if the write had no condition. */
 type Written = { etag: string } | undefined
 
-/** Only a write with a condition gives something back. */
+/** Only a conditional write returns something. */
 export interface ItemWrite<Value> {
   (key: string, value: Value, options: ItemOptions & Condition): Promise<Written>
   (key: string, value: Value, options?: ItemOptions): Promise<void>
 }
 
 /**
- * The driver. unstorage calls it; for direct callers it is typed by what it really gives, and the options that
- * unstorage passes along may be left out.
+ * The driver as unstorage calls it, with the exact types that it returns.
+ *
+ * For direct calls, the options that unstorage always passes may be left out.
  */
 export interface FlatlogDriver {
   name: typeof DRIVER_NAME
   options: FlatlogDriverOptions
   flags: { ttl: true; maxDepth: true; cas: true }
-  /** The log behind the driver: for its recovery report, health, compaction. Opens it. */
+  /** Opens the log and returns the core's store: for its recovery report, health and compaction. */
   getInstance: () => Promise<Store>
   hasItem: (key: string, options?: Options) => Promise<boolean>
   getItem: (key: string, options?: Options) => Promise<string | null>
   getItems: (items: { key: string; options?: Options }[]) => Promise<{ key: string; value: string | null }[]>
-  /** What was set as bytes comes as bytes, what was set as a string comes as that string. */
+  /** Returns a Buffer for an item set as bytes, and the string for an item set as a string. */
   getItemRaw: (key: string, options?: Options) => Promise<Buffer | string | null>
-  /** With a condition that does not hold: `ERR_CAS_MISMATCH`. */
+  /** Rejects with `ERR_CAS_MISMATCH` if a condition does not hold. */
   setItem: ItemWrite<string>
   setItems: (items: Item[], common?: ItemOptions) => Promise<void>
   setItemRaw: ItemWrite<unknown>
@@ -55,21 +54,22 @@ export interface FlatlogDriver {
   watch: (callback: WatchCallback) => Promise<() => void>
 }
 
-/** A driver for unstorage 1 and 2 on one Flatlog file. Nothing is opened, made or locked before its first use. */
+/** Creates a driver for unstorage 1 and 2 on a Flatlog log. The log is created, opened and locked at the first use. */
 export function flatlogDriver(options: FlatlogDriverOptions = {}): FlatlogDriver {
   const handle = new StoreHandle(options)
-  const watching = new Watching()
-  const ignoresWrites = options.readOnly === true
+  const watchers = new Watchers()
+  const isReadOnly = options.readOnly === true
 
-  /** The one way for an item into the log. */
   async function write(key: string, content: string | Uint8Array, given: ItemOptions | undefined): Promise<Written> {
     const conditions = conditionsOf(key, given)
-    const lifetime = lifetimeOf(given)
+    const ttl = ttlOf(given)
     const store = await handle.use()
-    const wanted = { ...lifetime, ...conditions }
+    const writeOptions = { ...ttl, ...conditions }
     const written =
-      typeof content === 'string' ? store.setText(key, content, wanted) : store.setBytes(key, content, wanted)
-    // Asked for at once, since another write may follow before this one is on disk.
+      typeof content === 'string'
+        ? store.setText(key, content, writeOptions)
+        : store.setBytes(key, content, writeOptions)
+    // Get the etag before awaiting: another write may follow before this one is on disk.
     const etag = conditions && store.getMeta(key)?.etag
     await written
     return etag === undefined ? undefined : { etag }
@@ -79,20 +79,20 @@ export function flatlogDriver(options: FlatlogDriverOptions = {}): FlatlogDriver
     name: DRIVER_NAME,
     options,
     flags: { ttl: true, maxDepth: true, cas: true },
-    getInstance: () => attempt(() => handle.use()),
+    getInstance: () => withDriverErrors(() => handle.use()),
 
-    hasItem: (key) => attempt(async () => (await handle.use()).has(key)),
+    hasItem: (key) => withDriverErrors(async () => (await handle.use()).has(key)),
 
-    getItem: (key) => attempt(async () => (await handle.use()).getText(key) ?? null),
+    getItem: (key) => withDriverErrors(async () => (await handle.use()).getText(key) ?? null),
 
     getItems: (items) =>
-      attempt(async () => {
+      withDriverErrors(async () => {
         const store = await handle.use()
         return items.map(({ key }) => ({ key, value: store.getText(key) ?? null }))
       }),
 
     getItemRaw: (key) =>
-      attempt(async () => {
+      withDriverErrors(async () => {
         const store = await handle.use()
         if (store.getEncoding(key) !== 'base64') return store.getText(key) ?? null
         const bytes = store.getBytes(key)
@@ -100,24 +100,24 @@ export function flatlogDriver(options: FlatlogDriverOptions = {}): FlatlogDriver
       }),
 
     setItem: ((key, value, given) =>
-      attempt(async () => {
-        if (ignoresWrites) return ignore(key, given)
+      withDriverErrors(async () => {
+        if (isReadOnly) return ignoreWrite(key, given)
         return write(key, value, given)
       })) as ItemWrite<string>,
 
-    /** One record: all of them or none. */
+    /** Sets all items or none, in one record. */
     setItems: (items, common) =>
-      attempt(async () => {
+      withDriverErrors(async () => {
         for (const { key, options: own } of items) {
-          if (hasCondition({ ...common, ...own })) throw noConditionsInBatch(key)
+          if (hasCondition({ ...common, ...own })) throw conditionInBatch(key)
         }
-        if (ignoresWrites || items.length === 0) return
+        if (isReadOnly || items.length === 0) return
         const operations = items.map(
           ({ key, value, options: own }): BatchOperation => ({
             op: 'SET',
             key,
             text: value,
-            ...lifetimeOf({ ...common, ...own }),
+            ...ttlOf({ ...common, ...own }),
           }),
         )
         const store = await handle.use()
@@ -125,25 +125,25 @@ export function flatlogDriver(options: FlatlogDriverOptions = {}): FlatlogDriver
       }),
 
     setItemRaw: ((key, value, given) =>
-      attempt(async () => {
-        if (ignoresWrites) return ignore(key, given)
+      withDriverErrors(async () => {
+        if (isReadOnly) return ignoreWrite(key, given)
         const content = rawContent(key, value)
-        // Not awaited where it is there already, so that writes stay in the order of their calls.
+        // Await only what is a promise, so that all other writes take effect in the order of their calls.
         return write(key, content instanceof Promise ? await content : content, given)
       })) as ItemWrite<unknown>,
 
     removeItem: (key, given) =>
-      attempt(async () => {
-        if (ignoresWrites) return ignore(key, given)
+      withDriverErrors(async () => {
+        if (isReadOnly) return ignoreWrite(key, given)
         const conditions = conditionsOf(key, given)
         const store = await handle.use()
         await store.delete(key, conditions)
       }),
 
-    getMeta: (key) => attempt(async () => metaOf(await handle.use(), key)),
+    getMeta: (key) => withDriverErrors(async () => metaOf(await handle.use(), key)),
 
     getKeys: (base, given) =>
-      attempt(async () => {
+      withDriverErrors(async () => {
         const store = await handle.use()
         const prefix = prefixOf(base)
         const keys = [...store.keys(prefix === '' ? {} : { prefix })]
@@ -151,28 +151,55 @@ export function flatlogDriver(options: FlatlogDriverOptions = {}): FlatlogDriver
         return typeof maxDepth === 'number' ? keys.filter((key) => depthOf(key) <= maxDepth) : keys
       }),
 
-    /** One record, whatever the number of keys. */
+    /** Removes any number of keys in one record. */
     clear: (base) =>
-      attempt(async () => {
-        if (ignoresWrites || options.noClear) return
+      withDriverErrors(async () => {
+        if (isReadOnly || options.noClear) return
         const prefix = prefixOf(base)
         const store = await handle.use()
         await store.clear(prefix === '' ? {} : { prefix })
       }),
 
-    /** Gives the log back. It can be repeated, and a later use opens the log again. */
+    /** Releases the log. It may be called again, and a later use opens the log again. */
     dispose: () =>
-      attempt(async () => {
-        watching.end()
+      withDriverErrors(async () => {
+        watchers.removeAll()
         await handle.close()
       }),
 
-    watch: (callback) => attempt(async () => watching.add(await handle.use(), callback)),
+    watch: (callback) => withDriverErrors(async () => watchers.add(await handle.use(), callback)),
   }
 }
 
-/** What a read-only driver does with a write, as the driver for files: nothing. */
-function ignore(key: string, given: ItemOptions | undefined): undefined {
-  if (hasCondition(given)) throw conditionOnReadOnly(key)
+/** Ignores a write, as unstorage's read-only file drivers do. A condition is an error. */
+function ignoreWrite(key: string, given: ItemOptions | undefined): undefined {
+  if (hasCondition(given)) throw conditionWhenReadOnly(key)
   return undefined
+}
+
+/** Returns the key prefix for a base: `foo:` for `foo`, `foo:` and `/foo/`, and the empty prefix for no base. */
+function prefixOf(base: string | undefined): string {
+  const normalized = (base ?? '').replace(/[/\\]/g, ':').replace(/:+/g, ':').replace(/^:|:$/g, '')
+  return normalized === '' ? '' : `${normalized}:`
+}
+
+/** Counts the levels of a key below the root of the driver. A key without a colon is at level 0. */
+function depthOf(key: string): number {
+  let depth = 0
+  for (let at = key.indexOf(':'); at !== -1; at = key.indexOf(':', at + 1)) depth++
+  return depth
+}
+
+/** Returns an item's metadata in the form of unstorage, or null if the item does not exist. */
+function metaOf(store: Store, key: string): StorageMeta | null {
+  const meta = store.getMeta(key)
+  if (meta === undefined) return null
+  const { size, etag, mtime, expires } = meta
+  return {
+    size,
+    etag,
+    ...(mtime === undefined ? {} : { mtime: new Date(mtime) }),
+    // Whole seconds, and at least one: a ttl of 0 would mean that the item never expires.
+    ...(expires === undefined ? {} : { ttl: Math.max(1, Math.ceil((expires - Date.now()) / 1000)) }),
+  }
 }

@@ -1,9 +1,9 @@
 export const DRIVER_NAME = 'flatlog'
 
-/** The code of a condition that does not hold, as the proposal for conditional writes in unstorage has it. */
+/** The code of a failed condition, as in the proposal for conditional writes in unstorage. */
 export const MISMATCH_CODE = 'ERR_CAS_MISMATCH'
 
-/** What the driver throws: the code, path and offset of the log's own error, which is the cause. */
+/** An error of the driver, with the code, path and offset of the log's error, which is its cause. */
 export interface FlatlogDriverError extends Error {
   code?: string
   path?: string
@@ -20,8 +20,8 @@ export function driverError(message: string, cause?: unknown): FlatlogDriverErro
   return error
 }
 
-/** Runs one call of the driver, at once up to its first `await`, and names the driver in what goes wrong. */
-export async function attempt<Result>(call: () => Promise<Result>): Promise<Result> {
+/** Runs one call of the driver, synchronously up to its first `await`, and turns a failure into a driver error. */
+export async function withDriverErrors<Result>(call: () => Promise<Result>): Promise<Result> {
   try {
     return await call()
   } catch (error) {

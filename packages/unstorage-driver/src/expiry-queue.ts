@@ -3,7 +3,7 @@ interface Entry {
   readonly atMs: number
 }
 
-/** Keys by the time at which they expire, the next one first: a binary heap. What is out of date is told by its owner. */
+/** Keys ordered by expiry time, the earliest first, in a binary heap. It keeps outdated entries; the caller checks them. */
 export class ExpiryQueue {
   readonly #heap: Entry[] = []
 
@@ -31,7 +31,7 @@ export class ExpiryQueue {
     }
   }
 
-  /** Takes out the first entry if its time has come. */
+  /** Removes and returns the first entry if it is due. */
   takeDue(nowMs: number): Entry | undefined {
     const heap = this.#heap
     const first = heap[0]

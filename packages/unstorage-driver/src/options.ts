@@ -1,24 +1,24 @@
 import { FlatlogError, type StoreOptions } from '@flatlog/core'
 
-/** Plain JSON suffices, so that a framework can write them into its build. */
+/** All options but `onProgress` are plain JSON, so that a framework can write them into its build. */
 export interface FlatlogDriverOptions extends Omit<StoreOptions, 'dir'> {
   /**
-   * The directory that holds the `logs` directory. A relative one begins at the working directory of the process.
+   * The directory that contains the `logs` directory. A relative path is relative to the working directory of the process.
    * @default '.data'
    */
   base?: string
   /**
-   * The name of an environment variable. Where it is set when the log is opened, its value takes the place of `base`, so
-   * that what was built once runs with another directory.
+   * The name of an environment variable. If it is set when the log is opened, its value replaces `base`, so that a built
+   * app can run with another directory.
    */
   baseEnv?: string
   /**
-   * The name of the log in it.
+   * The name of the log.
    * @default 'unstorage'
    */
   name?: string
   /**
-   * Opens the log without its lock and ignores all writes, as the driver for files does.
+   * Opens the log without its lock and ignores all writes, as unstorage's file drivers do.
    * @default false
    */
   readOnly?: boolean
@@ -28,7 +28,7 @@ export interface FlatlogDriverOptions extends Omit<StoreOptions, 'dir'> {
    */
   noClear?: boolean
   /**
-   * Keeps through compaction when each item was written, which `getMeta` gives as `mtime`.
+   * Keeps the time at which each item was written through compactions. `getMeta` returns it as `mtime`.
    * @default true
    */
   times?: boolean
@@ -36,15 +36,14 @@ export interface FlatlogDriverOptions extends Omit<StoreOptions, 'dir'> {
 
 const DEFAULT_NAME = 'unstorage'
 
-/** Called when the log is opened and not before: the environment of a build is not that of the app. */
-export function storeOptions(options: FlatlogDriverOptions): StoreOptions {
-  // A framework that picks the driver by name passes that name on.
+/** Converts the driver's options. Call it when the log is opened: a build has another environment than the app. */
+export function toStoreOptions(options: FlatlogDriverOptions): StoreOptions {
+  // `driver` is the name by which a framework selected the driver. It passes the name on with the options.
   const { base, baseEnv, noClear, driver, ...rest } = options as FlatlogDriverOptions & { driver?: unknown }
   if (base !== undefined && (typeof base !== 'string' || base === '')) {
     throw new FlatlogError(
       'FLATLOG_INVALID_OPTION',
-      `The option base is ${JSON.stringify(base)}; what is expected is the path of a directory. What to do: correct it or leave ` +
-        'it out.',
+      `The option base must be the path of a directory, got ${JSON.stringify(base)}. Correct it, or leave it out to use .data.`,
     )
   }
   const dir = fromEnvironment(baseEnv) ?? base
@@ -56,9 +55,9 @@ function fromEnvironment(variable: unknown): string | undefined {
   if (typeof variable !== 'string' || variable === '') {
     throw new FlatlogError(
       'FLATLOG_INVALID_OPTION',
-      `The option baseEnv is ${JSON.stringify(variable)}; what is expected is the name of an environment variable.`,
+      `The option baseEnv must be the name of an environment variable, got ${JSON.stringify(variable)}. Correct it, or leave it out.`,
     )
   }
-  // An empty one is as good as none: that is how a shell or a compose file spells "not set".
+  // An empty value counts as not set: shells and compose files spell it this way.
   return process.env[variable] || undefined
 }

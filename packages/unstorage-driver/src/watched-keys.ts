@@ -3,65 +3,67 @@ import type { Change, Store } from '@flatlog/core'
 import type { WatchEvent } from 'unstorage'
 import { ExpiryQueue } from './expiry-queue.js'
 
-/** The event loop is not held for longer than this at a time. */
+/** The longest time for which listing the keys may block the event loop. */
 const SLICE_MS = 4
-/** Later times are looked at again when this one has come: more overflows a timer of Node.js. */
+/** The longest delay of a Node.js timer. Later expiry times are scheduled again when it has passed. */
 const MAX_TIMER_MS = 2 ** 31 - 1
-/** An item whose time has come and that is still there, as after a step back of the clock, is looked at again after this. */
+/** How long to wait before checking a due item again that still exists, for example because the clock was set back. */
 const RECHECK_MS = 1000
-/** The queue may hold this many entries for values that were overwritten, and as many again as there are keys. */
-const STALE_ENTRIES = 1024
+/** The queue is rebuilt when it has more than two entries per key and this many in addition. */
+const MAX_EXTRA_ENTRIES = 1024
 
 const UNKNOWN = Number.NaN
 const NEVER = Number.POSITIVE_INFINITY
 
 /**
- * The keys of a log and when they expire, kept while somebody watches: a clear and a replaced state are one record that
- * does not name the keys that it removed, and for an expiry there is no record at all.
+ * The keys of a log and their expiry times, kept in memory while there are watchers.
+ *
+ * They are needed because a clear or a replaced state is one record that does not name the removed keys, and because an
+ * expiry has no record at all.
  */
 export class WatchedKeys {
   readonly #expiries = new Map<string, number>()
   readonly #queue = new ExpiryQueue()
-  readonly #stop: () => void
+  readonly #stopWatching: () => void
   #timer: NodeJS.Timeout | undefined
   #timerMs = NEVER
-  #isOver = false
+  #isStopped = false
 
   constructor(
     private readonly store: Store,
     private readonly emit: (event: WatchEvent, key: string) => void,
   ) {
-    this.#stop = store.watch((change) => this.#onChange(change))
+    this.#stopWatching = store.watch((change) => this.#onChange(change))
   }
 
-  /** Lists what is there. When the items expire is found out behind it, since that means to look at each of them. */
+  /** Lists the keys. Their expiry times follow in the background, because each key has to be looked up. */
   async load(): Promise<void> {
-    const slice = new Slice()
+    const slice = new TimeSlice()
     for (const key of this.store.keys()) {
-      if (this.#isOver) return
+      if (this.#isStopped) return
       if (!this.#expiries.has(key)) this.#expiries.set(key, UNKNOWN)
       if (slice.isOver()) await slice.next(true)
     }
     void this.#lookUpExpiries()
   }
 
-  end(): void {
-    this.#isOver = true
-    this.#stop()
+  stop(): void {
+    this.#isStopped = true
+    this.#stopWatching()
     clearTimeout(this.#timer)
     this.#expiries.clear()
     this.#queue.clear()
   }
 
   async #lookUpExpiries(): Promise<void> {
-    const slice = new Slice()
+    const slice = new TimeSlice()
     for (const [key, known] of this.#expiries) {
       if (!Number.isNaN(known)) continue
       const found = this.#lookUp(key)
       if (found === undefined) this.#remove(key)
       else this.#setExpiry(key, found)
       if (slice.isOver()) await slice.next(false)
-      if (this.#isOver) return
+      if (this.#isStopped) return
     }
   }
 
@@ -70,7 +72,7 @@ export class WatchedKeys {
       const meta = this.store.getMeta(key)
       return meta && (meta.expires ?? NEVER)
     } catch {
-      // It is damaged: whoever reads it is told.
+      // The value is damaged. Reading it reports that.
       return NEVER
     }
   }
@@ -101,50 +103,52 @@ export class WatchedKeys {
   #setExpiry(key: string, atMs: number): void {
     this.#expiries.set(key, atMs)
     if (atMs === NEVER) return
-    if (this.#queue.size > 2 * this.#expiries.size + STALE_ENTRIES) this.#rebuildQueue()
+    if (this.#queue.size > 2 * this.#expiries.size + MAX_EXTRA_ENTRIES) this.#rebuildQueue()
     else this.#queue.add(key, atMs)
     this.#schedule()
   }
 
-  /** An item that is written again and again leaves an entry behind each time. */
+  /** Removes outdated entries: each time an item is overwritten, its previous entry stays in the queue. */
   #rebuildQueue(): void {
     this.#queue.clear()
     for (const [key, atMs] of this.#expiries) if (Number.isFinite(atMs)) this.#queue.add(key, atMs)
   }
 
-  #schedule(leastMs = 0): void {
+  #schedule(minWaitMs = 0): void {
     const nextMs = this.#queue.nextMs ?? NEVER
-    if (this.#isOver || nextMs >= this.#timerMs) return
+    if (this.#isStopped || nextMs >= this.#timerMs) return
     clearTimeout(this.#timer)
     this.#timerMs = nextMs
-    const waitMs = Math.min(Math.max(nextMs - Date.now(), leastMs), MAX_TIMER_MS)
+    const waitMs = Math.min(Math.max(nextMs - Date.now(), minWaitMs), MAX_TIMER_MS)
     this.#timer = setTimeout(() => this.#expireDue(), waitMs)
-    // Nobody's process is kept alive by an item that will expire.
+    // An item that will expire must not keep the process alive.
     this.#timer.unref()
   }
 
   #expireDue(): void {
     this.#timerMs = NEVER
     const nowMs = Date.now()
-    const still: string[] = []
+    const stillThere: string[] = []
     for (let due = this.#queue.takeDue(nowMs); due; due = this.#queue.takeDue(nowMs)) {
-      // Written again meanwhile, or gone already.
+      // Overwritten or removed since then.
       if (this.#expiries.get(due.key) !== due.atMs) continue
       if (this.#lookUp(due.key) === undefined) this.#remove(due.key)
-      else still.push(due.key)
+      else stillThere.push(due.key)
     }
-    for (const key of still) this.#queue.add(key, this.#expiries.get(key) as number)
-    this.#schedule(still.length > 0 ? RECHECK_MS : 0)
+    for (const key of stillThere) this.#queue.add(key, this.#expiries.get(key) as number)
+    this.#schedule(stillThere.length > 0 ? RECHECK_MS : 0)
   }
 }
 
-class Slice {
+/** Measures how long the event loop has been blocked. */
+class TimeSlice {
   #endMs = performance.now() + SLICE_MS
 
   isOver(): boolean {
     return performance.now() >= this.#endMs
   }
 
+  /** Lets the event loop run. `ref`: whether this keeps the process alive. */
   async next(ref: boolean): Promise<void> {
     await setImmediate(undefined, { ref })
     this.#endMs = performance.now() + SLICE_MS

@@ -1,16 +1,12 @@
 import { UnstorageAdapter } from '@auth/unstorage-adapter'
 import { createBlobStorage, defineCachedFunction, expireCache } from 'ocache'
-import { afterEach, describe, expect, it, vi } from 'vitest'
-import { majors, makeDriver, records, tempDir } from './helpers.js'
+import { describe, expect, it } from 'vitest'
+import { advanceClock, majors, makeDriver, records, tempDir } from './helpers.js'
 
-/** Published packages that know nothing of this driver. */
-
-afterEach(() => {
-  vi.useRealTimers()
-})
+/** Runs published packages that use unstorage and know nothing of this driver. */
 
 describe.each(majors)('@auth/unstorage-adapter on unstorage $major', ({ make }) => {
-  it('keeps users, accounts, sessions and tokens, also through a restart', async () => {
+  it('keeps users, accounts, sessions and tokens through a restart', async () => {
     const base = tempDir()
     const driver = makeDriver({ base })
     const auth = UnstorageAdapter(make(driver) as never, { baseKeyPrefix: 'auth:' })
@@ -44,7 +40,7 @@ describe.each(majors)('@auth/unstorage-adapter on unstorage $major', ({ make }) 
 })
 
 describe.each(majors)('ocache on unstorage $major', ({ make }) => {
-  it('caches, ends and forgets', async () => {
+  it('caches results until they expire or are removed', async () => {
     const base = tempDir()
     const driver = makeDriver({ base })
     const storage = make(driver)
@@ -57,13 +53,13 @@ describe.each(majors)('ocache on unstorage $major', ({ make }) => {
     const double = defineCachedFunction((n: number) => 2 * n + 0 * calls++, options)
     expect([await double(21), await double(21), await double(4)]).toEqual([42, 42, 8])
     expect(calls).toBe(2)
-    // It does not wait for its own writes.
+    // ocache does not wait for its writes.
     await (await driver.getInstance()).flush()
     const [written] = records(base)
     expect(written?.expires).toBeGreaterThan(Date.now())
     expect(written?.value).toMatchObject({ value: 42 })
 
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 11_000 })
+    advanceClock(11_000)
     expect(await storage.getKeys()).toEqual([])
     expect(await double(21)).toBe(42)
     expect(calls).toBe(3)
@@ -72,7 +68,7 @@ describe.each(majors)('ocache on unstorage $major', ({ make }) => {
     expect(calls).toBe(4)
   })
 
-  it('keeps its entries as bytes', async () => {
+  it('stores its entries as bytes', async () => {
     const storage = make(makeDriver({ base: tempDir() }))
     const cache = createBlobStorage({
       get: (key) => storage.getItemRaw(key),

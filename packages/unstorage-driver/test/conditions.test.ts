@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { majors, makeDriver, records, tempDir } from './helpers.js'
 
-const mismatch = { code: 'ERR_CAS_MISMATCH', message: expect.stringMatching(/^\[unstorage\] \[flatlog\] Key "k" /) }
+const mismatch = { code: 'ERR_CAS_MISMATCH', message: expect.stringMatching(/^\[unstorage\] \[flatlog\] .*"k"/) }
 
 describe.each(majors)('conditional writes with unstorage $major', ({ make }) => {
-  it('create only what is not there', async () => {
+  it('create only items that do not exist', async () => {
     const dir = tempDir()
     const storage = make(makeDriver({ base: dir }))
     await storage.setItem('k', { rev: 1 }, { ifNoneMatch: '*' })
@@ -14,7 +14,7 @@ describe.each(majors)('conditional writes with unstorage $major', ({ make }) => 
     expect(records(dir)).toHaveLength(1)
   })
 
-  it('change only what they have seen', async () => {
+  it('change only items that still have the etag', async () => {
     const storage = make(makeDriver({ base: tempDir() }))
     await expect(storage.setItem('k', 'v', { ifMatch: '*' })).rejects.toMatchObject(mismatch)
     await storage.setItem('k', 'one')
@@ -30,7 +30,7 @@ describe.each(majors)('conditional writes with unstorage $major', ({ make }) => 
     expect((await storage.getMeta('k')).ttl).toBeGreaterThan(50)
   })
 
-  it('let one of many win, whatever is under way', async () => {
+  it('let exactly one of many concurrent writes succeed', async () => {
     const dir = tempDir()
     const storage = make(makeDriver({ base: dir }))
     const outcomes = await Promise.allSettled(
@@ -41,7 +41,7 @@ describe.each(majors)('conditional writes with unstorage $major', ({ make }) => 
     expect(records(dir)).toHaveLength(1)
   })
 
-  it('count without loss by trying again', async () => {
+  it('lose no increment of a counter when failed ones are repeated', async () => {
     const storage = make(makeDriver({ base: tempDir(), durability: 'os' }))
     await storage.setItem('k', 0)
     async function increment(): Promise<void> {
@@ -63,11 +63,11 @@ function isMismatch(error: { code?: string }): false {
 }
 
 describe('the driver itself', () => {
-  it('gives back the etag of what it wrote, and only where a condition was asked for', async () => {
+  it('returns the etag of the written item, but only for a conditional write', async () => {
     const driver = makeDriver({ base: tempDir() })
     expect(await driver.setItem('k', 'one')).toBeUndefined()
     const first = driver.setItem('k', 'two', { ifMatch: '*' })
-    // Another write right behind it has another etag.
+    // The next write has another etag.
     await Promise.all([first, driver.setItem('k', 'three')])
     expect((await first)?.etag).not.toBe((await driver.getMeta('k'))?.etag)
     const raw = await driver.setItemRaw('k', Buffer.from('four'), { ifMatch: '*' })
@@ -76,7 +76,7 @@ describe('the driver itself', () => {
     expect(await driver.hasItem('k')).toBe(false)
   })
 
-  it('takes no condition that it would have to pass over', async () => {
+  it('refuses conditions that it cannot check', async () => {
     const dir = tempDir()
     const driver = makeDriver({ base: dir })
     await driver.setItem('k', 'v')
@@ -90,7 +90,7 @@ describe('the driver itself', () => {
     ]) {
       await expect(call()).rejects.toMatchObject({
         code: 'FLATLOG_INVALID_OPTION',
-        message: expect.stringContaining('use setItem'),
+        message: expect.stringContaining('Use setItem'),
       })
     }
     expect(records(dir)).toHaveLength(1)

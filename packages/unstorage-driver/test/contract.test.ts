@@ -1,20 +1,11 @@
 import { Readable } from 'node:stream'
 import type { StorageValue } from 'unstorage'
 import { createStorage as createStorage2 } from 'unstorage2'
-import { afterEach, describe, expect, it, vi } from 'vitest'
-import { last, majors, makeDriver, records, tempDir } from './helpers.js'
-
-afterEach(() => {
-  vi.useRealTimers()
-})
-
-/** Moves the clock without waiting. Timers stay real: only expiry is looked at. */
-function passTime(ms: number): void {
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms })
-}
+import { describe, expect, it } from 'vitest'
+import { advanceClock, last, majors, makeDriver, records, tempDir } from './helpers.js'
 
 describe.each(majors)('the driver with unstorage $major', ({ make }) => {
-  it('sets, has, gets and removes items', async () => {
+  it('sets, finds, gets and removes items', async () => {
     const dir = tempDir()
     const storage = make(makeDriver({ base: dir }))
     expect(await storage.hasItem('s1:a')).toBe(false)
@@ -38,13 +29,13 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
   })
 
   it.each([
-    ['no text', ''],
+    ['an empty text', ''],
     ['white space', ' {"a": 1}\n'],
-    ['JSON as it was spelled', '{"10":1, "9": 1e2}'],
-    ['separators', '"\u2028\ufeff"'],
+    ['the exact text of JSON', '{"10":1, "9": 1e2}'],
+    ['line separators', '"\u2028\ufeff"'],
     ['a lone surrogate', 'a\ud800'],
-    ['what looks like bytes', 'base64:AAAA'],
-  ])('gives back %s', async (_what, text) => {
+    ['text that looks like encoded bytes', 'base64:AAAA'],
+  ])('returns %s', async (_name, text) => {
     const dir = tempDir()
     const driver = makeDriver({ base: dir })
     await driver.setItem('k', text)
@@ -53,7 +44,7 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
     expect(await makeDriver({ base: dir }).getItem('k')).toBe(text)
   })
 
-  it('keeps raw bytes and raw text, as copies', async () => {
+  it('stores copies of raw bytes and raw text', async () => {
     const dir = tempDir()
     const driver = makeDriver({ base: dir })
     const storage = make(driver)
@@ -98,7 +89,7 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
     expect(await storage.hasItem('k')).toBe(false)
   })
 
-  it('ends an item after ttl seconds', async () => {
+  it('expires an item after ttl seconds', async () => {
     const driver = makeDriver({ base: tempDir() })
     const storage = make(driver)
     expect(driver.flags).toEqual({ ttl: true, maxDepth: true, cas: true })
@@ -113,7 +104,7 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
     await storage.setItem('long', 1, { ttl: 30 })
     expect((await storage.getMeta('short')).ttl).toBeGreaterThan(8)
     expect((await storage.getMeta('short')).ttl).toBeLessThanOrEqual(10)
-    passTime(10_001)
+    advanceClock(10_001)
     for (const key of ['short', 'raw', 'many', 'common', 'direct']) {
       expect(await storage.hasItem(key)).toBe(false)
       expect(await storage.getItem(key)).toBeNull()
@@ -135,11 +126,11 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
       'long',
     ])
     await storage.setItem('long', 2)
-    passTime(100_000)
+    advanceClock(100_000)
     expect(await storage.getItem('long')).toBe(2)
   })
 
-  it('gets and sets many, in order, in one record', async () => {
+  it('gets many items in order, and sets many in one record', async () => {
     const dir = tempDir()
     const storage = make(makeDriver({ base: dir }))
     const items: { key: string; value: StorageValue }[] = [
@@ -160,7 +151,7 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
     expect(records(dir)).toHaveLength(1)
   })
 
-  it('knows what it can tell about an item, and null about none', async () => {
+  it('returns the metadata of an item, or null for a missing one', async () => {
     const driver = makeDriver({ base: tempDir() })
     const storage = make(driver)
     expect(await driver.getMeta('k')).toBeNull()
@@ -175,7 +166,7 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
     expect(await storage.getKeys()).toEqual(['k'])
   })
 
-  it('knows the time of writing, also after a compaction, unless told not to keep it', async () => {
+  it('keeps the time of writing through a compaction, unless times is false', async () => {
     const before = Date.now()
     const driver = makeDriver({ base: tempDir() })
     const storage = make(driver)
@@ -210,7 +201,7 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
     ])
   })
 
-  it('clears all, or what is below a base, in one record', async () => {
+  it('clears all items, or those below a base, in one record', async () => {
     const dir = tempDir()
     const driver = makeDriver({ base: dir })
     const storage = make(driver)
@@ -223,7 +214,7 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
     expect(records(dir)).toHaveLength(6)
   })
 
-  it('ignores clear, or all writes, where told so', async () => {
+  it('ignores clear with noClear, and all writes with readOnly', async () => {
     const dir = tempDir()
     const writer = makeDriver({ base: dir, noClear: true })
     await make(writer).setItem('k', 1)
@@ -244,7 +235,7 @@ describe.each(majors)('the driver with unstorage $major', ({ make }) => {
 })
 
 describe('the types of unstorage 2', () => {
-  it('come out of text, JSON and bytes', async () => {
+  it('are read from text, JSON and bytes', async () => {
     const storage = createStorage2({ driver: makeDriver({ base: tempDir() }) })
     await storage.setItem('json', { score: 1 })
     await storage.setItemRaw('raw', Buffer.from('bytes'))

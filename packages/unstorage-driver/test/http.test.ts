@@ -6,15 +6,15 @@ import { createStorageHandler } from 'unstorage2/server'
 import { afterEach, describe, expect, it } from 'vitest'
 import { majors, makeDriver, records, tempDir } from './helpers.js'
 
-const ends: (() => Promise<void>)[] = []
+const cleanups: (() => Promise<void>)[] = []
 
 afterEach(async () => {
-  for (const end of ends.splice(0)) await end()
+  for (const cleanUp of cleanups.splice(0)) await cleanUp()
 })
 
 type Send = (method: string, path: string, init?: RequestInit) => Promise<Response>
 
-/** unstorage 1 brings a listener for Node.js, and 2 a function from request to response. */
+/** Serves a storage over HTTP. unstorage 1 has a Node.js listener, unstorage 2 a function from Request to Response. */
 async function serve(major: 1 | 2, storage: Storage): Promise<Send> {
   if (major === 2) {
     const handle = createStorageHandler(storage as never)
@@ -22,7 +22,7 @@ async function serve(major: 1 | 2, storage: Storage): Promise<Send> {
   }
   const server = createServer(createStorageServer(storage).handle as RequestListener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  ends.push(() => new Promise((resolve) => server.close(() => resolve())))
+  cleanups.push(() => new Promise((resolve) => server.close(() => resolve())))
   const { port } = server.address() as AddressInfo
   return (method, path, init) =>
     fetch(`http://127.0.0.1:${port}${path}`, { method, ...init, headers: { connection: 'close', ...init?.headers } })
@@ -30,8 +30,8 @@ async function serve(major: 1 | 2, storage: Storage): Promise<Send> {
 
 const octets = 'application/octet-stream'
 
-describe.each(majors)("unstorage $major's HTTP server over the driver", ({ major, make }) => {
-  it('puts, gets, heads, lists and deletes', async () => {
+describe.each(majors)('the HTTP server of unstorage $major with the driver', ({ major, make }) => {
+  it('handles PUT, GET, HEAD and DELETE, and lists keys', async () => {
     const dir = tempDir()
     const send = await serve(major, make(makeDriver({ base: dir })))
     expect((await send('GET', '/users/1')).status).toBe(404)
@@ -53,7 +53,7 @@ describe.each(majors)("unstorage $major's HTTP server over the driver", ({ major
     expect((await send('PATCH', '/users/1')).status).toBe(405)
   })
 
-  it('takes and gives bytes', async () => {
+  it('stores and returns bytes', async () => {
     const send = await serve(major, make(makeDriver({ base: tempDir() })))
     const bytes = new Uint8Array([0, 200, 255, 10])
     await send('PUT', '/image', { body: bytes, headers: { 'content-type': octets } })
@@ -61,7 +61,7 @@ describe.each(majors)("unstorage $major's HTTP server over the driver", ({ major
     expect(new Uint8Array(await got.arrayBuffer())).toEqual(bytes)
   })
 
-  it('takes an item with its end, and tells it', async () => {
+  it('stores an item with a ttl, and returns the rest of it', async () => {
     const dir = tempDir()
     const send = await serve(major, make(makeDriver({ base: dir })))
     await send('PUT', '/session', { body: 'abc', headers: { 'x-ttl': '60' } })

@@ -21,8 +21,8 @@ const sources = {
 
 const BINARY = Buffer.from([0, 200, 255])
 
-describe.each(majors)('moving in with unstorage $major', ({ major, make }) => {
-  it('copies a directory of files: text as text, JSON as JSON, bytes as bytes, and what setMeta was given', async () => {
+describe.each(majors)('importing with unstorage $major', ({ major, make }) => {
+  it('copies a directory of files: text as text, JSON as JSON, bytes as bytes, and the metadata from setMeta', async () => {
     const from = sources[major].fs(tempDir())
     await from.setItem('users:1', { name: 'Ada' })
     await from.setItem('notes:today', 'plain text')
@@ -48,19 +48,19 @@ describe.each(majors)('moving in with unstorage $major', ({ major, make }) => {
     expect(records(base)).toContainEqual(expect.objectContaining({ key: 'images:logo', encoding: 'base64' }))
   })
 
-  it('keeps bytes that could be text as bytes where the source tells them apart, and live values', async () => {
+  it('keeps bytes as bytes if the source distinguishes them from text, and objects as objects', async () => {
     const from = sources[major].memory()
     await from.setItemRaw('bytes', Buffer.from('ascii'))
     await from.setItem('text', 'ascii')
-    await from.setItemRaw('live', { nested: [1] })
+    await from.setItemRaw('object', { nested: [1] })
     const to = make(makeDriver({ base: tempDir() }))
     await importStorage(from, to)
     expect(await to.getItemRaw('bytes')).toEqual(Buffer.from('ascii'))
     expect(await to.getItemRaw('text')).toBe('ascii')
-    expect(await to.getItem('live')).toEqual({ nested: [1] })
+    expect(await to.getItem('object')).toEqual({ nested: [1] })
   })
 
-  it('copies from one mount to another, as frameworks hand them out', async () => {
+  it('copies from one mount to another, as frameworks provide them', async () => {
     const base = tempDir()
     const storage = sources[major].memory()
     const files = sources[major].fs(tempDir()).getMount('').driver
@@ -73,15 +73,15 @@ describe.each(majors)('moving in with unstorage $major', ({ major, make }) => {
     expect(await storage.getItemRaw('new:image')).toEqual(BINARY)
   })
 
-  it('goes on after it was broken off, and leaves alone what is there', async () => {
+  it('continues after an interruption, and keeps existing items', async () => {
     const from = sources[major].memory()
     for (let index = 0; index < 200; index++) await from.setItem(`k:${index}`, index)
     const to = make(makeDriver({ base: tempDir(), durability: 'os' }))
     await to.setItem('k:0', 'newer')
-    const breakOff = ({ done }: ImportProgress) => {
-      if (done === 70) throw new Error('the power went')
+    const interrupt = ({ done }: ImportProgress) => {
+      if (done === 70) throw new Error('interrupted')
     }
-    await expect(importStorage(from, to, { onProgress: breakOff })).rejects.toThrow('the power went')
+    await expect(importStorage(from, to, { onProgress: interrupt })).rejects.toThrow('interrupted')
     const copied = (await to.getKeys()).length - 1
     expect(copied).toBeGreaterThanOrEqual(69)
     expect(copied).toBeLessThan(150)
@@ -98,7 +98,7 @@ describe.each(majors)('moving in with unstorage $major', ({ major, make }) => {
     expect([await to.getItem('k:0'), await to.getItem('k:5')]).toEqual([0, 'changed'])
   })
 
-  it('keeps the rest of a ttl, and takes what is below a base only', async () => {
+  it('keeps the rest of a ttl, and copies only the items below a base', async () => {
     const from = make(makeDriver({ base: tempDir() }))
     await from.setItem('a:short', 1, { ttl: 100 })
     await from.setItem('a:ever', 2)
@@ -111,50 +111,48 @@ describe.each(majors)('moving in with unstorage $major', ({ major, make }) => {
   })
 })
 
-/** A source with the given items, in which something goes wrong. */
-function flawed(keys: string[], getItemRaw: (key: string) => unknown): Driver {
+/** A source that lists the given keys and reads items with the given function. */
+function sourceOf(keys: string[], getItemRaw: (key: string) => unknown): Driver {
   return { getKeys: () => keys, getItem: () => null, getItemRaw, hasItem: () => true }
 }
 
 describe('an import', () => {
-  it('counts what has left the source meanwhile', async () => {
-    const from = createStorage1({ driver: flawed(['a', 'b'], (key) => (key === 'a' ? 'v' : null)) })
+  it('counts items that left the source during the import', async () => {
+    const from = createStorage1({ driver: sourceOf(['a', 'b'], (key) => (key === 'a' ? 'v' : null)) })
     const to = createStorage1({ driver: makeDriver({ base: tempDir() }) })
     expect(await importStorage(from, to)).toEqual({ found: 1, copied: 1, kept: 0, gone: 1 })
   })
 
-  it('takes for newer what is written while it runs', async () => {
+  it('keeps items that are written to the target during the import', async () => {
     const to = createStorage1({ driver: makeDriver({ base: tempDir() }) })
     const read = async (key: string) => {
       if (key === 'a') await to.setItem('a', 'newer')
       return key.endsWith('$') ? null : 'older'
     }
-    const from = createStorage1({ driver: flawed(['a', 'b'], read) })
+    const from = createStorage1({ driver: sourceOf(['a', 'b'], read) })
     expect(await importStorage(from, to)).toEqual({ found: 2, copied: 1, kept: 1, gone: 0 })
     expect(await to.getItem('a')).toBe('newer')
   })
 
-  it('says at which key it stopped and what to do', async () => {
+  it('reports at which key it stopped and what to do', async () => {
     const from = createStorage1({
-      driver: flawed(['good', 'data:bad'], (key) => {
-        if (key === 'data:bad') throw new Error('unreadable.')
+      driver: sourceOf(['good', 'data:bad'], (key) => {
+        if (key === 'data:bad') throw new Error('unreadable')
         return key.endsWith('$') ? null : 'v'
       }),
     })
     const to = createStorage1({ driver: makeDriver({ base: tempDir() }) })
     await expect(importStorage(from, to)).rejects.toThrow(
-      /^\[unstorage\] \[flatlog\] The import stopped at key "data:bad": unreadable\. What to do: /,
+      /^\[unstorage\] \[flatlog\] The import stopped at key "data:bad": unreadable\. Fix the cause and call importStorage again/,
     )
   })
 
-  it('compares at the end, and names what is missing', async () => {
-    const from = createStorage1({ driver: flawed(['a', 'b'], (key) => (key.endsWith('$') ? null : 'v')) })
+  it('compares the keys at the end, and names the missing ones', async () => {
+    const from = createStorage1({ driver: sourceOf(['a', 'b'], (key) => (key.endsWith('$') ? null : 'v')) })
     const to = createStorage1({ driver: { ...makeDriver({ base: tempDir() }), getKeys: () => ['b'] } })
     await expect(importStorage(from, to)).rejects.toMatchObject({
       code: 'FLATLOG_MISMATCH',
-      message: expect.stringContaining(
-        '[unstorage] [flatlog] 1 of the 1 items that were copied are not in the storage that was copied to: "a"',
-      ),
+      message: expect.stringContaining('[unstorage] [flatlog] 1 of the 1 copied items are missing in the target: "a"'),
     })
   })
 })

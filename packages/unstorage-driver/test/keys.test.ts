@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { majors, makeDriver, tempDir } from './helpers.js'
 
-/** Legal for a driver; those with `.` or `..` as a segment are refused by unstorage itself. */
+/** Keys that the driver must accept. unstorage itself refuses keys with `.` or `..` as a segment. */
 const ODD_KEYS = [
   ...['a', 'a:b', 'a:b:c', 'A', 'a:B', 'CON', 'nul.txt', 'aux:prn', 'trailing.', 'trailing ', ' ', '...', 'a..b'],
   ...[
@@ -24,7 +24,7 @@ const ODD_KEYS = [
 ]
 
 describe.each(majors)('keys with unstorage $major', ({ make }) => {
-  it('live side by side, whatever they would be as the names of files', async () => {
+  it('are kept apart even if they could not be file names', async () => {
     const base = tempDir()
     const first = makeDriver({ base })
     const storage = make(first)
@@ -45,7 +45,7 @@ describe.each(majors)('keys with unstorage $major', ({ make }) => {
     expect(await again.hasItem('toString')).toBe(false)
   })
 
-  it('are refused by unstorage where they climb, and are keys like any other to the driver', async () => {
+  it('with .. are refused by unstorage, but are ordinary keys for the driver', async () => {
     const driver = makeDriver({ base: tempDir() })
     await expect(make(driver).setItem('../up', 1)).rejects.toThrow('Invalid key')
     for (const key of ['..', '../up', 'a:..:b', '.', '']) {
@@ -55,7 +55,7 @@ describe.each(majors)('keys with unstorage $major', ({ make }) => {
     expect(await driver.getKeys()).toHaveLength(5)
   })
 
-  it('are the same item by any of their spellings', async () => {
+  it('name the same item in every spelling that unstorage normalizes', async () => {
     const storage = make(makeDriver({ base: tempDir() }))
     await storage.setItem('/a//b/', 1)
     for (const key of ['a:b', 'a/b', 'a\\b', ':a:b:', 'a/b?query']) expect(await storage.getItem(key)).toBe(1)
@@ -63,8 +63,8 @@ describe.each(majors)('keys with unstorage $major', ({ make }) => {
   })
 })
 
-describe('listing below a base', () => {
-  it('reads that range of the log and nothing else', async () => {
+describe('listing the keys below a base', () => {
+  it('reads only that range of the log', async () => {
     const base = tempDir()
     const driver = makeDriver({ base, cacheBytes: 0, backups: 0, mainFile: false, times: false })
     const items = (group: string) =>
@@ -72,7 +72,7 @@ describe('listing below a base', () => {
     for (const group of ['a', 'b', 'c']) await driver.setItems(items(group))
     const log = await driver.getInstance()
     await log.compact()
-    // Were it read, this damage would be found.
+    // Reading this range would find the damage.
     overwrite(join(base, 'logs', 'unstorage.log'), '"a:1000":"', '"a:1000":X')
     expect(await driver.getKeys('b')).toHaveLength(2000)
     await driver.clear('c')
@@ -81,10 +81,10 @@ describe('listing below a base', () => {
   })
 })
 
-function overwrite(path: string, there: string, instead: string): void {
-  const offset = readFileSync(path).indexOf(there)
+function overwrite(path: string, before: string, after: string): void {
+  const offset = readFileSync(path).indexOf(before)
   expect(offset).toBeGreaterThan(0)
   const file = openSync(path, 'r+')
-  writeSync(file, instead, offset)
+  writeSync(file, after, offset)
   closeSync(file)
 }

@@ -6,7 +6,7 @@ import { DRIVER_NAME, flatlogDriver } from '../src/index.js'
 import { majors, makeDriver, records, tempDir } from './helpers.js'
 
 describe('the factory', () => {
-  it('makes, opens and locks nothing', async () => {
+  it('creates, opens and locks nothing', async () => {
     const base = join(tempDir(), 'data')
     const driver = makeDriver({ base })
     for (const { make } of majors) make(driver)
@@ -15,7 +15,7 @@ describe('the factory', () => {
     expect(existsSync(base)).toBe(false)
   })
 
-  it('takes what a framework writes as JSON, its own name for the driver included', async () => {
+  it('accepts options as a framework writes them to JSON, including the name of the driver', async () => {
     const base = tempDir()
     const options = JSON.parse(JSON.stringify({ driver: '@flatlog/unstorage', base, name: 'cache', durability: 'os' }))
     const driver = makeDriver(options)
@@ -26,19 +26,19 @@ describe('the factory', () => {
     expect(flatlogDriver().options).toEqual({})
   })
 
-  it('takes the directory from the environment when the log is opened, where that is set', async () => {
+  it('reads the directory from the environment when the log is opened', async () => {
     const [base, other] = [tempDir(), tempDir()]
     const variable = 'FLATLOG_TEST_BASE'
     const driver = makeDriver({ base, baseEnv: variable })
     try {
       process.env[variable] = other
-      await driver.setItem('k', 'of the environment')
+      await driver.setItem('k', 'from the environment')
       expect(records(other)).toHaveLength(1)
       await driver.dispose()
       for (const unset of ['', undefined]) {
         if (unset === undefined) delete process.env[variable]
         else process.env[variable] = unset
-        await driver.setItem(`k${unset}`, 'of the option')
+        await driver.setItem(`k${unset}`, 'from the option')
         await driver.dispose()
       }
       expect(records(base)).toHaveLength(2)
@@ -50,21 +50,24 @@ describe('the factory', () => {
     })
   })
 
-  it('refuses a base that is no directory at the first use, by the name that it has here', async () => {
+  it('refuses an invalid base at the first use, and calls it base', async () => {
     for (const base of [5, '', null] as never[]) {
       await expect(makeDriver({ base }).getItem('k')).rejects.toMatchObject({
         code: 'FLATLOG_INVALID_OPTION',
-        message: expect.stringMatching(/^\[unstorage\] \[flatlog\] The option base is /),
+        message: expect.stringMatching(/^\[unstorage\] \[flatlog\] The option base must be /),
       })
     }
   })
 
-  it('refuses a misspelt option at the first use', async () => {
+  it('refuses a misspelled option at the first use', async () => {
     const driver = makeDriver({ base: tempDir(), durabilty: 'os' } as never)
-    await expect(driver.getItem('k')).rejects.toThrow(/^\[unstorage\] \[flatlog\] The option durabilty /)
+    await expect(driver.getItem('k')).rejects.toMatchObject({
+      code: 'FLATLOG_INVALID_OPTION',
+      message: expect.stringMatching(/^\[unstorage\] \[flatlog\] .*durabilty/),
+    })
   })
 
-  it('gives methods that need no this', async () => {
+  it('returns methods that do not need this', async () => {
     const { setItem, getItem, getKeys, hasItem, removeItem, getMeta, clear } = makeDriver({ base: tempDir() })
     await setItem('k', 'v')
     expect(await getItem('k')).toBe('v')
@@ -77,7 +80,7 @@ describe('the factory', () => {
 })
 
 describe('opening', () => {
-  it('is tried again after it failed, and says whose failure it is', async () => {
+  it('is tried again after a failure, which is a driver error', async () => {
     const base = join(tempDir(), 'data')
     writeFileSync(base, 'a file where the directory should be')
     const driver = makeDriver({ base })
@@ -95,7 +98,7 @@ describe('opening', () => {
     expect(await driver.getItem('k')).toBe('v')
   })
 
-  it('happens once for two drivers on one file', async () => {
+  it('is shared by two drivers on one log', async () => {
     const base = tempDir()
     const one = makeDriver({ base })
     const two = makeDriver({ base })
@@ -106,7 +109,7 @@ describe('opening', () => {
     expect(await two.getKeys()).toEqual(['a', 'b', 'c'])
   })
 
-  it('joins a log that is open here by other means, which decide whether it keeps times', async () => {
+  it('uses the setting of times with which the log is already open in this process', async () => {
     const base = tempDir()
     const log = await openStore({ dir: base, name: 'unstorage' })
     try {
@@ -125,7 +128,7 @@ describe('opening', () => {
     }
   })
 
-  it('gives out the log behind it', async () => {
+  it('returns the core store', async () => {
     const driver = makeDriver({ base: tempDir() })
     const log = await driver.getInstance()
     await driver.setItem('k', '{"score":1}')
@@ -133,8 +136,8 @@ describe('opening', () => {
   })
 })
 
-describe('the order of calls', () => {
-  it('is the order in which they were made, also while the log opens', async () => {
+describe('calls', () => {
+  it('take effect in the order in which they were made, even while the log opens', async () => {
     const driver = makeDriver({ base: tempDir() })
     const answers = await Promise.all([
       driver.setItem('k', '1'),
@@ -172,7 +175,7 @@ describe('the order of calls', () => {
 })
 
 describe('dispose', () => {
-  it('can be repeated, and the driver used again', async () => {
+  it('may be called more than once, and the driver may be used again', async () => {
     const driver = makeDriver({ base: tempDir() })
     await driver.setItem('k', 'v')
     await Promise.all([driver.dispose(), driver.dispose()])
@@ -181,13 +184,13 @@ describe('dispose', () => {
     await driver.dispose()
   })
 
-  it('is not held up by an open that failed', async () => {
+  it('resolves even if the log could not be opened', async () => {
     const base = join(tempDir(), 'data')
     writeFileSync(base, '')
     const driver = makeDriver({ base })
     const write = driver.setItem('k', 'v')
-    const end = driver.dispose()
+    const disposed = driver.dispose()
     await expect(write).rejects.toThrow('[unstorage] [flatlog]')
-    await expect(end).resolves.toBeUndefined()
+    await expect(disposed).resolves.toBeUndefined()
   })
 })

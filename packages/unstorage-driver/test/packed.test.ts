@@ -5,13 +5,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { installPacked } from '../../../scripts/packed-packages.mjs'
+import { withoutTimes } from '../../../test-support/logs.js'
 import { records, tempDir } from './helpers.js'
 
-/** The packages from their tarballs, in a project that has nothing else but unstorage. */
+/** Tests the packages from their tarballs, in a project that has only unstorage besides. */
 
 const root = fileURLToPath(new URL('../../../node_modules/', import.meta.url))
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-/** Those of the README that run as they stand. Configurations are marked as TypeScript. */
+/** The examples of the README that can be run. Its configuration files are marked as TypeScript. */
 const examples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string)
 
 const REQUIRE = `
@@ -35,7 +36,7 @@ const storage = createStorage({ driver: named() })
 export const written = storage.setItem('k', 1, { ttl: 60, ifNoneMatch: '*' })
 export const moved = importStorage(storage, createStorage({ driver })).then(({ copied }): number => copied)
 export const etag = named().setItem('k', 'v', { ifMatch: '*' }).then((result): string | undefined => result?.etag)
-// @ts-expect-error The directory is called base here.
+// @ts-expect-error The option for the directory is called base.
 flatlogDriver({ dir: 'data' })
 `
 
@@ -43,7 +44,7 @@ const compilerOptions = {
   strict: true,
   exactOptionalPropertyTypes: true,
   noUncheckedIndexedAccess: true,
-  // The declarations of unstorage's other drivers want packages that are not installed.
+  // The declarations of unstorage's other drivers import packages that are not installed.
   skipLibCheck: true,
   target: 'ES2022',
   lib: ['ES2024', 'ESNext.Disposable', 'DOM'],
@@ -81,13 +82,13 @@ describe('the published package', () => {
     })
   }
 
-  it('is required by unstorage 1', () => {
+  it('can be loaded with require, for unstorage 1', () => {
     makeProjectWith('unstorage')
     expect(run(REQUIRE, 'app.cjs')).toBe('{ score: 1 } flatlog true function\n')
     expect(records(join(project, 'data')).map(({ key }) => key)).toEqual(['a:b'])
   })
 
-  it.each(['unstorage', 'unstorage2'])('does with %s what the README says', (unstorage) => {
+  it.each(['unstorage', 'unstorage2'])('runs the examples of the README with %s', (unstorage) => {
     expect(examples.length).toBeGreaterThanOrEqual(4)
     for (const example of examples) {
       makeProjectWith(unstorage)
@@ -96,7 +97,7 @@ describe('the published package', () => {
   })
 
   it.each(['unstorage', 'unstorage2'])(
-    'has types that compile strictly with %s, by import and by require',
+    'has types that compile strictly with %s, with import and with require',
     (unstorage) => {
       makeProjectWith(unstorage)
       const files = ['app.mts', ...(unstorage === 'unstorage' ? ['app.cts'] : [])]
@@ -109,7 +110,7 @@ describe('the published package', () => {
     60_000,
   )
 
-  it('leaves the lines in the log that the README shows', () => {
+  it('writes the lines that the README shows', () => {
     makeProjectWith('unstorage')
     run(examples[0] as string, 'example.mjs')
     const shown = [...readme.matchAll(/^\{"timestamp".*$/gm)].map(([line]) => withoutTimes(line))
@@ -121,12 +122,7 @@ describe('the published package', () => {
   })
 })
 
-/** What differs from one time to the next. */
-function withoutTimes(line: string): string {
-  return line.replace(/"(timestamp|crc)":"[^"]*"/g, '"$1":"…"').replace(/"expires":\d+/, '"expires":0')
-}
-
-/** What stands in comments behind a line that prints, and in those that are lines of their own. */
+/** The output of an example according to its comments: at the end of a line that prints, or on a line of their own. */
 function expectedOutput(example: string): string {
   const lines: string[] = []
   for (const line of example.split('\n')) {

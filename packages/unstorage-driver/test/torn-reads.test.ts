@@ -7,10 +7,10 @@ const B = new Uint8Array(SIZE).fill(0xbb)
 const ROUNDS = 100
 const READS = 3
 
-/** What a driver that overwrites a file in place shows to readers now and then: the beginning of the new value. */
-describe.each(majors)('reads while the same item is written, with unstorage $major', ({ make }) => {
-  // Without a cache every read comes from the file.
-  it.each([{ cacheBytes: 0 }, {}])('show the old or the new value whole: %o', async (options) => {
+/** With a driver that overwrites files in place, a reader sometimes gets only the beginning of the new value. */
+describe.each(majors)('reads during a write of the same item, with unstorage $major', ({ make }) => {
+  // Without a cache, values are read from the file.
+  it.each([{ cacheBytes: 0 }, {}])('return the complete old or new value, with %o', async (options) => {
     const storage = make(makeDriver({ base: tempDir(), durability: 'os', ...options }))
     await storage.setItemRaw('some:key', A)
     let intact = 0

@@ -1,4 +1,4 @@
-/** Compiled by `npm run typecheck` and never run: the function is a driver to both majors, by their own types. */
+/** Compiled by `npm run typecheck` and never run: checks that both versions of unstorage accept the driver. */
 import { createStorage as createStorage1, type Driver as Driver1 } from 'unstorage'
 import { createStorage as createStorage2, type Driver as Driver2 } from 'unstorage2'
 import flatlogDriver, { DRIVER_NAME, type FlatlogDriverOptions, flatlogDriver as named } from '../src/index.js'
@@ -15,5 +15,5 @@ export const made = [
   createStorage2().mount('cache', named({ base: 'data' })),
 ]
 
-// @ts-expect-error The directory is called `base`, as in the driver for files.
+// @ts-expect-error The option for the directory is called `base`, as in unstorage's fs driver.
 flatlogDriver({ dir: 'data' })

@@ -38,8 +38,8 @@ describe.each(majors)('watching with unstorage $major', ({ make }) => {
   })
 })
 
-describe.each(majors)('items that expire while they are watched, with unstorage $major', ({ make }) => {
-  it('are reported, whether they were there before or not, and whatever they were written with last', async () => {
+describe.each(majors)('watched items that expire, with unstorage $major', ({ make }) => {
+  it('are reported once, at their last expiry time, including items that existed before', async () => {
     const driver = makeDriver({ base: tempDir(), durability: 'os' })
     const storage = make(driver)
     await storage.setItem('before', 1, { ttl: 10 })
@@ -72,12 +72,12 @@ describe.each(majors)('items that expire while they are watched, with unstorage 
   })
 })
 
-/** Moves the clock and the timers; those that the event loop itself is made of stay real. */
+/** Controls the clock and setTimeout. The other timers stay real, because the engine needs them. */
 function movableClock() {
   vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })
   return {
     advance: (ms: number) => vi.advanceTimersByTime(ms),
-    /** Lets the watcher look up when the items that were there before expire. */
+    /** Lets the watcher look up the expiry times of the items that existed before. */
     settle: async () => {
       for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
     },
@@ -85,7 +85,7 @@ function movableClock() {
 }
 
 describe('the driver itself', () => {
-  it('looks again at an item whose time has come by a clock that was put back', async () => {
+  it('checks a due item again if the clock was set back', async () => {
     const driver = makeDriver({ base: tempDir(), durability: 'os' })
     const clock = movableClock()
     const seen: string[] = []
@@ -98,7 +98,7 @@ describe('the driver itself', () => {
     expect(seen).toEqual(['update k', 'remove k'])
   })
 
-  it('keeps up with items that are written again and again with a new end', async () => {
+  it('reports each item once even if it is often overwritten with another ttl', async () => {
     const driver = makeDriver({ base: tempDir(), durability: 'os', compaction: false })
     const clock = movableClock()
     const seen: string[] = []
@@ -112,7 +112,7 @@ describe('the driver itself', () => {
     expect(seen.sort()).toEqual(['k0', 'k1', 'k2', 'k3', 'k4', 'k5', 'k6'])
   })
 
-  it('reports no removal of what was not there', async () => {
+  it('does not report the removal of a missing item', async () => {
     const driver = makeDriver({ base: tempDir() })
     const seen: string[] = []
     await driver.watch((event, key) => seen.push(`${event} ${key}`))
@@ -126,7 +126,7 @@ describe('the driver itself', () => {
     expect(seen).toEqual(['update a', 'remove a'])
   })
 
-  it('goes on with the other watchers where one throws', async () => {
+  it('calls the other watchers even if one throws', async () => {
     const driver = makeDriver({ base: tempDir() })
     const thrown: unknown[] = []
     const others = process.listeners('uncaughtException')
@@ -135,20 +135,20 @@ describe('the driver itself', () => {
     try {
       const seen: string[] = []
       await driver.watch(() => {
-        throw new Error('of the watcher')
+        throw new Error('thrown by a watcher')
       })
       await driver.watch((event, key) => seen.push(`${event} ${key}`))
       await driver.setItem('a', '1')
       await driver.setItem('b', '1')
       expect(seen).toEqual(['update a', 'update b'])
-      expect(thrown).toMatchObject([{ message: 'of the watcher' }, { message: 'of the watcher' }])
+      expect(thrown).toMatchObject([{ message: 'thrown by a watcher' }, { message: 'thrown by a watcher' }])
     } finally {
       process.removeAllListeners('uncaughtException')
       for (const other of others) process.on('uncaughtException', other)
     }
   })
 
-  it('reports what others in this process do to the same log', async () => {
+  it('reports the changes of other stores in this process on the same log', async () => {
     const base = tempDir()
     const driver = makeDriver({ base })
     await driver.setItem('a:1', '1')
@@ -164,7 +164,7 @@ describe('the driver itself', () => {
     await log.close()
   })
 
-  it('ends each watcher by itself, and all of them with dispose', async () => {
+  it('removes watchers one by one, and all of them with dispose', async () => {
     const driver = makeDriver({ base: tempDir() })
     const seen: string[] = []
     const note = (event: string, key: string) => seen.push(`${event} ${key}`)

@@ -8,7 +8,7 @@ const script = fileURLToPath(new URL('children/worker.mjs', import.meta.url))
 const LOCK_WAIT_MS = 1500
 
 describe('the second of several workers', () => {
-  it('is told on each use who holds the log and what to do, reads with readOnly, and takes over from the dead', async () => {
+  it('gets an error on each use that names the owner, reads with readOnly, and writes after the owner was killed', async () => {
     const base = tempDir()
     const { stdout } = await promisify(execFile)(process.execPath, [script, base, String(LOCK_WAIT_MS)], {
       timeout: 25_000,
@@ -22,7 +22,7 @@ describe('the second of several workers', () => {
       expect(message).toContain(`${ownerPid}`)
       for (const wayOut of ['readOnly: true', 'lockWaitMs', 'takeOver: true']) expect(message).toContain(wayOut)
     }
-    // Only the first use waits for the owner to leave: ten waits would be ten times as long.
+    // Only the first use waits for the owner to release the log. Ten waits would take ten times as long.
     expect(refused.firstMs).toBeGreaterThanOrEqual(LOCK_WAIT_MS - 50)
     expect(refused.othersMs).toBeLessThan(5 * LOCK_WAIT_MS)
     expect(read).toBe('v')

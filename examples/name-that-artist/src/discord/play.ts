@@ -3,15 +3,15 @@
 import { Client, type CloseEvent, DiscordjsErrorCodes, Events, GatewayIntentBits } from 'discord.js'
 import { startBot } from '../bot.js'
 import type { DiscordSettings } from '../services/config.js'
+import { CommandHandler, type ReportProblem } from './command-handler.js'
 import { COMMANDS } from './commands.js'
-import { CommandDesk, type CommandProblem } from './desk.js'
 
 const PORTAL = 'https://discord.com/developers/applications'
 
 const say = (line: string): void => console.log(line)
 
 /** A stack only for whoever develops the bot, and never the whole error: it holds the addresses that answer a command. */
-const complain: CommandProblem = (what, error) => {
+const complain: ReportProblem = (what, error) => {
   const why = error instanceof Error ? (process.env.DEBUG && error.stack) || error.message : String(error)
   console.error(`${what}: ${why}`)
 }
@@ -20,7 +20,7 @@ const complain: CommandProblem = (what, error) => {
 export async function playOnDiscord(settings: DiscordSettings): Promise<number> {
   const bot = await startBot((error, name) => complain(`A problem with ${name}`, error))
   const { asked: askedToStop, stop: stopListening } = stopSignals()
-  const desk = new CommandDesk(bot.game, complain)
+  const desk = new CommandHandler(bot.game, complain)
   const client = new Client({
     // Commands come without any intent; this one is for the servers and their channels, and needs no permission.
     intents: [GatewayIntentBits.Guilds],

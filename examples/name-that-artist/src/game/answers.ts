@@ -52,13 +52,13 @@ function spellingsOf(artist: Artist): string[] {
 }
 
 /** How many letters may be added, lost, changed or swapped. In a name of four letters, any slip makes another name. */
-function allowedSlips(spelling: string): number {
+function allowedTypos(spelling: string): number {
   if (spelling.length < 5) return 0
   return spelling.length < 8 ? 1 : 2
 }
 
 /** Edit distance in which two neighbouring letters that changed places count as one slip. */
-export function slipsBetween(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, column) => column)
   for (let row = 1; row <= a.length; row++) {
@@ -77,12 +77,12 @@ export function slipsBetween(a: string, b: string): number {
 }
 
 /** The fewest slips beyond which the guess would be this artist; 0 or less is within what is allowed. */
-function slipsTooMany(guess: string, artist: Artist): number {
-  return Math.min(...spellingsOf(artist).map((spelling) => slipsBetween(guess, spelling) - allowedSlips(spelling)))
+function excessTypos(guess: string, artist: Artist): number {
+  return Math.min(...spellingsOf(artist).map((spelling) => editDistance(guess, spelling) - allowedTypos(spelling)))
 }
 
-function fewestSlips(guess: string, artist: Artist): number {
-  return Math.min(...spellingsOf(artist).map((spelling) => slipsBetween(guess, spelling)))
+function fewestTypos(guess: string, artist: Artist): number {
+  return Math.min(...spellingsOf(artist).map((spelling) => editDistance(guess, spelling)))
 }
 
 /**
@@ -95,14 +95,14 @@ export function judgeGuess(guess: string, artist: Artist, others: Iterable<Artis
   if (namesOf(artist).some((name) => isName(words, name))) return 'right'
 
   const typed = words.join('')
-  const tooMany = slipsTooMany(typed, artist)
+  const tooMany = excessTypos(typed, artist)
   if (tooMany > 1) return 'wrong'
-  const slips = fewestSlips(typed, artist)
+  const slips = fewestTypos(typed, artist)
   let ambiguous = false
   for (const other of others) {
     if (other.name === artist.name) continue
     if (namesOf(other).some((name) => isName(words, name))) return 'wrong'
-    if (fewestSlips(typed, other) <= slips) ambiguous = true
+    if (fewestTypos(typed, other) <= slips) ambiguous = true
   }
   return tooMany <= 0 && !ambiguous ? 'right' : typed.length < 4 ? 'wrong' : 'close'
 }

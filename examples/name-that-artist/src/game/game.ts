@@ -1,15 +1,22 @@
 // The game itself, for any front end: it takes who said what in which channel, and gives plain objects to show.
 // Nothing is held in memory between two calls but the gallery; every answer has been stored before it is given.
-import { OneAtATime } from '../one-at-a-time.js'
+import { KeyedQueue } from '../keyed-queue.js'
 import { judgeGuess } from './answers.js'
 import type { Artwork } from './artwork.js'
 import { Gallery } from './gallery.js'
 import type { GameStorage } from './game-storage.js'
-import { HINTS_AT_MOST } from './hints.js'
+import { MAX_HINTS } from './hints.js'
 import type { Player } from './player.js'
 import { embeddedArtwork, type Round, readRound, type StoredRound } from './round.js'
 import { pointsFor } from './scoring.js'
-import { type GuessResult, type Guest, type HintResult, type RoundView, type SkipResult, viewOf } from './views.js'
+import {
+  type GuessResult,
+  type HintResult,
+  type Participant,
+  type RoundView,
+  type SkipResult,
+  viewOf,
+} from './views.js'
 
 interface OpenRound {
   stored: StoredRound
@@ -28,7 +35,7 @@ export class Game {
   readonly #gallery: Gallery
   readonly #random: () => number
   readonly #now: () => Date
-  readonly #turns = new OneAtATime()
+  readonly #turns = new KeyedQueue()
 
   private constructor(storage: GameStorage, gallery: Gallery, options: GameOptions) {
     this.#storage = storage
@@ -50,7 +57,7 @@ export class Game {
     })
   }
 
-  guess(channelId: string, guest: Guest, text: string): Promise<GuessResult> {
+  guess(channelId: string, guest: Participant, text: string): Promise<GuessResult> {
     return this.#turns.run(channelId, async () => {
       const open = await this.#openRound(channelId)
       if (!open) return { kind: 'no-round' }
@@ -63,7 +70,7 @@ export class Game {
     return this.#turns.run(channelId, async () => {
       const open = await this.#openRound(channelId)
       if (!open) return { kind: 'no-round' }
-      if (open.round.hints >= HINTS_AT_MOST) return { kind: 'no-more', round: viewOf(channelId, open) }
+      if (open.round.hints >= MAX_HINTS) return { kind: 'no-more', round: viewOf(channelId, open) }
       const next = await this.#save(channelId, open, { ...open.round, hints: open.round.hints + 1 })
       return { kind: 'hint', round: viewOf(channelId, next) }
     })
@@ -97,7 +104,7 @@ export class Game {
   }
 
   /** The player of that name. Front ends whose people have no ids of their own get one made from the name. */
-  async guestNamed(name: string): Promise<Guest> {
+  async participantNamed(name: string): Promise<Participant> {
     const wanted = name.trim().toLowerCase()
     const players = Object.values(await this.#storage.loadPlayers())
     const known = players.find((player) => player.username.toLowerCase() === wanted)
@@ -109,7 +116,7 @@ export class Game {
     return { userId, username: name.trim() }
   }
 
-  async #won(channelId: string, open: OpenRound, guest: Guest): Promise<GuessResult> {
+  async #won(channelId: string, open: OpenRound, guest: Participant): Promise<GuessResult> {
     const { hints, guessers } = open.round
     const wrongGuesses = guessers.find((guesser) => guesser.userId === guest.userId)?.wrongGuesses ?? 0
     const streak = (await this.#storage.getPlayer(guest.userId))?.streak ?? 0
@@ -120,7 +127,7 @@ export class Game {
     return { kind: 'right', artwork: open.artwork, points, player }
   }
 
-  async #missed(channelId: string, open: OpenRound, guest: Guest, kind: 'close' | 'wrong'): Promise<GuessResult> {
+  async #missed(channelId: string, open: OpenRound, guest: Participant, kind: 'close' | 'wrong'): Promise<GuessResult> {
     const before = open.round.guessers.find((guesser) => guesser.userId === guest.userId)
     const wrongGuesses = (before?.wrongGuesses ?? 0) + 1
     const others = open.round.guessers.filter((guesser) => guesser !== before)

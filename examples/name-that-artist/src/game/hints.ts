@@ -1,6 +1,6 @@
 // Hints, each telling more than the one before: the shape of the name, its initials, every other letter.
 
-export const HINTS_AT_MOST = 3
+export const MAX_HINTS = 3
 
 /** The artist's name with only those letters shown that hint number `level` (1 to 3) tells. */
 export function hintText(artist: string, level: number): string {

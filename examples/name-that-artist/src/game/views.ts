@@ -4,7 +4,7 @@ import { hintText } from './hints.js'
 import type { Player } from './player.js'
 import type { Guesser, Round } from './round.js'
 
-export interface Guest {
+export interface Participant {
   userId: string
   username: string
 }

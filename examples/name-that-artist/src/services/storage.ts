@@ -2,7 +2,7 @@
 import type Keyv from 'keyv'
 import type { Storage } from 'unstorage'
 import { afterRound, type Player, type RoundId, readPlayer } from '../game/player.js'
-import { OneAtATime } from '../one-at-a-time.js'
+import { KeyedQueue } from '../keyed-queue.js'
 import { openStores, type StoreReport, type Stores } from './stores.js'
 
 export { compactAllLogs } from './append-log.js'
@@ -10,7 +10,7 @@ export { compactAllLogs } from './append-log.js'
 export type ProblemListener = (error: Error, name: string) => void
 
 let opening: Promise<Stores> | undefined
-const updates = new OneAtATime()
+const updates = new KeyedQueue()
 
 /**
  * Opens the bot's storage and says what was found there. All other functions open it by themselves at their first

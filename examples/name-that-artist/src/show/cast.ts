@@ -1,11 +1,11 @@
 // Who plays in the show, and what they say. They know every picture, and type names as people do.
 import collection from '../data/artworks.json'
 import { wordsOf } from '../game/answers.js'
-import type { Guest, RoundView } from '../game/views.js'
+import type { Participant, RoundView } from '../game/views.js'
 
-export const ADA: Guest = { userId: 'ada', username: 'Ada' }
-export const BEN: Guest = { userId: 'ben', username: 'Ben' }
-export const CLEO: Guest = { userId: 'cleo', username: 'Cleo' }
+export const ADA: Participant = { userId: 'ada', username: 'Ada' }
+export const BEN: Participant = { userId: 'ben', username: 'Ben' }
+export const CLEO: Participant = { userId: 'cleo', username: 'Cleo' }
 
 function artistOf(round: RoundView): string {
   const artwork = collection.find((candidate) => candidate.id === round.artworkId)

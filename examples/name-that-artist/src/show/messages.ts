@@ -1,10 +1,10 @@
 // What the show and its game process say to each other.
 import type { Player } from '../game/player.js'
-import type { GuessResult, Guest, HintResult, RoundView } from '../game/views.js'
+import type { GuessResult, HintResult, Participant, RoundView } from '../game/views.js'
 
 export type Request =
   | { ask: 'play' }
-  | { ask: 'guess'; guest: Guest; text: string }
+  | { ask: 'guess'; guest: Participant; text: string }
   | { ask: 'hint' }
   | { ask: 'standing' }
   | { ask: 'leaderboard' }

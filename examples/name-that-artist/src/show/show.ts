@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import type { Guest, RoundView } from '../game/views.js'
+import type { Participant, RoundView } from '../game/views.js'
 import { tailOfLog } from '../services/log-tail.js'
-import { type Look, wrap } from '../terminal/look.js'
+import { type Display, wrap } from '../terminal/layout.js'
 import { guessLines, hintLines, leaderboardLines, roundCard, tailLines } from '../terminal/render.js'
 import { ADA, BEN, CLEO, carelessly, inFull, loudly, wrongly } from './cast.js'
 import { GameClient } from './game-client.js'
@@ -34,7 +34,7 @@ function checkNothingLost(before: Standing, after: Standing): void {
 class Show {
   readonly #options: ShowOptions
   readonly #dir: string
-  readonly #look: Look
+  readonly #look: Display
   readonly #points = new Map<string, number>()
   #game: GameClient
   #isOver = false
@@ -91,7 +91,7 @@ class Show {
     return round
   }
 
-  async #guess(guest: Guest, text: string): Promise<void> {
+  async #guess(guest: Participant, text: string): Promise<void> {
     const result = await this.#game.ask<'guess'>({ ask: 'guess', guest, text })
     this.#print(`${guest.username}: ${text}`, ...guessLines(this.#look, guest.username, result))
     if (result.kind !== 'right') return

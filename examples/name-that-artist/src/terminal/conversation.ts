@@ -1,13 +1,13 @@
 // One person's (or one keyboard's) evening with the game: takes lines, gives lines. It knows nothing of files, and
 // what it prints goes through render.ts.
 import type { Game } from '../game/game.js'
-import type { Guest } from '../game/views.js'
+import type { Participant } from '../game/views.js'
 import { type Command, HELP, isChannel, isName, parseLine } from './commands.js'
-import { type Look, plain } from './look.js'
+import { type Display, plain } from './layout.js'
 import { compactionLines, guessLines, hintLines, leaderboardLines, roundCard, skipLines, tailLines } from './render.js'
 
 /** What the conversation may do beside the game. */
-export interface Upkeep {
+export interface LogTools {
   tail(name: string): Promise<string[]>
   compact(): Promise<{ name: string; bytesBefore: number; bytesAfter: number }[]>
 }
@@ -19,12 +19,12 @@ export interface Reply {
 
 export class Conversation {
   readonly #game: Game
-  readonly #upkeep: Upkeep
-  readonly #look: () => Look
+  readonly #upkeep: LogTools
+  readonly #look: () => Display
   #channelId: string
-  #player: Guest | undefined
+  #player: Participant | undefined
 
-  constructor(game: Game, upkeep: Upkeep, channelId: string, look: () => Look) {
+  constructor(game: Game, upkeep: LogTools, channelId: string, look: () => Display) {
     this.#game = game
     this.#upkeep = upkeep
     this.#channelId = channelId
@@ -82,7 +82,7 @@ export class Conversation {
 
   async #seat(name: string): Promise<string[]> {
     if (!isName(name)) return ['A name needs a letter or a digit, and at most 40 characters: /as NAME']
-    this.#player = await this.#game.guestNamed(name)
+    this.#player = await this.#game.participantNamed(name)
     return [`${plain(this.#player.username)} plays.`]
   }
 
@@ -97,7 +97,7 @@ export class Conversation {
 
   async #guess(text: string, as: string | undefined): Promise<string[]> {
     if (as !== undefined && !isName(as)) return ['A name needs a letter or a digit, and at most 40 characters.']
-    const guest = as === undefined ? this.#player : await this.#game.guestNamed(as)
+    const guest = as === undefined ? this.#player : await this.#game.participantNamed(as)
     if (!guest) return ['Say first who plays.']
     const result = await this.#game.guess(this.#channelId, guest, text)
     const lines = guessLines(this.#look(), guest.username, result)
@@ -108,7 +108,7 @@ export class Conversation {
     return roundCard(this.#look(), (await this.#game.play(this.#channelId)).round)
   }
 
-  async #tails(look: Look): Promise<string[]> {
+  async #tails(look: Display): Promise<string[]> {
     const players = tailLines(look, 'The last lines of logs/players.log', await this.#upkeep.tail('players'))
     const games = tailLines(look, 'The last lines of logs/game_state.log', await this.#upkeep.tail('game_state'))
     return [...players, ...games]

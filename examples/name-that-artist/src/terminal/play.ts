@@ -5,14 +5,14 @@ import { compactAllLogs } from '../services/append-log.js'
 import { dataDir } from '../services/config.js'
 import { tailOfLog } from '../services/log-tail.js'
 import { Conversation } from './conversation.js'
-import { type Look, styled, wrap } from './look.js'
+import { type Display, styled, wrap } from './layout.js'
 
 const TAIL_LINES = 5
 
 // What a shell reports for a program that a signal has ended: 128 and the number of the signal.
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
-function currentLook(): Look {
+function currentLook(): Display {
   const colours = process.stdout.isTTY === true && process.env.NO_COLOR === undefined
   return { width: process.stdout.columns ?? 80, colours }
 }

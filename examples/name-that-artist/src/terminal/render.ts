@@ -2,9 +2,9 @@
 import type { Artwork } from '../game/artwork.js'
 import type { Player } from '../game/player.js'
 import type { GuessResult, HintResult, RoundView, SkipResult } from '../game/views.js'
-import { box, cut, type Look, padEnd, padStart, plain, styled, wrap } from './look.js'
+import { box, cut, type Display, padEnd, padStart, plain, styled, wrap } from './layout.js'
 
-export function roundCard(look: Look, round: RoundView): string[] {
+export function roundCard(look: Display, round: RoundView): string[] {
   const details = [round.year, round.style].filter((detail) => detail !== '').join(' · ')
   return box(look, [
     { text: `Round ${round.round}`, style: 'dim' },
@@ -19,7 +19,7 @@ function aboutArtwork({ title, artist, year }: Artwork): string {
   return `"${title}"${year === '' ? '' : ` (${year})`} is by ${artist}.`
 }
 
-export function guessLines(look: Look, username: string, result: GuessResult): string[] {
+export function guessLines(look: Display, username: string, result: GuessResult): string[] {
   const name = plain(username)
   if (result.kind === 'no-round') return ['No round is open just now.']
   if (result.kind === 'right') {
@@ -34,19 +34,19 @@ export function guessLines(look: Look, username: string, result: GuessResult): s
   return [styled(look, close ? 'yellow' : 'red', close ? `Very close, ${name}, but no.` : `No, ${name}.`)]
 }
 
-export function hintLines(look: Look, result: HintResult): string[] {
+export function hintLines(look: Display, result: HintResult): string[] {
   if (result.kind === 'no-round') return ['No round is open just now.']
   const lines = wrap(`Hint ${result.round.hints}: ${result.round.hint ?? ''}`, look.width)
   if (result.kind === 'no-more') lines.unshift('That is all that can be told:')
   return lines.map((line) => styled(look, 'yellow', line))
 }
 
-export function skipLines(look: Look, result: SkipResult): string[] {
+export function skipLines(look: Display, result: SkipResult): string[] {
   if (result.kind === 'no-round') return ['No round is open just now.']
   return wrap(`Nobody knew: ${aboutArtwork(result.artwork)}`, look.width)
 }
 
-export function leaderboardLines(look: Look, players: readonly Player[]): string[] {
+export function leaderboardLines(look: Display, players: readonly Player[]): string[] {
   if (players.length === 0) return ['Leaderboard: nobody has played yet.']
   const nameWidth = Math.max(8, Math.min(30, look.width - 48))
   const row = (place: string, name: string, numbers: readonly string[]) =>
@@ -58,7 +58,7 @@ export function leaderboardLines(look: Look, players: readonly Player[]): string
   return [styled(look, 'bold', 'Leaderboard'), styled(look, 'dim', head), ...rows].map((line) => line.trimEnd())
 }
 
-export function tailLines(look: Look, title: string, lines: readonly string[]): string[] {
+export function tailLines(look: Display, title: string, lines: readonly string[]): string[] {
   if (lines.length === 0) return [`${title}: there is no log yet.`]
   return [styled(look, 'bold', title), ...lines.map((line) => cut(line, look.width))]
 }

@@ -7,14 +7,14 @@ import { COMMANDS } from '../../src/discord/commands.js'
 import { literal } from '../../src/discord/markdown.js'
 import { CLOSING } from '../../src/discord/replies.js'
 import { BotProcess, useBotProcesses } from '../helpers/bot-process.js'
-import { DiscordStandIn, TOKEN } from '../helpers/discord-stand-in.js'
-import { HeldUp } from '../helpers/held-up.js'
+import { FakeDiscord, TOKEN } from '../helpers/fake-discord.js'
+import { Gate } from '../helpers/gate.js'
 
 const data = useBotProcesses()
-let discord: DiscordStandIn
+let discord: FakeDiscord
 
 beforeEach(async () => {
-  discord = await DiscordStandIn.start()
+  discord = await FakeDiscord.start()
 })
 afterEach(() => discord.stop())
 
@@ -141,7 +141,7 @@ describe('closing', () => {
   it('tells whoever comes too late that the command did not count', async () => {
     const bot = await startBot()
     await discord.use({ command: 'round' })
-    const slow = { taken: new HeldUp(), said: new HeldUp() }
+    const slow = { taken: new Gate(), said: new Gate() }
     discord.slow = slow
     const seen = discord.use(guess('nobody'))
     await slow.taken.promise

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import collection from '../../src/data/artworks.json'
-import { judgeGuess, slipsBetween, wordsOf } from '../../src/game/answers.js'
+import { editDistance, judgeGuess, wordsOf } from '../../src/game/answers.js'
 import { artistsOf } from '../../src/game/artwork.js'
 
 const artists = artistsOf(collection)
@@ -114,7 +114,7 @@ describe('the pieces', () => {
     ['monet', 'manet', 1],
     ['kitten', 'sitting', 3],
   ])('counts the slips between "%s" and "%s"', (a, b, slips) => {
-    expect(slipsBetween(a, b)).toBe(slips)
-    expect(slipsBetween(b, a)).toBe(slips)
+    expect(editDistance(a, b)).toBe(slips)
+    expect(editDistance(b, a)).toBe(slips)
   })
 })

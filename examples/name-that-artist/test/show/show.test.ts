@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { columnsOf } from '../../src/terminal/look.js'
+import { columnsOf } from '../../src/terminal/layout.js'
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 

@@ -10,7 +10,7 @@ const { closeStorage, getGameState, loadGameStates, loadPlayers, loadTokens, upd
 const data = useDataDir()
 
 function originalFiles() {
-  installFixture('original', data.path())
+  installFixture('format-0', data.path())
   rmSync(data.path('logs'), { recursive: true })
 }
 
@@ -58,7 +58,7 @@ describe('a data directory of the original, without logs', () => {
 
 describe('a data directory of the original, with logs', () => {
   it('replays them over the files: what was set and deleted since is so', async () => {
-    installFixture('original', data.path())
+    installFixture('format-0', data.path())
     const players = await loadPlayers()
     expect(Object.keys(players).sort()).toEqual(['user123', 'user456', 'user900'])
     expect(players.user123).toMatchObject({ score: 550, wins: 7, streak: 3 })
@@ -68,7 +68,7 @@ describe('a data directory of the original, with logs', () => {
   })
 
   it('takes a log with a checkpoint for the whole truth', async () => {
-    installFixture('checkpoint', data.path())
+    installFixture('format-0-checkpoint', data.path())
     expect(Object.entries(await loadPlayers())).toMatchObject([['user456', { username: 'Ben', score: 150 }]])
     await updatePlayerStats('user456', 'Ben', 5, true)
     await closeStorage()
@@ -76,7 +76,7 @@ describe('a data directory of the original, with logs', () => {
   })
 
   it('keeps the older log, byte for byte', async () => {
-    installFixture('original', data.path())
+    installFixture('format-0', data.path())
     const older = data.text('logs', 'players.log')
     await updatePlayerStats('user900', 'Dora', 1, true)
     await closeStorage()
@@ -87,12 +87,12 @@ describe('a data directory of the original, with logs', () => {
 
 describe('a game of the original', () => {
   it('goes on with the same round, artwork and player', async () => {
-    installFixture('original', data.path())
+    installFixture('format-0', data.path())
     const game = await Game.open(storage, { collection })
     const { round, isNew } = await game.play('channel456')
     expect(isNew).toBe(false)
     expect(round).toMatchObject({ round: 8, title: 'Red Barn, Morning', style: 'Regionalism', year: '1934' })
-    const ada = await game.guestNamed('Ada')
+    const ada = await game.participantNamed('Ada')
     expect(ada.userId).toBe('user123')
     expect(await game.guess('channel456', ada, 'hobbs')).toMatchObject({
       kind: 'right',

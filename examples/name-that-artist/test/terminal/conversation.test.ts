@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Game } from '../../src/game/game.js'
 import { parseLine } from '../../src/terminal/commands.js'
 import { Conversation } from '../../src/terminal/conversation.js'
-import { columnsOf } from '../../src/terminal/look.js'
+import { columnsOf } from '../../src/terminal/layout.js'
 import { MemoryStorage, OLYMPIA, STARRY_NIGHT } from '../helpers/memory-storage.js'
 
 async function sitDown(storage = new MemoryStorage(), player?: string) {

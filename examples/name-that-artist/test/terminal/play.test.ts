@@ -52,7 +52,7 @@ describe('the game in a terminal', () => {
   })
 
   it('says what it found, and goes on with the game of an older directory', async () => {
-    installFixture('original', data.path())
+    installFixture('format-0', data.path())
     const game = new BotProcess(['--play', '--as', 'Ada'])
     game.say('Hobbs\n/quit\n')
     expect(await game.ended, game.text).toBe(0)

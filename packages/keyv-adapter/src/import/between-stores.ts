@@ -1,38 +1,43 @@
+import { MAX_TIME_MS } from '../expiry.js'
 import type { KeyvFlatlog } from '../keyv-flatlog.js'
 import { toOperation, write } from '../values.js'
 import type { LoadedEntry, Route } from './copy.js'
 
-/** What an import needs of a Keyv store. */
+/** The methods of a Keyv store that an import uses. */
 export interface AnyStore {
-  // biome-ignore lint/suspicious/noExplicitAny: stores differ in what they take and say of it.
+  // biome-ignore lint/suspicious/noExplicitAny: stores differ in their parameter and item types.
   iterator?: ((...args: any[]) => AsyncIterable<any>) | undefined
-  /** What this package's own store lists: its iterator gives one namespace, if it belongs to a Keyv that has one. */
-  wholeFile?(): AsyncIterable<Stored>
-  /** A Keyv has it, a store has not. */
+  /** Only in KeyvFlatlog, whose iterator is limited to the namespace of the Keyv that uses it. */
+  wholeFile?(): AsyncIterable<StoredEntry>
+  /** Excludes a Keyv, which has this method. */
   getManyRaw?: never
 }
 
-type Stored = readonly [key: string, raw: unknown]
+type StoredEntry = readonly [key: string, raw: unknown]
 
-/** Keys and texts as they stand in the one store and are to stand in the other, of all namespaces. */
-export async function betweenStores(from: AnyStore, to: KeyvFlatlog): Promise<Route<Stored>> {
+/** Copies the stored keys and texts of all namespaces unchanged. */
+export async function betweenStores(from: AnyStore, to: KeyvFlatlog): Promise<Route<StoredEntry>> {
   const log = await to.open()
   return {
-    list: () => from.wholeFile?.() ?? (from.iterator as () => AsyncIterable<Stored>).call(from),
+    list: () => from.wholeFile?.() ?? (from.iterator as () => AsyncIterable<StoredEntry>).call(from),
     async load(entries) {
       const nowMs = Date.now()
       return entries.flatMap(([key, raw]): LoadedEntry[] => {
-        const atMs = expiresIn(raw)
+        const atMs = expiryInside(raw)
         if (raw === undefined || raw === null || (atMs !== undefined && atMs <= nowMs)) return []
         const operation = toOperation(to.storedKey(key), raw, atMs === undefined ? undefined : { atMs, slackMs: 0 })
-        return [{ isThere: () => log.has(operation.key), write: () => write(log, operation) }]
+        return [{ isInTarget: () => log.has(operation.key), write: () => write(log, operation) }]
       })
     },
   }
 }
 
-/** Unix ms. Where it stands in a form that only the application can read, Keyv finds it there as before. */
-function expiresIn(raw: unknown): number | undefined {
+/**
+ * Returns the expiry inside a stored value in Unix ms, or undefined if there is none.
+ *
+ * If only the application's own serializer can read the value, its expiry stays inside it, where Keyv finds it.
+ */
+function expiryInside(raw: unknown): number | undefined {
   let wrapper = raw
   if (typeof raw === 'string') {
     try {
@@ -44,6 +49,3 @@ function expiresIn(raw: unknown): number | undefined {
   const expires = (wrapper as { expires?: unknown } | null | undefined)?.expires
   return typeof expires === 'number' && expires >= 0 && expires <= MAX_TIME_MS ? expires : undefined
 }
-
-/** The furthest time that a Date can be. */
-const MAX_TIME_MS = 8.64e15

@@ -1,46 +1,47 @@
 import { FlatlogError } from '@flatlog/core'
 
 export interface ImportOptions {
-  /** Write what `to` has already, too: for a second run after `from` has changed. @default false */
+  /** Also write entries that `to` already has: for a second run after `from` has changed. @default false */
   overwrite?: boolean
   /** Called after every few hundred entries. */
   onProgress?: (progress: ImportProgress) => void
 }
 
 export interface ImportProgress {
-  /** `compare` looks whether all has arrived. */
+  /** `copy` writes the entries, `compare` then checks that all of them are in `to`. */
   phase: 'copy' | 'compare'
-  /** Entries of `from` so far in this phase. */
+  /** Entries of `from` processed so far in this phase. */
   done: number
 }
 
 export interface ImportResult {
   /** Entries of `from` that have not expired. */
   found: number
-  /** Of these, written by this run. */
+  /** Of these, entries written by this run. */
   copied: number
-  /** Of these, left as `to` had them already. */
+  /** Of these, entries left unchanged because `to` already had them. */
   kept: number
-  /** Entries of `from` that had expired, which are not copied. */
+  /** Entries of `from` that had expired and were not copied. */
   expired: number
 }
 
-/** From where to where, and how. `Entry`: what is known of one that was listed. */
+/** How entries get from the source to the target. `Entry` is what listing the source returns. */
 export interface Route<Entry> {
   list(): AsyncIterable<Entry>
-  /** What has not expired of these, in any order. */
+  /** Loads those of the listed entries that have not expired, in any order. */
   load(entries: readonly Entry[]): Promise<readonly LoadedEntry[]>
-  /** Why entries are listed, and none of them can be loaded. */
+  /** Explains why entries are listed but none of them can be loaded. */
   nothingLoaded?(): FlatlogError
 }
 
 export interface LoadedEntry {
-  isThere(): Promise<boolean> | boolean
+  isInTarget(): Promise<boolean> | boolean
   write(): Promise<unknown>
 }
 
 const BATCH_ENTRIES = 256
 
+/** Copies all entries, then checks that every entry of the source is in the target. */
 export async function copy<Entry>(
   route: Route<Entry>,
   { overwrite = false, onProgress }: ImportOptions,
@@ -49,11 +50,12 @@ export async function copy<Entry>(
   const result = { found: 0, copied: 0, kept: 0, expired: 0 }
   await inBatches(route.list(), async (batch) => {
     const loaded = await route.load(batch)
-    const isThere = overwrite ? [] : await Promise.all(loaded.map((entry) => entry.isThere()))
-    const missing = loaded.filter((_, position) => !isThere[position])
+    const isInTarget = overwrite ? [] : await Promise.all(loaded.map((entry) => entry.isInTarget()))
+    const missing = loaded.filter((_, position) => !isInTarget[position])
     const written = await Promise.all(missing.map((entry) => entry.write()))
     failures.check()
-    if (written.includes(false)) throw notThere(written.filter((each) => each === false).length, 'could not be written')
+    const failed = written.filter((answer) => answer === false).length
+    if (failed > 0) throw mismatch(failed, 'could not be written')
     result.found += loaded.length
     result.copied += missing.length
     result.kept += loaded.length - missing.length
@@ -63,9 +65,9 @@ export async function copy<Entry>(
   if (result.found === 0 && result.expired > 0 && route.nothingLoaded) throw route.nothingLoaded()
   let compared = 0
   await inBatches(route.list(), async (batch) => {
-    const missing = await stillMissing(route, batch)
+    const missing = await countMissing(route, batch)
     failures.check()
-    if (missing > 0) throw notThere(missing, 'are not in the store that was copied to')
+    if (missing > 0) throw mismatch(missing, 'are not in the target after the copy')
     compared += batch.length
     onProgress?.({ phase: 'compare', done: compared })
   })
@@ -79,24 +81,24 @@ async function inBatches<Entry>(entries: AsyncIterable<Entry>, act: (batch: Entr
     await act(batch)
     batch = []
   }
-  // An empty batch at the end, too, so that a source with nothing in it is looked at like any other.
+  // The last batch may be empty, so that an empty source also checks for failures and reports progress.
   await act(batch)
 }
 
-/** An entry may expire on both sides between the two looks, so what seems to be missing is looked at once more. */
-async function stillMissing<Entry>(route: Route<Entry>, batch: readonly Entry[]): Promise<number> {
-  const look = async () => {
+/** Counts the missing entries. It looks twice, because an entry may expire between reading the source and the target. */
+async function countMissing<Entry>(route: Route<Entry>, batch: readonly Entry[]): Promise<number> {
+  const count = async () => {
     const loaded = await route.load(batch)
-    const isThere = await Promise.all(loaded.map((entry) => entry.isThere()))
-    return isThere.filter((each) => !each).length
+    const isInTarget = await Promise.all(loaded.map((entry) => entry.isInTarget()))
+    return isInTarget.filter((each) => !each).length
   }
-  return (await look()) === 0 ? 0 : await look()
+  return (await count()) === 0 ? 0 : await count()
 }
 
-function notThere(count: number, what: string): FlatlogError {
+function mismatch(count: number, problem: string): FlatlogError {
   return new FlatlogError(
     'FLATLOG_MISMATCH',
-    `${count} of the entries ${what}. What to do: see that nothing else writes to either store, and call importKeyv ` +
-      'again; it goes on with what is missing.',
+    `${count} of the entries ${problem}. Make sure that nothing else writes to either store, then call importKeyv ` +
+      'again: it copies what is missing.',
   )
 }

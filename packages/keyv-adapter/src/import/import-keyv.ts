@@ -5,10 +5,12 @@ import { type AnyStore, betweenStores } from './between-stores.js'
 import { copy, type ImportOptions, type ImportResult } from './copy.js'
 
 /**
- * Copies what a Keyv or a Keyv store holds, with the time at which each entry expires. Between two stores it copies all
- * namespaces, texts and keys as they stand there; between two Keyv the entries of their namespaces, read by the one and
- * written by the other. What `to` has already is kept, so an import that was cut off goes on when it is called again.
- * At the end it looks whether every entry of `from` is in `to`, and rejects where one is missing.
+ * Copies the entries of a Keyv or of a Keyv store, with their expiry times.
+ *
+ * Between two stores it copies the stored keys and texts of all namespaces unchanged. Between two Keyv instances it
+ * copies one namespace, which one Keyv reads and the other writes. Entries that `to` already has are kept, so an
+ * interrupted import continues when it is called again. It ends by checking that every entry of `from` is in `to`, and
+ * rejects if one is missing.
  */
 export async function importKeyv(from: AnyStore, to: KeyvFlatlog, options?: ImportOptions): Promise<ImportResult>
 export async function importKeyv(from: AnyKeyv, to: AnyKeyv, options?: ImportOptions): Promise<ImportResult>
@@ -18,9 +20,9 @@ export async function importKeyv(
   options: ImportOptions = {},
 ): Promise<ImportResult> {
   if (typeof from?.iterator !== 'function') {
-    throw invalid(
-      'What is to be imported has no iterator, so its keys cannot be listed. What to do: see in the documentation of ' +
-        'the store how it lists its keys, and set them one by one.',
+    throw invalidOption(
+      'The source of the import has no iterator, so its keys cannot be listed. See its documentation for how to list ' +
+        'the keys, and set them one by one.',
     )
   }
   const failures = new Failures()
@@ -28,8 +30,9 @@ export async function importKeyv(
   try {
     if (isKeyv(from) && isKeyv(to)) return await copy(betweenKeyvs(from, to), options, failures)
     if (isKeyv(from) || isKeyv(to)) {
-      throw invalid(
-        'importKeyv takes two Keyv or two stores. What to do: give both with new Keyv({ store }), or neither.',
+      throw invalidOption(
+        'importKeyv takes two Keyv instances or two stores, and got one of each. Wrap the store with ' +
+          'new Keyv({ store }), or pass the store of the Keyv.',
       )
     }
     return await copy(await betweenStores(from, to), options, failures)
@@ -38,7 +41,7 @@ export async function importKeyv(
   }
 }
 
-/** Keyv tells some failures by an event alone, where its answer looks as if there was nothing. */
+/** Collects `error` events: Keyv reports some failures only by an event and returns as if there were no value. */
 class Failures {
   #first: { readonly error: unknown } | undefined
 
@@ -58,6 +61,6 @@ class Failures {
 
 type AddOrRemove = (event: string, listener: (error: unknown) => void) => unknown
 
-function invalid(message: string): FlatlogError {
+function invalidOption(message: string): FlatlogError {
   return new FlatlogError('FLATLOG_INVALID_OPTION', message)
 }

@@ -1,5 +1,7 @@
-// client.mjs <client> <keyv package> write <dir> <url>: writes until it is killed, and prints the number of each entry that
-// the client says is kept. client.mjs … read <dir> <url> <numbers>: reads those, goes on writing, prints what is wrong.
+// client.mjs <client> <keyv package> write <dir> <url>: writes until it is killed, and prints the number of each entry
+// that the client has acknowledged.
+// client.mjs <client> <keyv package> read <dir> <url> <numbers>: reads these entries, writes and reads two more, and
+// prints the wrong ones.
 import { writeSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { createKeyvFlatlog, KeyvFlatlog } from '@flatlog/keyv'
@@ -28,14 +30,14 @@ if (mode === 'write') {
   await Promise.all(Array.from({ length: IN_FLIGHT }, loop))
 } else {
   const wrong = []
-  const look = async (n) => {
+  const check = async (n) => {
     const found = await read(n)
     if (!isDeepStrictEqual(found, { n, text: `entry ${n}` })) wrong.push({ n, found })
   }
-  for (const n of JSON.parse(numbers)) await look(n)
+  for (const n of JSON.parse(numbers)) await check(n)
   for (const n of [1_000_001, 1_000_002]) {
     await write(n)
-    await look(n)
+    await check(n)
   }
   await keyv.disconnect()
   console.log(JSON.stringify({ wrong }))

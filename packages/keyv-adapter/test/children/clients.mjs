@@ -1,4 +1,4 @@
-// How each client writes and reads the nth entry. Nothing of it knows of Flatlog but the Keyv that it is given.
+// How each client writes and reads the nth entry. The clients are given a Keyv and know nothing of Flatlog.
 import { request } from 'node:http'
 import { KeyvAdapter } from '@apollo/utils.keyvadapter'
 import { createCache } from 'cache-manager'
@@ -12,7 +12,7 @@ const entry = (n) => ({ n, text: `entry ${n}` })
 
 export const clients = {
   cacheable(keyv) {
-    // In memory first, as it is usually set up: after a restart only the second one has anything.
+    // The usual setup, with a cache in memory first. After a restart only the secondary store has the entries.
     const cache = new Cacheable({ secondary: keyv })
     return { write: (n) => cache.set(`k${n}`, entry(n), `${HOUR_S}s`), read: (n) => cache.get(`k${n}`) }
   },
@@ -32,7 +32,7 @@ export const clients = {
 
   'p-memoize'(keyv) {
     let isReading = false
-    const memoized = pMemoize(async (n) => (isReading ? 'worked out anew' : entry(n)), {
+    const memoized = pMemoize(async (n) => (isReading ? 'computed again' : entry(n)), {
       cache: keyv,
       cacheKey: ([n]) => `k${n}`,
     })
@@ -71,19 +71,19 @@ export const clients = {
   },
 }
 
-/** These do not wait for the cache to be written: Keyv's own hook tells when it is. */
+/** These clients do not wait until the cache is written, so a hook of Keyv does. */
 function overHttp(keyv, url, get) {
   const waiting = new Map()
   keyv.hooks.addHandler('postSet', ({ key }) => waiting.get(key.slice(key.lastIndexOf('/') + 1))?.())
   return {
     async write(n) {
-      const kept = new Promise((resolve) => waiting.set(String(n), resolve))
-      await Promise.all([get(n), kept])
+      const stored = new Promise((resolve) => waiting.set(String(n), resolve))
+      await Promise.all([get(n), stored])
       waiting.delete(String(n))
     },
     async read(n) {
       const { isFromCache, body } = await get(n)
-      return isFromCache ? JSON.parse(body) : `asked ${url} anew`
+      return isFromCache ? JSON.parse(body) : `requested ${url} again`
     },
   }
 }

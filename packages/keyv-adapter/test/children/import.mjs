@@ -1,5 +1,5 @@
-// import.mjs <json file> <dir>: imports the one into the other, prints a line for each step of its progress, and at the
-// end the result.
+// import.mjs <json file> <dir> [quiet]: imports the file into a store. Prints a line for each progress report, unless
+// `quiet` is given, and then the result.
 import { writeSync } from 'node:fs'
 import { importKeyv, KeyvFlatlog } from '@flatlog/keyv'
 import { KeyvFile } from 'keyv-file'

@@ -1,12 +1,12 @@
-// process.mjs <keyv package> <dir> <how>: what a process does with a store that it never disconnects. Those that end by
-// themselves print how many ms they stayed behind their last line.
+// process.mjs <keyv package> <dir> <how>: uses a store and never disconnects it. With `returns` and `exits` it prints
+// how many milliseconds the process took to end.
 import { createKeyvFlatlog, KeyvFlatlog } from '@flatlog/keyv'
 
 const [keyvPackage, dir, how] = process.argv.slice(2)
 const { Keyv } = await import(keyvPackage)
-const printStay = () => {
-  const endMs = performance.now()
-  process.on('exit', () => console.log(Math.round(performance.now() - endMs)))
+const printEndingTime = () => {
+  const startMs = performance.now()
+  process.on('exit', () => console.log(Math.round(performance.now() - startMs)))
 }
 const make = (durability) => new Keyv({ store: new KeyvFlatlog({ dir, durability }), namespace: 'n' })
 
@@ -14,16 +14,16 @@ switch (how) {
   case 'returns': {
     const keyv = make('interval')
     await keyv.set('a', 1)
-    // Not awaited: the process stays until it is acknowledged, and no longer.
+    // Not awaited: the process must stay until this write is acknowledged, but not longer.
     void keyv.set('b', 2)
-    printStay()
+    printEndingTime()
     break
   }
   case 'exits': {
     const keyv = make('os')
     await keyv.set('a', 1)
     await keyv.set('b', 2)
-    printStay()
+    printEndingTime()
     process.exit(0)
     break
   }
@@ -35,7 +35,7 @@ switch (how) {
     break
   }
   default:
-    // Without options: the store is in `.data` of the directory in which the process runs.
+    // Without options the store is in `.data` of the current directory.
     process.chdir(dir)
     await createKeyvFlatlog().set('a', 1)
 }

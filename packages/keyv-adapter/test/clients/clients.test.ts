@@ -1,14 +1,16 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { killedAfter, runChild } from '../children.js'
+import { killScriptAfter, runJsonScript } from '../children.js'
 import { tempDir } from '../helpers.js'
 
-/** What the clients that ask over HTTP ask for; it may be kept for an hour. */
-const asked = new Map<string, number>()
+/** How often each entry was requested from the server. */
+const requests = new Map<string, number>()
+
+/** The server for the clients that cache HTTP responses. Its responses may be cached for an hour. */
 const server = createServer((request, response) => {
   const n = Number(request.url?.slice(1))
-  asked.set(String(n), (asked.get(String(n)) ?? 0) + 1)
+  requests.set(String(n), (requests.get(String(n)) ?? 0) + 1)
   response.setHeader('cache-control', 'max-age=3600')
   response.end(JSON.stringify({ n, text: `entry ${n}` }))
 })
@@ -26,7 +28,7 @@ afterAll(async () => {
 
 const ENTRIES = 40
 
-/** The clients that bring Keyv 5 along take that; those that take whatever has its methods take Keyv 6 as well. */
+/** All clients accept Keyv 5. These accept any object with the same methods, so they also work with Keyv 6. */
 const WITH_KEYV_6 = ['cache-manager', '@apollo/utils.keyvadapter', 'p-memoize']
 const table = [
   ...['cacheable', ...WITH_KEYV_6, 'got', 'cacheable-request'].map((client) => ({ client, keyv: 'keyv' })),
@@ -34,14 +36,14 @@ const table = [
 ]
 
 describe.each(table)('$client on $keyv, killed with SIGKILL while it writes', ({ client, keyv }) => {
-  it('has after the restart everything that it was told is kept, and goes on', async () => {
+  it('still has every acknowledged entry after a restart, and keeps working', async () => {
     const dir = tempDir()
-    const numbers = await killedAfter(ENTRIES, 'client.mjs', [client, keyv, 'write', dir, url])
+    const numbers = await killScriptAfter(ENTRIES, 'client.mjs', [client, keyv, 'write', dir, url])
     expect(numbers.length).toBeGreaterThanOrEqual(ENTRIES)
-    const before = numbers.map((n) => asked.get(n))
+    const before = numbers.map((n) => requests.get(n))
     const args = [client, keyv, 'read', dir, url, JSON.stringify(numbers.map(Number))]
-    expect(await runChild('client.mjs', args)).toEqual({ wrong: [] })
-    expect(numbers.map((n) => asked.get(n))).toEqual(before)
-    asked.clear()
+    expect(await runJsonScript('client.mjs', args)).toEqual({ wrong: [] })
+    expect(numbers.map((n) => requests.get(n))).toEqual(before)
+    requests.clear()
   })
 })

@@ -1,4 +1,5 @@
-// A server of several workers on one log, as under a cluster preset or PM2. The first one that uses the log holds it.
+// worker.mjs <base> <lockWaitMs>: two workers on one log, as in a cluster preset or PM2. The first one to use the log
+// has it until it is killed. Prints what each worker answered.
 import cluster from 'node:cluster'
 import flatlogDriver from '@flatlog/unstorage'
 import { createStorage } from 'unstorage'
@@ -8,29 +9,29 @@ const [base, lockWaitMs] = process.argv.slice(2)
 if (cluster.isPrimary) runPrimary()
 else runWorker()
 
-/** Each worker is asked and answers, one question at a time; what it says last is printed for the test. */
+/** Sends the workers one request at a time. */
 async function runPrimary() {
   const fork = async () => {
     const worker = cluster.fork()
-    // What is sent before it listens would be lost.
+    // A request would be lost if it was sent before the worker listens.
     await new Promise((resolve) => worker.once('message', resolve))
     return worker
   }
-  const ask = (worker, question) =>
+  const request = (worker, name) =>
     new Promise((resolve, reject) => {
       worker.once('message', resolve)
-      worker.once('exit', () => reject(new Error('the worker is gone')))
-      worker.send(question)
+      worker.once('exit', () => reject(new Error('the worker has ended')))
+      worker.send(name)
     })
   const first = await fork()
-  const owner = await ask(first, 'write')
+  const owner = await request(first, 'write')
   const second = await fork()
-  const refused = await ask(second, 'use')
-  const read = await ask(second, 'read')
+  const refused = await request(second, 'use')
+  const read = await request(second, 'read')
   const gone = new Promise((resolve) => first.once('exit', resolve))
   first.kill('SIGKILL')
   await gone
-  const later = await ask(second, 'write')
+  const later = await request(second, 'write')
   console.log(JSON.stringify({ ownerPid: first.process.pid, owner, refused, read, later }))
   second.kill()
 }
@@ -39,19 +40,19 @@ function runWorker() {
   const options = { base, name: 'shared', lockWaitMs: Number(lockWaitMs) }
   const storage = createStorage({ driver: flatlogDriver(options) })
   const reader = createStorage({ driver: flatlogDriver({ ...options, readOnly: true }) })
-  const told = ({ message, code }) => ({ message, code })
-  const questions = {
-    write: () => storage.setItem('k', 'v').then(() => 'written', told),
-    read: () => reader.getItem('k').catch(told),
+  const toPlain = ({ message, code }) => ({ message, code })
+  const answers = {
+    write: () => storage.setItem('k', 'v').then(() => 'written', toPlain),
+    read: () => reader.getItem('k').catch(toPlain),
     async use() {
       const began = performance.now()
-      const outcomes = [await storage.getItem('k').catch(told)]
+      const outcomes = [await storage.getItem('k').catch(toPlain)]
       const firstMs = performance.now() - began
-      for (let use = 0; use < 5; use++) outcomes.push(await storage.setItem('k', 'w').then(() => 'written', told))
-      for (let use = 0; use < 5; use++) outcomes.push(await storage.getKeys().catch(told))
+      for (let use = 0; use < 5; use++) outcomes.push(await storage.setItem('k', 'w').then(() => 'written', toPlain))
+      for (let use = 0; use < 5; use++) outcomes.push(await storage.getKeys().catch(toPlain))
       return { outcomes, firstMs, othersMs: performance.now() - began - firstMs }
     },
   }
-  process.on('message', async (question) => process.send(await questions[question]()))
+  process.on('message', async (name) => process.send(await answers[name]()))
   process.send('listening')
 }

@@ -1,4 +1,4 @@
-// The owner of a log, told by the test what to do, one step at a time.
+// writer.mjs <base>: owns a log and calls the methods of its driver that the test sends, one at a time.
 import flatlogDriver from '@flatlog/unstorage'
 
 const driver = flatlogDriver({ base: process.argv[2], durability: 'os' })

@@ -3,38 +3,39 @@ import type { WatchCallback, WatchEvent } from 'unstorage'
 import { WatchedKeys } from './watched-keys.js'
 
 /**
- * Reports acknowledged changes of the log, whoever made them, key by key. With the first watcher it begins to keep the
- * list of keys, and with the last one it lets go of it.
+ * Reports every acknowledged change of the log to the watchers, key by key.
+ *
+ * It keeps a list of the keys in memory, from the first watcher to the last.
  */
-export class Watching {
+export class Watchers {
   readonly #callbacks = new Set<WatchCallback>()
   #keys: WatchedKeys | undefined
   #ready: Promise<void> = Promise.resolve()
 
-  /** Returns the function that ends it, once every later change will be reported. */
+  /** Adds a watcher, and resolves when it will see every later change. Returns the function that removes it. */
   async add(store: Store, callback: WatchCallback): Promise<() => void> {
-    // The same function may watch twice, and each has its own end.
+    // A wrapper, because the same function may be added twice and is then removed separately.
     const own: WatchCallback = (event, key) => callback(event, key)
     this.#callbacks.add(own)
     if (this.#keys === undefined) {
       this.#keys = new WatchedKeys(store, (event, key) => this.#emit(event, key))
       this.#ready = this.#keys.load()
     }
-    const stop = () => {
+    const remove = () => {
       this.#callbacks.delete(own)
-      if (this.#callbacks.size === 0) this.end()
+      if (this.#callbacks.size === 0) this.removeAll()
     }
     try {
       await this.#ready
     } catch (error) {
-      stop()
+      remove()
       throw error
     }
-    return stop
+    return remove
   }
 
-  end(): void {
-    this.#keys?.end()
+  removeAll(): void {
+    this.#keys?.stop()
     this.#keys = undefined
     this.#callbacks.clear()
   }
@@ -44,7 +45,7 @@ export class Watching {
       try {
         callback(event, key)
       } catch (error) {
-        // It is the watcher's own, and stops neither the other watchers nor the log.
+        // Rethrow outside of the loop, so that it stops neither the other watchers nor the log.
         queueMicrotask(() => {
           throw error
         })

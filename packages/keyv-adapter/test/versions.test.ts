@@ -4,8 +4,8 @@ import { all, keyv5, keyv6, majors, makeStore, records, tempDir } from './helper
 describe.each([
   { from: keyv5, to: keyv6 },
   { from: keyv6, to: keyv5 },
-])('a file of Keyv $from.major under Keyv $to.major', ({ from, to }) => {
-  it('holds the same values under the same namespace', async () => {
+])('a log written by Keyv $from.major and opened by Keyv $to.major', ({ from, to }) => {
+  it('has the same values in the same namespace, and can go back', async () => {
     const dir = tempDir()
     const value = { name: 'Ada', bytes: Buffer.from('x'), tag: ':colon' }
     const writer = from.make(makeStore(dir), { namespace: 'players' })
@@ -37,8 +37,8 @@ describe.each([
   })
 })
 
-describe('what stands on disk', () => {
-  it('is the same whichever Keyv writes it', async () => {
+describe('the records on disk', () => {
+  it('are the same for both versions of Keyv', async () => {
     const lines = await Promise.all(
       majors.map(async ({ make }) => {
         const dir = tempDir()
@@ -67,15 +67,15 @@ describe('what stands on disk', () => {
   })
 })
 
-describe('which Keyv asks', () => {
-  it('is 6 until something asks', async () => {
+describe('the detected version of Keyv', () => {
+  it('is 6 by default', async () => {
     const dir = tempDir()
     const store = makeStore({ dir, namespace: 'n' })
     await store.set('k', '{"value":1}')
     expect(records(dir).at(-1)?.key).toBe('n:k')
   })
 
-  it('is not decided by a look at the options of a store that Keyv 6 uses', async () => {
+  it('does not change when the options of a store that Keyv 6 uses are read', async () => {
     const dir = tempDir()
     const store = makeStore(dir)
     expect(store.opts.dir).toBe(dir)
@@ -87,7 +87,7 @@ describe('which Keyv asks', () => {
     expect(records(dir).at(-1)).toMatchObject({ key: 'n:k', value: 1 })
   })
 
-  it('is what the option says', async () => {
+  it('can be set by an option', async () => {
     const dir = tempDir()
     const store = makeStore({ dir, protocol: 5, namespace: 'n' })
     expect(store.capabilities.expires).toBe(false)
@@ -95,10 +95,10 @@ describe('which Keyv asks', () => {
     await store.set('n:k', '{"value":1}', 60_000)
     expect(records(dir).at(-1)?.key).toBe('n:k')
     expect(records(dir).at(-1)?.expires).toBeGreaterThanOrEqual(before + 60_000)
-    expect(() => makeStore({ dir, protocol: 4 as never })).toThrow(/protocol is 4/)
+    expect(() => makeStore({ dir, protocol: 4 as never })).toThrow(/protocol must be 5 or 6, got 4/)
   })
 
-  it('follows the object from one Keyv to the other', async () => {
+  it('changes when another version uses the same store object', async () => {
     const dir = tempDir()
     const store = makeStore(dir)
     await keyv5.make(store, { namespace: 'n' }).set('k', 1, 60_000)

@@ -7,7 +7,7 @@ interface Layout {
   users: number
 }
 
-/** One table for the process, also where it loads this package twice (as ESM and as CommonJS). */
+/** One table per process, even if the package is loaded both as ESM and as CommonJS. */
 const LAYOUTS = Symbol.for('@flatlog/keyv layouts')
 
 function layouts(): Map<string, Layout> {
@@ -17,18 +17,20 @@ function layouts(): Map<string, Layout> {
 }
 
 /**
- * For a file that is open. All stores on it must agree on its bare namespace: clearing the one that stands without a
- * prefix would otherwise take the others along. Returns the function that gives the claim back.
+ * Registers that a store uses an open log with this bare namespace. Returns the function that ends the claim.
+ *
+ * All stores on a log must agree on its bare namespace: its keys have no prefix, so clearing it would also clear the
+ * keys of every other namespace.
  */
 export function claimLayout(dir: string, name: string, bareNamespace: string | undefined): () => void {
   const path = join(realpathSync.native(dir), name)
   const layout = layouts().get(path) ?? { bareNamespace, users: 0 }
   if (layout.bareNamespace !== bareNamespace) {
-    const spell = (bare: string | undefined) => (bare === undefined ? 'none' : JSON.stringify(bare))
+    const describe = (bare: string | undefined) => (bare === undefined ? 'none' : JSON.stringify(bare))
     throw new FlatlogError(
       'FLATLOG_OPTIONS_CONFLICT',
-      `${path} is in use with bareNamespace ${spell(layout.bareNamespace)}, and is asked for with ` +
-        `${spell(bareNamespace)}. What to do: give every store on it the same, or give this one another name.`,
+      `${path} is open in this process with bareNamespace ${describe(layout.bareNamespace)}, but this store has ` +
+        `${describe(bareNamespace)}. Use the same bareNamespace for every store on the log, or another name here.`,
       { path },
     )
   }

@@ -1,12 +1,13 @@
 import { FlatlogError, openStore, type Store, type StoreOptions } from '@flatlog/core'
-import { claimLayout } from './shared-file.js'
+import { claimLayout } from './layout-claims.js'
 
-/** Where the log is when no directory is given; the same as the core's own default. */
+/** The directory if none is given. The same default as in the core. */
 const DEFAULT_DIR = '.data'
 
 /**
- * The log behind one store object, opened at its first use. All callers wait for the same promise, each with one
- * `await`, so what was called first is also done first.
+ * Opens the log of one store object at its first use.
+ *
+ * All callers await the same promise, each exactly once, so operations take effect in the order of the calls.
  */
 export class StoreHandle {
   readonly #options: StoreOptions & { readonly name: string }
@@ -31,15 +32,15 @@ export class StoreHandle {
       return Promise.reject(
         new FlatlogError(
           'FLATLOG_CLOSED',
-          `The store ${JSON.stringify(this.#options.name)} was disconnected. What to do: make a new KeyvFlatlog, and ` +
-            'disconnect only when nothing uses the old one any more.',
+          `The store ${JSON.stringify(this.#options.name)} was disconnected. Create a new KeyvFlatlog to use it again, and ` +
+            'disconnect a store only when nothing uses it any more.',
         ),
       )
     }
     if (this.#opening === undefined) {
       const opening = this.#open()
       this.#opening = opening
-      // A failed open is not remembered: the cause may be gone at the next use.
+      // Forget a failed attempt, so that the next use tries again.
       opening.catch(() => {
         if (this.#opening === opening) this.#opening = undefined
       })
@@ -47,7 +48,7 @@ export class StoreHandle {
     return this.#opening
   }
 
-  /** Makes what was written durable and gives the log back. Calls made before it are done first. */
+  /** Completes all earlier calls, makes their writes durable and releases the log. */
   close(): Promise<void> {
     this.#closing ??= this.#close(this.#opening)
     return this.#closing
@@ -56,7 +57,7 @@ export class StoreHandle {
   async #open(): Promise<Store> {
     const store = await openStore(this.#options)
     try {
-      // Only now is the directory there for certain, and has one real path however it is spelled.
+      // After opening, because the directory must exist before its real path can be resolved.
       const release = claimLayout(this.#options.dir ?? DEFAULT_DIR, this.#options.name, this.#bareNamespace)
       const stopReports = store.on('problem', this.#onProblem)
       this.#release = () => {
@@ -72,7 +73,7 @@ export class StoreHandle {
 
   async #close(opening: Promise<Store> | undefined): Promise<void> {
     if (opening === undefined) return
-    // Whoever waits for a failing open is told there; for closing it means that there is nothing to close.
+    // If opening fails, the call that opened the log rejects, and there is nothing to close.
     const store = await opening.catch(() => undefined)
     if (store === undefined) return
     await store.close().finally(this.#release)

@@ -1,15 +1,16 @@
 import { openStore, type Store, type StoreOptions } from '@flatlog/core'
-import { type FlatlogDriverOptions, storeOptions } from './options.js'
+import { type FlatlogDriverOptions, toStoreOptions } from './options.js'
 
 /**
- * The log behind one driver, opened at its first use and again at the first use after a close. All callers wait for
- * the same promise, each with one `await`, so what was called first is also done first.
+ * Opens the log of one driver at its first use, and again at the first use after a close.
+ *
+ * All callers await the same promise, each exactly once, so operations take effect in the order of the calls.
  */
 export class StoreHandle {
   readonly #options: FlatlogDriverOptions
   #opening: Promise<Store> | undefined
   #closing: Promise<void> = Promise.resolve()
-  /** The last try found the log in another's hands. */
+  /** The last attempt to open the log failed because another process had it. */
   #wasLocked = false
 
   constructor(options: FlatlogDriverOptions) {
@@ -20,7 +21,7 @@ export class StoreHandle {
     if (this.#opening === undefined) {
       const opening = this.#open(this.#closing)
       this.#opening = opening
-      // A failed open is not remembered: the cause may be gone at the next use.
+      // Forget a failed attempt, so that the next use tries again.
       opening.catch(() => {
         if (this.#opening === opening) this.#opening = undefined
       })
@@ -28,7 +29,7 @@ export class StoreHandle {
     return this.#opening
   }
 
-  /** Makes what was written durable and gives the log back. Calls made before it are done first. */
+  /** Completes all earlier calls, makes their writes durable and releases the log. */
   close(): Promise<void> {
     if (this.#opening !== undefined) {
       this.#closing = this.#close(this.#opening)
@@ -38,12 +39,12 @@ export class StoreHandle {
   }
 
   async #open(closing: Promise<void>): Promise<Store> {
-    // What went wrong there was told to whoever closed.
+    // If closing failed, the caller of close() got the error.
     await closing.catch(() => {})
-    const options = storeOptions(this.#options)
+    const options = toStoreOptions(this.#options)
     try {
-      // An owner that did not leave while the first use waited is there to stay: the others only have a look, so that
-      // the second of several workers answers its requests at once instead of keeping each of them waiting.
+      // If the owner kept the log while the first use waited, it will probably keep it. Later uses do not wait, so that
+      // the second of several workers answers each request immediately instead of delaying it by lockWaitMs.
       const store = await this.#openOrJoin(this.#wasLocked ? { ...options, lockWaitMs: 0 } : options)
       this.#wasLocked = false
       return store
@@ -53,7 +54,10 @@ export class StoreHandle {
     }
   }
 
-  /** Whoever has the log open in this process has decided about `times`, unless they were asked for here by name. */
+  /**
+   * Opens the log. If it is already open in this process with another setting of `times`, that setting is used, unless
+   * this driver was given the option explicitly.
+   */
   async #openOrJoin(options: StoreOptions): Promise<Store> {
     try {
       return await openStore(options)
@@ -65,7 +69,7 @@ export class StoreHandle {
   }
 
   async #close(opening: Promise<Store>): Promise<void> {
-    // Whoever waits for a failing open is told there; for closing it means that there is nothing to close.
+    // If opening fails, the call that opened the log rejects, and there is nothing to close.
     const store = await opening.catch(() => undefined)
     await store?.close()
   }

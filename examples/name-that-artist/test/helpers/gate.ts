@@ -1,5 +1,5 @@
 /** Something slow, such as a disk or a network: what waits for `promise` goes on when the test calls `release`. */
-export class HeldUp {
+export class Gate {
   readonly promise: Promise<void>
   release: () => void = () => {}
 

@@ -1,16 +1,16 @@
 // A command as the desk sees it, and what became of it: the part of an interaction that discord.js would bring.
-import type { AskedCommand } from '../../src/discord/desk.js'
+import type { SlashCommand } from '../../src/discord/command-handler.js'
 
-type Message = Parameters<AskedCommand['editReply']>[0]
+type Message = Parameters<SlashCommand['editReply']>[0]
 
 export const ADA = { id: '7', displayName: 'Ada' }
 export const BEN = { id: '8', displayName: 'Ben' }
 
-export class Asked implements AskedCommand {
+export class FakeCommand implements SlashCommand {
   readonly commandName: string
   readonly channelId: string
-  readonly user: AskedCommand['user']
-  readonly options: AskedCommand['options']
+  readonly user: SlashCommand['user']
+  readonly options: SlashCommand['options']
   /** What Discord was told, in order. */
   readonly told: string[] = []
   message: Message | undefined

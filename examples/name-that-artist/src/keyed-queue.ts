@@ -1,7 +1,7 @@
 // Runs what concerns the same key in turn, and different keys side by side. Read, change and write of one record is
 // three steps with other callers in between; only a queue keeps one caller's change from undoing another's.
 
-export class OneAtATime {
+export class KeyedQueue {
   readonly #last = new Map<string, Promise<void>>()
 
   /** Starts `task` when everything that was handed over for `key` before has ended, well or badly. */

@@ -1,23 +1,24 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { CommandHandler } from '../../src/discord/command-handler.js'
 import { COMMANDS } from '../../src/discord/commands.js'
-import { CommandDesk } from '../../src/discord/desk.js'
 import { CLOSING, FAILED, NO_GUESS, NO_ROUND, NOT_KNOWN } from '../../src/discord/replies.js'
 import { Game } from '../../src/game/game.js'
-import { ADA, Asked, BEN } from '../helpers/asked-command.js'
-import { HeldUp } from '../helpers/held-up.js'
+import { ADA, BEN, FakeCommand } from '../helpers/fake-command.js'
+import { Gate } from '../helpers/gate.js'
 import { MemoryStorage, OLYMPIA, STARRY_NIGHT } from '../helpers/memory-storage.js'
 
 async function setUp(storage = new MemoryStorage()) {
   const game = await Game.open(storage, { collection: [STARRY_NIGHT, OLYMPIA], random: () => 0 })
   const problems: string[] = []
-  const desk = new CommandDesk(game, (what, error) => problems.push(`${what}: ${(error as Error).message}`))
-  const answer = async (asked: Asked) => {
+  const desk = new CommandHandler(game, (what, error) => problems.push(`${what}: ${(error as Error).message}`))
+  const answer = async (asked: FakeCommand) => {
     await desk.answer(asked)
     return asked
   }
-  const guess = (artist: string, user = ADA, channel?: string) => answer(new Asked('guess', { artist }, user, channel))
+  const guess = (artist: string, user = ADA, channel?: string) =>
+    answer(new FakeCommand('guess', { artist }, user, channel))
   const round = (action?: string, channel?: string) =>
-    answer(new Asked('round', action ? { action } : {}, ADA, channel))
+    answer(new FakeCommand('round', action ? { action } : {}, ADA, channel))
   return { storage, desk, problems, answer, guess, round }
 }
 
@@ -98,11 +99,11 @@ describe('/guess', () => {
 describe('/leaderboard', () => {
   it('is shown to whoever asked, with the names that players bear on every server', async () => {
     const { round, guess, answer } = await setUp()
-    expect((await answer(new Asked('leaderboard'))).content).toContain('Nobody has played yet')
+    expect((await answer(new FakeCommand('leaderboard'))).content).toContain('Nobody has played yet')
     await round()
     await guess('Manet', BEN)
     await guess('gogh')
-    const board = await answer(new Asked('leaderboard'))
+    const board = await answer(new FakeCommand('leaderboard'))
     expect(board.isPrivate).toBe(true)
     expect(board.content).toBe(
       '**Leaderboard**\n1. **Ada**: 100 points, 1 win in 1 game, streak 1 (best 1)\n2. **Ben**: 0 points, 0 wins in 1 game, streak 0 (best 0)',
@@ -113,8 +114,8 @@ describe('/leaderboard', () => {
 describe('every command', () => {
   it('that is registered is known, and one that is not is answered', async () => {
     const { answer } = await setUp()
-    for (const { name } of COMMANDS) expect((await answer(new Asked(name))).content).not.toBe(NOT_KNOWN)
-    const unknown = await answer(new Asked('fly'))
+    for (const { name } of COMMANDS) expect((await answer(new FakeCommand(name))).content).not.toBe(NOT_KNOWN)
+    const unknown = await answer(new FakeCommand('fly'))
     expect([unknown.content, unknown.isPrivate]).toEqual([NOT_KNOWN, true])
   })
 
@@ -125,7 +126,7 @@ describe('every command', () => {
     const asked = [
       await guess('<@&5> ||gogh', mallory),
       await guess('gogh', mallory),
-      await answer(new Asked('leaderboard')),
+      await answer(new FakeCommand('leaderboard')),
     ]
     for (const { message, content } of asked) {
       expect(message?.allowedMentions).toEqual({ parse: [] })
@@ -145,7 +146,7 @@ describe('every command', () => {
     storage.states.set('11', JSON.stringify({ artworkId: 't', round: 1 }))
     const { round, guess, answer } = await setUp(storage)
     const asked = [await round(), await guess(long, { id: '7', displayName: long }), await round('hint'), await round()]
-    asked.push(await guess('gogh'), await answer(new Asked('leaderboard')))
+    asked.push(await guess('gogh'), await answer(new FakeCommand('leaderboard')))
     for (const { content } of asked) expect(content.length, content).toBeLessThanOrEqual(2_000)
     expect(asked.at(-2)?.content).toContain('yes!')
     expect(asked.at(-1)?.content.split('\n')).toHaveLength(11)
@@ -157,7 +158,7 @@ describe('what goes wrong', () => {
     const { round, answer, problems, storage } = await setUp()
     await round()
     const { writes } = storage
-    const late = new Asked('guess', { artist: 'gogh' })
+    const late = new FakeCommand('guess', { artist: 'gogh' })
     late.discord = async () => {
       throw new Error('Unknown interaction')
     }
@@ -181,7 +182,7 @@ describe('what goes wrong', () => {
   it('an answer that does not arrive is reported, and counts', async () => {
     const { round, answer, guess, problems } = await setUp()
     await round()
-    const asked = new Asked('guess', { artist: 'gogh' })
+    const asked = new FakeCommand('guess', { artist: 'gogh' })
     asked.discord = async (what) => {
       if (what === 'editReply') throw new Error('Unknown Webhook')
     }
@@ -202,8 +203,8 @@ describe('closing', () => {
     const storage = new MemoryStorage()
     const { desk, round, guess } = await setUp(storage)
     await round()
-    const disk = new HeldUp()
-    const isWriting = new HeldUp()
+    const disk = new Gate()
+    const isWriting = new Gate()
     const save = storage.saveGameState.bind(storage)
     storage.saveGameState = (...args) => {
       isWriting.release()
@@ -227,15 +228,15 @@ describe('closing', () => {
   it('takes no more commands, and says so in private', async () => {
     const { desk, answer, storage } = await setUp()
     await desk.close()
-    const asked = await answer(new Asked('round'))
+    const asked = await answer(new FakeCommand('round'))
     expect([asked.told, asked.content, asked.isPrivate]).toEqual([['reply'], CLOSING, true])
     expect(storage.writes).toBe(0)
   })
 
   it('plays nothing that is acknowledged only afterwards', async () => {
     const { desk, answer, storage } = await setUp()
-    const discord = new HeldUp()
-    const asked = new Asked('round')
+    const discord = new Gate()
+    const asked = new FakeCommand('round')
     asked.discord = (what) => (what === 'deferReply' ? discord.promise : Promise.resolve())
     const answered = answer(asked)
     await desk.close(0)
@@ -247,7 +248,7 @@ describe('closing', () => {
   it('does not wait for ever for answers that Discord does not take', async () => {
     const { desk, round } = await setUp()
     await round()
-    const asked = new Asked('guess', { artist: 'gogh' })
+    const asked = new FakeCommand('guess', { artist: 'gogh' })
     asked.discord = (what) => (what === 'editReply' ? new Promise(() => {}) : Promise.resolve())
     void desk.answer(asked)
     await desk.close(1)

@@ -1,7 +1,7 @@
 // Looking after the logs from the command line, without a game.
 import { getLogSize, needsCompaction, readLogEntries } from '../services/append-log.js'
 import { compactionSettings, dataDir, STORE_NAMES } from '../services/config.js'
-import { padEnd, padStart } from './look.js'
+import { padEnd, padStart } from './layout.js'
 
 function row(...cells: [string, string, string, string]): string {
   const [name, ...rest] = cells

@@ -16,7 +16,7 @@ import {
 } from './replies.js'
 
 /** A slash command that somebody has used: what the bot needs of discord.js's ChatInputCommandInteraction. */
-export interface AskedCommand {
+export interface SlashCommand {
   readonly commandName: string
   /** No two channels have the same id, whatever server they are on: a round belongs to a channel. */
   readonly channelId: string
@@ -32,7 +32,7 @@ export interface AskedCommand {
 }
 
 /** Hears of what went wrong, and with which command. */
-export type CommandProblem = (what: string, error: unknown) => void
+export type ReportProblem = (what: string, error: unknown) => void
 
 /** Nobody is ever pinged, whatever name a player has and whatever is guessed. */
 const allowedMentions: MessageMentionOptions = { parse: [] }
@@ -40,20 +40,20 @@ const allowedMentions: MessageMentionOptions = { parse: [] }
 /** Discord has to take an answer in that time when the bot is closed; what the answer says is stored in any case. */
 const LAST_ANSWERS_MS = 5_000
 
-export class CommandDesk {
+export class CommandHandler {
   readonly #game: Game
-  readonly #onProblem: CommandProblem
+  readonly #onProblem: ReportProblem
   readonly #playing = new Set<Promise<unknown>>()
   readonly #answering = new Set<Promise<unknown>>()
   #closed = false
 
-  constructor(game: Game, onProblem: CommandProblem) {
+  constructor(game: Game, onProblem: ReportProblem) {
     this.#game = game
     this.#onProblem = onProblem
   }
 
   /** Plays a command and answers it. What goes wrong is said to whoever used it, and reported; this never rejects. */
-  answer(asked: AskedCommand): Promise<void> {
+  answer(asked: SlashCommand): Promise<void> {
     return track(this.#answering, this.#answer(asked))
   }
 
@@ -69,7 +69,7 @@ export class CommandDesk {
     clearTimeout(timer)
   }
 
-  async #answer(asked: AskedCommand): Promise<void> {
+  async #answer(asked: SlashCommand): Promise<void> {
     const what = `/${asked.commandName} in channel ${asked.channelId}`
     try {
       if (this.#closed) {
@@ -93,7 +93,7 @@ export class CommandDesk {
     }
   }
 
-  async #playOrApologize(asked: AskedCommand, what: string): Promise<string> {
+  async #playOrApologize(asked: SlashCommand, what: string): Promise<string> {
     // It may have been closed while Discord was acknowledging.
     if (this.#closed) return CLOSING
     try {
@@ -104,7 +104,7 @@ export class CommandDesk {
     }
   }
 
-  async #play({ commandName, channelId, user, options }: AskedCommand): Promise<string> {
+  async #play({ commandName, channelId, user, options }: SlashCommand): Promise<string> {
     switch (commandName) {
       case 'round':
         return this.#round(channelId, options.getString(ROUND_ACTION))
@@ -130,7 +130,7 @@ export class CommandDesk {
 }
 
 /** A game is for the whole channel to see; the leaderboard is shown to whoever asked, and floods nobody. */
-function isPrivate({ commandName }: AskedCommand): boolean {
+function isPrivate({ commandName }: SlashCommand): boolean {
   return commandName !== 'round' && commandName !== 'guess'
 }
 

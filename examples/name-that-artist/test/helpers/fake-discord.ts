@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { HeldUp } from './held-up.js'
+import type { Gate } from './gate.js'
 
 export const TOKEN = 'the-right-token'
 const APPLICATION = { id: '900', flags: 0 }
@@ -40,14 +40,14 @@ interface Waiting {
 // biome-ignore lint/suspicious/noExplicitAny: what arrives here is judged by the tests.
 type Json = any
 
-export class DiscordStandIn {
+export class FakeDiscord {
   readonly url: string
   /** What the bot has registered, each time. */
   readonly registered: Json[] = []
   /** What the bot said of itself at the gateway, each time. */
   readonly identified: Json[] = []
   /** While it is there, acknowledgements are taken (`taken` is released then), but that is said only later. */
-  slow: { taken: HeldUp; said: HeldUp } | undefined
+  slow: { taken: Gate; said: Gate } | undefined
   /** Lets nobody register commands. */
   refusesCommands = false
   /** Takes requests, and answers none. */
@@ -59,10 +59,10 @@ export class DiscordStandIn {
   readonly #waiting = new Map<string, Waiting>()
   readonly #acknowledged = new Set<string>()
 
-  static async start(): Promise<DiscordStandIn> {
+  static async start(): Promise<FakeDiscord> {
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    return new DiscordStandIn(server)
+    return new FakeDiscord(server)
   }
 
   private constructor(server: Server) {

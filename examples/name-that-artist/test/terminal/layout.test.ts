@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { box, columnsOf, cut, padEnd, padStart, plain, styled, wrap } from '../../src/terminal/look.js'
+import { box, columnsOf, cut, padEnd, padStart, plain, styled, wrap } from '../../src/terminal/layout.js'
 
 const look = { width: 20, colours: false }
 

@@ -1,6 +1,6 @@
 // How things look in a terminal: width, colours, tables. Names come from people, so nothing of theirs may steer it.
 
-export interface Look {
+export interface Display {
   width: number
   colours: boolean
 }
@@ -8,7 +8,7 @@ export interface Look {
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
 export type Style = keyof typeof CODES
 
-export function styled(look: Look, style: Style, text: string): string {
+export function styled(look: Display, style: Style, text: string): string {
   return look.colours ? `\u001b[${CODES[style]}m${text}\u001b[0m` : text
 }
 
@@ -89,7 +89,7 @@ export function padStart(text: string, width: number): string {
 }
 
 /** A box as wide as its widest line, but not wider than the terminal. */
-export function box(look: Look, lines: readonly { text: string; style?: Style }[]): string[] {
+export function box(look: Display, lines: readonly { text: string; style?: Style }[]): string[] {
   const room = Math.max(10, look.width - 4)
   const wrapped = lines.flatMap(({ text, style }) => wrap(text, room).map((line) => ({ line, style })))
   const inner = Math.max(...wrapped.map(({ line }) => columnsOf(line)))
