@@ -19,7 +19,7 @@ import type { KeyIndex, KeyRangeQuery, StateValue } from '../state/types.js'
 import type { CheckpointPlace } from './change-source.js'
 import { Events } from './events.js'
 import type { Maintenance } from './maintenance.js'
-import { SideFiles } from './side-files.js'
+import { type MainFileStep, SideFiles } from './side-files.js'
 import { Timestamps } from './timestamps.js'
 
 export type MaintenanceFactory = (engine: Engine) => Maintenance
@@ -192,12 +192,12 @@ export class Engine {
     return holds(this.lock)
   }
 
-  /** Writes what can be derived from the log: the main file, unless it can wait, and the mark of what is on disk. */
-  async writeSideFiles(isMarkEnough = false): Promise<void> {
+  /** Writes what is derived from the log: the main file and the mark. */
+  async writeSideFiles(mainFileStep: MainFileStep = 'write'): Promise<void> {
     if (!this.ownsLog()) return
     const { syncedSeq } = this.#writer
     const isToBeChecked = this.maintenance.isDamaged
-    const state = { store: this.#store, lastSeq: this.#lastSeq, syncedSeq, isToBeChecked, isMarkEnough }
+    const state = { store: this.#store, lastSeq: this.#lastSeq, syncedSeq, isToBeChecked, mainFileStep }
     await this.#views.write(this.#index, state, this.stamp(), () => this.flush())
   }
 

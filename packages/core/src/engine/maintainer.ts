@@ -14,6 +14,7 @@ import { compact } from './compaction.js'
 import type { Engine } from './engine.js'
 import { LiveHealing } from './live-healing.js'
 import type { Maintenance } from './maintenance.js'
+import type { MainFileStep } from './side-files.js'
 import { verify } from './verify.js'
 
 /** When the log is so much longer than where a compaction begins, and that is under way, it gets more of the time. */
@@ -179,7 +180,7 @@ export class Maintainer implements Maintenance {
       )
       .then(async () => {
         // The log is compacted; what fails from here on is told, but is no failure of that.
-        await this.#writeSideFiles(isAsked)
+        await this.#afterCompaction(isAsked)
         await rotateBackups(this.engine).catch((error: unknown) => this.engine.report(error))
       })
       .finally(() => {
@@ -189,23 +190,37 @@ export class Maintainer implements Maintenance {
     return this.#running
   }
 
-  /** Those who ask for a checkpoint look at the main file next; others find it no older than this. */
-  async #writeSideFiles(isAsked: boolean): Promise<void> {
+  /**
+   * Right after a compaction the checkpoint says how long the state is, so one that is too long for a main file is not
+   * begun. Once records have followed, only an attempt shows it: that is left to close, and to a main file that waits.
+   */
+  async #afterCompaction(isAsked: boolean): Promise<void> {
     const { engine } = this
     const { clock } = engine.machine
+    if (!engine.views.fitsMainFile(engine.checkpoint.bytes)) return await this.#writeSideFiles('put aside')
+    // A caller of `compact()` may read the main file next; otherwise it can wait.
     const waitMs = isAsked ? 0 : this.#mainFileMs + MAIN_FILE_INTERVAL_MS - clock.monotonicMs()
-    if (waitMs <= 0) this.#mainFileMs = clock.monotonicMs()
-    await engine.writeSideFiles(waitMs > 0).catch((error: unknown) => engine.report(error))
+    await this.#writeSideFiles(waitMs > 0 ? 'keep' : 'write')
     if (waitMs <= 0 || this.#stopped) return
     this.#mainFileTimer ??= clock.setTimer(() => {
       this.#mainFileTimer = undefined
-      // What is under way by then comes by here at its end.
+      // A compaction that is under way looks at the main file when it ends.
       if (this.#stopped || this.#running || engine.queue.failure) return
-      this.#running = this.#writeSideFiles(false).finally(() => {
+      this.#running = this.#writeSideFiles('write').finally(() => {
         this.#running = undefined
         if (!this.#stopped) this.afterWrite()
       })
     }, waitMs)
+  }
+
+  async #writeSideFiles(step: MainFileStep): Promise<void> {
+    const { engine } = this
+    if (step !== 'keep') {
+      this.#mainFileMs = engine.machine.clock.monotonicMs()
+      this.#mainFileTimer?.cancel()
+      this.#mainFileTimer = undefined
+    }
+    await engine.writeSideFiles(step).catch((error: unknown) => engine.report(error))
   }
 
   async verify(): Promise<Verification> {

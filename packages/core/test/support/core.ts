@@ -100,7 +100,6 @@ export { type Processes, systemProcesses } from '../../src/platform/processes.js
 export { Slices } from '../../src/platform/slices.js'
 export { judgeTail, type TailToJudge, type Verdict } from '../../src/recovery/judge-tail.js'
 export { AdmissionFilter } from '../../src/state/admission-filter.js'
-export { leastBytes } from '../../src/state/checkpoint/least-bytes.js'
 export { Part } from '../../src/state/checkpoint/part.js'
 export { Parts } from '../../src/state/checkpoint/parts.js'
 export { fingerprint } from '../../src/state/fingerprint.js'
