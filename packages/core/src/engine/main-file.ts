@@ -103,39 +103,18 @@ export class MainFile {
       written += bytes.length
       pending = ''
     }
-    const text = new MainFileText()
+    // A line for each key. Only the next key shows that a line is not the last one and ends with a comma.
+    let line = '{'
+    let end = '\n'
     for await (const [key, value] of walkState(source, this.clock.now(), new Slices(this.clock))) {
-      pending += text.add(key, value.text)
+      pending += line + end
+      line = `  ${quote(key)}: ${value.text}`
+      end = ',\n'
       if (pending.length >= READ_CHUNK_BYTES) flush()
     }
-    pending += text.end()
+    pending += line === '{' ? '{}\n' : `${line}\n}\n`
     flush()
   }
 }
 
 class TooLong extends Error {}
-
-/** Builds the text: a line for each key. */
-class MainFileText {
-  #line = '{'
-  #separator = '\n'
-
-  /** Returns the line before this key's: only now is it known not to be the last one. */
-  add(key: string, value: string): string {
-    const line = this.#line + this.#separator
-    this.#line = `  ${quote(key)}: ${value}`
-    this.#separator = ',\n'
-    return line
-  }
-
-  end(): string {
-    return this.#separator === '\n' ? '{}\n' : `${this.#line}\n}\n`
-  }
-}
-
-/** The lines of a main file of this state, without their newlines. */
-export async function* mainFileLines(source: StateSource, nowMs: number, slices: Slices): AsyncGenerator<string> {
-  const text = new MainFileText()
-  for await (const [key, value] of walkState(source, nowMs, slices)) yield text.add(key, value.text).slice(0, -1)
-  yield* text.end().slice(0, -1).split('\n')
-}

@@ -17,7 +17,7 @@ import { backupsOf, LOG, MARK, type Subject } from './subjects.js'
  * 4. The mark is an older one of the same store (`isOldMark`).
  * 5. A backup is another whole generation of the same store that ends with the same record (`isAsGood`), or it is gone
  *    together with the mark that named it (`isNamed`).
- * 6. The main file of a killed owner, or one whose mark is damaged too, is still JSON (judged in `judge-reports`).
+ * 6. The main file of a killed owner, or one whose mark or log is damaged too: nothing says what it was (`judge-reports`).
  */
 export class Evidence {
   /** The files as they were found. */

@@ -47,7 +47,7 @@ export {
 export { decodeOlderLine, objectPairs } from '../../src/legacy/decode-legacy.js'
 export { isOlderLog } from '../../src/legacy/detect-legacy.js'
 export { ExternalSort } from '../../src/legacy/external-sort.js'
-export { isJson, type Member, readMembers, textOf } from '../../src/legacy/json-members.js'
+export { type Member, readMembers, textOf } from '../../src/legacy/json-members.js'
 export { JsonScanner } from '../../src/legacy/json-scanner.js'
 export type { OriginalContext, OriginalState } from '../../src/legacy/legacy-state.js'
 export { readLongLine } from '../../src/legacy/long-line.js'
