@@ -4,7 +4,7 @@ import { ANY_KEY, addDamage, addInDoubt } from '../log/damage-report.js'
 import { backupsAmong } from '../log/store-files.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import { Slices } from '../platform/slices.js'
-import { healState } from '../recovery/heal.js'
+import { healState, isOfStore } from '../recovery/heal.js'
 import type { LiveLog } from './live-log.js'
 
 interface BadPart {
@@ -83,8 +83,9 @@ export class LiveHealing {
     const { machine, paths, checkpoint, storeId, state } = log
     const { fileSystem, clock } = machine
     try {
-      const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory))
-      const healed = await healState(fileSystem, backups, storeId, checkpoint.seq, [range], new Slices(clock))
+      const all = backupsAmong(paths, fileSystem.list(paths.logDirectory))
+      const backups = all.filter((backup) => isOfStore(fileSystem, backup, storeId))
+      const healed = await healState(fileSystem, backups, checkpoint.seq, [range], new Slices(clock))
       if (!healed || log.state !== state || log.checkpoint !== checkpoint) return undefined
       const { times } = log.options
       state.heal(range, times ? healed.state : healed.state.map((pair) => ({ ...pair, time: undefined })))

@@ -7,13 +7,13 @@ import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import { AUTO_MAIN_FILE_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 import { Slices } from '../platform/slices.js'
 import { replaceWholeFile, writeFully } from '../platform/whole-file.js'
-import type { KeyIndex, StateSource } from '../state/types.js'
+import type { StateSource } from '../state/types.js'
 import { checkpointLength, walkState } from '../state/write-state.js'
 import { lackOfSpace } from './free-space.js'
 
 /**
- * `NAME.json`: the state as plain JSON, for people and other programs. It is a view of the log: replaced as a whole,
- * and never read back.
+ * `NAME.json`: the state as plain JSON, for people and other programs. It is a view of the log: it is replaced as a
+ * whole and never read back.
  */
 export class MainFile {
   constructor(
@@ -23,21 +23,32 @@ export class MainFile {
     private readonly mode: 'auto' | boolean,
   ) {}
 
-  /** True where a main file is wanted and neither it nor the one that was put out of the way is there. */
+  /** True if a main file is wanted, and neither it nor the one that was put aside exists. */
   isMissing(): boolean {
     return this.mode !== false && isMainFileGone(this.fileSystem, this.paths)
   }
 
+  /** False if the state of a checkpoint of that length is too long for a main file. */
+  fits(checkpointBytes: number): boolean {
+    return checkpointBytes <= this.#maxBytes
+  }
+
+  get #maxBytes(): number {
+    return this.mode === 'auto' ? AUTO_MAIN_FILE_BYTES : Number.POSITIVE_INFINITY
+  }
+
   /**
-   * Writes the state, or puts an older file out of the way where it is too long or not wanted. What is read for it may be
-   * on its way to the log still: `makeDurable` sees to it that the file shows nothing that a crash can take back. Returns
-   * the checksum of the file's bytes, null where there is no file now.
+   * Writes the state, or puts the present file aside if the state is too long or no file is wanted. Returns the checksum
+   * of the file's bytes, or null if there is no file now.
+   *
+   * The records that the state comes from may not be on disk yet: `makeDurable` is called before the file gets its name,
+   * so that it never shows a record that a crash can take back.
    */
-  async write(source: KeyIndex, makeDurable: () => Promise<void>): Promise<string | null> {
+  async write(source: StateSource, makeDurable: () => Promise<void>): Promise<string | null> {
     const { fileSystem, paths, mode } = this
-    if (mode !== false && !this.#isFarTooLong(source)) {
-      await this.#checkSpace(source)
+    if (mode !== false) {
       try {
+        await this.#checkSpace(source)
         const crc = new RunningChecksum()
         await replaceWholeFile(fileSystem, paths.directory, paths.main, `${paths.main}.new`, async (file) => {
           await this.#stream(file, source, crc)
@@ -48,7 +59,12 @@ export class MainFile {
         if (!(error instanceof TooLong)) throw error
       }
     }
-    // Nobody should take an old state for the present one.
+    return await this.putAside()
+  }
+
+  /** Renames the file, if there is one, so that an old state is not mistaken for the present one. */
+  async putAside(): Promise<null> {
+    const { fileSystem, paths } = this
     if (fileSystem.status(paths.main)) {
       fileSystem.rename(paths.main, `${paths.main}.stale`)
       await fileSystem.syncDirectory(paths.directory)
@@ -56,17 +72,16 @@ export class MainFile {
     return null
   }
 
-  /** Whether it is too long is found out by writing it, which a large store should not have to do each time. */
-  #isFarTooLong(source: KeyIndex): boolean {
-    if (this.mode !== 'auto' || source.stateBytes <= 2 * AUTO_MAIN_FILE_BYTES) return false
-    return source.liveCheckpointBytes(this.clock.now()) > 2 * AUTO_MAIN_FILE_BYTES
-  }
-
   async #checkSpace(source: StateSource): Promise<void> {
     const { fileSystem, clock, paths } = this
+    const maxBytes = this.#maxBytes
     const logBytes = fileSystem.status(paths.log)?.sizeBytes ?? 0
-    const exact = () => checkpointLength(source, clock.now(), new Slices(clock))
-    const lack = await lackOfSpace(fileSystem, paths.directory, logBytes, exact)
+    const exact = async () => {
+      const bytes = await checkpointLength(source, clock.now(), new Slices(clock), maxBytes)
+      if (bytes > maxBytes) throw new TooLong()
+      return bytes
+    }
+    const lack = await lackOfSpace(fileSystem, paths.directory, Math.min(logBytes, maxBytes), exact)
     if (!lack) return
     throw new FlatlogError(
       'FLATLOG_NO_SPACE',
@@ -77,7 +92,7 @@ export class MainFile {
   }
 
   async #stream(file: OpenFile, source: StateSource, crc: RunningChecksum): Promise<void> {
-    const maxBytes = this.mode === 'auto' ? AUTO_MAIN_FILE_BYTES : Number.POSITIVE_INFINITY
+    const maxBytes = this.#maxBytes
     let written = 0
     let pending = ''
     const flush = () => {
@@ -88,39 +103,18 @@ export class MainFile {
       written += bytes.length
       pending = ''
     }
-    const text = new MainFileText()
+    // A line for each key. Only the next key shows that a line is not the last one and ends with a comma.
+    let line = '{'
+    let end = '\n'
     for await (const [key, value] of walkState(source, this.clock.now(), new Slices(this.clock))) {
-      pending += text.add(key, value.text)
+      pending += line + end
+      line = `  ${quote(key)}: ${value.text}`
+      end = ',\n'
       if (pending.length >= READ_CHUNK_BYTES) flush()
     }
-    pending += text.end()
+    pending += line === '{' ? '{}\n' : `${line}\n}\n`
     flush()
   }
 }
 
 class TooLong extends Error {}
-
-/** Puts the text together: a line for each key. */
-class MainFileText {
-  #line = '{'
-  #separator = '\n'
-
-  /** The line ahead of this key's, which is only now known not to be the last one. */
-  add(key: string, value: string): string {
-    const line = this.#line + this.#separator
-    this.#line = `  ${quote(key)}: ${value}`
-    this.#separator = ',\n'
-    return line
-  }
-
-  end(): string {
-    return this.#separator === '\n' ? '{}\n' : `${this.#line}\n}\n`
-  }
-}
-
-/** The lines of a main file of this state, without their newlines. */
-export async function* mainFileLines(source: StateSource, nowMs: number, slices: Slices): AsyncGenerator<string> {
-  const text = new MainFileText()
-  for await (const [key, value] of walkState(source, nowMs, slices)) yield text.add(key, value.text).slice(0, -1)
-  yield* text.end().slice(0, -1).split('\n')
-}

@@ -14,6 +14,7 @@ import { rotateBackups } from './backups.js'
 import { compact } from './compaction.js'
 import { LiveHealing } from './live-healing.js'
 import type { LiveLog } from './live-log.js'
+import type { MainFileStep } from './side-files.js'
 
 /** A compaction gets more of the time once the log is this much longer than where the compaction began. */
 const PRESSED_SHARE = 1.025
@@ -153,7 +154,7 @@ export class Maintenance {
     this.#running = this.#compact()
       .then(async () => {
         // The log is compacted: failures from here on are reported, but the compaction has succeeded.
-        await this.#updateSideFiles(isRequested)
+        await this.#afterCompaction(isRequested)
         await rotateBackups(this.log).catch((error: unknown) => this.log.report(error))
       })
       .finally(() => {
@@ -185,31 +186,44 @@ export class Maintenance {
     this.#lastCompactionMs = clock.monotonicMs() - startMs
   }
 
-  /** The caller of `compact` finds the main file up to date; otherwise it is at most this much older. */
-  async #updateSideFiles(isRequested: boolean): Promise<void> {
+  /**
+   * Right after a compaction the checkpoint says how long the state is, so a main file that would be too long is not
+   * begun. Once records have followed, only an attempt shows it: that is left to close, and to a main file that waits.
+   */
+  async #afterCompaction(isRequested: boolean): Promise<void> {
     const { log } = this
     const { clock } = log.machine
+    if (!log.sideFiles.fitsMainFile(log.checkpoint.bytes)) return await this.#updateSideFiles('put aside')
+    // A caller of `compact` may read the main file next; otherwise it can wait.
     const waitMs = isRequested ? 0 : this.#mainFileMs + MAIN_FILE_INTERVAL_MS - clock.monotonicMs()
-    if (waitMs <= 0) this.#mainFileMs = clock.monotonicMs()
-    await this.writeSideFiles(waitMs > 0).catch((error: unknown) => log.report(error))
+    await this.#updateSideFiles(waitMs > 0 ? 'keep' : 'write')
     if (waitMs <= 0 || this.#isStopped) return
     this.#mainFileTimer ??= clock.setTimer(() => {
       this.#mainFileTimer = undefined
-      // A compaction that is running then writes the side files when it ends.
+      // A compaction that is running then writes the main file when it ends.
       if (this.#isStopped || this.#running || log.failure) return
-      this.#running = this.#updateSideFiles(false).finally(() => {
+      this.#running = this.#updateSideFiles('write').finally(() => {
         this.#running = undefined
         if (!this.#isStopped) this.afterWrite()
       })
     }, waitMs)
   }
 
-  /** Writes the mark of what is on disk and, unless it can wait, the main file. */
-  async writeSideFiles(isMarkEnough = false): Promise<void> {
+  async #updateSideFiles(step: MainFileStep): Promise<void> {
+    if (step !== 'keep') {
+      this.#mainFileMs = this.log.machine.clock.monotonicMs()
+      this.#mainFileTimer?.cancel()
+      this.#mainFileTimer = undefined
+    }
+    await this.writeSideFiles(step).catch((error: unknown) => this.log.report(error))
+  }
+
+  /** Writes what is derived from the log: the main file and the mark. */
+  async writeSideFiles(mainFileStep: MainFileStep = 'write'): Promise<void> {
     const { log } = this
     if (!log.isOwned()) return
     const { storeId: store, lastSeq, writer } = log
-    const place = { store, lastSeq, syncedSeq: writer.syncedSeq, isToBeChecked: this.#healing.isNeeded, isMarkEnough }
+    const place = { store, lastSeq, syncedSeq: writer.syncedSeq, isToBeChecked: this.#healing.isNeeded, mainFileStep }
     await log.sideFiles.write(log.state, place, log.timestamps.next(), () => log.groupCommit.flush())
   }
 

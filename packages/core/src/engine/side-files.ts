@@ -4,8 +4,11 @@ import type { ResolvedOptions } from '../options.js'
 import { ioError } from '../platform/errors.js'
 import type { Machine } from '../platform/machine.js'
 import type { OpenedLog } from '../recovery/opened-log.js'
-import type { KeyIndex } from '../state/types.js'
+import type { StateSource } from '../state/types.js'
 import { MainFile } from './main-file.js'
+
+/** Whether the main file is written, stays as it is for now, or is put aside because the state is too long for it. */
+export type MainFileStep = 'write' | 'keep' | 'put aside'
 
 /** The moment that is written. */
 interface Place {
@@ -14,8 +17,7 @@ interface Place {
   readonly syncedSeq: number
   /** Damage was found: the next opening reads the whole log. */
   readonly isToBeChecked: boolean
-  /** The main file may stay as it is for now. */
-  readonly isMarkEnough?: boolean
+  readonly mainFileStep: MainFileStep
 }
 
 /**
@@ -109,25 +111,30 @@ export class SideFiles {
     return [...new Set([...kept, ...named])].sort()
   }
 
-  write(source: KeyIndex, place: Place, timestamp: string, flush: () => Promise<void>): Promise<void> {
+  fitsMainFile(checkpointBytes: number): boolean {
+    return this.#mainFile.fits(checkpointBytes)
+  }
+
+  write(source: StateSource, place: Place, timestamp: string, flush: () => Promise<void>): Promise<void> {
     this.#writing = this.#write(source, place, timestamp, flush)
     return this.#writing
   }
 
   async #write(
-    source: KeyIndex,
-    { store, lastSeq, syncedSeq, isToBeChecked, isMarkEnough }: Place,
+    source: StateSource,
+    { store, lastSeq, syncedSeq, isToBeChecked, mainFileStep }: Place,
     timestamp: string,
     flush: () => Promise<void>,
   ): Promise<void> {
     let mainFileError: unknown
-    if (this.#mainFileSeq !== lastSeq && !isMarkEnough) {
+    if (this.#mainFileSeq !== lastSeq && mainFileStep !== 'keep') {
       try {
         if (this.#mark.mainFileCrc !== null && this.#mark.seq >= syncedSeq) {
           await this.#writeMark({ ...this.#mark, timestamp, mainFileCrc: null })
         }
         this.#isMainFileKnown = false
-        this.#mainFileCrc = await this.#mainFile.write(source, flush)
+        const isWritten = mainFileStep === 'write'
+        this.#mainFileCrc = await (isWritten ? this.#mainFile.write(source, flush) : this.#mainFile.putAside())
         this.#isMainFileKnown = true
         // What is written meanwhile may be in the file too, so the older number is the safe one.
         this.#mainFileSeq = syncedSeq

@@ -5,7 +5,8 @@ import { surveyTail } from '../log/record-reader.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { Slices } from '../platform/slices.js'
 
-type DamagedPlace = Omit<Damage, 'file'>
+/** A place in a file that is not what was written there. */
+export type DamagedPlace = Omit<Damage, 'file'>
 
 /** What one generation was found to hold, every byte of it read. */
 export interface FileFound {

@@ -5,9 +5,8 @@ import { Slices } from '../platform/slices.js'
 import { openIfThere } from '../platform/whole-file.js'
 import type { Verification } from './backend.js'
 import type { LiveLog } from './live-log.js'
-import type { Place } from './main-file-check.js'
 import type { Maintenance } from './maintenance.js'
-import { type FileFound, verifyFile } from './verify-file.js'
+import { type DamagedPlace, type FileFound, verifyFile } from './verify-file.js'
 import { damageOfMainFile, damageOfMark } from './verify-side-files.js'
 
 /** Reads all files of the store whole, in slices, and names every place that is not what was written. */
@@ -49,7 +48,7 @@ class Verifier {
     return this.#result
   }
 
-  #add(file: string, place: Place | undefined): void {
+  #add(file: string, place: DamagedPlace | undefined): void {
     if (place) this.#result.damage.push({ file, ...place })
   }
 

@@ -92,8 +92,6 @@ export interface IndexRow {
 export interface PartSummary extends IndexRow {
   /** The length of its line, without the newline. */
   readonly bytes: number
-  /** How long its longest pair is, where whoever wrote the part has seen them. The file does not say it. */
-  readonly longestPair?: number
 }
 
 export interface IndexLine {

@@ -1,10 +1,9 @@
 import { unquote } from '../format/json-text.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { HELD_LINE_BYTES, MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
-import type { Slices } from '../platform/slices.js'
 import { JsonScanner } from './json-scanner.js'
 
-/** JSON in a file, which may be too long to be held: the keys and values of an object, and whether it is JSON at all. */
+/** JSON in a file, which may be too long to be held: the keys and values of an object. */
 
 /** From the first byte to behind the last. */
 export interface FileRange {
@@ -53,18 +52,6 @@ export function textOf(file: OpenFile): FileRange {
   const first = Buffer.alloc(BYTE_ORDER_MARK.length)
   file.read(first, 0)
   return { start: first.equals(BYTE_ORDER_MARK) ? first.length : 0, end: file.status().sizeBytes }
-}
-
-/** Whether there is JSON in a range of a file, as `JSON.parse` would have it. */
-export async function isJson(file: OpenFile, range: FileRange, slices: Slices): Promise<boolean> {
-  const scanner = new JsonScanner()
-  const window = new Window(file, range)
-  while (window.readOn(window.at)) {
-    while (!scanner.isBad && window.at < window.end) window.scan(scanner)
-    if (scanner.isBad) return false
-    if (slices.isDue(READ_CHUNK_BYTES)) await slices.pause()
-  }
-  return scanner.end() && window.at === range.end
 }
 
 /** From where on what was scanned is wanted still: a key until it is whole, a value as long as it may be a short one. */

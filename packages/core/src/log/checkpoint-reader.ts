@@ -31,6 +31,18 @@ export async function readCheckpoint(
   return found
 }
 
+/**
+ * The id of the store that a log or backup says it is of. Undefined if none of its lines can be read; `store` is
+ * undefined if the first one that can be read, and that holds any state, is not the header.
+ */
+export function readStoreId(file: OpenFile): { readonly store: string | undefined } | undefined {
+  for (const raw of readLines(file)) {
+    const line = decodeLine(raw.bytes)
+    if (line.kind !== 'bad' && line.kind !== 'index') return { store: line.kind === 'header' ? line.store : undefined }
+  }
+  return undefined
+}
+
 /** A part's keys and values, read again from where it was found. */
 export function readPartState(file: OpenFile, { offset, bytes }: PartSummary): readonly PartValue[] {
   const line = Buffer.allocUnsafe(bytes)

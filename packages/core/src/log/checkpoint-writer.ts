@@ -200,9 +200,8 @@ export class CheckpointWriter {
     // A text of its own: the key may be a slice of the part that it comes from, and would keep all of that.
     const firstKey = JSON.parse(quote((part[0] as SpelledPair).key)) as string
     const { bytes, crc } = this.#buffer.addText(encodePart(timestamp, this.#timestampMs, seq, part))
-    const longestPair = part.reduce((most, pair) => Math.max(most, pair.bytes), 0)
     const at = { offset: this.#offset, bytes: bytes - 1 }
-    this.#addRow({ firstKey, keys: part.length, ...expiryOf(part), crc, longestPair, ...at })
+    this.#addRow({ firstKey, keys: part.length, ...expiryOf(part), crc, ...at })
     this.#offset += bytes
     this.#part = []
     this.#partLength = 0

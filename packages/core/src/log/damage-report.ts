@@ -79,6 +79,12 @@ export function addUnprovenStore(recovery: Recovery, file: string): void {
   )
 }
 
+/** Only noted: the state is whole without that backup. `verify` names it as damage. */
+export function noteForeignBackup(recovery: Recovery, fileName: string): void {
+  const note = `The backup ${fileName} is of another store and was not used.`
+  if (!recovery.notes.includes(note)) recovery.notes.push(note)
+}
+
 /** What the log held as a value is none, and a checkpoint has no place for such a text. */
 export function addUnwritable(recovery: Recovery, key: string): void {
   recovery.clean = false

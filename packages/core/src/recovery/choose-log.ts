@@ -1,75 +1,91 @@
 import { join } from 'node:path'
 import { isOlderLog } from '../legacy/detect-legacy.js'
-import { readCheckpoint } from '../log/checkpoint-reader.js'
-import { addDamage, type Recovery } from '../log/damage-report.js'
+import { readCheckpoint, readStoreId } from '../log/checkpoint-reader.js'
+import { addDamage, noteForeignBackup, type Recovery } from '../log/damage-report.js'
 import { readMark } from '../log/mark.js'
 import { newerVersion, readTailRun } from '../log/record-reader.js'
 import { backupsAmong, type StorePaths, unfinishedAmong } from '../log/store-files.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import type { Slices } from '../platform/slices.js'
-import { type Glimpse, glimpse, Votes } from './votes.js'
 
 /** Which file the store goes on from. */
 export type Choice =
-  /** `store`: which one the files beside it say that it is, where it may not be able to say so itself. */
+  /** `store`: its id, from the files beside the log if the log has lost its header. */
   | { readonly from: 'log'; readonly store: string | undefined }
   | Replacement
-  /** There is nothing of that name. */
+  /** There are no files of that name. */
   | { readonly from: 'nothing' }
 
-/** The log is not to be had; this generation reaches furthest of those that stand beside it. */
-export interface Replacement {
+/** The log is unusable; this is the generation beside it that reaches furthest. */
+export interface Replacement extends Generation {
+  readonly lost: LostLog
+  /** Backups of another store, which were not considered. */
+  readonly foreign: readonly string[]
+}
+
+interface Generation {
   readonly from: 'unfinished' | 'backup'
   readonly path: string
   readonly fileName: string
   readonly lastSeq: number
-  readonly lost: LostLog
 }
 
 export interface LostLog {
-  /** `unreadable`: no line of it can be read. `replaced`: it is of another store than all that stands beside it. */
-  readonly why: 'gone' | 'unreadable' | 'replaced'
-  /** How long the file is that stands in its place. */
+  /** `unreadable`: no line of it can be read. */
+  readonly why: 'gone' | 'unreadable'
+  /** The length of the unreadable file. */
   readonly bytes: number
 }
 
-type Candidate = Omit<Replacement, 'lost'> & Glimpse
+interface Candidate extends Generation {
+  readonly isReadable: boolean
+  /** Undefined if the file does not say. */
+  readonly store: string | undefined
+}
 
+/**
+ * A log of which anything can be read is the log, whatever the files beside it say. If it is unusable, the mark says
+ * which store the others must be of; without a mark, the newest of them does.
+ */
 export async function chooseLog(
   fileSystem: FileSystem,
   paths: StorePaths,
   fileNames: readonly string[],
   slices: Slices,
-  /** The log was read, and holds nothing that counts. */
+  /** The log was read already, and nothing in it counts. */
   isLogUnusable = false,
 ): Promise<Choice> {
   const log = fileSystem.status(paths.log)
   if (log && log.kind !== 'file') throw notAFile(paths.log)
-  // A name that leads nowhere (a link to a disk that is not mounted) is no log that is missing.
+  // A link that leads nowhere (to a disk that is not mounted) is not a missing log.
   if (!log && fileNames.includes(`${paths.name}.log`)) throw leadsNowhere(paths.log)
   const remains = remainsOf(paths, fileNames)
   if (remains.length === 0) return log ? { from: 'log', store: undefined } : { from: 'nothing' }
 
-  // A first log is made whole and then named, so an empty one beside other files of the store has lost its bytes.
+  // A first log gets its name when it is whole, so an empty one beside other files of the store has lost its bytes.
   const bytes = log?.sizeBytes ?? 0
   const hasVersion1Files = filesBeside(paths, fileNames).length > 0
-  const seen = bytes > 0 ? await lookInto(fileSystem, paths.log, hasVersion1Files, slices) : undefined
-  const found = seen && isLogUnusable ? { isReadable: false, store: undefined } : seen
+  const found =
+    bytes > 0 && !isLogUnusable ? await lookInto(fileSystem, paths.log, hasVersion1Files, slices) : undefined
   if (found === 'older') return { from: 'log', store: undefined }
-  const mark = readMark(fileSystem, paths)
-  // As it should be; nothing else need be opened.
-  if (found?.store !== undefined && found.store === mark?.store) return { from: 'log', store: found.store }
+  const known = found?.store ?? readMark(fileSystem, paths)?.store
+  // The usual case: no other file is opened.
+  if (found && known !== undefined) return { from: 'log', store: known }
 
   const candidates = candidatesAmong(fileSystem, paths, fileNames)
-  const votes = new Votes(mark?.store, candidates)
-  const asItIs = { from: 'log', store: found?.store ?? mark?.store ?? votes.store } as const
-  if (found?.isReadable && !votes.outvote(found.store)) return asItIs
-  const best = await bestOf(fileSystem, candidates, votes.store, slices)
-  const why = found === undefined ? 'gone' : found.isReadable ? 'replaced' : 'unreadable'
-  if (best) return { ...best, lost: { why, bytes } }
-  if (found) return asItIs
-  throw logGone(paths, remains)
+  const store = known ?? candidates.find((each) => each.store !== undefined)?.store
+  if (found) return { from: 'log', store }
+  const isForeign = (each: Candidate) => each.store !== undefined && each.store !== store
+  const foreign = candidates.filter(isForeign).map((each) => each.fileName)
+  const best = await bestOf(
+    fileSystem,
+    candidates.filter((each) => !isForeign(each)),
+    slices,
+  )
+  if (best) return { ...best, lost: { why: bytes > 0 ? 'unreadable' : 'gone', bytes }, foreign }
+  if (bytes > 0) return { from: 'log', store }
+  throw logGone(paths, remains, foreign)
 }
 
 async function lookInto(
@@ -77,51 +93,48 @@ async function lookInto(
   path: string,
   hasVersion1Files: boolean,
   slices: Slices,
-): Promise<Glimpse | 'older'> {
+): Promise<ReturnType<typeof readStoreId> | 'older'> {
   const file = fileSystem.open(path, 'read')
   try {
     // No line of an older log is one of ours, so there is no need to look for such a line in it as well.
-    return (await isOlderLog(file, hasVersion1Files, slices)) ? 'older' : glimpse(file)
+    return (await isOlderLog(file, hasVersion1Files, slices)) ? 'older' : readStoreId(file)
   } finally {
     file.close()
   }
 }
 
 function candidatesAmong(fileSystem: FileSystem, paths: StorePaths, fileNames: readonly string[]): Candidate[] {
-  const names: Omit<Candidate, keyof Glimpse>[] = [
+  const generations: Generation[] = [
     ...unfinishedAmong(paths, fileNames).map((fileName) => {
       return { from: 'unfinished' as const, path: join(paths.logDirectory, fileName), fileName, lastSeq: 0 }
     }),
     ...backupsAmong(paths, fileNames).map((backup) => ({ from: 'backup' as const, ...backup })),
   ]
-  return names.map((each) => {
+  return generations.map((each) => {
     const file = fileSystem.open(each.path, 'read')
     try {
-      return { ...each, ...glimpse(file) }
+      const id = readStoreId(file)
+      return { ...each, isReadable: id !== undefined, store: id?.store }
     } finally {
       file.close()
     }
   })
 }
 
-/** The whole one that reaches furthest; if none is whole, the newest backup is what most can be saved of. */
+/** The whole one that reaches furthest; if none is whole, the newest backup, of which most can be saved. */
 async function bestOf(
   fileSystem: FileSystem,
   candidates: readonly Candidate[],
-  store: string | undefined,
   slices: Slices,
-): Promise<Omit<Replacement, 'lost'> | undefined> {
-  let best: Omit<Replacement, 'lost'> | undefined
+): Promise<Generation | undefined> {
+  let best: Generation | undefined
   for (const candidate of candidates) {
-    if (store !== undefined && candidate.store !== undefined && candidate.store !== store) continue
     const { from, path, fileName } = candidate
     const lastSeq = await lastSeqOfWhole(fileSystem, path, slices)
     if (lastSeq !== undefined && (!best || lastSeq > best.lastSeq)) best = { from, path, fileName, lastSeq }
   }
   if (best) return best
-  const newest = candidates.find(
-    (each) => each.from === 'backup' && each.isReadable && (each.store === undefined || each.store === store),
-  )
+  const newest = candidates.find((each) => each.from === 'backup' && each.isReadable)
   return newest && { from: newest.from, path: newest.path, fileName: newest.fileName, lastSeq: newest.lastSeq }
 }
 
@@ -174,12 +187,14 @@ function leadsNowhere(path: string): FlatlogError {
   )
 }
 
-function logGone(paths: StorePaths, remains: readonly string[]): FlatlogError {
+function logGone(paths: StorePaths, remains: readonly string[], foreign: readonly string[]): FlatlogError {
+  const strangers = foreign.length ? ` ${foreign.join(', ')} is of another store than ${paths.mark}.` : ''
+  const stranger = foreign.length ? `if those files are the right ones, move ${paths.mark} away; ` : ''
   return new FlatlogError(
     'FLATLOG_CORRUPT',
-    `${paths.log} is gone or empty, and nothing beside it can take its place (${remains.join(', ')}). Opening would make ` +
-      'an empty store of one that had data. What to do: put the log or one of its backups back; or, if the data is to be ' +
-      `given up, move those files away too (then ${paths.main} is imported, if it is there).`,
+    `${paths.log} is gone or empty, and nothing beside it can take its place (${remains.join(', ')}).${strangers} Opening ` +
+      `would make an empty store of one that had data. What to do: put the log or one of its backups back; ${stranger}or, if ` +
+      `the data is to be given up, move those files away too (then ${paths.main} is imported, if it is there).`,
     { path: paths.log },
   )
 }
@@ -187,7 +202,6 @@ function logGone(paths: StorePaths, remains: readonly string[]): FlatlogError {
 const LOST: Readonly<Record<LostLog['why'], string>> = {
   gone: 'is gone or empty',
   unreadable: 'has nothing in it that can be made use of',
-  replaced: 'is of another store than the files beside it',
 }
 
 /** With `recovery: 'strict'` nothing takes the place of the log. */
@@ -206,8 +220,13 @@ export function refuseIfLogIsLost(
 }
 
 /** Another generation took the log's place. */
-export function addLostLog(recovery: Recovery, { from, fileName, lost }: Replacement, paths: StorePaths): void {
+export function addLostLog(
+  recovery: Recovery,
+  { from, fileName, lost, foreign }: Replacement,
+  paths: StorePaths,
+): void {
   recovery.source = from === 'backup' ? 'backup' : 'unfinished-generation'
   addDamage(recovery, { file: `${paths.name}.log`, line: 1, offset: 0, bytes: lost.bytes, healedFrom: fileName })
   recovery.notes.push(`${paths.log} ${LOST[lost.why]}; ${fileName} took its place.`)
+  for (const each of foreign) noteForeignBackup(recovery, each)
 }

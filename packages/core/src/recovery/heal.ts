@@ -1,13 +1,12 @@
 import { decodeLine } from '../format/decode.js'
 import type { LogRecord, Operation, PartValue } from '../format/record.js'
 import { isInRange, type KeyRange } from '../log/checkpoint-found.js'
-import { readCheckpoint } from '../log/checkpoint-reader.js'
+import { readCheckpoint, readStoreId } from '../log/checkpoint-reader.js'
 import { readLines } from '../log/line-reader.js'
 import type { Backup } from '../log/store-files.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import type { Slices } from '../platform/slices.js'
 import { State } from '../state/state.js'
-import { glimpse } from './votes.js'
 
 /**
  * What backups can prove. A value is healed only by replaying a whole checkpoint and every record behind it up to the
@@ -18,11 +17,24 @@ export interface HealedState {
   readonly from: string
 }
 
-/** The state of the lost keys at record `seq`. */
+/**
+ * True if the backup is of that store, or does not say of which it is: then its name counts. One of another store proves
+ * nothing.
+ */
+export function isOfStore(fileSystem: FileSystem, { path }: Backup, store: string | undefined): boolean {
+  const file = fileSystem.open(path, 'read')
+  try {
+    const found = readStoreId(file)?.store
+    return store === undefined || found === undefined || found === store
+  } finally {
+    file.close()
+  }
+}
+
+/** The state of the lost keys at record `seq`, from backups of the same store. */
 export async function healState(
   fileSystem: FileSystem,
   backups: readonly Backup[],
-  store: string | undefined,
   seq: number,
   lost: readonly KeyRange[],
   slices: Slices,
@@ -30,7 +42,7 @@ export async function healState(
   for (const [position, base] of backups.entries()) {
     // Newer backups hold the records that the base does not reach; together they must leave no gap.
     const chain = [base, ...backups.slice(0, position).reverse()]
-    const index = await replayTo(fileSystem, chain, store, seq, lost, slices)
+    const index = await replayTo(fileSystem, chain, seq, lost, slices)
     if (!index) continue
     const state: PartValue[] = []
     let after: string | undefined
@@ -49,7 +61,6 @@ export async function healState(
 async function replayTo(
   fileSystem: FileSystem,
   chain: readonly Backup[],
-  store: string | undefined,
   seq: number,
   lost: readonly KeyRange[],
   slices: Slices,
@@ -60,8 +71,6 @@ async function replayTo(
   let reached: number | undefined
   for (const { path } of chain) {
     const ok = await withFile(fileSystem, path, async (file) => {
-      // Behind the base one that is not of this store is as if it were not there.
-      if (isOfAnother(store, file)) return reached !== undefined
       if (reached === undefined) {
         // Only what is lost, which may be little of a state that there is no memory for.
         const add = (state: readonly PartValue[]) => {
@@ -103,18 +112,16 @@ function within(operation: Operation, isMeant: (key: string) => boolean): Operat
   }
 }
 
-/** Records of the log that are missing there and whole in a backup. */
+/** Records that are missing in the log and whole in a backup of the same store. */
 export async function findRecords(
   fileSystem: FileSystem,
   backups: readonly Backup[],
-  store: string | undefined,
   isMissing: (seq: number) => boolean,
   slices: Slices,
 ): Promise<Map<number, { record: LogRecord; from: string }>> {
   const found = new Map<number, { record: LogRecord; from: string }>()
   for (const { path, fileName } of backups) {
     await withFile(fileSystem, path, async (file) => {
-      if (isOfAnother(store, file)) return
       for (const record of recordsOf(file)) {
         if (isMissing(record.seq) && !found.has(record.seq)) found.set(record.seq, { record, from: fileName })
         if (slices.isDue()) await slices.pause()
@@ -124,21 +131,15 @@ export async function findRecords(
   return found
 }
 
-/**
- * The last record that any backup of this store holds, of those whose names say that they go further than `lastSeq`.
- * A backup is a copy of what the log was: a log that ends before it has lost its end.
- */
+/** The last record that any of the backups holds; 0 if none of them holds one. */
 export async function reachOfBackups(
   fileSystem: FileSystem,
   backups: readonly Backup[],
-  store: string | undefined,
-  lastSeq: number,
   slices: Slices,
 ): Promise<number> {
   let reach = 0
-  for (const { path } of backups.filter((backup) => backup.lastSeq > lastSeq)) {
+  for (const { path } of backups) {
     await withFile(fileSystem, path, async (file) => {
-      if (isOfAnother(store, file)) return
       for (const { seq } of recordsOf(file)) {
         reach = Math.max(reach, seq)
         if (slices.isDue()) await slices.pause()
@@ -146,12 +147,6 @@ export async function reachOfBackups(
     })
   }
   return reach
-}
-
-/** A backup of another store proves nothing. One that cannot say which it is of is taken for what its name says. */
-function isOfAnother(store: string | undefined, file: OpenFile): boolean {
-  const found = glimpse(file).store
-  return store !== undefined && found !== undefined && found !== store
 }
 
 /** Every whole record of a file, whatever stands between them. */

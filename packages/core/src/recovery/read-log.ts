@@ -1,7 +1,14 @@
 import type { LogRecord } from '../format/record.js'
 import { type CheckpointFound, isInRange } from '../log/checkpoint-found.js'
 import { openCheckpoint } from '../log/checkpoint-opener.js'
-import { ANY_KEY, addDamage, addInDoubt, addUnprovenStore, type Recovery } from '../log/damage-report.js'
+import {
+  ANY_KEY,
+  addDamage,
+  addInDoubt,
+  addUnprovenStore,
+  noteForeignBackup,
+  type Recovery,
+} from '../log/damage-report.js'
 import type { Mark } from '../log/mark.js'
 import { newerVersion, readTailRun, surveyTail, type TailStart } from '../log/record-reader.js'
 import type { Backup, StorePaths } from '../log/store-files.js'
@@ -10,7 +17,7 @@ import { FlatlogError } from '../platform/errors.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import { Slices } from '../platform/slices.js'
 import { State } from '../state/state.js'
-import { findRecords, type HealedState, healState, reachOfBackups } from './heal.js'
+import { findRecords, type HealedState, healState, isOfStore, reachOfBackups } from './heal.js'
 import { judgeTail, type Verdict } from './judge-tail.js'
 import { noteMissingFiles } from './missing-files.js'
 import { Replay } from './replay.js'
@@ -51,7 +58,7 @@ export interface LoadContext {
   readonly paths: StorePaths
   readonly backups: readonly Backup[]
   readonly mark: Mark | null | undefined
-  /** The store that the files beside the log are of, where the log itself may not be able to say. */
+  /** The id of the store by the files beside the log, if the log has lost its header. */
   readonly storeBeside: string | undefined
   /** The last owner left the log in order: then it went no further than a good mark says. */
   readonly wasReleased: boolean
@@ -119,8 +126,11 @@ export class Loader {
 
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq }
     const run = await readTailRun(file, start, this.#slices, replay, markSeq)
-    const { fileSystem, backups } = context
-    const backedUpSeq = await reachOfBackups(fileSystem, backups, store, run.lastSeq, this.#slices)
+    // A backup is a copy of what the log was: a log that ends before it has lost its end.
+    const isFurther = (backup: Backup) => backup.lastSeq > run.lastSeq
+    // If the mark is not of this log, it may have come here without its backups, so all of them are looked at.
+    const own = this.#ownAmong(this.#isMarkUseless ? context.backups : context.backups.filter(isFurther), store)
+    const backedUpSeq = await reachOfBackups(context.fileSystem, own.filter(isFurther), this.#slices)
     const knownSeq = Math.max(markSeq, backedUpSeq)
     const isFaultless = run.complete && knownSeq <= run.lastSeq
     const verdict = isFaultless ? undefined : await this.#judge(start, run.lastSeq, knownSeq, store)
@@ -146,6 +156,16 @@ export class Loader {
       foundCrc: replay.found,
       isDamaged: verdict?.isDamaged === true || checkpoint.bad.length > 0,
     }
+  }
+
+  /** Opens each of them: on the usual path there are none. */
+  #ownAmong(backups: readonly Backup[], store: string | undefined): Backup[] {
+    const { fileSystem, recovery } = this.context
+    return backups.filter((backup) => {
+      const isOwn = isOfStore(fileSystem, backup, store)
+      if (!isOwn) noteForeignBackup(recovery, backup.fileName)
+      return isOwn
+    })
   }
 
   get #isEndKnown(): boolean {
@@ -213,7 +233,9 @@ export class Loader {
       )
     }
     const { fileSystem, backups, recovery } = this.context
-    const healed = lost.length ? await healState(fileSystem, backups, store, seq, lost, this.#slices) : undefined
+    const healed = lost.length
+      ? await healState(fileSystem, this.#ownAmong(backups, store), seq, lost, this.#slices)
+      : undefined
     for (const range of healed ? lost : []) {
       const state = (healed as HealedState).state.filter(({ key }) => isInRange(key, range))
       const isTimed = this.context.times
@@ -253,7 +275,7 @@ export class Loader {
     const { fileSystem, backups } = this.context
     const isMissing = (seq: number) => verdict.missing.some((run) => seq >= run.from && seq <= run.to)
     const found = verdict.missing.length
-      ? await findRecords(fileSystem, backups, store, isMissing, this.#slices)
+      ? await findRecords(fileSystem, this.#ownAmong(backups, store), isMissing, this.#slices)
       : new Map<number, { record: LogRecord; from: string }>()
 
     const kept = verdict.kept.filter((line) => line.seq > appliedSeq)

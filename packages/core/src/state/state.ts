@@ -122,11 +122,6 @@ export class State implements LoadingIndex {
     this.#layers.checkpoint.useFile(file)
   }
 
-  liveCheckpointBytes(nowMs: number): number {
-    const { tails, checkpoint } = this.#layers
-    return checkpoint.bytesWithout(this.tailKeys + this.#clearedKeys(tails, checkpoint), nowMs)
-  }
-
   deadShare(nowMs: number): number {
     const { tails, checkpoint } = this.#layers
     const { expiry } = checkpoint

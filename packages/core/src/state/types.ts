@@ -60,8 +60,6 @@ export interface KeyIndex extends StateSource {
   readonly tailKeys: number
   /** About how many bytes the state has, and no fewer. */
   readonly stateBytes: number
-  /** At least so many bytes of the checkpoint count still: neither cleared, nor expired, nor said anew by the tail. */
-  liveCheckpointBytes(nowMs: number): number
   /** About which share of the checkpoint's keys is known to be dead, cleared by prefix or expired: 0 to 1. */
   deadShare(nowMs: number): number
   /** When half of the checkpoint's keys will have expired; undefined where that will not be. */

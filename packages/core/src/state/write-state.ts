@@ -41,13 +41,19 @@ const HEADER_BYTES = 1024
 /** What stands in the meta of a part for a key that expires, has an encoding or a time, beside its name. */
 const META_BYTES = 48
 
-/** About how long the checkpoint of a state is, and no shorter. */
-export async function checkpointLength(source: StateSource, nowMs: number, slices: Slices): Promise<number> {
+/** About how long the checkpoint of a state is, and no shorter; counted no further than to the first number above `enough`. */
+export async function checkpointLength(
+  source: StateSource,
+  nowMs: number,
+  slices: Slices,
+  enough = Number.POSITIVE_INFINITY,
+): Promise<number> {
   let bytes = 0
   for await (const [key, { text, encoding, expires, time }] of walkState(source, nowMs, slices)) {
     const pair = Buffer.byteLength(encodePair({ key, value: { text, encoding }, expires, time })) + 1
     const hasMeta = encoding !== undefined || expires !== undefined || time !== undefined
     bytes += pair + (hasMeta ? 2 * Buffer.byteLength(quote(key)) + META_BYTES : 0)
+    if (bytes > enough) break
   }
   return Math.ceil(bytes * (1 + LINES_SHARE)) + HEADER_BYTES
 }

@@ -11,13 +11,13 @@ import { backupsOf, LOG, MARK, type Subject } from './subjects.js'
  * 1. The log ends with a whole line, its owner was killed or its mark is damaged too, and nothing that is left names a
  *    later record (`isEndUnnoticed`, `lastKnownState`).
  * 2. Log, mark and backups are all gone (`isNothingLeft`): then a main file is that of the original system.
- * 3. The log is of another store, and fewer than two files are left that say so, or its mark came with it
- *    (`isForeignLogInCharge`); or it has lost its header, and the mark is of another store (`isForeignMarkInCharge`);
- *    or header and mark are damaged and what backup there is is a stranger: it is used, and all is in doubt (`hasHeader`).
+ * 3. The log is of another store: it counts, and what differs is reported (`isForeignLogInCharge`); or it has lost its
+ *    header, and the mark is of another store (`isForeignMarkInCharge`); or header and mark are damaged, and the newest
+ *    backup is of another store: that one is used, and all is in doubt (`isForeignBackupInCharge`).
  * 4. The mark is an older one of the same store (`isOldMark`).
  * 5. A backup is another whole generation of the same store that ends with the same record (`isAsGood`), or it is gone
  *    together with the mark that named it (`isNamed`).
- * 6. The main file of a killed owner, or one whose mark is damaged too, is still JSON (judged in `judge-reports`).
+ * 6. The main file of a killed owner, or one whose mark or log is damaged too: nothing says what it was (`judge-reports`).
  */
 export class Evidence {
   /** The files as they were found. */
@@ -69,9 +69,10 @@ export class Evidence {
     return now.join() !== then.join() || then.some((path) => !disk.bytesOf(path).equals(this.found.bytesOf(path)))
   }
 
-  /** The mark, and the backups, that are as they were. */
-  get witnesses(): string[] {
-    return [MARK, ...backupsOf(this.subject.disk)].filter((path) => !this.isChanged(path))
+  /** Whether a file is left as it was that says which store this is, and that the engine goes by. */
+  get isStoreKnown(): boolean {
+    const isAnyLeft = [MARK, ...backupsOf(this.subject.disk)].some((path) => !this.isChanged(path))
+    return this.hasHeader || (isAnyLeft && !this.isForeignBackupInCharge)
   }
 
   /** What was a whole log of this store at some time. */
@@ -114,16 +115,19 @@ export class Evidence {
     const own = this.#generations.flatMap((bytes) => generationOf(bytes).lines)
     // Records do not say which store they are of: some are the same in both.
     const foreign = generationOf(this.foreign.bytesOf(LOG)).lines.filter((line) => !isLineIn(line, own))
-    const lines = this.#linesOf(LOG)
-    if (!lines.some((line) => isLineIn(line, foreign))) return false
-    const saysSo = lines[0]?.bytes.equals(foreign[0]?.bytes as Buffer)
-    return !saysSo || this.isMarkForeign || this.witnesses.length < 2 + this.#strangers
+    return this.#linesOf(LOG).some((line) => isLineIn(line, foreign))
   }
 
-  /** Backups of the other store. */
-  get #strangers(): number {
-    const known = backupsOf(this.foreign).map((path) => this.foreign.bytesOf(path))
-    return this.changed.filter((path) => known.some((each) => this.bytesOf(path)?.equals(each))).length
+  /** Neither log nor mark says which store this is, and the newest backup that has a header is of the other one. */
+  get isForeignBackupInCharge(): boolean {
+    if (this.hasHeader || !this.isChanged(MARK) || this.isOldMark) return false
+    const headersOf = (files: readonly Buffer[]) => files.map((each) => generationOf(each).lines[0] as FileLine)
+    const theirs = headersOf([...backupsOf(this.foreign), LOG].map((path) => this.foreign.bytesOf(path)))
+    const headers = [...headersOf(this.#generations), ...theirs]
+    const newest = backupsOf(this.found)
+      .map((path) => this.#linesOf(path).find((line) => isLineIn(line, headers)))
+      .findLast((header) => header !== undefined)
+    return newest !== undefined && isLineIn(newest, theirs)
   }
 
   get isMarkForeign(): boolean {
@@ -134,9 +138,9 @@ export class Evidence {
     return this.isMarkForeign && !this.hasHeader
   }
 
-  /** Which of the files are strangers is told by a guess. */
+  /** The files disagree about which store they are of, and the engine goes by the wrong one. */
   get isStrange(): boolean {
-    return this.isForeignLogInCharge || this.isForeignMarkInCharge
+    return this.isForeignLogInCharge || this.isForeignMarkInCharge || this.isForeignBackupInCharge
   }
 
   get isOldMark(): boolean {

@@ -28,11 +28,8 @@ const AS_IT_WAS = { isRefused: false, isInDoubt: false, isSilent: false, isHeale
 
 export function expectedOf(subject: Subject, foreign: MemoryDisk, disk: MemoryDisk, kind: Kind): Expected | undefined {
   const bytes = disk.has(LOG) ? disk.bytesOf(LOG) : Buffer.alloc(0)
-  if (kind === 'replaced' && bytes.equals(foreign.bytesOf(LOG))) {
-    // With nothing but the mark against it, the log of another store counts, and the mark is reported.
-    if (backupsOf(subject.disk).length === 0) return undefined
-    return withoutLog(subject)
-  }
+  // The log of another store counts, and the mark is reported.
+  if (kind === 'replaced' && bytes.equals(foreign.bytesOf(LOG))) return undefined
   const earlier = [...backupsOf(subject.disk), LOG].map((path) => subject.disk.bytesOf(path))
   const copies = [subject.earlier.bytesOf(LOG), ...earlier]
   const written = generationOf(copies.find((each) => each.equals(bytes)) ?? subject.disk.bytesOf(LOG))

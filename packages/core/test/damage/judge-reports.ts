@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Recovery } from '../support/core.js'
 import type { Evidence } from './evidence.js'
 import type { Expected } from './expected.js'
@@ -48,11 +49,12 @@ function reportOfMain(evidence: Evidence, { verified }: Outcome): string[] {
   const isKnown = isMarkGood && !evidence.subject.isKilled
   if (places.length === 0) {
     if (!bytes) return isMarkGood ? ['nothing says that the main file is gone'] : []
-    // The mark is not of the log's last record: any JSON may have stood there.
-    const isNoticed = (isKnown && !evidence.isChanged(LOG)) || !isJson(bytes)
-    return isNoticed ? ['the damage of the main file is not reported'] : []
+    // Where the mark is not of the log's last record, nothing says what the main file was.
+    return isKnown && !evidence.isChanged(LOG) ? ['the damage of the main file is not reported'] : []
   }
-  return isKnown && evidence.changed.length === 1 ? faultsOfPlaces(evidence, MAIN, places) : []
+  const whole = { file: 'store.json', line: 1, offset: 0, bytes: bytes?.length ?? 0 }
+  const isNamedAsAWhole = places.length === 1 && isDeepStrictEqual(places[0], whole)
+  return isNamedAsAWhole ? [] : [`the main file is named as ${JSON.stringify(places)}`]
 }
 
 function reportOfBackup(evidence: Evidence, { verified }: Outcome, path: string): string[] {
@@ -79,7 +81,7 @@ function faultsOfPlaces(evidence: Evidence, path: string, places: Recovery['dama
     faults.push(`line ${change.number} is not named: ${JSON.stringify(places)}`)
   }
   const exact = places.find((each) => each.line === change.number && each.bytes > 0)
-  const key = path === MAIN ? undefined : keyOf(change.bytes, original)
+  const key = keyOf(change.bytes, original)
   if (exact && key !== undefined && exact.key !== key) faults.push(`the key of line ${exact.line} is ${key}`)
   return faults
 }
@@ -106,13 +108,4 @@ function falseAlarms(evidence: Evidence, { recovery, verified }: Outcome): strin
 function isOfOldMark(evidence: Evidence, file: string): boolean {
   const isGone = file.includes('.log.backup.') && !evidence.found.has(`${LOGS}/${file}`)
   return evidence.isOldMark && (isGone || file === 'store.json')
-}
-
-function isJson(bytes: Buffer): boolean {
-  try {
-    JSON.parse(bytes.toString().replace(/^\ufeff/, ''))
-    return true
-  } catch {
-    return false
-  }
 }

@@ -58,7 +58,7 @@ export class Judge {
     const evidence = this.#evidence
     if (error.code !== 'FLATLOG_CORRUPT') this.#complain(`refused with ${error.code}: ${error.message}`)
     const left = [LOG, ...backupsOf(this.subject.disk)].filter((path) => evidence.hasWholeLine(path))
-    // With the mark of another store against a single backup it cannot be told which is the stranger.
+    // Where the log cannot say it, the mark says which store this is: backups of another one are not used.
     const isExcused = this.#expected ? this.#expected.isRefused : evidence.isMarkForeign
     if (!isExcused && left.length > 0) this.#complain(`refused, though there is ${left.join()}: ${error.message}`)
     if (evidence.isTouched(this.disk)) this.#complain('refused, and something was touched')
@@ -78,8 +78,7 @@ export class Judge {
     } else if (evidence.isForeignLogInCharge || evidence.isNothingLeft) {
       return
     }
-    // Where neither the log's header nor mark nor any backup is left as it was, nothing says which store it is.
-    const isStoreKnown = evidence.witnesses.length > 0 || evidence.hasHeader
+    const { isStoreKnown } = evidence
     const isUnnoticed = expected ? expected.isSilent : evidence.isEndUnnoticed
     const known = expected ? truth : evidence.lastKnownState
     for (const key of differences(truth, state)) {
@@ -121,7 +120,9 @@ export class Judge {
     if (wrong.length) this.#complain(`another state at the second opening: ${wrong}`)
     const { clean, damage, inDoubt, notes } = second.recovery
     const isQuiet = clean && damage.length === 0 && inDoubt.length === 0
-    if (!isQuiet || (notes.length > 0 && evidence.changed.length === 1)) {
+    // Backups of another store than the log are noted for as long as they are there.
+    const isNoted = notes.length > 0 && evidence.changed.length === 1 && !evidence.isForeignLogInCharge
+    if (!isQuiet || isNoted) {
       this.#complain(`the second opening finds ${JSON.stringify(second.recovery)}`)
     }
     // Nobody writes a backup anew.

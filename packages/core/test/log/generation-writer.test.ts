@@ -168,20 +168,11 @@ describe('what is said of what was written', () => {
     const { file, length, written } = writeGeneration([...state(60), ...state(60, 300, 'é')])
     const { header, index } = partsOf(file)
     expect(written).toMatchObject({ length: file.bytes.length, indexAt: header.indexAt, inlineState: [] })
-    expect(written.parts.map(({ bytes, origin, longestPair, ...row }) => row)).toEqual(index.rows)
+    expect(written.parts.map(({ bytes, origin, ...row }) => row)).toEqual(index.rows)
     const lines = file.lines.slice(1, -1)
     expect(written.parts.map(({ bytes }) => bytes)).toEqual(lines.map((line) => Buffer.byteLength(line)))
     expect(written.parts.every(({ origin }) => origin === undefined)).toBe(true)
     expect(length).toBe(written.length)
-  })
-
-  it('is how long the longest pair of each part is', () => {
-    const { file, written } = writeGeneration([...state(300, 60), ...state(60, 300, 'é')])
-    const longest = partsOf(file).parts.map(({ state }) =>
-      Math.max(...state.map(({ key, value }) => Buffer.byteLength(`${JSON.stringify(key)}:${value.text}`))),
-    )
-    expect(new Set(longest).size).toBeGreaterThan(1)
-    expect(written.parts.map(({ longestPair }) => longestPair)).toEqual(longest)
   })
 
   it('is the state itself, where that stands in the header', () => {
@@ -225,7 +216,7 @@ describe('a part of an earlier checkpoint', () => {
       const copy = file.bytes.subarray(part.offset, part.offset + part.bytes + 1)
       expect(copy.toString()).toBe(`${lineOf(part.origin as PartSummary)}\n`)
     }
-    expect(written.parts.map(({ bytes, origin, longestPair, ...row }) => row)).toEqual(index.rows)
+    expect(written.parts.map(({ bytes, origin, ...row }) => row)).toEqual(index.rows)
     const { found, bad, lost } = await read(file)
     expect({ bad, lost, keys: found.size }).toEqual({ bad: [], lost: [], keys: first.keys + second.keys + 2 })
   })

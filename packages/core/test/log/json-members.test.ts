@@ -2,7 +2,6 @@ import { describe, expect, test, vi } from 'vitest'
 import { anyLog, anyMainFile } from '../recovery/random-original.js'
 import {
   decodeOlderLine,
-  isJson,
   type Member,
   oneLine,
   readLongLine,
@@ -46,7 +45,6 @@ describe('the members of an object in a file', () => {
         const range = textOf(file)
         const text = main.toString('utf8', range.start)
         const isText = parses(text)
-        expect(await isJson(file, range, newSlices())).toBe(isText)
         const { isObject, members } = membersOf(main, range)
         expect(isObject).toBe(isText)
         if (!isObject) continue

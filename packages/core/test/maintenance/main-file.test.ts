@@ -144,22 +144,46 @@ describe('the main file', () => {
     expect(mainState(dir)).toEqual({ small: 1, two: half, three: 3 })
   })
 
-  test("with 'auto' is not begun where the checkpoint alone is far too long, until enough of it is gone", async () => {
+  test("with 'auto' is not begun after a compaction whose checkpoint is too long, and is once it fits", async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await openOn(machine({ fileSystem }), { dir, durability: 'os', compaction: false })
     const begun = () => fileSystem.calls.filter(({ path }) => path === `${mainPath(dir)}.new`).length
-    const quarter = 'x'.repeat(AUTO_MAIN_FILE_BYTES / 4)
-    for (let n = 0; n < 9; n++) await store.set(`key ${n}`, quarter)
+    await store.set('small', 1)
     await store.compact()
     const afterFirst = begun()
-    await store.set('more', 1)
+    expect(afterFirst).toBeGreaterThan(0)
+    const quarter = 'x'.repeat(AUTO_MAIN_FILE_BYTES / 4)
+    for (let n = 0; n < 4; n++) await store.set(`key ${n}`, quarter)
+    for (let n = 0; n < 2; n++) {
+      await store.set('small', n)
+      await store.compact()
+      expect(begun()).toBe(afterFirst)
+      expect(existsSync(mainPath(dir))).toBe(false)
+      expect(JSON.parse(readFileSync(`${mainPath(dir)}.stale`, 'utf8'))).toEqual({ small: 1 })
+    }
+    for (let n = 2; n < 4; n++) await store.delete(`key ${n}`)
     await store.compact()
-    expect(begun()).toBe(afterFirst)
+    expect(mainState(dir)).toEqual({ 'key 0': quarter, 'key 1': quarter, small: 1 })
+    for (let n = 2; n < 4; n++) await store.set(`key ${n}`, quarter)
+    await store.compact()
     expect(existsSync(mainPath(dir))).toBe(false)
-    for (let n = 1; n < 9; n++) await store.delete(`key ${n}`)
+    await store.delete('key 3')
     await store.close()
-    expect(mainState(dir)).toEqual({ 'key 0': quarter, more: 1 })
+    expect(Object.keys(mainState(dir))).toEqual(['key 0', 'key 1', 'key 2', 'small'])
+  })
+
+  test("with 'auto' asks for no more free space than it may take, however long the state is", async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    const store = await openOn(machine({ fileSystem }), { dir, durability: 'os', compaction: false })
+    const problems: string[] = []
+    store.on('problem', (error) => problems.push(error.code))
+    await store.set('a', 'x'.repeat(1.5 * AUTO_MAIN_FILE_BYTES))
+    fileSystem.free = AUTO_MAIN_FILE_BYTES
+    await store.close()
+    expect(problems).toEqual([])
+    expect(existsSync(mainPath(dir))).toBe(false)
   })
 
   test("with 'auto' is written where the few keys that are gone were nearly all of it", async () => {

@@ -168,6 +168,7 @@ describe('with a chain of backups', () => {
     const { state, recovery } = await recover(dir)
     expect(state).toEqual({ behind: 1 })
     expect(recovery.inDoubt).toEqual(['any'])
+    for (const name of backupsOf(dir)) expect(recovery.notes.join('\n')).toContain(name)
   })
 })
 

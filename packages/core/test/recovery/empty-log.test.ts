@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openStore } from '../support/core.js'
-import { copyAsOfNow } from '../support/files.js'
+import { copyAsOfNow, stateOf } from '../support/files.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import {
   backupsOf,
@@ -13,6 +13,7 @@ import {
   linesOf,
   logOf,
   logsOf,
+  look,
   markOf,
   noBackups,
   open,
@@ -170,15 +171,39 @@ describe('the log of another store in its place', () => {
       for (const key of ['x', 'y', 'z']) await store.set(key, key)
     })
 
-  it('against the mark and a backup: it is the stranger, and the store goes on from the backup', async () => {
+  it('counts, whatever is beside it: the mark is reported, and every backup that is not used', async () => {
+    const dir = await withBackups()
+    const before = backupsOf(dir).map((name) => bytesOf(dir, name))
+    writeLines(dir, linesOf(await otherStore()))
+    const store = await open(dir)
+    expect(stateOf(store)).toEqual({ x: 'x', y: 'y', z: 'z' })
+    expect(store.recovery).toMatchObject({ clean: false, source: 'log', inDoubt: [] })
+    expect(store.recovery.damage).toMatchObject([{ file: 'store.mark' }])
+    for (const name of backupsOf(dir)) {
+      expect(store.recovery.notes).toContain(`The backup ${name} is of another store and was not used.`)
+    }
+    const size = (name: string) => bytesOf(dir, name).length
+    expect((await store.verify()).damage).toEqual(
+      backupsOf(dir)
+        .toReversed()
+        .map((file) => ({ file, line: 1, offset: 0, bytes: size(file) })),
+    )
+    await store.close()
+    expect(backupsOf(dir).map((name) => bytesOf(dir, name))).toEqual(before)
+    expect((await look(dir)).recovery.clean).toBe(true)
+  })
+
+  it('is damaged: the mark and the backups heal nothing in it, and are reported', async () => {
     const dir = await withBackups()
     writeLines(dir, linesOf(await otherStore()))
-    const strange = bytesOf(dir, 'store.log')
+    spoilLine(dir, 3)
     const { state, recovery } = await recover(dir)
-    expect(state).toEqual({ b: 2 })
-    expect(recovery).toMatchObject({ clean: false, source: 'backup', inDoubt: ['any'] })
-    expect(recovery.damage[0]).toMatchObject({ file: 'store.log', line: 1, healedFrom: backupsOf(dir)[1] })
-    expect(damagedOf(dir).map((name) => bytesOf(dir, name))).toContainEqual(strange)
+    expect(state).toEqual({ x: 'x', z: 'z' })
+    expect(recovery.damage.map(({ file, healedFrom }) => [file, healedFrom])).toEqual([
+      ['store.mark', undefined],
+      ['store.log', undefined],
+    ])
+    for (const name of backupsOf(dir)) expect(recovery.notes.join('\n')).toContain(name)
   })
 
   it('against the mark alone: it counts, and the mark is reported; the next opening is clean', async () => {
@@ -199,5 +224,38 @@ describe('the log of another store in its place', () => {
     const { state, recovery } = await recover(dir)
     expect(state).toEqual({ y: 'y', z: 'z' })
     expect(recovery.damage.every((each) => each.healedFrom === undefined)).toBe(true)
+  })
+})
+
+describe('a backup of another store beside a log that is gone', () => {
+  const newest = 'store.log.backup.20990101T000000Z-0000000000000009'
+  const putForeign = async (dir: string) => {
+    const other = await closed(makeDir(), async (store) => {
+      for (let number = 1; number <= 9; number++) await store.set('x', number)
+    })
+    copyFileSync(logOf(other), join(logsOf(dir), newest))
+  }
+
+  it('is not used, though it reaches furthest, and is named', async () => {
+    const dir = await withBackups()
+    const [, own] = backupsOf(dir)
+    await putForeign(dir)
+    removeFiles(dir, 'store.log')
+    const { state, recovery } = await recover(dir)
+    expect(state).toEqual({ b: 2 })
+    expect(recovery.damage[0]).toMatchObject({ file: 'store.log', healedFrom: own })
+    expect(recovery.notes).toContain(`The backup ${newest} is of another store and was not used.`)
+  })
+
+  it('and nothing else: opening is refused, and the advice is to move the mark if the backup is right', async () => {
+    const dir = await withoutBackups()
+    await putForeign(dir)
+    removeFiles(dir, 'store.log')
+    await refuses(dir, 'FLATLOG_CORRUPT')
+    await expect(open(dir)).rejects.toThrow(`move ${markOf(dir)} away`)
+    removeFiles(dir, 'store.mark')
+    const { state, recovery } = await recover(dir)
+    expect(state).toEqual({ x: 9 })
+    expect(recovery).toMatchObject({ source: 'backup', inDoubt: ['any'] })
   })
 })

@@ -15,7 +15,6 @@ import type { OnBadPart, StateValue } from '../types.js'
 import type { CachedValues } from './cached-values.js'
 import { CheckpointExpiry } from './expiry.js'
 import type { KnownPairs } from './known-pairs.js'
-import { leastBytes } from './least-bytes.js'
 import { corrupt, layoutOf, Part, pairsOf, readAt } from './part.js'
 import { Parts } from './parts.js'
 
@@ -64,11 +63,6 @@ export class Checkpoint {
       bytes += part instanceof Part && part.state ? bytesOf(part.state) : part.bytes + 1
     }
     return bytes
-  }
-
-  /** At least so many bytes count still where so many of its keys do not, and any of them may. */
-  bytesWithout(keys: number, nowMs: number): number {
-    return leastBytes(this.parts, keys, nowMs)
   }
 
   /** The next checkpoint, in another file, of which some parts may be the same as here. */

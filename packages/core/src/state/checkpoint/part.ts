@@ -15,8 +15,6 @@ export class Part implements PartSummary {
   line = 0
   readonly bytes: number
   readonly keys: number
-  /** What its longest pair takes, at most. */
-  readonly longestPair: number
   /** Signed: as a number up to 2^32 it would be an object of its own, as a string too. */
   readonly #crc: number
   /** Undefined where nothing in it expires, as in most. */
@@ -34,7 +32,6 @@ export class Part implements PartSummary {
     this.offset = summary.offset
     this.bytes = summary.bytes
     this.keys = summary.keys
-    this.longestPair = summary.longestPair ?? summary.bytes
     const { minExpires, maxExpires } = summary
     if (minExpires !== null || maxExpires !== null) this.#expiry = { minExpires, maxExpires }
     this.#crc = Number.parseInt(summary.crc, 16) | 0
