@@ -1,4 +1,4 @@
-import { recordLine as anyRecordLine } from '../record/support.js'
+import { recordLine as anyRecordLine } from '../format/support.js'
 import {
   type CheckpointFound,
   type CheckpointStart,
