@@ -1,9 +1,9 @@
 import { RunningChecksum } from '../format/checksum.js'
 import { isJson, textOf } from '../legacy/json-members.js'
 import { readLines } from '../log/line-reader.js'
+import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
-import type { Slices } from '../platform/slices.js'
 
 /** Whether a main file is what was written, and where it is not. Nothing of the state ever comes from there. */
 

@@ -1,6 +1,6 @@
 import { isSameMark, NO_MARK, readMark } from '../log/mark.js'
+import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { Slices } from '../platform/slices.js'
 import { openIfThere } from '../platform/whole-file.js'
 import type { Engine } from './engine.js'
 import { mainFileLines } from './main-file.js'

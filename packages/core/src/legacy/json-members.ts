@@ -1,7 +1,7 @@
 import { unquote } from '../format/json-text.js'
+import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { HELD_LINE_BYTES, MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
-import type { Slices } from '../platform/slices.js'
 import { JsonScanner } from './json-scanner.js'
 
 /** JSON in a file, which may be too long to be held: the keys and values of an object, and whether it is JSON at all. */

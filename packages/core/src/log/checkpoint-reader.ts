@@ -1,7 +1,7 @@
 import { decodeLine } from '../format/decode.js'
 import type { PartSummary, PartValue } from '../format/record.js'
+import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { Slices } from '../platform/slices.js'
 import type { CheckpointFound } from './checkpoint-found.js'
 import { CheckpointLines } from './checkpoint-lines.js'
 import { readLines } from './line-reader.js'

@@ -82,7 +82,7 @@ export {
 } from '../../src/log/store-files.js'
 export { openLogsOn } from '../../src/logs/logs.js'
 export type { Progress } from '../../src/options.js'
-export { type Clock, systemClock, type Timer } from '../../src/platform/clock.js'
+export { type Clock, Slices, systemClock, type Timer } from '../../src/platform/clock.js'
 export type { FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/platform/file-system.js'
 export {
   AUTO_MAIN_FILE_BYTES,
@@ -97,7 +97,6 @@ export {
 export type { Machine } from '../../src/platform/machine.js'
 export { nodeFileSystem } from '../../src/platform/node-file-system.js'
 export { type Processes, systemProcesses } from '../../src/platform/processes.js'
-export { Slices } from '../../src/platform/slices.js'
 export { judgeTail, type TailToJudge, type Verdict } from '../../src/recovery/judge-tail.js'
 export { AdmissionFilter } from '../../src/state/admission-filter.js'
 export { leastBytes } from '../../src/state/checkpoint/least-bytes.js'
