@@ -1,4 +1,4 @@
-import { isAscii } from './ascii.js'
+import { isAscii } from 'node:buffer'
 import { CHECKSUM_BYTES, validChecksum } from './checksum.js'
 import { IndexRows } from './index-line.js'
 import type { PartList } from './part-list.js'

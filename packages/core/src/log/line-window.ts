@@ -1,4 +1,4 @@
-import { isAscii } from '../format/ascii.js'
+import { isAscii } from 'node:buffer'
 import type { BytesAndText } from '../format/decode-fast.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
