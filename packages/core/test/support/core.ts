@@ -15,10 +15,10 @@ export {
   keyStart,
   layOutPart,
   type PartLayout,
+  parseMeta,
   positionAt,
   valueEnd,
 } from '../../src/format/part.js'
-export { parseMeta } from '../../src/format/part-cut.js'
 export type { PartList } from '../../src/format/part-list.js'
 export { expiryOf, metaOf } from '../../src/format/part-meta.js'
 export type {

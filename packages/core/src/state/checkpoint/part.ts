@@ -1,6 +1,5 @@
 import { spellChecksum } from '../../format/checksum.js'
-import type { NumberSlab } from '../../format/number-slab.js'
-import { layOutPart, type PartLayout } from '../../format/part.js'
+import { layOutPart, type NumberSlab, type PartLayout } from '../../format/part.js'
 import { expiryOf } from '../../format/part-meta.js'
 import type { PartSummary, PartValue } from '../../format/record.js'
 import { FlatlogError, ioError } from '../../platform/errors.js'
