@@ -1,4 +1,4 @@
-import type { PartList } from '../format/part-list.js'
+import type { PartList } from '../format/index-line.js'
 import type { HeaderLine } from '../format/record.js'
 
 /** What reading a checkpoint gives, whole or damaged. */

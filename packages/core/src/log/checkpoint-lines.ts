@@ -1,5 +1,5 @@
 import { decodeLine } from '../format/decode.js'
-import { PartArray } from '../format/part-list.js'
+import { PartArray } from '../format/index-line.js'
 import { expiryOf } from '../format/part-meta.js'
 import type { HeaderLine, IndexLine, IndexRow, PartLine, PartSummary } from '../format/record.js'
 import type { BadLine, CheckpointFound, KeyRange } from './checkpoint-found.js'

@@ -1,7 +1,6 @@
 import { validChecksum } from '../format/checksum.js'
 import { decodeLine } from '../format/decode.js'
-import { decodeIndex } from '../format/decode-index.js'
-import { PartArray, type PartList } from '../format/part-list.js'
+import { decodeIndex, PartArray, type PartList } from '../format/index-line.js'
 import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { OPEN_CHECKED_BYTES, OPEN_WHOLE_BYTES } from '../platform/limits.js'

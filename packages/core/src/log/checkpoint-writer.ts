@@ -1,5 +1,6 @@
 import { CHECKSUM_BYTES, endOfLine, RunningChecksum } from '../format/checksum.js'
 import { encodeHeader, encodePart, encodeUpToValue, spellPair } from '../format/encode.js'
+import { IndexLineWriter } from '../format/index-line.js'
 import { quote } from '../format/json-text.js'
 import { expiryOf } from '../format/part-meta.js'
 import type { HeaderLine, PartSummary, PartValue, SpelledPair } from '../format/record.js'
@@ -7,7 +8,6 @@ import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { MAX_PARTS, MAX_READ_RECORD_BYTES, PART_BYTES } from '../platform/limits.js'
 import { writeFully } from '../platform/whole-file.js'
-import { IndexLineWriter } from './index-line-writer.js'
 import { WriteBuffer } from './write-buffer.js'
 
 /** What follows a value in a part of one key, with the newline. */

@@ -1,5 +1,5 @@
 import type { PlainRecord } from '../format/decode-fast.js'
-import { PartArray, type PartList } from '../format/part-list.js'
+import { PartArray, type PartList } from '../format/index-line.js'
 import type { LogRecord, Operation, PartValue } from '../format/record.js'
 import type { KeyRange } from '../log/checkpoint-found.js'
 import type { OpenFile } from '../platform/file-system.js'

@@ -6,8 +6,8 @@ export { Maintainer } from '../../src/engine/maintainer.js'
 export { CHECKSUM_BYTES, spellChecksum, validChecksum, withChecksum } from '../../src/format/checksum.js'
 export { decodeLine, type Line } from '../../src/format/decode.js'
 export { PlainRecord } from '../../src/format/decode-fast.js'
-export { decodeIndex } from '../../src/format/decode-index.js'
 export { encodeHeader, encodeOperation, encodePart, encodeRecord, spellPair } from '../../src/format/encode.js'
+export { decodeIndex, IndexLineWriter, type PartList } from '../../src/format/index-line.js'
 export { endOfString, endOfValue, oneLine, quote, sliceObject, unquote } from '../../src/format/json-text.js'
 export {
   isAscii,
@@ -19,7 +19,6 @@ export {
   positionAt,
   valueEnd,
 } from '../../src/format/part.js'
-export type { PartList } from '../../src/format/part-list.js'
 export { expiryOf, metaOf } from '../../src/format/part-meta.js'
 export type {
   DeleteOperation,
@@ -66,7 +65,6 @@ export { readCheckpoint, readPartState } from '../../src/log/checkpoint-reader.j
 export { type CheckpointStart, CheckpointWriter, type WrittenCheckpoint } from '../../src/log/checkpoint-writer.js'
 export { newRecovery, type Recovery } from '../../src/log/damage-report.js'
 export type { Durability } from '../../src/log/group-commit.js'
-export { IndexLineWriter } from '../../src/log/index-line-writer.js'
 export { readLines } from '../../src/log/line-reader.js'
 export { LineBuffer } from '../../src/log/line-writer.js'
 export { guessKey, readTailRun, type SurveyLine } from '../../src/log/record-reader.js'

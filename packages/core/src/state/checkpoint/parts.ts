@@ -1,4 +1,4 @@
-import type { PartExpiry, PartList } from '../../format/part-list.js'
+import type { PartExpiry, PartList } from '../../format/index-line.js'
 import type { PartSummary } from '../../format/record.js'
 import { Part } from './part.js'
 
