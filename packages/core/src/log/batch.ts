@@ -1,5 +1,5 @@
 import { encodeRecord } from '../format/encode.js'
-import type { WrittenRecord } from '../format/written-record.js'
+import type { WrittenRecord } from '../format/record.js'
 import type { FlatlogError } from '../platform/errors.js'
 import type { LineBuffer } from './line-writer.js'
 

@@ -20,20 +20,20 @@ export {
   valueEnd,
 } from '../../src/format/part.js'
 export { expiryOf, metaOf } from '../../src/format/part-meta.js'
-export type {
-  DeleteOperation,
-  HeaderLine,
-  IndexLine,
-  IndexRow,
-  LogRecord,
-  Operation,
-  PartLine,
-  PartSummary,
-  PartValue,
-  SetOperation,
+export {
+  type DeleteOperation,
+  type HeaderLine,
+  type IndexLine,
+  type IndexRow,
+  type LogRecord,
+  type Operation,
+  type PartLine,
+  type PartSummary,
+  type PartValue,
+  type SetOperation,
+  valueOffsets,
 } from '../../src/format/record.js'
 export { fromBytes, fromText, fromValue, toBytes, toText, toValue, type ValueText } from '../../src/format/value.js'
-export { valueOffsets } from '../../src/format/written-record.js'
 export {
   CompactionScheduler,
   FlatlogError,
