@@ -31,7 +31,7 @@ const MACHINE: Record<string, string[]> = {
   'node:zlib': ['format/checksum.ts'],
 }
 const CLOCK = ['platform/clock.ts', 'platform/node-file-system.ts', 'platform/processes.ts']
-const MAX_LINES = 300
+const MAX_LINES = 400
 
 const source = join(dirname(fileURLToPath(import.meta.url)), '..', 'src')
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))

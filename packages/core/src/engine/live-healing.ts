@@ -1,5 +1,5 @@
 import type { PartSummary } from '../format/record.js'
-import type { KeyRange } from '../log/checkpoint-found.js'
+import type { KeyRange } from '../log/checkpoint-reader.js'
 import { ANY_KEY, addDamage, addInDoubt } from '../log/damage-report.js'
 import { backupsAmong } from '../log/store-files.js'
 import { Slices } from '../platform/clock.js'

@@ -1,5 +1,4 @@
-import type { CheckpointFound } from '../log/checkpoint-found.js'
-import { readCheckpoint } from '../log/checkpoint-reader.js'
+import { type CheckpointFound, readCheckpoint } from '../log/checkpoint-reader.js'
 import type { Damage } from '../log/damage-report.js'
 import { surveyTail } from '../log/record-reader.js'
 import type { Slices } from '../platform/clock.js'

@@ -6,8 +6,7 @@ import type { LogRecord, Operation } from '../format/record.js'
 import type { Slices } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { type RawLine, readLines } from './line-reader.js'
-import { LineWindow } from './line-window.js'
+import { LineWindow, type RawLine, readLines } from './line-reader.js'
 
 /** Where the records behind a checkpoint begin, and what the first of them should be. */
 export interface TailStart {

@@ -1,7 +1,6 @@
 import { decodeLine } from '../format/decode.js'
 import type { LogRecord, Operation, PartValue } from '../format/record.js'
-import { isInRange, type KeyRange } from '../log/checkpoint-found.js'
-import { readCheckpoint } from '../log/checkpoint-reader.js'
+import { isInRange, type KeyRange, readCheckpoint } from '../log/checkpoint-reader.js'
 import { readLines } from '../log/line-reader.js'
 import type { Backup } from '../log/store-files.js'
 import type { Slices } from '../platform/clock.js'

@@ -1,6 +1,6 @@
 import type { LogRecord } from '../format/record.js'
-import { type CheckpointFound, isInRange } from '../log/checkpoint-found.js'
 import { openCheckpoint } from '../log/checkpoint-opener.js'
+import { type CheckpointFound, isInRange } from '../log/checkpoint-reader.js'
 import { ANY_KEY, addDamage, addInDoubt, addUnprovenStore, type Recovery } from '../log/damage-report.js'
 import type { Mark } from '../log/mark.js'
 import { newerVersion, readTailRun, surveyTail, type TailStart } from '../log/record-reader.js'

@@ -1,7 +1,7 @@
 import type { PlainRecord } from '../format/decode-fast.js'
 import { PartArray, type PartList } from '../format/index-line.js'
 import type { LogRecord, Operation, PartValue } from '../format/record.js'
-import type { KeyRange } from '../log/checkpoint-found.js'
+import type { KeyRange } from '../log/checkpoint-reader.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { CachedValues } from './checkpoint/cached-values.js'
 import { Checkpoint } from './checkpoint/checkpoint.js'

@@ -57,12 +57,21 @@ export { readMainFile, readOlderLog } from '../../src/legacy/read-legacy.js'
 export { SortFiles } from '../../src/legacy/sort-files.js'
 export { DELETED } from '../../src/legacy/sort-run.js'
 export type { LockRecord } from '../../src/lock/lock-file.js'
-export { BackgroundSync } from '../../src/log/background-sync.js'
 export { encode, type PendingRecord, place } from '../../src/log/batch.js'
-export { type CheckpointFound, isInRange, type KeyRange } from '../../src/log/checkpoint-found.js'
 export { openCheckpoint, readBackCheckpoint } from '../../src/log/checkpoint-opener.js'
-export { readCheckpoint, readPartState } from '../../src/log/checkpoint-reader.js'
-export { type CheckpointStart, CheckpointWriter, type WrittenCheckpoint } from '../../src/log/checkpoint-writer.js'
+export {
+  type CheckpointFound,
+  isInRange,
+  type KeyRange,
+  readCheckpoint,
+  readPartState,
+} from '../../src/log/checkpoint-reader.js'
+export {
+  BackgroundSync,
+  type CheckpointStart,
+  CheckpointWriter,
+  type WrittenCheckpoint,
+} from '../../src/log/checkpoint-writer.js'
 export { newRecovery, type Recovery } from '../../src/log/damage-report.js'
 export type { Durability } from '../../src/log/group-commit.js'
 export { readLines } from '../../src/log/line-reader.js'

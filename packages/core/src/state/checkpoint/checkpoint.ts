@@ -14,7 +14,7 @@ import {
 import { bytesInPart, type DatedMeta, metaOf, NO_META } from '../../format/part-meta.js'
 import type { PartValue, SpelledPair } from '../../format/record.js'
 import { isOneValue, noValue } from '../../format/value.js'
-import { isInRange, type KeyRange } from '../../log/checkpoint-found.js'
+import { isInRange, type KeyRange } from '../../log/checkpoint-reader.js'
 import type { OpenFile } from '../../platform/file-system.js'
 import { fingerprint } from '../fingerprint.js'
 import { byCodeUnit } from '../tail/sorted-keys.js'
