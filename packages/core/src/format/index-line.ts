@@ -5,7 +5,7 @@ import { quote, unquote } from './json-text.js'
 import type { IndexRow, PartSummary } from './record.js'
 
 /** Parts in key order, of which many are never looked at: what is said of one is put together when it is asked for. */
-export interface PartList {
+export interface PartTable {
   readonly length: number
   /** Of all their lines, with their newlines. */
   readonly bytes: number
@@ -17,7 +17,7 @@ export interface PartList {
 
 export type PartExpiry = Pick<PartSummary, 'keys' | 'minExpires' | 'maxExpires'>
 
-export class PartArray implements PartList {
+export class DecodedParts implements PartTable {
   readonly bytes: number
 
   constructor(private readonly parts: readonly PartSummary[]) {
@@ -89,10 +89,10 @@ function encodeIndexRow({ firstKey, offset, keys, minExpires, maxExpires, crc }:
   return `[${quote(firstKey)},${offset},${keys},${minExpires ?? 'null'},${maxExpires ?? 'null'},"${crc}"]`
 }
 
-export interface IndexFound {
+export interface ScannedIndex {
   readonly timestamp: string
   readonly seq: number
-  readonly parts: PartList
+  readonly parts: PartTable
 }
 
 const BEGINNING = /^\{"timestamp":"([^"]*)","seq":(\d{1,16}),"op":"CHECKPOINT","index":/
@@ -102,14 +102,14 @@ const BEGINNING_BYTES = 1024
  * An index line that stands at `indexAt`, with the first part at `partsAt`; undefined where the line is none, or does
  * not fit there. It is kept for as long as the parts are.
  */
-export function decodeIndex(line: Buffer, partsAt: number, indexAt: number): IndexFound | undefined {
+export function scanIndexLine(line: Buffer, partsAt: number, indexAt: number): ScannedIndex | undefined {
   if (validChecksum(line) === undefined) return undefined
   const end = line.length - CHECKSUM_BYTES
   const beginning = BEGINNING.exec(line.toString('latin1', 0, Math.min(end, BEGINNING_BYTES)))
   if (!beginning) return undefined
   const [{ length }, timestamp, seq] = beginning as unknown as [string, string, string]
   try {
-    const parts = IndexRows.find(line, length, end, isAscii(line), partsAt, indexAt)
+    const parts = EncodedParts.find(line, length, end, isAscii(line), partsAt, indexAt)
     return parts && { timestamp, seq: Number(seq), parts }
   } catch {
     // A key that is no JSON.
@@ -126,7 +126,7 @@ const BEHIND_KEY = /,\d{1,16},\d{1,16},(?:null|\d{1,16}),(?:null|\d{1,16}),"[0-9
  * The rows of an index line where they stand in its bytes. A store is opened as fast as they are walked over, so that
  * finds out no more than where each of them is and that they fit together; what a row says is read when it is asked for.
  */
-export class IndexRows implements PartList {
+export class EncodedParts implements PartTable {
   /** The first keys that somebody asked for: a binary search comes by the same ones again and again. */
   readonly #keys: (string | undefined)[]
 
@@ -152,7 +152,7 @@ export class IndexRows implements PartList {
     isAscii: boolean,
     partsAt: number,
     indexAt: number,
-  ): IndexRows | undefined {
+  ): EncodedParts | undefined {
     const text = line.toString('latin1', 0, end)
     const isPlain = isAscii && !text.includes('\\', start)
     const starts: number[] = []
@@ -178,7 +178,7 @@ export class IndexRows implements PartList {
       from = BEHIND_KEY.lastIndex === end ? end : BEHIND_KEY.lastIndex - 1
     }
     if (lastOffset >= indexAt) return undefined
-    return new IndexRows(line, Uint32Array.from(starts), Uint32Array.from(ends), isAscii, indexAt)
+    return new EncodedParts(line, Uint32Array.from(starts), Uint32Array.from(ends), isAscii, indexAt)
   }
 
   get length(): number {

@@ -1,6 +1,6 @@
 import { decodeLine } from '../format/decode.js'
-import { PartArray, type PartList } from '../format/index-line.js'
-import { expiryOf } from '../format/part-meta.js'
+import { DecodedParts, type PartTable } from '../format/index-line.js'
+import { expiryRange } from '../format/part-meta.js'
 import type { HeaderLine, IndexLine, IndexRow, PartLine, PartSummary, PartValue } from '../format/record.js'
 import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
@@ -33,7 +33,7 @@ export interface CheckpointFound {
   readonly timestamp: string
   readonly parts: number
   /** Those that count, in key order. */
-  readonly ownParts: PartList
+  readonly ownParts: PartTable
   /** Undefined where they were not counted. */
   readonly keys: number | undefined
   /** The highest record that any part is of; undefined where there is no part. */
@@ -184,7 +184,7 @@ class CheckpointLines {
         '',
       ),
       parts: parts.length,
-      ownParts: new PartArray(isAsWritten ? parts.map(({ summary }) => summary) : inKeyOrder(parts)),
+      ownParts: new DecodedParts(isAsWritten ? parts.map(({ summary }) => summary) : inKeyOrder(parts)),
       partsSeq: parts.length ? parts.reduce((seq, part) => Math.max(seq, part.seq), 0) : undefined,
       keys: parts.reduce((keys, { summary }) => keys + summary.keys, header?.state.length ?? 0),
       isCutOff:
@@ -306,7 +306,7 @@ function toFound(line: PartLine, place: BadLine, isEnded: boolean): FoundPart {
     offset: place.offset,
     bytes: place.length - (isEnded ? 1 : 0),
     keys: state.length,
-    ...expiryOf(state),
+    ...expiryRange(state),
     crc,
   }
   return { summary, seq, timestamp, lastKey: state.at(-1)?.key ?? '', place }

@@ -2,7 +2,7 @@ import { CHECKSUM_BYTES, endOfLine, RunningChecksum } from '../format/checksum.j
 import { encodeHeader, encodePart, encodeUpToValue, spellPair } from '../format/encode.js'
 import { IndexLineWriter } from '../format/index-line.js'
 import { quote } from '../format/json-text.js'
-import { expiryOf } from '../format/part-meta.js'
+import { expiryRange } from '../format/part-meta.js'
 import type { HeaderLine, PartSummary, PartValue, SpelledPair } from '../format/record.js'
 import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
@@ -202,7 +202,7 @@ export class CheckpointWriter {
     const { bytes, crc } = this.#buffer.addText(encodePart(timestamp, this.#timestampMs, seq, part))
     const longestPair = part.reduce((most, pair) => Math.max(most, pair.bytes), 0)
     const at = { offset: this.#offset, bytes: bytes - 1 }
-    this.#addRow({ firstKey, keys: part.length, ...expiryOf(part), crc, longestPair, ...at })
+    this.#addRow({ firstKey, keys: part.length, ...expiryRange(part), crc, longestPair, ...at })
     this.#offset += bytes
     this.#part = []
     this.#partLength = 0

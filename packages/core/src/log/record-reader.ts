@@ -1,4 +1,4 @@
-import { spellChecksum } from '../format/checksum.js'
+import { formatChecksum } from '../format/checksum.js'
 import { decodeLine } from '../format/decode.js'
 import { PlainRecord } from '../format/decode-fast.js'
 import { unquote } from '../format/json-text.js'
@@ -144,7 +144,7 @@ class Run {
     const { endOffset, nextLine } = this
     return {
       lastSeq: this.#lastSeq ?? 0,
-      lastCrc: typeof this.#lastCrc === 'number' ? spellChecksum(this.#lastCrc) : this.#lastCrc,
+      lastCrc: typeof this.#lastCrc === 'number' ? formatChecksum(this.#lastCrc) : this.#lastCrc,
       lastTimestamp: this.#lastTimestamp,
       synced: this.#synced,
       endOffset,

@@ -3,11 +3,11 @@
 export type { Verification } from '../../src/engine/backend.js'
 export type { Change } from '../../src/engine/events.js'
 export { Maintainer } from '../../src/engine/maintainer.js'
-export { CHECKSUM_BYTES, spellChecksum, validChecksum, withChecksum } from '../../src/format/checksum.js'
+export { CHECKSUM_BYTES, formatChecksum, validChecksum, withChecksum } from '../../src/format/checksum.js'
 export { decodeLine, type Line } from '../../src/format/decode.js'
 export { PlainRecord } from '../../src/format/decode-fast.js'
 export { encodeHeader, encodeOperation, encodePart, encodeRecord, spellPair } from '../../src/format/encode.js'
-export { decodeIndex, IndexLineWriter, type PartList } from '../../src/format/index-line.js'
+export { IndexLineWriter, type PartTable, scanIndexLine } from '../../src/format/index-line.js'
 export { endOfString, endOfValue, oneLine, quote, sliceObject, unquote } from '../../src/format/json-text.js'
 export {
   isAscii,
@@ -19,7 +19,7 @@ export {
   positionAt,
   valueEnd,
 } from '../../src/format/part.js'
-export { expiryOf, metaOf } from '../../src/format/part-meta.js'
+export { expiryRange, metaOf } from '../../src/format/part-meta.js'
 export {
   type DeleteOperation,
   type HeaderLine,
