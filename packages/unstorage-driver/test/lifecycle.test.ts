@@ -61,7 +61,7 @@ describe('the factory', () => {
 
   it('refuses a misspelt option at the first use', async () => {
     const driver = makeDriver({ base: tempDir(), durabilty: 'os' } as never)
-    await expect(driver.getItem('k')).rejects.toThrow(/^\[unstorage\] \[flatlog\] The option durabilty /)
+    await expect(driver.getItem('k')).rejects.toThrow(/^\[unstorage\] \[flatlog\] Unknown option "durabilty"/)
   })
 
   it('gives methods that need no this', async () => {

@@ -90,6 +90,7 @@ export {
 export { openLogsOn } from '../../src/logs/logs.js'
 export type { Progress } from '../../src/options.js'
 export { type Clock, Slices, systemClock, type Timer } from '../../src/platform/clock.js'
+export { invalidOption, ioError, isNoSpace, unknownOption } from '../../src/platform/errors.js'
 export type { FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/platform/file-system.js'
 export {
   AUTO_MAIN_FILE_BYTES,
