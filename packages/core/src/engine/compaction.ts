@@ -7,6 +7,7 @@ import { Slices } from '../platform/clock.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { PRESSED_SLICE_MS, READ_CHUNK_BYTES, SLICE_MS } from '../platform/limits.js'
+import { markHandled } from '../platform/promises.js'
 import { freePath, removeIfThere } from '../platform/whole-file.js'
 import type { FrozenIndex } from '../state/types.js'
 import { checkpointLength, writeCheckpoint } from '../state/write-state.js'
@@ -110,7 +111,7 @@ class Compaction {
       stateBytes: this.#roughBytes,
     }
     // Begun now, so that little is left to bring to disk below; what becomes of it shows there.
-    engine.queue.sync().catch(() => {})
+    markHandled(engine.queue.sync())
     const pieces = (writer: CheckpointWriter) => frozen.pieces(this.#startedMs, (bytes) => writer.takesPart(bytes))
     const written = await writeCheckpoint(file, pieces, start, this.#slices)
     this.#length = written.length

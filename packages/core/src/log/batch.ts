@@ -1,6 +1,7 @@
 import { encodeRecord } from '../format/encode.js'
 import type { WrittenRecord } from '../format/record.js'
 import type { FlatlogError } from '../platform/errors.js'
+import { markHandled } from '../platform/promises.js'
 import type { LineBuffer } from './line-writer.js'
 
 /** Records that go to the log in one write. */
@@ -66,7 +67,7 @@ export function newBatch(): Batch {
     resolve = onResolve
     reject = onReject
   })
-  // A caller that does not wait for its write must not bring the process down; health() and the events tell of it.
-  done.catch(() => {})
+  // A caller may ignore the promise of its write: health() and the events report a failure.
+  markHandled(done)
   return { records: [], length: 0, done, resolve, reject }
 }

@@ -3,7 +3,9 @@ import { DecodedParts, type PartTable } from '../format/index-line.js'
 import { expiryRange } from '../format/part-meta.js'
 import type { HeaderLine, IndexLine, IndexRow, PartLine, PartSummary, PartValue } from '../format/record.js'
 import type { Slices } from '../platform/clock.js'
+import { changedError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
+import { readFully } from '../platform/whole-file.js'
 import { type RawLine, readLines } from './line-reader.js'
 
 /** A stretch of keys, in key order; undefined is "without bound". */
@@ -79,11 +81,9 @@ export async function readCheckpoint(
 
 /** A part's keys and values, read again from where it was found. */
 export function readPartState(file: OpenFile, { offset, bytes }: PartSummary): readonly PartValue[] {
-  const line = Buffer.allocUnsafe(bytes)
-  const filled = file.read(line, offset)
-  const part = decodeLine(line.subarray(0, filled))
-  if (part.kind !== 'part')
-    throw Object.assign(new Error(`${file.path} changed while it was being read`), { code: 'EIO' })
+  const line = readFully(file, Buffer.allocUnsafe(bytes), offset)
+  const part = line && decodeLine(line)
+  if (part?.kind !== 'part') throw changedError(file.path, offset)
   return part.state
 }
 

@@ -102,7 +102,7 @@ export function ioError(what: string, path: string, cause: unknown, offset?: num
 export function changedError(path: string, offset: number): FlatlogError {
   return new FlatlogError(
     'FLATLOG_IO',
-    `${path} changed at byte ${offset} while it was being read. What to do: make sure that no other program writes to ` +
+    `${path} changed while it was being read, at byte ${offset}. What to do: make sure that no other program writes to ` +
       'it, then try again.',
     { path, offset },
   )
