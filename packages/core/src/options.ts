@@ -1,6 +1,6 @@
 import type { Durability } from './log/group-commit.js'
 import { checkName } from './log/store-files.js'
-import { FlatlogError } from './platform/errors.js'
+import { FlatlogError, invalidOption, unknownOption } from './platform/errors.js'
 import {
   COMPACTION_GROWTH,
   COMPACTION_MIN_BYTES,
@@ -10,54 +10,84 @@ import {
   DEFAULT_SYNC_INTERVAL_MS,
 } from './platform/limits.js'
 
+/** How far a long piece of work has come. */
 export interface Progress {
   /**
-   * What is being done: `replay`, the reading of the log at opening; or, where a directory of the original system is
-   * taken over, `older-log` and `main-file`, the reading of its files, and `write`, the writing of the new log.
+   * The work. `'replay'`: the log is read at opening. `'older-log'`, `'main-file'` and `'write'`: a format 0 log or its
+   * main file is read, and the new log is written.
    */
   phase: string
-  /** Bytes. */
+  /** Bytes done so far. */
   done: number
+  /** Bytes in all. */
   total: number
 }
 
+/**
+ * Options of `openStore`. An unknown option or a bad value is `FLATLOG_INVALID_OPTION`. If a process opens a store
+ * more than once, `durability`, `recovery`, `times` and `compaction` must agree (`FLATLOG_OPTIONS_CONFLICT`).
+ */
 export interface StoreOptions {
-  /** The directory; it is made if it is missing. @default '.data' */
+  /** The directory of the store. Created if it is missing. @default '.data' */
   dir?: string
-  /** The store's name, a part of its files' names. @default 'store' */
+  /**
+   * The name of the store, from which the names of its files are made: 1 to 100 of `A-Z a-z 0-9 . _ -`. A name that
+   * cannot be used is `FLATLOG_INVALID_NAME`. @default 'store'
+   */
   name?: string
   /**
-   * What a resolved write survives. `'always'`: a power cut. `'interval'`: a crash of the process, and a power cut but
-   * for the last `syncIntervalMs`. `'os'`: a crash of the process. @default 'always'
+   * What a resolved write survives. `'always'`: a power cut; the write waits for the disk, and writes that are made
+   * together share one sync. `'interval'`: a crash of the process; a power cut may take the writes of the last
+   * `syncIntervalMs`. `'os'`: a crash of the process; the operating system decides when to write to the disk.
+   * @default 'always'
    */
   durability?: Durability
-  /** With `durability: 'interval'`: how long a write may wait for the disk. 1 to 3,600,000. @default 1000 */
+  /** With `durability: 'interval'`, the time between syncs in ms: 1 to 3,600,000. @default 1000 */
   syncIntervalMs?: number
-  /** How much memory values may take that are also on disk. This version keeps all values in memory. @default 67108864 */
+  /**
+   * About how many bytes of memory cached values may take, counting 160 bytes for each beside its text. Values that
+   * are not cached are read from the log. `0` caches nothing. @default 67108864
+   */
   cacheBytes?: number
   /**
-   * When the log is rewritten: over `minBytes` (1,048,576), once the records behind the checkpoint are longer than
-   * `growth` (1.0) times the checkpoint. `null`, `0` and `NaN` mean the default; `false` leaves it to you.
+   * When the log is compacted: once it is longer than `minBytes` (default 1,048,576) and the records after its
+   * checkpoint are longer than `growth` (default 1) times the checkpoint or name more than 250,000 keys. Writing goes
+   * on meanwhile. `null`, `0` and `NaN` mean the default; `false` leaves it to `compact()`.
    */
   compaction?: false | null | { minBytes?: number | null; growth?: number | null }
-  /** How many former generations of the log are kept. 0 to 1000. @default 3 */
+  /**
+   * How many former generations of the log are kept, each about as long as the log was: 0 to 1000. Damage is healed
+   * from them, and `changes()` reads them. @default 3
+   */
   backups?: number
   /**
-   * Whether `NAME.json` is kept beside the log, the state as plain JSON for people and other programs: `'auto'` up to
-   * 16 MiB. It is written at checkpoint and close, and never read back. @default 'auto'
+   * Whether to keep `NAME.json` beside the log: the state as plain JSON for people and other programs, written at
+   * checkpoint and close and never read back. `'auto'`: while it is at most 16 MiB long. @default 'auto'
    */
   mainFile?: 'auto' | boolean
-  /** `'repair'` goes on from what can be read, with a report; `'strict'` refuses to open a damaged log. @default 'repair' */
+  /**
+   * What to do with a damaged log. `'repair'`: heal it from the backups, and report what is lost in `store.recovery`.
+   * `'strict'`: change nothing and throw `FLATLOG_CORRUPT`. @default 'repair'
+   */
   recovery?: 'repair' | 'strict'
-  /** Keep through compaction when each key was written (`getMeta().mtime`). Costs some bytes a key. @default false */
+  /** Keep the time of each write through compaction, for `getMeta(key).mtime`; a few bytes a key. @default false */
   times?: boolean
-  /** Without a lock and without writing anything; follows what another process writes. @default false */
+  /**
+   * Open without a lock and write nothing. The store follows what another process writes, about 100 ms later; writing
+   * throws `FLATLOG_READ_ONLY`. @default false
+   */
   readOnly?: boolean
-  /** How long to wait for another process to let go of the store. 0 to 3,600,000. @default 2000 */
+  /**
+   * How long to wait for another process to close the store, in ms: 0 to 3,600,000. After that, opening throws
+   * `FLATLOG_LOCKED`. @default 2000
+   */
   lockWaitMs?: number
-  /** Take the lock from whoever holds it. Two processes that write to one log destroy it. @default false */
+  /**
+   * Take the lock even if another process holds it. Use it only if that process is certainly gone: two processes that
+   * write to one log destroy it. @default false
+   */
   takeOver?: boolean
-  /** Called now and then during work that takes long. */
+  /** Called now and then while a log is read or converted. */
   onProgress?: (progress: Progress) => void
 }
 
@@ -66,7 +96,7 @@ export interface CompactionLimits {
   readonly growth: number
 }
 
-/** Options with every default in its place. */
+/** The options of a store with all defaults filled in. */
 export interface ResolvedOptions {
   readonly dir: string
   readonly name: string
@@ -86,20 +116,41 @@ export interface ResolvedOptions {
 
 const HOUR_MS = 3_600_000
 export const MAX_BACKUPS = 1000
-const KNOWN = new Set([
-  ...['dir', 'name', 'durability', 'syncIntervalMs', 'cacheBytes', 'compaction', 'backups', 'mainFile', 'recovery'],
-  ...['times', 'readOnly', 'lockWaitMs', 'takeOver', 'onProgress'],
-])
+/** The compiler reports an option that is missing here. */
+const KNOWN: Readonly<Record<keyof StoreOptions, true>> = {
+  dir: true,
+  name: true,
+  durability: true,
+  syncIntervalMs: true,
+  cacheBytes: true,
+  compaction: true,
+  backups: true,
+  mainFile: true,
+  recovery: true,
+  times: true,
+  readOnly: true,
+  lockWaitMs: true,
+  takeOver: true,
+  onProgress: true,
+}
 
+/** Checks the options and fills in the defaults. Throws FLATLOG_INVALID_OPTION or FLATLOG_INVALID_NAME. */
 export function resolveOptions(options: StoreOptions = {}): ResolvedOptions {
-  if (typeof options !== 'object' || options === null) throw invalid('options', options, 'an object')
-  // A misspelt option would silently be its default.
-  for (const key of Object.keys(options)) {
-    if (!KNOWN.has(key)) throw invalid(key, (options as Record<string, unknown>)[key], 'no option of openStore')
+  if (typeof options !== 'object' || options === null) {
+    throw new FlatlogError(
+      'FLATLOG_INVALID_OPTION',
+      'The options of openStore must be an object. What to do: pass one, for instance { dir: "data", name: "players" }.',
+    )
+  }
+  // A misspelled option would silently have its default.
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(KNOWN, name)) throw unknownOption(name, Object.keys(KNOWN))
   }
   const { dir = '.data', onProgress = () => {} } = options
-  if (typeof dir !== 'string' || dir === '' || dir.includes('\0')) throw invalid('dir', dir, 'the path of a directory')
-  if (typeof onProgress !== 'function') throw invalid('onProgress', onProgress, 'a function')
+  if (typeof dir !== 'string' || dir === '' || dir.includes('\0')) {
+    throw invalidOption('dir', dir, 'the path of a directory')
+  }
+  if (typeof onProgress !== 'function') throw invalidOption('onProgress', onProgress, 'a function')
   return {
     dir,
     name: checkName(options.name === undefined ? 'store' : options.name),
@@ -118,39 +169,35 @@ export function resolveOptions(options: StoreOptions = {}): ResolvedOptions {
   }
 }
 
-function invalid(option: string, given: unknown, wanted: string): FlatlogError {
-  const spelled = typeof given === 'string' ? JSON.stringify(given) : String(given)
-  return new FlatlogError(
-    'FLATLOG_INVALID_OPTION',
-    `The option ${option} is ${spelled}; what is expected is ${wanted}. What to do: correct it or leave it out.`,
-  )
-}
-
-/** The first of the values is the default. */
+/** The first value is the default. */
 function oneOf<T>(option: string, given: T | undefined, values: readonly [T, ...T[]]): T {
   if (given === undefined) return values[0]
-  if (!values.includes(given)) throw invalid(option, given, values.map((value) => JSON.stringify(value)).join(' or '))
+  if (!values.includes(given)) {
+    throw invalidOption(option, given, values.map((value) => JSON.stringify(value)).join(' or '))
+  }
   return given
 }
 
 function whole(option: string, given: number | undefined, byDefault: number, min: number, max: number): number {
   if (given === undefined) return byDefault
   if (!Number.isSafeInteger(given) || given < min || given > max) {
-    throw invalid(option, given, `a whole number from ${min} to ${max}`)
+    throw invalidOption(option, given, `a whole number from ${min} to ${max}`)
   }
   return given
 }
 
-/** Nothing that means "not set" somewhere may switch compaction off or let the log grow without bound. */
+/** Only `false` turns compaction off. A limit that is not set must not let the log grow without bound. */
 function compactionLimits(given: StoreOptions['compaction']): CompactionLimits | false {
   if (given === false) return false
-  const { minBytes, growth } = given ?? {}
   if (given !== undefined && typeof given !== 'object') {
-    throw invalid('compaction', given, 'false, or an object with minBytes and growth')
+    throw invalidOption('compaction', given, 'false, or an object with minBytes and growth')
   }
-  for (const key of Object.keys(given ?? {})) {
-    if (key !== 'minBytes' && key !== 'growth') throw invalid(`compaction.${key}`, 'there', 'minBytes or growth')
+  for (const name of Object.keys(given ?? {})) {
+    if (name !== 'minBytes' && name !== 'growth') {
+      throw unknownOption(`compaction.${name}`, ['compaction.minBytes', 'compaction.growth'])
+    }
   }
+  const { minBytes, growth } = given ?? {}
   return {
     minBytes: limit('compaction.minBytes', minBytes, COMPACTION_MIN_BYTES),
     growth: limit('compaction.growth', growth, COMPACTION_GROWTH),
@@ -159,7 +206,8 @@ function compactionLimits(given: StoreOptions['compaction']): CompactionLimits |
 
 function limit(option: string, given: number | null | undefined, byDefault: number): number {
   if (given === undefined || given === null || given === 0 || Number.isNaN(given)) return byDefault
-  if (typeof given !== 'number' || given < 0 || !Number.isFinite(given))
-    throw invalid(option, given, 'a number above 0')
+  if (typeof given !== 'number' || given < 0 || !Number.isFinite(given)) {
+    throw invalidOption(option, given, 'a number above 0')
+  }
   return given
 }

@@ -63,7 +63,7 @@ describe('the factory', () => {
     const driver = makeDriver({ base: tempDir(), durabilty: 'os' } as never)
     await expect(driver.getItem('k')).rejects.toMatchObject({
       code: 'FLATLOG_INVALID_OPTION',
-      message: expect.stringMatching(/^\[unstorage\] \[flatlog\] .*durabilty/),
+      message: expect.stringMatching(/^\[unstorage\] \[flatlog\] Unknown option "durabilty"/),
     })
   })
 

@@ -1,9 +1,9 @@
 import type { PartSummary } from '../format/record.js'
-import type { KeyRange } from '../log/checkpoint-found.js'
+import type { KeyRange } from '../log/checkpoint-reader.js'
 import { ANY_KEY, addDamage, addInDoubt } from '../log/damage-report.js'
 import { backupsAmong } from '../log/store-files.js'
+import { Slices } from '../platform/clock.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
-import { Slices } from '../platform/slices.js'
 import { healState, isOfStore } from '../recovery/heal.js'
 import type { LiveLog } from './live-log.js'
 

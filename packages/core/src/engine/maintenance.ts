@@ -1,5 +1,5 @@
 import type { PartSummary } from '../format/record.js'
-import type { KeyRange } from '../log/checkpoint-found.js'
+import type { KeyRange } from '../log/checkpoint-reader.js'
 import type { Timer } from '../platform/clock.js'
 import { closedError, ioError, isNoSpace } from '../platform/errors.js'
 import {

@@ -1,9 +1,8 @@
-import type { CheckpointFound } from '../log/checkpoint-found.js'
-import { readCheckpoint } from '../log/checkpoint-reader.js'
+import { type CheckpointFound, readCheckpoint } from '../log/checkpoint-reader.js'
 import type { Damage } from '../log/damage-report.js'
 import { surveyTail } from '../log/record-reader.js'
+import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { Slices } from '../platform/slices.js'
 
 /** A place in a file that is not what was written there. */
 export type DamagedPlace = Omit<Damage, 'file'>

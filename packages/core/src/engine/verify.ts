@@ -1,7 +1,7 @@
 import { type Backup, backupsAmong } from '../log/store-files.js'
+import { Slices } from '../platform/clock.js'
 import { ioError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { Slices } from '../platform/slices.js'
 import { openIfThere } from '../platform/whole-file.js'
 import type { Verification } from './backend.js'
 import type { LiveLog } from './live-log.js'

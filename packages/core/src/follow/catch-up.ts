@@ -1,6 +1,6 @@
 import type { ChangedRecord } from '../engine/events.js'
 import type { Clock } from '../platform/clock.js'
-import { Slices } from '../platform/slices.js'
+import { Slices } from '../platform/clock.js'
 import type { KeyIndex } from '../state/types.js'
 import { differences } from './differences.js'
 import type { FollowedLog } from './followed-log.js'

@@ -1,5 +1,5 @@
 import type { DeleteOperation, Operation, SetOperation } from '../format/record.js'
-import type { Slices } from '../platform/slices.js'
+import type { Slices } from '../platform/clock.js'
 import type { KeyIndex, StateValue } from '../state/types.js'
 
 const PAGE_KEYS = 256

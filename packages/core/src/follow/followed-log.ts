@@ -1,10 +1,10 @@
 import type { CheckpointPlace } from '../engine/backend.js'
 import type { ChangedRecord } from '../engine/events.js'
-import { checksumValue, endOfLine, spellChecksum } from '../format/checksum.js'
+import { checksumValue, endOfLine, formatChecksum } from '../format/checksum.js'
 import type { PlainRecord } from '../format/decode-fast.js'
 import { readLines } from '../log/line-reader.js'
 import { readTailRun } from '../log/record-reader.js'
-import type { Slices } from '../platform/slices.js'
+import type { Slices } from '../platform/clock.js'
 import type { Loaded } from '../recovery/read-log.js'
 import { Replay } from '../recovery/replay.js'
 import type { State } from '../state/state.js'
@@ -65,7 +65,7 @@ export class FollowedLog {
 
   get last(): { readonly seq: number; readonly crc: string } {
     const crc = this.#lastCrc
-    return { seq: this.#lastSeq, crc: typeof crc === 'number' ? spellChecksum(crc) : crc }
+    return { seq: this.#lastSeq, crc: typeof crc === 'number' ? formatChecksum(crc) : crc }
   }
 
   get lastTimestamp(): string {
@@ -175,7 +175,7 @@ function endingOf(crc: string): Buffer {
 /** Undefined for one that is not as it was a moment ago: reading on finds out what has become of it. */
 function toldPlain(file: FollowedFile, record: PlainRecord, offset: number): ChangedRecord | undefined {
   const { timestamp, seq, key, expires, encoding, valueStart, valueBytes } = record
-  const at = { timestamp, seq, crc: spellChecksum(record.crc) }
+  const at = { timestamp, seq, crc: formatChecksum(record.crc) }
   if (record.isDelete) return { ...at, operation: { kind: 'delete', key } }
   const line = Buffer.alloc(valueStart + valueBytes)
   file.read(line, offset)

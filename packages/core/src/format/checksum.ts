@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 
 /** CRC-32 (the one of zlib, gzip and PNG) over the bytes, or over the UTF-8 bytes of a text, as 8 hex digits. */
 export function checksum(data: Uint8Array | string): string {
-  return spellChecksum(crc32(data))
+  return formatChecksum(crc32(data))
 }
 
 /** The same as a number. */
@@ -19,7 +19,7 @@ export class RunningChecksum {
   }
 
   toString(): string {
-    return spellChecksum(this.#value)
+    return formatChecksum(this.#value)
   }
 }
 
@@ -27,7 +27,7 @@ export class RunningChecksum {
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 /** As it stands in a line. */
-export function spellChecksum(value: number): string {
+export function formatChecksum(value: number): string {
   return `${HEX[value >>> 24]}${HEX[(value >>> 16) & 0xff]}${HEX[(value >>> 8) & 0xff]}${HEX[value & 0xff]}`
 }
 

@@ -1,4 +1,4 @@
-import { CHECKSUM_BYTES, checksumValue, endOfLine, spellChecksum } from './checksum.js'
+import { CHECKSUM_BYTES, checksumValue, endOfLine, formatChecksum } from './checksum.js'
 import type { Encoding } from './value.js'
 
 const TIMESTAMP = '{"timestamp":"'
@@ -51,7 +51,7 @@ export class PlainRecord {
     const { text, bytes, isAscii } = from
     // Of ASCII the text is as good, and a slice of it costs less than one of the bytes.
     const crc = checksumValue(isAscii ? text.slice(start, stop) : bytes.subarray(start, stop))
-    if (!text.startsWith(endOfLine(spellChecksum(crc)), stop)) return false
+    if (!text.startsWith(endOfLine(formatChecksum(crc)), stop)) return false
     this.crc = crc
     this.#text = text
     return this.#readHead(start) && this.#readKey(bytes, isAscii) && this.#readRest(start, stop)

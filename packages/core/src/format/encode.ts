@@ -4,7 +4,6 @@ import {
   type DeleteOperation,
   FORMAT,
   type HeaderLine,
-  type IndexRow,
   type Operation,
   type PartValue,
   type SetOperation,
@@ -145,13 +144,4 @@ function encodeMeta(state: readonly PairMeta[], timestampMs: number): string {
     fields.push(`"ages":[${ages.join(',')}]`)
   }
   return fields.join(',')
-}
-
-/** What an index line begins with; its rows follow, with commas between them, and a closing bracket. */
-export function encodeIndexStart(timestamp: string, seq: number): string {
-  return `{"timestamp":"${timestamp}","seq":${seq},"op":"CHECKPOINT","index":[`
-}
-
-export function encodeIndexRow({ firstKey, offset, keys, minExpires, maxExpires, crc }: IndexRow): string {
-  return `[${quote(firstKey)},${offset},${keys},${minExpires ?? 'null'},${maxExpires ?? 'null'},"${crc}"]`
 }

@@ -1,6 +1,121 @@
-import { unquote } from './json-text.js'
-import type { PartExpiry, PartList } from './part-list.js'
-import type { PartSummary } from './record.js'
+import { isAscii } from 'node:buffer'
+import { READ_CHUNK_BYTES } from '../platform/limits.js'
+import { CHECKSUM_BYTES, endOfLine, RunningChecksum, validChecksum } from './checksum.js'
+import { quote, unquote } from './json-text.js'
+import type { IndexRow, PartSummary } from './record.js'
+
+/** Parts in key order, of which many are never looked at: what is said of one is put together when it is asked for. */
+export interface PartTable {
+  readonly length: number
+  /** Of all their lines, with their newlines. */
+  readonly bytes: number
+  firstKey(at: number): string
+  summary(at: number): PartSummary
+  /** The same as far as it concerns when its keys expire. */
+  expiry(at: number): PartExpiry
+}
+
+export type PartExpiry = Pick<PartSummary, 'keys' | 'minExpires' | 'maxExpires'>
+
+export class DecodedParts implements PartTable {
+  readonly bytes: number
+
+  constructor(private readonly parts: readonly PartSummary[]) {
+    this.bytes = parts.reduce((sum, part) => sum + part.bytes + 1, 0)
+  }
+
+  get length(): number {
+    return this.parts.length
+  }
+
+  firstKey(at: number): string {
+    return (this.parts[at] as PartSummary).firstKey
+  }
+
+  summary(at: number): PartSummary {
+    return this.parts[at] as PartSummary
+  }
+
+  expiry(at: number): PartExpiry {
+    return this.summary(at)
+  }
+}
+
+/** Rows are turned into bytes so many characters at a time. */
+const CHUNK_CHARACTERS = READ_CHUNK_BYTES / 4
+
+/**
+ * The index line of a checkpoint, put together while its parts are written: it is megabytes long where there are many, and
+ * would hold everybody up if it were made at the end.
+ */
+export class IndexLineWriter {
+  readonly #chunks: Buffer[] = []
+  readonly #crc = new RunningChecksum()
+  #text: string
+  #separator = ''
+
+  constructor(timestamp: string, seq: number) {
+    this.#text = encodeIndexStart(timestamp, seq)
+  }
+
+  add(row: IndexRow): void {
+    this.#text += this.#separator + encodeIndexRow(row)
+    this.#separator = ','
+    if (this.#text.length >= CHUNK_CHARACTERS) this.#endChunk()
+  }
+
+  /** The whole line with its newline, in pieces, and its checksum. */
+  end(): { chunks: readonly Buffer[]; crc: string } {
+    this.#text += ']'
+    this.#endChunk()
+    const crc = this.#crc.toString()
+    return { chunks: [...this.#chunks, Buffer.from(`${endOfLine(crc)}\n`)], crc }
+  }
+
+  #endChunk(): void {
+    const chunk = Buffer.from(this.#text)
+    this.#text = ''
+    this.#crc.add(chunk)
+    this.#chunks.push(chunk)
+  }
+}
+
+/** What an index line begins with; its rows follow, with commas between them, and a closing bracket. */
+function encodeIndexStart(timestamp: string, seq: number): string {
+  return `{"timestamp":"${timestamp}","seq":${seq},"op":"CHECKPOINT","index":[`
+}
+
+function encodeIndexRow({ firstKey, offset, keys, minExpires, maxExpires, crc }: IndexRow): string {
+  return `[${quote(firstKey)},${offset},${keys},${minExpires ?? 'null'},${maxExpires ?? 'null'},"${crc}"]`
+}
+
+export interface ScannedIndex {
+  readonly timestamp: string
+  readonly seq: number
+  readonly parts: PartTable
+}
+
+const BEGINNING = /^\{"timestamp":"([^"]*)","seq":(\d{1,16}),"op":"CHECKPOINT","index":/
+const BEGINNING_BYTES = 1024
+
+/**
+ * An index line that stands at `indexAt`, with the first part at `partsAt`; undefined where the line is none, or does
+ * not fit there. It is kept for as long as the parts are.
+ */
+export function scanIndexLine(line: Buffer, partsAt: number, indexAt: number): ScannedIndex | undefined {
+  if (validChecksum(line) === undefined) return undefined
+  const end = line.length - CHECKSUM_BYTES
+  const beginning = BEGINNING.exec(line.toString('latin1', 0, Math.min(end, BEGINNING_BYTES)))
+  if (!beginning) return undefined
+  const [{ length }, timestamp, seq] = beginning as unknown as [string, string, string]
+  try {
+    const parts = EncodedParts.find(line, length, end, isAscii(line), partsAt, indexAt)
+    return parts && { timestamp, seq: Number(seq), parts }
+  } catch {
+    // A key that is no JSON.
+    return undefined
+  }
+}
 
 const BACKSLASH = 0x5c
 const CRC_DIGITS = 8
@@ -11,7 +126,7 @@ const BEHIND_KEY = /,\d{1,16},\d{1,16},(?:null|\d{1,16}),(?:null|\d{1,16}),"[0-9
  * The rows of an index line where they stand in its bytes. A store is opened as fast as they are walked over, so that
  * finds out no more than where each of them is and that they fit together; what a row says is read when it is asked for.
  */
-export class IndexRows implements PartList {
+export class EncodedParts implements PartTable {
   /** The first keys that somebody asked for: a binary search comes by the same ones again and again. */
   readonly #keys: (string | undefined)[]
 
@@ -37,7 +152,7 @@ export class IndexRows implements PartList {
     isAscii: boolean,
     partsAt: number,
     indexAt: number,
-  ): IndexRows | undefined {
+  ): EncodedParts | undefined {
     const text = line.toString('latin1', 0, end)
     const isPlain = isAscii && !text.includes('\\', start)
     const starts: number[] = []
@@ -63,7 +178,7 @@ export class IndexRows implements PartList {
       from = BEHIND_KEY.lastIndex === end ? end : BEHIND_KEY.lastIndex - 1
     }
     if (lastOffset >= indexAt) return undefined
-    return new IndexRows(line, Uint32Array.from(starts), Uint32Array.from(ends), isAscii, indexAt)
+    return new EncodedParts(line, Uint32Array.from(starts), Uint32Array.from(ends), isAscii, indexAt)
   }
 
   get length(): number {

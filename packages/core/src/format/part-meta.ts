@@ -43,7 +43,7 @@ export function metaOf(meta: DatedMeta, key: string, position: number): KeyMeta 
 }
 
 /** When the keys of a part expire, as its row in the index says it. */
-export function expiryOf(state: readonly Pick<PartValue, 'expires'>[]): Pick<IndexRow, 'minExpires' | 'maxExpires'> {
+export function expiryRange(state: readonly Pick<PartValue, 'expires'>[]): Pick<IndexRow, 'minExpires' | 'maxExpires'> {
   let minExpires: number | null = null
   let maxExpires: number | null = state.length ? 0 : null
   for (const { expires } of state) {

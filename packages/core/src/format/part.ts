@@ -1,5 +1,6 @@
-import { endOfString, endOfValue } from './json-text.js'
-import type { NumberSlab } from './number-slab.js'
+import { endOfString, endOfValue, unquote } from './json-text.js'
+import { type DatedMeta, metaOf, NO_META, type PartMeta } from './part-meta.js'
+import type { SpelledPair } from './record.js'
 
 /**
  * Where the keys of a part stand in its line, so that one value can be cut out of it without decoding the others. All
@@ -19,6 +20,7 @@ const ASCII = 1
 /** For those who keep more behind the layout. */
 export const MORE_FLAG = 2
 
+const TIMESTAMP = '{"timestamp":"'
 const BEGINNING = /^\{"timestamp":"[^"]*","seq":\d+,"op":"CHECKPOINT","part":true/
 const META = ',"meta":'
 const STATE = ',"state":{'
@@ -100,4 +102,63 @@ export function positionAt(layout: PartLayout, place: number): number {
     else high = middle - 1
   }
   return -1
+}
+
+export function parseMeta(line: Buffer, layout: PartLayout): DatedMeta {
+  const [start, end] = [metaStart(layout), metaEnd(layout)]
+  if (end - start <= 2) return NO_META
+  const meta = JSON.parse(line.toString('utf8', start, end)) as PartMeta
+  if (!meta.ages) return { ...meta, timestampMs: 0 }
+  const timestamp = line.toString('latin1', TIMESTAMP.length, line.indexOf('"', TIMESTAMP.length))
+  return { ...meta, timestampMs: Date.parse(timestamp) }
+}
+
+/**
+ * Cuts a part into its pairs without decoding them. `latin`: the line, a character a byte. Where it is ASCII the pairs
+ * are slices of that, so whoever keeps one of them keeps all of the line.
+ */
+export function cutPart(line: Buffer, latin: string, layout: PartLayout, meta: DatedMeta): SpelledPair[] {
+  const isPlain = isAscii(layout)
+  const count = keyCount(layout)
+  const cut = (start: number, end: number) => (isPlain ? latin.slice(start, end) : line.toString('utf8', start, end))
+  const pairs: SpelledPair[] = []
+  for (let position = 0; position < count; position++) {
+    const start = keyStart(layout, position)
+    const end = valueEnd(layout, position)
+    const key = unquote(cut(start, endOfString(latin, start)))
+    const { expires, encoding, time } = meta === NO_META ? NOTHING : metaOf(meta, key, position)
+    pairs.push({ key, spelled: cut(start, end), bytes: end - start, encoding, expires, time })
+  }
+  return pairs
+}
+
+const NOTHING = { expires: undefined, encoding: undefined, time: undefined }
+
+/** A stretch of an array that is shared with others. */
+export interface NumberRange {
+  readonly numbers: Uint16Array
+  readonly from: number
+}
+
+/** An array of its own takes 200 bytes beside what is in it: too much for some dozen small numbers. */
+const CHUNK_NUMBERS = 8 * 1024
+
+/**
+ * Gives out stretches of arrays for small numbers (slab allocation: Bonwick, "The Slab Allocator", 1994). A stretch is
+ * never given back; a chunk goes with the last that is kept of it, so chunks are small.
+ */
+export class NumberSlab {
+  #chunk = new Uint16Array(0)
+  #used = 0
+
+  take(count: number): NumberRange {
+    if (count > CHUNK_NUMBERS / 4) return { numbers: new Uint16Array(count), from: 0 }
+    if (this.#used + count > this.#chunk.length) {
+      this.#chunk = new Uint16Array(CHUNK_NUMBERS)
+      this.#used = 0
+    }
+    const from = this.#used
+    this.#used += count
+    return { numbers: this.#chunk, from }
+  }
 }

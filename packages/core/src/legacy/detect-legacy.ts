@@ -1,8 +1,8 @@
 import { CHECKSUM_BYTES, RunningChecksum, validChecksum } from '../format/checksum.js'
 import { type RawLine, readLinesInSteps } from '../log/line-reader.js'
+import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { HELD_LINE_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
-import type { Slices } from '../platform/slices.js'
 import { decodeOlderLine } from './decode-legacy.js'
 import { isHeld, readLongLine } from './long-line.js'
 

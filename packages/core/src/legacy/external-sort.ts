@@ -1,6 +1,6 @@
+import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { SORT_BYTES, SORT_KEYS, SORT_RUNS } from '../platform/limits.js'
-import type { Slices } from '../platform/slices.js'
 import type { FileRange } from './json-members.js'
 import { merge } from './merge.js'
 import type { SortFiles } from './sort-files.js'

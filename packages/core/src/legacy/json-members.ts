@@ -1,4 +1,5 @@
 import { unquote } from '../format/json-text.js'
+import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { HELD_LINE_BYTES, MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 import { JsonScanner } from './json-scanner.js'

@@ -1,7 +1,7 @@
 import { ANY_KEY, addDamage, addInDoubt, type Recovery } from '../log/damage-report.js'
+import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
-import type { Slices } from '../platform/slices.js'
 import type { ExternalSort } from './external-sort.js'
 import { type FileRange, type Member, readMembers } from './json-members.js'
 

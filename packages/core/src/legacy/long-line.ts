@@ -1,6 +1,6 @@
+import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { HELD_LINE_BYTES, MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
-import type { Slices } from '../platform/slices.js'
 import { type FileRange, type Member, readMembers } from './json-members.js'
 
 /**

@@ -1,5 +1,5 @@
+import type { Slices } from '../platform/clock.js'
 import { SORT_BLOCK_BYTES } from '../platform/limits.js'
-import type { Slices } from '../platform/slices.js'
 import type { SortedSource } from './sort-run.js'
 
 /**

@@ -1,5 +1,5 @@
+import type { Slices } from '../platform/clock.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
-import type { Slices } from '../platform/slices.js'
 import { DELETED, type RangeValue, type SortedSource, type SortedValue } from './sort-run.js'
 
 /** About what an entry takes beside its key's characters and its value. */

@@ -1,12 +1,10 @@
 import { validChecksum } from '../format/checksum.js'
 import { decodeLine } from '../format/decode.js'
-import { decodeIndex } from '../format/decode-index.js'
-import { PartArray, type PartList } from '../format/part-list.js'
+import { DecodedParts, type PartTable, scanIndexLine } from '../format/index-line.js'
+import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { OPEN_CHECKED_BYTES, OPEN_WHOLE_BYTES } from '../platform/limits.js'
-import type { Slices } from '../platform/slices.js'
-import type { CheckpointFound } from './checkpoint-found.js'
-import { readCheckpoint } from './checkpoint-reader.js'
+import { type CheckpointFound, readCheckpoint } from './checkpoint-reader.js'
 import type { WrittenCheckpoint } from './checkpoint-writer.js'
 import { type RawLine, readLines } from './line-reader.js'
 
@@ -25,7 +23,7 @@ async function openByIndex(file: OpenFile, slices: Slices): Promise<CheckpointFo
   const header = first?.ended ? decodeLine(first.bytes) : undefined
   if (header?.kind !== 'header' || header.indexAt <= OPEN_WHOLE_BYTES) return undefined
   const raw = firstLine(file, header.indexAt)
-  const index = raw?.ended ? decodeIndex(raw.bytes, (first as RawLine).length, header.indexAt) : undefined
+  const index = raw?.ended ? scanIndexLine(raw.bytes, (first as RawLine).length, header.indexAt) : undefined
   if (!raw || index?.seq !== header.seq) return undefined
   const { parts } = index
   if (header.indexAt <= OPEN_CHECKED_BYTES && !(await areWhole(file, parts, slices))) return undefined
@@ -46,7 +44,7 @@ async function openByIndex(file: OpenFile, slices: Slices): Promise<CheckpointFo
   }
 }
 
-async function areWhole(file: OpenFile, parts: PartList, slices: Slices): Promise<boolean> {
+async function areWhole(file: OpenFile, parts: PartTable, slices: Slices): Promise<boolean> {
   const [first, last] = [parts.summary(0), parts.summary(parts.length - 1)]
   let next = 0
   for (const line of readLines(file, first.offset, 2, last.offset + last.bytes + 1)) {
@@ -72,7 +70,7 @@ export async function readBackCheckpoint(
   // What the rows say need not be read: they were spelled from the parts.
   const index = firstLine(file, indexAt)
   if (!isLine(index, indexCrc) || index.offset + index.length !== length) return false
-  return areWhole(file, new PartArray(parts), slices)
+  return areWhole(file, new DecodedParts(parts), slices)
 }
 
 function isLine(line: RawLine | undefined, crc: string): line is RawLine {

@@ -1,14 +1,14 @@
 import { CHECKSUM_BYTES, endOfLine, RunningChecksum } from '../format/checksum.js'
 import { encodeHeader, encodePart, encodeUpToValue, spellPair } from '../format/encode.js'
+import { IndexLineWriter } from '../format/index-line.js'
 import { quote } from '../format/json-text.js'
-import { expiryOf } from '../format/part-meta.js'
+import { expiryRange } from '../format/part-meta.js'
 import type { HeaderLine, PartSummary, PartValue, SpelledPair } from '../format/record.js'
+import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { MAX_PARTS, MAX_READ_RECORD_BYTES, PART_BYTES } from '../platform/limits.js'
-import type { Slices } from '../platform/slices.js'
+import { MAX_PARTS, MAX_READ_RECORD_BYTES, PART_BYTES, SYNC_STEP_BYTES } from '../platform/limits.js'
 import { writeFully } from '../platform/whole-file.js'
-import { IndexLineWriter } from './index-line-writer.js'
-import { WriteBuffer } from './write-buffer.js'
+import { WriteBuffer } from './line-writer.js'
 
 /** What follows a value in a part of one key, with the newline. */
 const END_BYTES = CHECKSUM_BYTES + 2
@@ -201,7 +201,7 @@ export class CheckpointWriter {
     const firstKey = JSON.parse(quote((part[0] as SpelledPair).key)) as string
     const { bytes, crc } = this.#buffer.addText(encodePart(timestamp, this.#timestampMs, seq, part))
     const at = { offset: this.#offset, bytes: bytes - 1 }
-    this.#addRow({ firstKey, keys: part.length, ...expiryOf(part), crc, ...at })
+    this.#addRow({ firstKey, keys: part.length, ...expiryRange(part), crc, ...at })
     this.#offset += bytes
     this.#part = []
     this.#partLength = 0
@@ -221,4 +221,38 @@ export class CheckpointWriter {
 
 function crcOf(line: string): string {
   return line.slice(-10, -2)
+}
+
+/**
+ * Brings a file to disk while it is being written, one sync at a time. A sync that failed may have lost pages that the next
+ * one says nothing of, so it is never taken for made good by another.
+ */
+export class BackgroundSync {
+  #startedAt = 0
+  #syncing: Promise<void> | undefined
+  #failure: { readonly cause: unknown } | undefined
+
+  constructor(private readonly file: OpenFile) {}
+
+  /** The file has been written up to there. */
+  reached(offset: number): void {
+    if (this.#failure) throw this.#failure.cause
+    if (this.#syncing || offset - this.#startedAt < SYNC_STEP_BYTES) return
+    this.#startedAt = offset
+    this.#syncing = this.file.sync().then(
+      () => {
+        this.#syncing = undefined
+      },
+      (cause: unknown) => {
+        this.#syncing = undefined
+        this.#failure = { cause }
+      },
+    )
+  }
+
+  /** Resolves when nothing is under way; rejects if any of it has failed. What was written last is not synced yet. */
+  async end(): Promise<void> {
+    await this.#syncing
+    if (this.#failure) throw this.#failure.cause
+  }
 }

@@ -1,6 +1,5 @@
 import { encodeRecord } from '../format/encode.js'
-import type { Operation } from '../format/record.js'
-import type { WrittenRecord } from '../format/written-record.js'
+import type { Operation, WrittenRecord } from '../format/record.js'
 import type { Clock, Timer } from '../platform/clock.js'
 import type { FlatlogError } from '../platform/errors.js'
 import { MAX_WRITE_BYTES } from '../platform/limits.js'

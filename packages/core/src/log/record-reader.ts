@@ -1,13 +1,12 @@
-import { spellChecksum } from '../format/checksum.js'
+import { formatChecksum } from '../format/checksum.js'
 import { decodeLine } from '../format/decode.js'
 import { PlainRecord } from '../format/decode-fast.js'
 import { unquote } from '../format/json-text.js'
 import type { LogRecord, Operation } from '../format/record.js'
+import type { Slices } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { Slices } from '../platform/slices.js'
-import { type RawLine, readLines } from './line-reader.js'
-import { LineWindow } from './line-window.js'
+import { LineWindow, type RawLine, readLines } from './line-reader.js'
 
 /** Where the records behind a checkpoint begin, and what the first of them should be. */
 export interface TailStart {
@@ -145,7 +144,7 @@ class Run {
     const { endOffset, nextLine } = this
     return {
       lastSeq: this.#lastSeq ?? 0,
-      lastCrc: typeof this.#lastCrc === 'number' ? spellChecksum(this.#lastCrc) : this.#lastCrc,
+      lastCrc: typeof this.#lastCrc === 'number' ? formatChecksum(this.#lastCrc) : this.#lastCrc,
       lastTimestamp: this.#lastTimestamp,
       synced: this.#synced,
       endOffset,

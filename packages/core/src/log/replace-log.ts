@@ -1,7 +1,7 @@
 import { join } from 'node:path'
+import type { Slices } from '../platform/clock.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
-import type { Slices } from '../platform/slices.js'
 import { removeIfThere, writeFully } from '../platform/whole-file.js'
 import { backupsAmong, type StorePaths, sortRunsAmong, unfinishedAmong } from './store-files.js'
 

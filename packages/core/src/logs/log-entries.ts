@@ -10,11 +10,11 @@ import { type RawLine, readLinesInSteps } from '../log/line-reader.js'
 import { readMark } from '../log/mark.js'
 import { newerVersion, surveyTail } from '../log/record-reader.js'
 import type { StorePaths } from '../log/store-files.js'
+import { Slices } from '../platform/clock.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import { MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 import type { Machine } from '../platform/machine.js'
-import { Slices } from '../platform/slices.js'
 import { judgeTail } from '../recovery/judge-tail.js'
 
 /** A record as the original system's `readLogEntries` gave it: the line, parsed. */

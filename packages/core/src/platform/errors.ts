@@ -1,6 +1,6 @@
 /**
- * The codes are the API: programs branch on them. The messages are for people and may change.
- * Each message says what happened, where, and what to do next.
+ * The codes are part of the API: programs branch on them. Messages are for people and may change; each says what
+ * happened, where, and what to do.
  */
 export type FlatlogErrorCode =
   | 'FLATLOG_LOCKED'
@@ -26,7 +26,7 @@ export interface FlatlogErrorDetails {
   path?: string | undefined
   /** Bytes from the start of that file. */
   offset?: number | undefined
-  /** The error of the system or of the caller's function behind this one. */
+  /** The error that led to this one: the system's, or what a function of the caller threw. */
   cause?: unknown
 }
 
@@ -44,16 +44,16 @@ export class FlatlogError extends Error {
   }
 }
 
-/** The system's own code for an error, such as `ENOSPC`, or undefined where it has none. */
+/** The code of a system error, such as `ENOENT`; undefined if it has none. */
 export function systemCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code
   return typeof code === 'string' ? code : undefined
 }
 
-/** Linux' number for "quota exceeded", which Node 20 hands over as `code: 'UNKNOWN'`. */
+/** Linux' number for "quota exceeded", which Node 20 reports as `code: 'UNKNOWN'`. */
 const EDQUOT_ERRNO = -122
 
-/** No room for more bytes: disk full, quota exceeded, or the file at its size limit. */
+/** True if there was no room for more bytes: disk full, quota exceeded, or the file at its size limit. */
 export function isNoSpace(error: unknown): boolean {
   const code = systemCode(error)
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG' || code === 'FLATLOG_NO_SPACE') return true
@@ -63,36 +63,109 @@ export function isNoSpace(error: unknown): boolean {
 const ADVICE: Readonly<Record<string, string>> = {
   EACCES: 'give this user the right to read and write there',
   EPERM: 'give this user the right to read and write there',
-  EROFS: 'the file system is read-only: mount it writable, or open the store with readOnly: true',
-  EMFILE: 'too many files are open in this process: close some, or raise the limit (ulimit -n)',
-  ENFILE: 'too many files are open on this machine: close some, or raise the limit',
-  EISDIR: 'a directory stands where a file is expected: move it away',
-  EEXIST: 'something of that name is there already: move it away, or choose another dir',
-  ENOTDIR: 'a file stands where a directory is expected: move it away, or choose another dir',
-  ELOOP: 'the symbolic links there lead in a circle: mend them',
+  EROFS: 'mount the file system writable, or open the store with readOnly: true',
+  EMFILE: 'close some of the files that this process has open, or raise the limit (ulimit -n)',
+  ENFILE: 'close some of the files that are open on this machine, or raise its limit',
+  ENOENT: 'put back the file or directory that was removed or renamed, or correct the path',
+  EISDIR: 'move away the directory that has the name of a file',
+  EEXIST: 'move away what already has that name, or choose another dir',
+  ENOTDIR: 'move away the file that has the name of a directory, or choose another dir',
+  ENAMETOOLONG: 'choose a shorter dir or name',
+  ELOOP: 'correct the symbolic links there, which lead in a circle',
+  EBUSY: 'close the other program that uses the file, then try again',
   ENOSPC: 'free some disk space',
-  EIO: 'the disk reports an error: check it and its cable before you trust it again',
+  EDQUOT: 'free some disk space, or raise the quota of this user',
+  EFBIG: 'raise the limit for the size of a file (ulimit -f), or compact the store',
+  EIO: 'check the disk and its cable before you trust it again',
+  ESTALE: 'check the network file system, then open the store again',
+}
+const GENERAL_ADVICE = 'check that the disk works and that this user may read and write there, then try again'
+
+function adviceFor(cause: unknown): string {
+  const known = ADVICE[systemCode(cause) ?? '']
+  return known ?? (isNoSpace(cause) ? (ADVICE.ENOSPC as string) : GENERAL_ADVICE)
 }
 
 /**
- * Wraps what the file system threw. A system that cannot be read is an error and never "a new store", so nothing
- * here is swallowed.
+ * Wraps what the file system threw; a FlatlogError is returned as it is. A file that cannot be read is an error and
+ * never "a new store", so no system error is swallowed.
  */
 export function ioError(what: string, path: string, cause: unknown, offset?: number): FlatlogError {
   if (cause instanceof FlatlogError) return cause
-  const system = systemCode(cause)
-  const advice = (system && ADVICE[system]) ?? 'see the cause'
+  const reason = systemCode(cause) ?? (cause instanceof Error ? cause.message : String(cause))
   const code = isNoSpace(cause) ? 'FLATLOG_NO_SPACE' : 'FLATLOG_IO'
-  return new FlatlogError(code, `Could not ${what} ${path}${system ? ` (${system})` : ''}. What to do: ${advice}.`, {
-    path,
-    offset,
-    cause,
-  })
+  const message = `Could not ${what} ${path} (${reason}). What to do: ${adviceFor(cause)}.`
+  return new FlatlogError(code, message, { path, offset, cause })
+}
+
+/** The error for a file whose bytes are not those that were read or written a moment ago. */
+export function changedError(path: string, offset: number): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_IO',
+    `${path} changed while it was being read, at byte ${offset}. What to do: make sure that no other program writes to ` +
+      'it, then try again.',
+    { path, offset },
+  )
 }
 
 export function closedError(name: string): FlatlogError {
   return new FlatlogError(
     'FLATLOG_CLOSED',
-    `The store ${JSON.stringify(name)} is closed here. What to do: open it again with openStore.`,
+    `The store ${JSON.stringify(name)} is closed. What to do: open it again with openStore.`,
   )
+}
+
+/** The error for an option that does not exist. `known`: the options that do. */
+export function unknownOption(name: string, known: readonly string[]): FlatlogError {
+  const closest = closestName(name, known)
+  const guess = closest === undefined ? '' : ` Did you mean "${closest}"?`
+  return new FlatlogError(
+    'FLATLOG_INVALID_OPTION',
+    `Unknown option ${JSON.stringify(name)}.${guess} What to do: correct it or leave it out. ` +
+      `Known options: ${known.join(', ')}.`,
+  )
+}
+
+/** The error for an option with a bad value. `expected` completes "The option must be …". */
+export function invalidOption(name: string, given: unknown, expected: string): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_INVALID_OPTION',
+    `The option "${name}" must be ${expected}, got ${describe(given)}. What to do: correct it or leave it out.`,
+  )
+}
+
+function describe(given: unknown): string {
+  if (Array.isArray(given)) return 'an array'
+  if (typeof given === 'function') return 'a function'
+  if (typeof given === 'object' && given !== null) return 'an object'
+  return typeof given === 'string' ? JSON.stringify(given) : String(given)
+}
+
+/** So many letters may be wrong, more in a long name. */
+const MAX_TYPOS = 2
+const MAX_TYPO_SHARE = 1 / 3
+
+/** The known name that `name` is most likely a misspelling of. */
+function closestName(name: string, known: readonly string[]): string | undefined {
+  let closest: string | undefined
+  let least = Math.max(MAX_TYPOS, Math.floor(name.length * MAX_TYPO_SHARE)) + 1
+  for (const each of known) {
+    const distance = editDistance(name.toLowerCase(), each.toLowerCase())
+    if (distance < Math.min(least, each.length)) [closest, least] = [each, distance]
+  }
+  return closest
+}
+
+/** How many letters must be added, removed or replaced to make one name of the other (Levenshtein). */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, at) => at)
+  for (let at = 1; at <= from.length; at++) {
+    const next = [at]
+    for (let other = 1; other <= to.length; other++) {
+      const replaced = (row[other - 1] as number) + (from[at - 1] === to[other - 1] ? 0 : 1)
+      next[other] = Math.min(replaced, (row[other] as number) + 1, (next[other - 1] as number) + 1)
+    }
+    row = next
+  }
+  return row[to.length] as number
 }

@@ -19,6 +19,15 @@ export function readWholeFile(fileSystem: FileSystem, path: string, maxBytes: nu
   }
 }
 
+/** Fills `into` from `position`; undefined if the file ends before that. Throws FLATLOG_IO if it cannot be read. */
+export function readFully(file: OpenFile, into: Buffer, position: number, path = file.path): Buffer | undefined {
+  try {
+    return file.read(into, position) === into.length ? into : undefined
+  } catch (cause) {
+    throw ioError('read', path, cause, position)
+  }
+}
+
 /** Writes all or throws: a short write is how a full disk shows, and is no success. */
 export function writeFully(file: OpenFile, bytes: Uint8Array, position: number): void {
   const written = file.write(bytes, position)

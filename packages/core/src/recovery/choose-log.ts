@@ -5,9 +5,9 @@ import { addDamage, noteForeignBackup, type Recovery } from '../log/damage-repor
 import { readMark } from '../log/mark.js'
 import { newerVersion, readTailRun } from '../log/record-reader.js'
 import { backupsAmong, type StorePaths, unfinishedAmong } from '../log/store-files.js'
+import type { Slices } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
-import type { Slices } from '../platform/slices.js'
 
 /** Which file the store goes on from. */
 export type Choice =

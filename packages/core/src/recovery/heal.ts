@@ -1,11 +1,10 @@
 import { decodeLine } from '../format/decode.js'
 import type { LogRecord, Operation, PartValue } from '../format/record.js'
-import { isInRange, type KeyRange } from '../log/checkpoint-found.js'
-import { readCheckpoint, readStoreId } from '../log/checkpoint-reader.js'
+import { isInRange, type KeyRange, readCheckpoint, readStoreId } from '../log/checkpoint-reader.js'
 import { readLines } from '../log/line-reader.js'
 import type { Backup } from '../log/store-files.js'
+import type { Slices } from '../platform/clock.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
-import type { Slices } from '../platform/slices.js'
 import { State } from '../state/state.js'
 
 /**

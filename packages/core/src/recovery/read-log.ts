@@ -1,6 +1,6 @@
 import type { LogRecord } from '../format/record.js'
-import { type CheckpointFound, isInRange } from '../log/checkpoint-found.js'
 import { openCheckpoint } from '../log/checkpoint-opener.js'
+import { type CheckpointFound, isInRange } from '../log/checkpoint-reader.js'
 import {
   ANY_KEY,
   addDamage,
@@ -12,10 +12,9 @@ import {
 import type { Mark } from '../log/mark.js'
 import { newerVersion, readTailRun, surveyTail, type TailStart } from '../log/record-reader.js'
 import type { Backup, StorePaths } from '../log/store-files.js'
-import type { Clock } from '../platform/clock.js'
+import { type Clock, Slices } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
-import { Slices } from '../platform/slices.js'
 import { State } from '../state/state.js'
 import { findRecords, type HealedState, healState, isOfStore, reachOfBackups } from './heal.js'
 import { judgeTail, type Verdict } from './judge-tail.js'

@@ -1,4 +1,4 @@
-import { spellChecksum } from '../format/checksum.js'
+import { formatChecksum } from '../format/checksum.js'
 import { decodeLine } from '../format/decode.js'
 import type { PlainRecord } from '../format/decode-fast.js'
 import type { LogRecord } from '../format/record.js'
@@ -84,5 +84,5 @@ export class Replay implements RunListener {
 }
 
 function spelled(crc: string | number): string {
-  return typeof crc === 'number' ? spellChecksum(crc) : crc
+  return typeof crc === 'number' ? formatChecksum(crc) : crc
 }

@@ -1,8 +1,8 @@
 import { copyBytes, keepAs } from '../log/replace-log.js'
 import { quarantinePath, type StorePaths } from '../log/store-files.js'
+import type { Slices } from '../platform/clock.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import type { Machine } from '../platform/machine.js'
-import type { Slices } from '../platform/slices.js'
 import { freePath, removeIfThere } from '../platform/whole-file.js'
 
 /** Nothing that recovery takes out of use is deleted: it is kept beside, and on disk there before anything is cut. */

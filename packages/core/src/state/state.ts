@@ -1,7 +1,7 @@
 import type { PlainRecord } from '../format/decode-fast.js'
-import { PartArray, type PartList } from '../format/part-list.js'
+import { DecodedParts, type PartTable } from '../format/index-line.js'
 import type { LogRecord, Operation, PartValue } from '../format/record.js'
-import type { KeyRange } from '../log/checkpoint-found.js'
+import type { KeyRange } from '../log/checkpoint-reader.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { CachedValues } from './checkpoint/cached-values.js'
 import { Checkpoint } from './checkpoint/checkpoint.js'
@@ -31,7 +31,7 @@ export interface StateOptions {
   readonly file: OpenFile | undefined
   /** What errors call it; the file may have been opened under another name. */
   readonly path: string
-  readonly parts: PartList
+  readonly parts: PartTable
   /** The state, where it stands in the header and there are no parts. */
   readonly inlineState: readonly PartValue[]
   readonly cacheBytes: number
@@ -61,7 +61,7 @@ export class State implements LoadingIndex {
   /** All in memory, of pairs in any order. */
   static inMemory(pairs: readonly PartValue[] = []): State {
     const inOrder = [...pairs].sort((a, b) => byCodeUnit(a.key, b.key))
-    const parts = new PartArray([])
+    const parts = new DecodedParts([])
     const cacheBytes = Number.POSITIVE_INFINITY
     return new State({ file: undefined, path: '', parts, inlineState: inOrder, cacheBytes })
   }

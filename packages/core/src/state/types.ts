@@ -1,8 +1,7 @@
 import type { PlainRecord } from '../format/decode-fast.js'
-import type { LogRecord, Operation, PartSummary, PartValue, SpelledPair } from '../format/record.js'
+import type { LogRecord, Operation, PartSummary, PartValue, SpelledPair, WrittenRecord } from '../format/record.js'
 import type { ValueText } from '../format/value.js'
-import type { WrittenRecord } from '../format/written-record.js'
-import type { KeyRange } from '../log/checkpoint-found.js'
+import type { KeyRange } from '../log/checkpoint-reader.js'
 import type { OpenFile } from '../platform/file-system.js'
 
 /** What the index knows of a key. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { line as withCrc } from '../record/support.js'
+import { line as withCrc } from '../format/support.js'
 import { type IndexLine, isInRange, type PartLine } from '../support/core.js'
 import { decoded, read, recordLine, spoil, state, TIME, writeGeneration } from './generations.js'
 import { MemoryFile } from './memory-file.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { indexLine } from '../record/support.js'
+import { indexLine } from '../format/support.js'
 import {
   encodeHeader,
   encodePart,

@@ -1,4 +1,4 @@
-import { recordLine as anyRecordLine } from '../record/support.js'
+import { recordLine as anyRecordLine } from '../format/support.js'
 import {
   type CheckpointFound,
   type CheckpointStart,
@@ -7,8 +7,8 @@ import {
   encodeOperation,
   fromValue,
   type Line,
-  type PartList,
   type PartSummary,
+  type PartTable,
   type PartValue,
   readCheckpoint,
   Slices,
@@ -61,7 +61,7 @@ export async function read(
 }
 
 /** All of a list. */
-export function partsIn(list: PartList): PartSummary[] {
+export function partsIn(list: PartTable): PartSummary[] {
   return Array.from({ length: list.length }, (_, at) => {
     const part = list.summary(at)
     if (list.firstKey(at) !== part.firstKey) throw new Error(`two first keys of part ${at}`)

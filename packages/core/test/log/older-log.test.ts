@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { line } from '../record/support.js'
+import { line } from '../format/support.js'
 import { anyLog } from '../recovery/random-original.js'
 import { decodeOlderLine, isOlderLog, Slices, validChecksum } from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'

@@ -1,7 +1,7 @@
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { line } from '../record/support.js'
+import { line } from '../format/support.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import {
   append,

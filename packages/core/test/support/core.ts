@@ -2,11 +2,11 @@
 
 export type { Verification } from '../../src/engine/backend.js'
 export type { Change } from '../../src/engine/events.js'
-export { CHECKSUM_BYTES, spellChecksum, validChecksum, withChecksum } from '../../src/format/checksum.js'
+export { CHECKSUM_BYTES, formatChecksum, validChecksum, withChecksum } from '../../src/format/checksum.js'
 export { decodeLine, type Line } from '../../src/format/decode.js'
 export { PlainRecord } from '../../src/format/decode-fast.js'
-export { decodeIndex } from '../../src/format/decode-index.js'
 export { encodeHeader, encodeOperation, encodePart, encodeRecord, spellPair } from '../../src/format/encode.js'
+export { IndexLineWriter, type PartTable, scanIndexLine } from '../../src/format/index-line.js'
 export { endOfString, endOfValue, oneLine, quote, sliceObject, unquote } from '../../src/format/json-text.js'
 export {
   isAscii,
@@ -14,26 +14,25 @@ export {
   keyStart,
   layOutPart,
   type PartLayout,
+  parseMeta,
   positionAt,
   valueEnd,
 } from '../../src/format/part.js'
-export { parseMeta } from '../../src/format/part-cut.js'
-export type { PartList } from '../../src/format/part-list.js'
-export { expiryOf, metaOf } from '../../src/format/part-meta.js'
-export type {
-  DeleteOperation,
-  HeaderLine,
-  IndexLine,
-  IndexRow,
-  LogRecord,
-  Operation,
-  PartLine,
-  PartSummary,
-  PartValue,
-  SetOperation,
+export { expiryRange, metaOf } from '../../src/format/part-meta.js'
+export {
+  type DeleteOperation,
+  type HeaderLine,
+  type IndexLine,
+  type IndexRow,
+  type LogRecord,
+  type Operation,
+  type PartLine,
+  type PartSummary,
+  type PartValue,
+  type SetOperation,
+  valueOffsets,
 } from '../../src/format/record.js'
 export { fromBytes, fromText, fromValue, toBytes, toText, toValue, type ValueText } from '../../src/format/value.js'
-export { valueOffsets } from '../../src/format/written-record.js'
 export {
   CompactionScheduler,
   FlatlogError,
@@ -57,15 +56,22 @@ export { readMainFile, readOlderLog } from '../../src/legacy/read-legacy.js'
 export { SortFiles } from '../../src/legacy/sort-files.js'
 export { DELETED } from '../../src/legacy/sort-run.js'
 export type { LockRecord } from '../../src/lock/lock-file.js'
-export { BackgroundSync } from '../../src/log/background-sync.js'
-export { type CheckpointFound, isInRange, type KeyRange } from '../../src/log/checkpoint-found.js'
 export { openCheckpoint, readBackCheckpoint } from '../../src/log/checkpoint-opener.js'
-export { readCheckpoint, readPartState } from '../../src/log/checkpoint-reader.js'
-export { type CheckpointStart, CheckpointWriter, type WrittenCheckpoint } from '../../src/log/checkpoint-writer.js'
+export {
+  type CheckpointFound,
+  isInRange,
+  type KeyRange,
+  readCheckpoint,
+  readPartState,
+} from '../../src/log/checkpoint-reader.js'
+export {
+  BackgroundSync,
+  type CheckpointStart,
+  CheckpointWriter,
+  type WrittenCheckpoint,
+} from '../../src/log/checkpoint-writer.js'
 export { newRecovery, type Recovery } from '../../src/log/damage-report.js'
-export type { Durability } from '../../src/log/group-commit.js'
-export { encodeLines, markWritten, type PendingRecord } from '../../src/log/group-commit.js'
-export { IndexLineWriter } from '../../src/log/index-line-writer.js'
+export { type Durability, encodeLines, markWritten, type PendingRecord } from '../../src/log/group-commit.js'
 export { readLines } from '../../src/log/line-reader.js'
 export { LineBuffer } from '../../src/log/line-writer.js'
 export { guessKey, readTailRun, type SurveyLine } from '../../src/log/record-reader.js'
@@ -81,7 +87,8 @@ export {
 } from '../../src/log/store-files.js'
 export { openLogsOn } from '../../src/logs/logs.js'
 export type { Progress } from '../../src/options.js'
-export { type Clock, systemClock, type Timer } from '../../src/platform/clock.js'
+export { type Clock, Slices, systemClock, type Timer } from '../../src/platform/clock.js'
+export { invalidOption, ioError, isNoSpace, unknownOption } from '../../src/platform/errors.js'
 export type { FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/platform/file-system.js'
 export {
   AUTO_MAIN_FILE_BYTES,
@@ -96,7 +103,6 @@ export {
 export type { Machine } from '../../src/platform/machine.js'
 export { nodeFileSystem } from '../../src/platform/node-file-system.js'
 export { type Processes, systemProcesses } from '../../src/platform/processes.js'
-export { Slices } from '../../src/platform/slices.js'
 export { judgeTail, type TailToJudge, type Verdict } from '../../src/recovery/judge-tail.js'
 export { AdmissionFilter } from '../../src/state/admission-filter.js'
 export { Part } from '../../src/state/checkpoint/part.js'

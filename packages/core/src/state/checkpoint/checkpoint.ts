@@ -1,13 +1,20 @@
 import { validChecksum } from '../../format/checksum.js'
 import { spellPair } from '../../format/encode.js'
 import { quote } from '../../format/json-text.js'
-import { NumberSlab } from '../../format/number-slab.js'
-import { isAscii, keyStart, type PartLayout, positionAt, valueEnd } from '../../format/part.js'
-import { cutPart, parseMeta } from '../../format/part-cut.js'
+import {
+  cutPart,
+  isAscii,
+  keyStart,
+  NumberSlab,
+  type PartLayout,
+  parseMeta,
+  positionAt,
+  valueEnd,
+} from '../../format/part.js'
 import { bytesInPart, type DatedMeta, metaOf, NO_META } from '../../format/part-meta.js'
 import type { PartValue, SpelledPair } from '../../format/record.js'
 import { isOneValue, noValue } from '../../format/value.js'
-import { isInRange, type KeyRange } from '../../log/checkpoint-found.js'
+import { isInRange, type KeyRange } from '../../log/checkpoint-reader.js'
 import type { OpenFile } from '../../platform/file-system.js'
 import { fingerprint } from '../fingerprint.js'
 import { byCodeUnit } from '../tail/sorted-keys.js'

@@ -1,6 +1,5 @@
 import { endOfString, unescaped } from '../../format/json-text.js'
-import { isAscii, keyCount, keyStart, type PartLayout } from '../../format/part.js'
-import { parseMeta } from '../../format/part-cut.js'
+import { isAscii, keyCount, keyStart, type PartLayout, parseMeta } from '../../format/part.js'
 import { type DatedMeta, metaOf } from '../../format/part-meta.js'
 import type { PartValue } from '../../format/record.js'
 import type { StateValue } from '../types.js'

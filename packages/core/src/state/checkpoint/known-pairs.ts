@@ -1,8 +1,16 @@
 import { checksumValue } from '../../format/checksum.js'
 import { endOfString, quote, unquote } from '../../format/json-text.js'
-import type { NumberSlab } from '../../format/number-slab.js'
-import { isAscii, keyCount, keyStart, layoutLength, MORE_FLAG, type PartLayout, valueEnd } from '../../format/part.js'
-import { parseMeta } from '../../format/part-cut.js'
+import {
+  isAscii,
+  keyCount,
+  keyStart,
+  layoutLength,
+  MORE_FLAG,
+  type NumberSlab,
+  type PartLayout,
+  parseMeta,
+  valueEnd,
+} from '../../format/part.js'
 import { NO_META } from '../../format/part-meta.js'
 import { fingerprint, fingerprintOf } from '../fingerprint.js'
 import type { StateValue } from '../types.js'

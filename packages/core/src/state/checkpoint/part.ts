@@ -1,7 +1,6 @@
-import { spellChecksum } from '../../format/checksum.js'
-import type { NumberSlab } from '../../format/number-slab.js'
-import { layOutPart, type PartLayout } from '../../format/part.js'
-import { expiryOf } from '../../format/part-meta.js'
+import { formatChecksum } from '../../format/checksum.js'
+import { layOutPart, type NumberSlab, type PartLayout } from '../../format/part.js'
+import { expiryRange } from '../../format/part-meta.js'
 import type { PartSummary, PartValue } from '../../format/record.js'
 import { FlatlogError, ioError } from '../../platform/errors.js'
 import type { OpenFile } from '../../platform/file-system.js'
@@ -47,12 +46,12 @@ export class Part implements PartSummary {
   }
 
   get crc(): string {
-    return spellChecksum(this.#crc)
+    return formatChecksum(this.#crc)
   }
 
   /** `state`: in key order, not empty. */
   static inMemory(state: readonly PartValue[]): Part {
-    const { minExpires, maxExpires } = expiryOf(state)
+    const { minExpires, maxExpires } = expiryRange(state)
     const firstKey = (state[0] as PartValue).key
     return new Part({ firstKey, offset: -1, bytes: 0, keys: state.length, minExpires, maxExpires, crc: '' }, state)
   }

@@ -1,18 +1,18 @@
-import type { PartExpiry, PartList } from '../../format/part-list.js'
+import type { PartExpiry, PartTable } from '../../format/index-line.js'
 import type { PartSummary } from '../../format/record.js'
 import { Part } from './part.js'
 
 /** The parts of a checkpoint in key order, each made when it is first looked at. */
 export class Parts {
   #parts: (Part | undefined)[]
-  #list: PartList | undefined
+  #list: PartTable | undefined
 
-  constructor(parts: PartList | readonly Part[]) {
+  constructor(parts: PartTable | readonly Part[]) {
     if (Array.isArray(parts)) {
       this.#parts = [...(parts as readonly Part[])]
       for (const [at, part] of this.#parts.entries()) (part as Part).line = lineAt(at)
     } else {
-      this.#list = parts as PartList
+      this.#list = parts as PartTable
       this.#parts = new Array<Part | undefined>(this.#list.length)
     }
   }
@@ -22,14 +22,14 @@ export class Parts {
   }
 
   firstKey(at: number): string {
-    return this.#parts[at]?.firstKey ?? (this.#list as PartList).firstKey(at)
+    return this.#parts[at]?.firstKey ?? (this.#list as PartTable).firstKey(at)
   }
 
   at(at: number): Part | undefined {
     if (at < 0 || at >= this.#parts.length) return undefined
     const made = this.#parts[at]
     if (made) return made
-    const part = new Part((this.#list as PartList).summary(at))
+    const part = new Part((this.#list as PartTable).summary(at))
     part.line = lineAt(at)
     this.#parts[at] = part
     return part
@@ -37,11 +37,11 @@ export class Parts {
 
   /** What is known of a part, without making one of it. */
   summary(at: number): PartSummary {
-    return this.#parts[at] ?? (this.#list as PartList).summary(at)
+    return this.#parts[at] ?? (this.#list as PartTable).summary(at)
   }
 
   expiry(at: number): PartExpiry {
-    return this.#parts[at] ?? (this.#list as PartList).expiry(at)
+    return this.#parts[at] ?? (this.#list as PartTable).expiry(at)
   }
 
   /** Of the lines of all parts, with their newlines; undefined where that is not known without walking over them. */

@@ -1,4 +1,4 @@
-import { valueOffsets, type WrittenRecord } from '../../format/written-record.js'
+import { valueOffsets, type WrittenRecord } from '../../format/record.js'
 import type { TailChange } from '../types.js'
 import { type KeyState, type TailSlot, type TailValue, TOMBSTONE } from './tail-value.js'
 

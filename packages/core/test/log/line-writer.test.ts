@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { line } from '../record/support.js'
+import { line } from '../format/support.js'
 import { LineBuffer } from '../support/core.js'
 
 const anyText = fc.oneof(

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeIndex, type IndexRow } from '../support/core.js'
+import { type IndexRow, scanIndexLine } from '../support/core.js'
 import { indexLine } from './support.js'
 
 /** The rows of an index are looked at where they stand in the line, and say what was written all the same. */
@@ -21,7 +21,7 @@ function row(firstKey: string, offset: number, more: Partial<IndexRow> = {}): In
 }
 
 function find(rows: readonly IndexRow[], indexAt = INDEX_AT) {
-  return decodeIndex(Buffer.from(indexLine(TIME, 7, rows)), PARTS_AT, indexAt)
+  return scanIndexLine(Buffer.from(indexLine(TIME, 7, rows)), PARTS_AT, indexAt)
 }
 
 describe('an index line', () => {
@@ -76,7 +76,7 @@ describe('an index line', () => {
     for (let at = 0; at < line.length; at++) {
       const changed = Buffer.from(line)
       changed[at] = (changed[at] as number) ^ 1
-      expect(decodeIndex(changed, PARTS_AT, INDEX_AT), `byte ${at}`).toBeUndefined()
+      expect(scanIndexLine(changed, PARTS_AT, INDEX_AT), `byte ${at}`).toBeUndefined()
     }
   })
 })

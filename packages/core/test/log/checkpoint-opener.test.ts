@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { anyExpiry, anyString, anyValueText, indexLine } from '../record/support.js'
+import { anyExpiry, anyString, anyValueText, indexLine } from '../format/support.js'
 import {
   type CheckpointFound,
   CheckpointWriter,

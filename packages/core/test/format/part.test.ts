@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import {
   decodeLine,
   endOfString,
-  expiryOf,
+  expiryRange,
   fromText,
   fromValue,
   isAscii,
@@ -149,7 +149,7 @@ describe('when the keys of a part expire', () => {
           value: fromValue('', 1),
           expires,
         }))
-        const { minExpires, maxExpires } = expiryOf(state)
+        const { minExpires, maxExpires } = expiryRange(state)
         for (let nowMs = 0; nowMs <= 21; nowMs++) {
           const gone = expiries.filter(({ expires }) => expires !== undefined && expires <= nowMs).length
           expect(minExpires !== null && minExpires <= nowMs).toBe(gone > 0)

@@ -4,12 +4,12 @@ import { expect, test } from 'vitest'
 import {
   decodeLine,
   encodeOperation,
+  formatChecksum,
   fromBytes,
   fromText,
   fromValue,
   type Operation,
   PlainRecord,
-  spellChecksum,
 } from '../support/core.js'
 import { recordLine } from './support.js'
 
@@ -57,7 +57,7 @@ function read(record: PlainRecord, line: Buffer): boolean {
 function plainly(record: PlainRecord, line: Buffer) {
   const { timestamp, seq, synced, isDelete, key, keyBytes, expires, encoding, valueStart, valueBytes } = record
   expect(keyBytes).toBe(Buffer.byteLength(key))
-  const crc = spellChecksum(record.crc)
+  const crc = formatChecksum(record.crc)
   const text = line.toString('utf8', valueStart, valueStart + valueBytes)
   return { timestamp, seq, synced, crc, key, ...(isDelete ? {} : { expires, encoding, text, valueStart }) }
 }

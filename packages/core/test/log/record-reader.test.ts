@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { recordLine } from '../record/support.js'
+import { recordLine } from '../format/support.js'
 import {
   decodeLine,
   encodeOperation,
