@@ -10,7 +10,6 @@ import {
   PRESSED_SLICE_MS,
   SLICE_MS,
 } from '../platform/limits.js'
-import { rotateBackups } from './backups.js'
 import { compact } from './compaction.js'
 import { LiveHealing } from './live-healing.js'
 import type { LiveLog } from './live-log.js'
@@ -155,7 +154,7 @@ export class Maintenance {
       .then(async () => {
         // The log is compacted: failures from here on are reported, but the compaction has succeeded.
         await this.#afterCompaction(isRequested)
-        await rotateBackups(this.log).catch((error: unknown) => this.log.report(error))
+        await this.log.sideFiles.rotateBackups().catch((error: unknown) => this.log.report(error))
       })
       .finally(() => {
         this.#running = undefined

@@ -1,5 +1,5 @@
 import { isSameMark, type Mark, writeMark } from '../log/mark.js'
-import { type Backup, backupsAmong, type StorePaths } from '../log/store-files.js'
+import { backupsAmong, type StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import { ioError } from '../platform/errors.js'
 import type { Machine } from '../platform/machine.js'
@@ -23,12 +23,10 @@ interface Place {
 /**
  * What is derived from the log and written beside it, when something has changed since the last time.
  *
- * The mark names the checksum of the main file and the backups, so that `verify` can tell what was damaged, replaced
- * or removed. A crash between two writes must never look like that:
- * - The main file is measured by the mark only if this process wrote both, or if the log ended at the very record that
- *   both were written at: then nothing has been written since. Before a main file is replaced at that record again, the
- *   mark forgets its checksum.
- * - A backup is removed only once the mark on disk does not name it any more.
+ * The mark contains the checksum of the main file, so that `verify` finds one that was damaged, replaced or removed. A
+ * crash between two writes must never look like that. So the main file is compared with the mark only if this process
+ * wrote both, or if the log ended at the very record that both were written at: then nothing has been written since. And
+ * before a main file is replaced at that record again, the mark forgets its checksum.
  */
 export class SideFiles {
   readonly #mainFile: MainFile
@@ -39,7 +37,6 @@ export class SideFiles {
   #mainFileCrc: string | null
   #isMainFileKnown: boolean
   #isMarkToBeRenewed = false
-  readonly #reportedGone = new Set<string>()
   #writing: Promise<void> = Promise.resolve()
 
   constructor(
@@ -81,34 +78,14 @@ export class SideFiles {
     this.#mainFileSeq = null
   }
 
-  /** A backup that is gone stays named until somebody was told. */
-  forgetBackup(fileName: string): void {
-    this.#reportedGone.add(fileName)
-  }
-
-  /** Backups beyond those that are to be kept, the oldest first; not those that the mark on disk still names. */
-  surplusBackups(): Backup[] {
-    const present = this.#presentBackups()
-    const staying = new Set([...this.#kept(present).map((backup) => backup.fileName), ...(this.#mark.backups ?? [])])
-    return present.filter((backup) => !staying.has(backup.fileName)).reverse()
-  }
-
-  #presentBackups(): Backup[] {
-    return backupsAmong(this.paths, this.machine.fileSystem.list(this.paths.logDirectory))
-  }
-
-  #kept(backups: readonly Backup[]): readonly Backup[] {
-    // An older backup may be what heals the damage yet.
-    const isAllKept = this.opened.recovery.inDoubt.length > 0
-    return isAllKept ? backups : backups.slice(0, this.options.backups)
-  }
-
-  #backupsToName(): string[] {
-    const kept = this.#kept(this.#presentBackups()).map((backup) => backup.fileName)
-    const gone = (this.#mark.backups ?? []).filter((name) => !kept.includes(name) && !this.#reportedGone.has(name))
-    // One of those that are gone would have been rotated out at some time: then nobody misses it any more.
-    const named = this.#kept(backupsAmong(this.paths, [...kept, ...gone])).map((backup) => backup.fileName)
-    return [...new Set([...kept, ...named])].sort()
+  /** Removes all but the newest backups, the oldest first. None while anything is in doubt: an older one may still heal it. */
+  async rotateBackups(): Promise<void> {
+    const { fileSystem } = this.machine
+    const { logDirectory } = this.paths
+    if (this.opened.recovery.inDoubt.length > 0) return
+    const surplus = backupsAmong(this.paths, fileSystem.list(logDirectory)).slice(this.options.backups)
+    for (const { path } of surplus.reverse()) await fileSystem.removeLong(path)
+    if (surplus.length > 0) await fileSystem.syncDirectory(logDirectory)
   }
 
   fitsMainFile(checkpointBytes: number): boolean {
@@ -150,7 +127,6 @@ export class SideFiles {
       mainFileSeq: this.#mainFileSeq,
       mainFileCrc: this.#isMainFileKnown ? this.#mainFileCrc : null,
       ...(isToBeChecked && { isToBeChecked }),
-      backups: this.#backupsToName(),
     }
     if (this.#isMarkToBeRenewed || !isSameMark(mark, this.#mark)) await this.#writeMark(mark)
     if (mainFileError) throw ioError('write', this.paths.main, mainFileError)

@@ -36,13 +36,10 @@ class Verifier {
     const { log } = this
     const { paths, sideFiles } = log
     await this.#verifyLog()
-    // From here on the names on disk and what the mark says of them belong together.
     await sideFiles.settled()
-    const backups = backupsAmong(paths, log.machine.fileSystem.list(paths.logDirectory))
-    const present = new Set(backups.map((backup) => backup.fileName))
-    for (const fileName of sideFiles.mark.backups ?? []) if (!present.has(fileName)) this.#addGone(fileName)
     this.#add(`${paths.name}.mark`, damageOfMark(log))
     this.#add(`${paths.name}.json`, await damageOfMainFile(log, this.#slices))
+    const backups = backupsAmong(paths, log.machine.fileSystem.list(paths.logDirectory))
     for (const backup of backups) await this.#verifyBackup(backup)
     this.#result.ok = this.#result.damage.length === 0
     return this.#result
@@ -50,11 +47,6 @@ class Verifier {
 
   #add(file: string, place: DamagedPlace | undefined): void {
     if (place) this.#result.damage.push({ file, ...place })
-  }
-
-  #addGone(fileName: string): void {
-    this.log.sideFiles.forgetBackup(fileName)
-    this.#add(fileName, { line: 1, offset: 0, bytes: 0 })
   }
 
   async #verifyLog(): Promise<void> {
@@ -88,13 +80,10 @@ class Verifier {
   }
 
   async #verifyBackup({ path, fileName, lastSeq }: Backup): Promise<void> {
-    const { storeId, machine, sideFiles } = this.log
+    const { storeId, machine } = this.log
     const file = openIfThere(machine.fileSystem, path)
-    if (!file) {
-      // A compaction has rotated it away meanwhile; if not, somebody has taken it.
-      if (sideFiles.mark.backups?.includes(fileName)) this.#addGone(fileName)
-      return
-    }
+    // A compaction has removed it meanwhile.
+    if (!file) return
     try {
       const { sizeBytes } = file.status()
       const found = await this.#verifyFile(file, fileName, sizeBytes)

@@ -4,9 +4,8 @@ import { freePath, readWholeFile, replaceWholeFile, writeFully } from '../platfo
 import type { StorePaths } from './store-files.js'
 
 /**
- * What was known to be on disk at the last clean close or checkpoint. A log that ends before its mark has lost
- * records, which nothing inside the log itself could show; and what stands beside the log is told by it from what
- * somebody else put there.
+ * What was known to be on disk at the last clean close or checkpoint. A log that ends before its mark has lost records,
+ * which nothing inside the log itself could show.
  */
 export interface Mark {
   readonly timestamp: string
@@ -15,12 +14,10 @@ export interface Mark {
   readonly seq: number
   /** The record that the main file was last written at; null where there is no main file. */
   readonly mainFileSeq: number | null
-  /** The checksum of the main file's bytes; null where there is none, or what stands there is not known. */
+  /** The checksum of the main file's bytes; null if there is no main file, or it is not known. */
   readonly mainFileCrc: string | null
-  /** Damage was found while the store was open: whoever opens it next reads all of it. */
+  /** Damage was found while the store was open: the next opening reads all of the log. */
   readonly isToBeChecked?: boolean | undefined
-  /** The file names of the backups that are kept; undefined in a mark that does not say. */
-  readonly backups: readonly string[] | undefined
 }
 
 /** Stands for a mark that there is no room for: it differs from every other, so it is replaced at the next chance. */
@@ -30,10 +27,9 @@ export const NO_MARK: Mark = {
   seq: -1,
   mainFileSeq: null,
   mainFileCrc: null,
-  backups: [],
 }
 
-/** Room for the names of some thousand backups; nobody keeps that many. */
+/** Earlier versions also wrote the names of the backups, which may be many; they are ignored. */
 const MAX_MARK_BYTES = 1024 * 1024
 
 /** Undefined: no mark. Null: one that is damaged. */
@@ -57,24 +53,15 @@ export function readMark(fileSystem: FileSystem, paths: StorePaths): Mark | null
 /** A line with a checksum that fits need not be a mark: somebody may have put a line of a log in its place. */
 function toMark(value: unknown): Mark | null {
   if (typeof value !== 'object' || value === null || 'op' in value) return null
-  const {
-    timestamp,
-    store,
-    seq,
-    mainFileSeq = null,
-    mainFileCrc = null,
-    isToBeChecked,
-    backups,
-  } = value as Partial<Mark>
+  const { timestamp, store, seq, mainFileSeq = null, mainFileCrc = null, isToBeChecked } = value as Partial<Mark>
   const isMark =
     typeof timestamp === 'string' &&
     typeof store === 'string' &&
     isSeq(seq) &&
     (mainFileSeq === null || isSeq(mainFileSeq)) &&
     (mainFileCrc === null || typeof mainFileCrc === 'string') &&
-    (isToBeChecked === undefined || typeof isToBeChecked === 'boolean') &&
-    (backups === undefined || (Array.isArray(backups) && backups.every((name) => typeof name === 'string')))
-  return isMark ? { timestamp, store, seq, mainFileSeq, mainFileCrc, isToBeChecked, backups } : null
+    (isToBeChecked === undefined || typeof isToBeChecked === 'boolean')
+  return isMark ? { timestamp, store, seq, mainFileSeq, mainFileCrc, isToBeChecked } : null
 }
 
 function isSeq(value: unknown): value is number {
@@ -86,10 +73,9 @@ export function isSameMark(one: Mark, other: Mark): boolean {
   return spell(one) === spell(other)
 }
 
-function spell({ store, seq, mainFileSeq, mainFileCrc, isToBeChecked, backups }: Mark): string {
+function spell({ store, seq, mainFileSeq, mainFileCrc, isToBeChecked }: Mark): string {
   const crc = mainFileCrc === null ? null : `"${mainFileCrc}"`
-  const kept = backups === undefined ? '' : `,"backups":${JSON.stringify(backups)}`
-  return `"store":"${store}","seq":${seq},"mainFileSeq":${mainFileSeq},"mainFileCrc":${crc}${isToBeChecked ? ',"isToBeChecked":true' : ''}${kept}`
+  return `"store":"${store}","seq":${seq},"mainFileSeq":${mainFileSeq},"mainFileCrc":${crc}${isToBeChecked ? ',"isToBeChecked":true' : ''}`
 }
 
 export async function writeMark(fileSystem: FileSystem, paths: StorePaths, mark: Mark): Promise<void> {

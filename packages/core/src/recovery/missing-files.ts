@@ -11,7 +11,7 @@ interface Beside {
   readonly recovery: Recovery
 }
 
-/** Files that are gone and that the log can do without: said, and no damage to the state. */
+/** Notes a mark or a main file that is gone: the log can do without them, so it is not damage. */
 export function noteMissingFiles({ fileSystem, paths, backups, mark, recovery }: Beside, lastSeq: number): void {
   if (mark === undefined && (lastSeq > 0 || backups.length > 0)) {
     recovery.notes.push(
@@ -21,9 +21,5 @@ export function noteMissingFiles({ fileSystem, paths, backups, mark, recovery }:
   if (!mark) return
   if (mark.mainFileCrc !== null && isMainFileGone(fileSystem, paths)) {
     recovery.notes.push(`${paths.name}.json is gone. It is only a view of the log, and is written anew.`)
-  }
-  for (const fileName of mark.backups ?? []) {
-    if (backups.some((backup) => backup.fileName === fileName)) continue
-    recovery.notes.push(`The backup ${fileName} is gone. What only it could have healed stays lost.`)
   }
 }

@@ -1,5 +1,5 @@
 import { keepDamagedMark, type Mark, NO_MARK, writeMark } from '../log/mark.js'
-import { backupsAmong, type StorePaths } from '../log/store-files.js'
+import type { StorePaths } from '../log/store-files.js'
 import { isNoSpace } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import type { OpenedLog } from './opened-log.js'
@@ -12,8 +12,7 @@ export async function newMark(
   mainFileSeq: number | null,
 ): Promise<Mark> {
   keepDamagedMark(fileSystem, paths)
-  const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory)).map((backup) => backup.fileName)
-  const mark = { timestamp, store, seq: lastSeq, mainFileSeq, mainFileCrc: null, backups: backups.sort() }
+  const mark = { timestamp, store, seq: lastSeq, mainFileSeq, mainFileCrc: null }
   try {
     await writeMark(fileSystem, paths, mark)
     return mark

@@ -15,8 +15,7 @@ import { backupsOf, LOG, MARK, type Subject } from './subjects.js'
  *    header, and the mark is of another store (`isForeignMarkInCharge`); or header and mark are damaged, and the newest
  *    backup is of another store: that one is used, and all is in doubt (`isForeignBackupInCharge`).
  * 4. The mark is an older one of the same store (`isOldMark`).
- * 5. A backup is another whole generation of the same store that ends with the same record (`isAsGood`), or it is gone
- *    together with the mark that named it (`isNamed`).
+ * 5. A backup is another whole generation of the same store that ends with the same record (`isAsGood`), or it is gone.
  * 6. The main file of a killed owner, or one whose mark or log is damaged too: nothing says what it was (`judge-reports`).
  */
 export class Evidence {
@@ -150,11 +149,6 @@ export class Evidence {
   isAsGood(path: string): boolean {
     const other = this.#generations.find((each) => this.bytesOf(path)?.equals(each))
     return other !== undefined && generationOf(other).lastSeq === generationOf(this.subject.disk.bytesOf(path)).lastSeq
-  }
-
-  /** By the mark that was found; that of a killed owner may not name the last one yet. */
-  isNamed(fileName: string): boolean {
-    return !this.isChanged(MARK) && this.subject.disk.bytesOf(MARK).includes(fileName)
   }
 
   /** Another file as a whole stands in its place. */

@@ -60,10 +60,11 @@ function reportOfMain(evidence: Evidence, { verified }: Outcome): string[] {
 function reportOfBackup(evidence: Evidence, { verified }: Outcome, path: string): string[] {
   const file = path.slice(LOGS.length + 1)
   const places = verified.damage.filter((each) => each.file === file)
+  // A backup may be removed: that is no damage.
+  if (!evidence.found.has(path)) return places.length > 0 ? [`${file} is missed`] : []
   if (places.length > 0) return evidence.isOtherFile(path) ? [] : faultsOfPlaces(evidence, path, places)
   if (evidence.isForeignLogInCharge) return []
-  const isMissed = evidence.found.has(path) ? !evidence.isAsGood(path) : evidence.isNamed(file)
-  return isMissed ? [`the damage of ${file} is not reported`] : []
+  return evidence.isAsGood(path) ? [] : [`the damage of ${file} is not reported`]
 }
 
 /** The first line that is not as it was is named, with its place in bytes, and with its key where that can be read. */
@@ -104,8 +105,7 @@ function falseAlarms(evidence: Evidence, { recovery, verified }: Outcome): strin
   return strangers.map((file) => `a false alarm about ${file}`)
 }
 
-/** An older mark names backups that have been rotated out since, and may be taken for that of the present main file. */
+/** An older mark may be taken for that of the present main file. */
 function isOfOldMark(evidence: Evidence, file: string): boolean {
-  const isGone = file.includes('.log.backup.') && !evidence.found.has(`${LOGS}/${file}`)
-  return evidence.isOldMark && (isGone || file === 'store.json')
+  return evidence.isOldMark && file === 'store.json'
 }

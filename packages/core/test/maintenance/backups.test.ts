@@ -84,7 +84,7 @@ describe('backups', () => {
     },
   )
 
-  test('stay as long as the mark names them: where it cannot be written, none is removed', async () => {
+  test('are rotated though the mark cannot be written', async () => {
     const dir = directory()
     await generations(dir, 2, { backups: 2 })
     const fileSystem = new FaultyFileSystem()
@@ -92,16 +92,28 @@ describe('backups', () => {
     fileSystem.fail('rename', systemError('EACCES'), { on: /store\.mark$/, times: 2 })
     await store.set('a', 1)
     await store.compact()
-    expect(backupsIn(dir)).toHaveLength(3)
-    expect(store.health().problems).toMatchObject([{ error: { code: 'FLATLOG_IO' } }])
-    // As if the process were killed here: the mark on disk names backups, and all of them are there.
-    await store.close()
-    const again = await openOn(machine(), { dir, backups: 1 })
-    expect(await again.verify()).toMatchObject({ ok: true })
-    await again.set('a', 2)
-    await again.compact()
     expect(backupsIn(dir)).toHaveLength(1)
-    await again.close()
+    expect(store.health().problems).toMatchObject([{ error: { code: 'FLATLOG_IO' } }])
+    await store.close()
+    await using again = await openOn(machine(), { dir, backups: 1 })
+    expect(again.recovery).toMatchObject({ clean: true, notes: [] })
+    expect(await again.verify()).toMatchObject({ ok: true })
+  })
+
+  test('are not rotated while anything is in doubt', async () => {
+    const dir = directory()
+    await generations(dir, 3)
+    const lines = readFileSync(logPath(dir), 'utf8').split('\n')
+    writeFileSync(logPath(dir), [`x${lines[0]}`, ...lines.slice(1)].join('\n'))
+    for (const fileName of backupsIn(dir)) {
+      const path = join(dir, 'logs', fileName)
+      writeFileSync(path, `x${readFileSync(path, 'utf8')}`)
+    }
+    await using store = await openOn(machine(), { dir, backups: 1 })
+    expect(store.recovery.inDoubt).not.toEqual([])
+    await store.set('a', 1)
+    await store.compact()
+    expect(backupsIn(dir)).toHaveLength(4)
   })
 
   test('have names of their own when there is more than one in a second', async () => {

@@ -1,6 +1,5 @@
 /** The engine's files that planted bugs change, under src: the one place to change when a file moves. */
 export const SOURCES = {
-  backups: 'engine/backups.ts',
   checkpoint: 'state/checkpoint/checkpoint.ts',
   checksum: 'format/checksum.ts',
   compaction: 'engine/compaction.ts',

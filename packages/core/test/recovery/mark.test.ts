@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { withChecksum } from '../support/core.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import {
+  backupsOf,
   bytesOf,
   closed,
   copyOf,
@@ -86,7 +87,6 @@ describe('the mark itself', () => {
       'with a checksum that fits, but a number for a store',
       () => `${withChecksum('{"timestamp":"","store":1,"seq":4')}\n`,
     ],
-    ['with a checksum that fits, but names that are none', () => `${withChecksum(`${MARK_START},"backups":[1]`)}\n`],
     ['with a checksum that fits, but a number below zero', () => `${withChecksum(`${MARK_START},"mainFileSeq":-1`)}\n`],
     ['the line of a log', () => `${withChecksum(`${MARK_START},"op":"CHECKPOINT"`)}\n`],
   ]
@@ -137,7 +137,7 @@ describe('the mark itself', () => {
     }
   })
 
-  it('of an older kind, which names neither the main file nor the backups, is as good as ever', async () => {
+  it('of an earlier version, which does not name the main file, is as good as ever', async () => {
     const dir = await closed(makeDir(), write)
     const { timestamp, store, seq } = JSON.parse(readFileSync(markOf(dir), 'utf8')) as Record<string, string | number>
     const older = `{"timestamp":"${timestamp}","format":1,"store":"${store}","seq":${seq},"mainFileSeq":null`
@@ -146,7 +146,25 @@ describe('the mark itself', () => {
     expect(again.recovery).toMatchObject({ clean: true, notes: [] })
     expect(await again.verify()).toMatchObject({ ok: true, damage: [] })
     await again.close()
-    expect(JSON.parse(readFileSync(markOf(dir), 'utf8'))).toMatchObject({ seq, backups: [] })
+    expect(JSON.parse(readFileSync(markOf(dir), 'utf8'))).toMatchObject({ seq })
+  })
+
+  it('of an earlier version, which names the backups, is as good as ever; the names are not written again', async () => {
+    const dir = await closed(makeDir(), async (store) => {
+      await write(store)
+      await store.compact()
+    })
+    const { crc, ...fields } = JSON.parse(readFileSync(markOf(dir), 'utf8')) as Record<string, unknown>
+    expect(fields.backups).toBeUndefined()
+    const names = ['store.log.backup.20250115T130000Z-0000000000000001', ...backupsOf(dir)]
+    const earlier = withChecksum(JSON.stringify({ ...fields, backups: names }).slice(0, -1))
+    writeFileSync(markOf(dir), `${earlier}\n`)
+    await using again = await open(dir)
+    expect(again.recovery).toMatchObject({ clean: true, notes: [] })
+    expect(await again.verify()).toMatchObject({ ok: true, damage: [] })
+    await again.set('e', 1)
+    await again.close()
+    expect(readFileSync(markOf(dir), 'utf8')).not.toContain('backup')
   })
 
   it('is one line of plain JSON with the record and the store that it is about', async () => {

@@ -191,8 +191,8 @@ export const publishBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.sideFiles,
-        from: 'backups.slice(0, this.options.backups)',
-        to: 'backups.toReversed().slice(0, this.options.backups)',
+        from: 'fileSystem.list(logDirectory)).slice(',
+        to: 'fileSystem.list(logDirectory)).toReversed().slice(',
       },
     ],
     focus: {},
@@ -200,7 +200,7 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'backups are never rotated',
     what: 'No backup is ever removed.',
-    edits: [{ file: SOURCES.backups, from: 'await fileSystem.removeLong(path)', to: '' }],
+    edits: [{ file: SOURCES.sideFiles, from: 'await fileSystem.removeLong(path)', to: '' }],
     focus: {},
   },
   {
