@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { anyLog, anyMainFile } from '../recovery/random-original.js'
+import { anyLog, anyMainFile } from '../legacy/random-files.js'
 import {
   decodeOlderLine,
   isJson,
@@ -17,7 +17,7 @@ import { withSeed } from '../support/random.js'
 import { MemoryFile } from './memory-file.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
-  const { TINY_LIMITS } = await import('../recovery/tiny-limits.js')
+  const { TINY_LIMITS } = await import('../legacy/tiny-limits.js')
   return { ...(await original()), ...TINY_LIMITS, MAX_READ_RECORD_BYTES: 5000 }
 })
 

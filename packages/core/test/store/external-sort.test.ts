@@ -5,7 +5,7 @@ import { ManualClock } from '../support/manual-clock.js'
 import { type Random, withSeed } from '../support/random.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
-  const { TINY_LIMITS } = await import('../recovery/tiny-limits.js')
+  const { TINY_LIMITS } = await import('../legacy/tiny-limits.js')
   return { ...(await original()), ...TINY_LIMITS }
 })
 

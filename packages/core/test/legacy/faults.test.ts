@@ -7,7 +7,7 @@ import { stateOf } from '../support/files.js'
 import { rounds } from '../support/long.js'
 import { withSeed } from '../support/random.js'
 import { useRejectionWatch } from '../support/rejections.js'
-import { checkpoint, del, set } from './original-installation.js'
+import { checkpoint, del, set } from './files.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { TINY_LIMITS, FEWER_CALLS } = await import('./tiny-limits.js')

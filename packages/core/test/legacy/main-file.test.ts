@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { filesOf, look, open, recover, refuses } from '../recovery/installation.js'
 import { useTempDirectory } from '../support/temp-directory.js'
-import { filesOf, look, open, recover, refuses } from './installation.js'
-import { checkpoint, del, line, mainOf, originalIn, set } from './original-installation.js'
+import { checkpoint, del, line, mainOf, originalIn, set } from './files.js'
 
 /** An installation of the original system that is only a main file: it just works. */
 

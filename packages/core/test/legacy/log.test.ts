@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { linesOf, logOf, open, recover, refuses } from '../recovery/installation.js'
 import { useTempDirectory } from '../support/temp-directory.js'
-import { linesOf, logOf, open, recover, refuses } from './installation.js'
-import { checkpoint, del, line, mainOf, originalIn, set } from './original-installation.js'
+import { checkpoint, del, line, mainOf, originalIn, set } from './files.js'
 
 /** A log of the original system: changes over its main file, or the whole state since a checkpoint. */
 

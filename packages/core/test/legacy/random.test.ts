@@ -4,8 +4,8 @@ import { openAgain } from '../damage/opening.js'
 import type { Progress, Store, StoreOptions } from '../support/core.js'
 import { rounds } from '../support/long.js'
 import { withSeed } from '../support/random.js'
-import { type Expected, expectedOf } from './original-in-memory.js'
-import { anyLog, anyMainFile } from './random-original.js'
+import { type Expected, expectedOf } from './model.js'
+import { anyLog, anyMainFile } from './random-files.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { TINY_LIMITS } = await import('./tiny-limits.js')

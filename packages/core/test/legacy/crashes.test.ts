@@ -1,10 +1,10 @@
 import { describe, expect, test, vi } from 'vitest'
+import { crashAtEveryCall, type Scenario } from '../simulation/openings.js'
 import { isLong, rounds } from '../support/long.js'
 import { withSeed } from '../support/random.js'
-import { crashAtEveryCall, type Scenario } from './openings.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
-  const { TINY_LIMITS, FEWER_CALLS } = await import('../recovery/tiny-limits.js')
+  const { TINY_LIMITS, FEWER_CALLS } = await import('./tiny-limits.js')
   return { ...(await original()), ...TINY_LIMITS, ...FEWER_CALLS, SORT_BYTES: 3500 }
 })
 

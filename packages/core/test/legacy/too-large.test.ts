@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest'
+import { filesOf, look, recover, refuses } from '../recovery/installation.js'
 import { openLogs } from '../support/core.js'
 import { useTempDirectory } from '../support/temp-directory.js'
-import { filesOf, look, recover, refuses } from './installation.js'
-import { checkpoint, line, originalIn, set } from './original-installation.js'
+import { checkpoint, line, originalIn, set } from './files.js'
 
 /** So that a line of a few thousand bytes is longer than any that can be read. */
 const MAX = 3000

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { copyOf, logOf, look, recover, refuses } from '../recovery/installation.js'
 import { useTempDirectory } from '../support/temp-directory.js'
-import { copyOf, logOf, look, recover, refuses } from './installation.js'
-import { line, originalIn, set } from './original-installation.js'
+import { line, originalIn, set } from './files.js'
 
 /** Damage in a log of the original system, which has no checksums to show it by. */
 

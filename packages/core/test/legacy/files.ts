@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { logOf, logsOf } from './installation.js'
+import { logOf, logsOf } from '../recovery/installation.js'
 
 /** Files as the original system left them. */
 

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { copyOf, filesOf, linesOf, logOf, look, open, recover, stateOf } from '../recovery/installation.js'
 import { useTempDirectory } from '../support/temp-directory.js'
-import { copyOf, filesOf, linesOf, logOf, look, open, recover, stateOf } from './installation.js'
-import { mainOf, originalIn, set } from './original-installation.js'
+import { mainOf, originalIn, set } from './files.js'
 
 /** What stands there once an original installation has been opened. */
 

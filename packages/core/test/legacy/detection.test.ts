@@ -1,13 +1,13 @@
 import { expect, test, vi } from 'vitest'
+import { MemoryFile } from '../log/memory-file.js'
 import { line } from '../record/support.js'
-import { anyLog } from '../recovery/random-original.js'
 import { decodeOlderLine, isOlderLog, Slices, validChecksum } from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { type Random, withSeed } from '../support/random.js'
-import { MemoryFile } from './memory-file.js'
+import { anyLog } from './random-files.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
-  const { TINY_LIMITS } = await import('../recovery/tiny-limits.js')
+  const { TINY_LIMITS } = await import('./tiny-limits.js')
   return { ...(await original()), ...TINY_LIMITS }
 })
 
