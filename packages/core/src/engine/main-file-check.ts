@@ -1,8 +1,7 @@
 import { RunningChecksum } from '../format/checksum.js'
-import { isJson, textOf } from '../legacy/json-members.js'
 import { readLines } from '../log/line-reader.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { READ_CHUNK_BYTES } from '../platform/limits.js'
+import { MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 import type { Slices } from '../platform/slices.js'
 
 /** Whether a main file is what was written, and where it is not. Nothing of the state ever comes from there. */
@@ -45,7 +44,7 @@ export async function firstOtherLine(
 export async function firstBadLine(file: OpenFile, slices: Slices): Promise<Place | undefined> {
   const place = await firstLineOfOtherForm(file, slices)
   // Perhaps another program wrote it, in a form of its own.
-  return place && (await isJson(file, textOf(file), slices)) ? undefined : place
+  return place && isJsonFile(file) ? undefined : place
 }
 
 /** Line by line, so that a long file holds nobody up: `{`, then a key with its value in each line, then `}`. */
@@ -73,6 +72,14 @@ function isEnd({ line, text }: { line: number; text: string }): boolean {
 
 function withoutText({ line, offset, bytes }: Place): Place {
   return { line, offset, bytes }
+}
+
+function isJsonFile(file: OpenFile): boolean {
+  const { sizeBytes } = file.status()
+  if (sizeBytes > MAX_READ_RECORD_BYTES) return false
+  const bytes = Buffer.alloc(sizeBytes)
+  file.read(bytes, 0)
+  return isJsonText(bytes.toString('utf8').replace(/^\ufeff/, ''))
 }
 
 function isJsonText(text: string): boolean {

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { isOlderLog } from '../legacy/detect-legacy.js'
 import { readCheckpoint } from '../log/checkpoint-reader.js'
 import { addDamage, type Recovery } from '../log/damage-report.js'
 import { readMark } from '../log/mark.js'
@@ -8,6 +7,7 @@ import { backupsAmong, type StorePaths, unfinishedAmong } from '../log/store-fil
 import { FlatlogError } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import type { Slices } from '../platform/slices.js'
+import { isLegacyLog } from './detect-legacy.js'
 import { type Glimpse, glimpse, Votes } from './votes.js'
 
 /** Which file the store goes on from. */
@@ -15,6 +15,8 @@ export type Choice =
   /** `store`: which one the files beside it say that it is, where it may not be able to say so itself. */
   | { readonly from: 'log'; readonly store: string | undefined }
   | Replacement
+  /** The log is of format 0. */
+  | { readonly from: 'legacy' }
   /** There is nothing of that name. */
   | { readonly from: 'nothing' }
 
@@ -49,14 +51,16 @@ export async function chooseLog(
   // A name that leads nowhere (a link to a disk that is not mounted) is no log that is missing.
   if (!log && fileNames.includes(`${paths.name}.log`)) throw leadsNowhere(paths.log)
   const remains = remainsOf(paths, fileNames)
-  if (remains.length === 0) return log ? { from: 'log', store: undefined } : { from: 'nothing' }
+  if (!log && remains.length === 0) return { from: 'nothing' }
 
   // A first log is made whole and then named, so an empty one beside other files of the store has lost its bytes.
   const bytes = log?.sizeBytes ?? 0
   const hasVersion1Files = filesBeside(paths, fileNames).length > 0
-  const seen = bytes > 0 ? await lookInto(fileSystem, paths.log, hasVersion1Files, slices) : undefined
+  const isLost = bytes === 0 && remains.length > 0
+  const seen = isLost ? undefined : await lookInto(fileSystem, paths.log, hasVersion1Files, slices)
+  if (seen === 'legacy') return { from: 'legacy' }
+  if (remains.length === 0) return { from: 'log', store: undefined }
   const found = seen && isLogUnusable ? { isReadable: false, store: undefined } : seen
-  if (found === 'older') return { from: 'log', store: undefined }
   const mark = readMark(fileSystem, paths)
   // As it should be; nothing else need be opened.
   if (found?.store !== undefined && found.store === mark?.store) return { from: 'log', store: found.store }
@@ -77,11 +81,10 @@ async function lookInto(
   path: string,
   hasVersion1Files: boolean,
   slices: Slices,
-): Promise<Glimpse | 'older'> {
+): Promise<Glimpse | 'legacy'> {
   const file = fileSystem.open(path, 'read')
   try {
-    // No line of an older log is one of ours, so there is no need to look for such a line in it as well.
-    return (await isOlderLog(file, hasVersion1Files, slices)) ? 'older' : glimpse(file)
+    return (await isLegacyLog(file, hasVersion1Files, slices)) ? 'legacy' : glimpse(file)
   } finally {
     file.close()
   }
@@ -141,7 +144,7 @@ async function lastSeqOfWhole(fileSystem: FileSystem, path: string, slices: Slic
 }
 
 /** The files of a log that is in version 1, beside the log itself. */
-export function filesBeside(paths: StorePaths, fileNames: readonly string[]): string[] {
+function filesBeside(paths: StorePaths, fileNames: readonly string[]): string[] {
   const { name } = paths
   const isOurs = (fileName: string) =>
     fileName === `${name}.mark` ||
@@ -152,7 +155,7 @@ export function filesBeside(paths: StorePaths, fileNames: readonly string[]): st
   return [...backups, ...unfinishedAmong(paths, fileNames), ...fileNames.filter(isOurs)]
 }
 
-/** Files that show that there was a log: those, and an older log that was taken over. */
+/** Files that show that there was a log: those, and a log of format 0 that was taken over. */
 function remainsOf(paths: StorePaths, fileNames: readonly string[]): string[] {
   const original = `${paths.name}.log.before-flatlog`
   return [...filesBeside(paths, fileNames), ...fileNames.filter((fileName) => fileName.startsWith(original))]

@@ -1,17 +1,17 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { linesOf, logOf, open, recover, refuses } from '../recovery/installation.js'
+import { linesOf, logOf, look, open, recover, refuses } from '../recovery/installation.js'
 import { useTempDirectory } from '../support/temp-directory.js'
-import { checkpoint, del, line, mainOf, originalIn, set } from './files.js'
+import { checkpoint, del, type LegacyFiles, line, mainOf, set, writeLegacy } from './files.js'
 
-/** A log of the original system: changes over its main file, or the whole state since a checkpoint. */
+/** A log of format 0: changes over its main file, or the whole state since a checkpoint. */
 
 const makeDir = useTempDirectory()
-const installation = (files: Parameters<typeof originalIn>[1]) => originalIn(makeDir(), files)
+const store = (files: LegacyFiles) => writeLegacy(makeDir(), files)
 
-describe('a log of changes beside a main file', () => {
+describe('a log of changes next to a main file', () => {
   it('is replayed over it', async () => {
-    const dir = installation({
+    const dir = store({
       main: { kept: 1, changed: 'old', deleted: true },
       log: set('changed', 'new') + set('added', [1]) + del('deleted') + set('added', [2]),
     })
@@ -20,17 +20,23 @@ describe('a log of changes beside a main file', () => {
     expect(recovery).toMatchObject({ clean: true, source: 'older-log', damage: [], inDoubt: [] })
   })
 
-  it('without lines yet', async () => {
-    expect((await recover(installation({ main: { a: 1 }, log: '' }))).state).toEqual({ a: 1 })
+  it('is the source that a reader reports, too', async () => {
+    const { state, recovery } = await look(store({ main: { a: 1 }, log: set('b', 2) }), { readOnly: true })
+    expect(state).toEqual({ a: 1, b: 2 })
+    expect(recovery).toMatchObject({ clean: true, source: 'older-log' })
   })
 
-  it('whose main file is gone: what the log holds', async () => {
-    const dir = installation({ log: set('a', 1) + set('b', 2) + del('a') })
+  it('may have no lines yet', async () => {
+    expect((await recover(store({ main: { a: 1 }, log: '' }))).state).toEqual({ a: 1 })
+  })
+
+  it('without the main file: what the log has', async () => {
+    const dir = store({ log: set('a', 1) + set('b', 2) + del('a') })
     expect((await recover(dir)).state).toEqual({ b: 2 })
   })
 
-  it('whose main file is damaged: what the log holds, with a report, and the file is kept', async () => {
-    const dir = installation({ main: '{"a": 1, "b', log: set('c', 3) })
+  it('with a damaged main file: what the log has, with a report, and the file is kept', async () => {
+    const dir = store({ main: '{"a": 1, "b', log: set('c', 3) })
     const { state, recovery } = await recover(dir)
     expect(state).toEqual({ c: 3 })
     expect(recovery).toMatchObject({
@@ -41,38 +47,35 @@ describe('a log of changes beside a main file', () => {
     expect(readFileSync(`${mainOf(dir)}.before-flatlog`, 'utf8')).toBe('{"a": 1, "b')
   })
 
-  it("whose main file is damaged is refused with recovery: 'strict'", async () => {
-    await refuses(installation({ main: '{"a": 1, "b', log: set('c', 3) }), 'FLATLOG_CORRUPT', { recovery: 'strict' })
+  it("with a damaged main file is refused with recovery: 'strict'", async () => {
+    await refuses(store({ main: '{"a": 1, "b', log: set('c', 3) }), 'FLATLOG_CORRUPT', { recovery: 'strict' })
   })
 
   it.each([
     ['empty', ''],
     ['zeros', '\0'.repeat(200)],
     ['garbage', 'garbage\nand more\n'],
-  ])(
-    'that is %s, and the main file is damaged: there is nothing to go on from, so opening is refused',
-    async (_what, log) => {
-      await refuses(installation({ main: '{"a": 1, "b', log }), 'FLATLOG_CORRUPT')
-    },
-  )
+  ])('that is %s, and a damaged main file: opening is refused', async (_what, log) => {
+    await refuses(store({ main: '{"a": 1, "b', log }), 'FLATLOG_CORRUPT')
+  })
 
-  it('that is garbage, and the main file is whole: what the main file holds, with a report', async () => {
-    const { state, recovery } = await recover(installation({ main: { a: 1 }, log: 'garbage\nand more\n' }))
+  it('that is garbage, and a whole main file: what the main file has, with a report', async () => {
+    const { state, recovery } = await recover(store({ main: { a: 1 }, log: 'garbage\nand more\n' }))
     expect(state).toEqual({ a: 1 })
     expect(recovery.clean).toBe(false)
     expect(recovery.damage).toMatchObject([{ file: 'store.log', line: 1, offset: 0, bytes: 8 }])
   })
 
-  it('that is garbage, and there is no main file: opening is refused', async () => {
+  it('that is garbage, and no main file: opening is refused', async () => {
     for (const log of ['garbage\n', '\0'.repeat(4096), 'garbage without a newline', '{"hello":"world"}\n']) {
-      await refuses(installation({ log }), 'FLATLOG_CORRUPT')
+      await refuses(store({ log }), 'FLATLOG_CORRUPT')
     }
   })
 })
 
 describe('a log with a checkpoint', () => {
-  it('is the truth: the main file is not looked at', async () => {
-    const dir = installation({
+  it('makes the main file irrelevant', async () => {
+    const dir = store({
       main: { stale: true, a: 'stale' },
       log: set('before', 1) + checkpoint({ a: 1, b: { c: [] } }) + set('d', 4) + del('b'),
     })
@@ -81,27 +84,27 @@ describe('a log with a checkpoint', () => {
     expect(recovery).toMatchObject({ clean: true, source: 'older-log' })
   })
 
-  it('as its first line, as compaction left it', async () => {
-    expect((await recover(installation({ main: { x: 1 }, log: checkpoint({ a: 1 }) }))).state).toEqual({ a: 1 })
+  it('may begin with it, as after a compaction', async () => {
+    expect((await recover(store({ main: { x: 1 }, log: checkpoint({ a: 1 }) }))).state).toEqual({ a: 1 })
   })
 
-  it('several times: the last one counts', async () => {
+  it('may have several: the last one counts', async () => {
     const log = checkpoint({ a: 1, b: 1 }) + set('c', 1) + checkpoint({ a: 2 }) + set('d', 1)
-    expect((await recover(installation({ log }))).state).toEqual({ a: 2, d: 1 })
+    expect((await recover(store({ log }))).state).toEqual({ a: 2, d: 1 })
   })
 
-  it('of nothing', async () => {
-    expect((await recover(installation({ main: { x: 1 }, log: set('a', 1) + checkpoint({}) }))).state).toEqual({})
+  it('may have an empty one', async () => {
+    expect((await recover(store({ main: { x: 1 }, log: set('a', 1) + checkpoint({}) }))).state).toEqual({})
   })
 
-  it('does not need the main file: a damaged one beside it is no damage of the store', async () => {
-    const dir = installation({ main: '{"cut', log: checkpoint({ a: 1 }) })
+  it('does not need the main file: if that is damaged, the store is not', async () => {
+    const dir = store({ main: '{"cut', log: checkpoint({ a: 1 }) })
     const { state, recovery } = await recover(dir)
     expect({ state, damage: recovery.damage }).toEqual({ state: { a: 1 }, damage: [] })
   })
 
-  it('is a SET with data too', async () => {
-    const dir = installation({
+  it('may have a SET with data instead', async () => {
+    const dir = store({
       main: { stale: true },
       log: set('a', 1) + line({ op: 'SET', data: { b: 2, '10': 1, '9': 2 } }) + set('c', 3),
     })
@@ -109,38 +112,43 @@ describe('a log with a checkpoint', () => {
   })
 })
 
-describe('what an original log looks like', () => {
+describe('the lines of a log', () => {
   it.each<[what: string, value: unknown]>([
     ['a property called format', { format: 'png' }],
     ['a format that is a number', { format: 1 }],
     ['a property called crc', { crc: 'deadbeef' }],
     ['a text that looks like a checksum', 'x,"crc":"deadbeef"}'],
     ['a text that looks like a whole record', set('x', 1)],
-    ['a list of such', [{ format: 2, crc: '00000000' }]],
-  ])('its first value may hold %s', async (_what, value) => {
-    const dir = installation({ main: { a: 1 }, log: set('first', value) + set('b', 2) })
+    ['a list of such values', [{ format: 2, crc: '00000000' }]],
+  ])('may begin with a value that has %s', async (_what, value) => {
+    const dir = store({ main: { a: 1 }, log: set('first', value) + set('b', 2) })
     const { state, recovery } = await recover(dir)
     expect(state).toEqual({ a: 1, first: value, b: 2 })
     expect(recovery).toMatchObject({ clean: true, source: 'older-log' })
   })
 
-  it('a SET of undefined was written without a value: there is none', async () => {
-    const dir = installation({ main: { a: 1 }, log: line({ op: 'SET', key: 'a', value: undefined }) + set('b', null) })
+  it('a SET of undefined has no value: the key is gone', async () => {
+    const dir = store({ main: { a: 1 }, log: line({ op: 'SET', key: 'a', value: undefined }) + set('b', null) })
     expect((await recover(dir)).state).toEqual({ b: null })
   })
 
-  it('fields stand in any order', async () => {
-    const log = '{"key":"a","value":{"op":"DELETE","key":"x"},"op":"SET","timestamp":"2024-06-01T10:00:00.000Z"}\n'
-    expect((await recover(installation({ log }))).state).toEqual({ a: { op: 'DELETE', key: 'x' } })
+  it('a field that occurs twice counts with its last value', async () => {
+    const log = '{"timestamp":"","op":"DELETE","key":"x","value":1,"op":"SET","key":"a","value":2}\n'
+    expect((await recover(store({ log }))).state).toEqual({ a: 2 })
   })
 
-  it('one damaged line of a version 1 log does not make it an original one', async () => {
+  it('may have their fields in any order', async () => {
+    const log = '{"key":"a","value":{"op":"DELETE","key":"x"},"op":"SET","timestamp":"2024-06-01T10:00:00.000Z"}\n'
+    expect((await recover(store({ log }))).state).toEqual({ a: { op: 'DELETE', key: 'x' } })
+  })
+
+  it('do not include damaged lines of version 1', async () => {
     const dir = makeDir()
-    const store = await open(dir)
-    await store.set('a', 1)
-    await store.close()
+    const version1 = await open(dir)
+    await version1.set('a', 1)
+    await version1.close()
     const [, record] = linesOf(dir) as string[]
-    // Nothing is left but one record whose checksum has lost its name: no line of it may be trusted.
+    // Only a record is left, and its checksum has lost its name: it must not be trusted.
     for (const lines of [[record!.replace('"crc"', '"crd"')], ['garbage', record!.replace('"crc"', '"crd"')]]) {
       writeFileSync(logOf(dir), lines.map((each) => `${each}\n`).join(''))
       await refuses(dir, 'FLATLOG_CORRUPT')
