@@ -35,11 +35,6 @@ export class WriteBuffer {
     return { bytes, crc }
   }
 
-  /** So many bytes were written by others. What was added before must have been flushed. */
-  skip(bytes: number): void {
-    this.#offset += bytes
-  }
-
   flush(): void {
     const { bytes } = this.#lines
     if (bytes.length === 0) return
