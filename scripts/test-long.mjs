@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const CORE = ['simulation', 'planted', 'damage', 'disk-full', 'crash', 'lock', 'memory', 'recovery']
+const CORE = ['simulation', 'planted', 'damage', 'disk-full', 'crash', 'lock', 'memory', 'recovery', 'legacy']
 const KEYV = ['iteration']
 /** Of examples/nitro-app. */
 const APP = ['nitro3', 'dev']

@@ -1,6 +1,3 @@
-import { indexOfOriginal } from '../legacy/legacy-index.js'
-import type { OriginalContext } from '../legacy/legacy-state.js'
-import { readMainFile, readOlderLog } from '../legacy/read-legacy.js'
 import { addUnknownEnd, newRecovery, type Recovery, refuseIfStrict } from '../log/damage-report.js'
 import { readMark } from '../log/mark.js'
 import { backupsAmong, type StorePaths } from '../log/store-files.js'
@@ -9,9 +6,9 @@ import { Slices } from '../platform/clock.js'
 import { FlatlogError, systemCode } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import type { Machine } from '../platform/machine.js'
-import { addLostLog, chooseLog, filesBeside, refuseIfLogIsLost } from '../recovery/choose-log.js'
+import { addLostLog, chooseLog, refuseIfLogIsLost } from '../recovery/choose-log.js'
 import { type Loaded, Loader, NothingReadable } from '../recovery/read-log.js'
-import type { State } from '../state/state.js'
+import { State } from '../state/state.js'
 import { FollowedFile } from './followed-file.js'
 
 /** A state as it was read from the files of a store, perhaps while another process writes there. */
@@ -21,7 +18,7 @@ export interface ReadState {
   readonly file: FollowedFile | undefined
   /** What stood in the log's place; undefined if nothing did. */
   readonly logIdentity: string | undefined
-  /** What the log holds; undefined where it is in the older form, or there is none. */
+  /** What the log holds; undefined where it is of format 0, or there is none. */
   readonly loaded: Loaded | undefined
   readonly lastSeq: number
   readonly recovery: Recovery
@@ -67,7 +64,8 @@ async function readOnce(reading: Reading, isLogUnusable = false): Promise<ReadSt
   const slices = new Slices(clock)
   const fileNames = namesIn(fileSystem, paths.logDirectory)
   const choice = await chooseLog(fileSystem, paths, fileNames, slices, isLogUnusable)
-  if (choice.from === 'nothing') return await readMainFileOnly(reading, slices)
+  if (choice.from === 'nothing') return await readMainFileOnly(reading)
+  if (choice.from === 'legacy') return await readLegacy(reading, slices)
   if (choice.from !== 'log') refuseIfLogIsLost(options, choice, paths)
   const recovery = newRecovery('log')
   if (choice.from !== 'log') addLostLog(recovery, choice, paths)
@@ -76,13 +74,6 @@ async function readOnce(reading: Reading, isLogUnusable = false): Promise<ReadSt
   const logIdentity = choice.from === 'log' ? file.identity : instead
   let isKept = false
   try {
-    const context = originalContext(reading, recovery, slices)
-    const older = await readOlderLog(context, file, filesBeside(paths, fileNames).length > 0)
-    if (older) {
-      const index = await indexOfOriginal(older)
-      isKept = true
-      return { index, file, logIdentity, loaded: undefined, lastSeq: older.lastSeq, recovery }
-    }
     const wasReleased = !fileSystem.status(paths.lock)
     const mark = readMark(fileSystem, paths)
     // Only now: what the mark says to be on disk is in the file by then.
@@ -117,7 +108,7 @@ async function readOnce(reading: Reading, isLogUnusable = false): Promise<ReadSt
   }
 }
 
-/** An installation of the original system may have no directory of logs yet, and a reader makes none. */
+/** A store of format 0 that is only a main file may have no directory of logs, and a reader makes none. */
 function namesIn(fileSystem: FileSystem, directory: string): readonly string[] {
   try {
     return fileSystem.list(directory)
@@ -127,16 +118,27 @@ function namesIn(fileSystem: FileSystem, directory: string): readonly string[] {
   }
 }
 
-/** An installation of the original system that has no log. */
-async function readMainFileOnly(reading: Reading, slices: Slices): Promise<ReadState> {
-  const { paths } = reading
-  const recovery = newRecovery('main-file')
-  const original = await readMainFile(originalContext(reading, recovery, slices))
-  if (original) {
-    const index = await indexOfOriginal(original)
-    return { index, file: undefined, logIdentity: undefined, loaded: undefined, lastSeq: 0, recovery }
+async function readLegacy({ machine, paths, options }: Reading, slices: Slices): Promise<ReadState> {
+  const { fileSystem } = machine
+  const { readLegacyLog } = await import('../legacy/read-legacy.js')
+  const file = new FollowedFile(fileSystem.open(paths.log, 'read'))
+  try {
+    const { pairs, lastSeq, recovery } = await readLegacyLog(fileSystem, paths, file, options, slices)
+    refuseIfStrict(options, recovery, paths)
+    return { index: State.inMemory(pairs), file, logIdentity: file.identity, loaded: undefined, lastSeq, recovery }
+  } catch (error) {
+    file.close()
+    throw error
   }
-  throw noStore(paths.name, paths.directory)
+}
+
+async function readMainFileOnly({ machine, paths, options }: Reading): Promise<ReadState> {
+  const { fileSystem } = machine
+  if (!fileSystem.status(paths.main)) throw noStore(paths.name, paths.directory)
+  const { readLegacyMainFile } = await import('../legacy/read-legacy.js')
+  const { pairs, lastSeq, recovery } = readLegacyMainFile(fileSystem, paths, options)
+  const index = State.inMemory(pairs)
+  return { index, file: undefined, logIdentity: undefined, loaded: undefined, lastSeq, recovery }
 }
 
 export function noStore(name: string, directory: string): FlatlogError {
@@ -146,9 +148,4 @@ export function noStore(name: string, directory: string): FlatlogError {
       'made by opening it without readOnly.',
     { path: directory },
   )
-}
-
-function originalContext({ machine, paths, options }: Reading, recovery: Recovery, slices: Slices): OriginalContext {
-  const { times, onProgress } = options
-  return { fileSystem: machine.fileSystem, paths, recovery, slices, times, onProgress, isReadOnly: true }
 }

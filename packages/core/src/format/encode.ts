@@ -96,7 +96,9 @@ export function spellPair(pair: PartValue): SpelledPair {
 
 /** Without its checksum. */
 export function encodePart(timestamp: string, timestampMs: number, seq: number, state: readonly SpelledPair[]): string {
-  let text = startOfPart(timestamp, timestampMs, seq, state)
+  let text =
+    `{"timestamp":"${timestamp}","seq":${seq},"op":"CHECKPOINT","part":true,` +
+    `"meta":{${encodeMeta(state, timestampMs)}},"state":{`
   let separator = ''
   for (const { spelled } of state) {
     text += separator + spelled
@@ -105,29 +107,8 @@ export function encodePart(timestamp: string, timestampMs: number, seq: number, 
   return `${text}}`
 }
 
-function startOfPart(timestamp: string, timestampMs: number, seq: number, state: readonly PairMeta[]): string {
-  return (
-    `{"timestamp":"${timestamp}","seq":${seq},"op":"CHECKPOINT","part":true,` +
-    `"meta":{${encodeMeta(state, timestampMs)}},"state":{`
-  )
-}
-
-/** What precedes the value in a part of one key. What follows it is a brace, and the line's checksum. */
-export function encodeUpToValue(
-  timestamp: string,
-  timestampMs: number,
-  seq: number,
-  key: string,
-  time: number | undefined,
-): string {
-  const pair = { key, encoding: undefined, expires: undefined, time }
-  return `${startOfPart(timestamp, timestampMs, seq, [pair])}${quote(key)}:`
-}
-
-type PairMeta = Omit<SpelledPair, 'spelled' | 'bytes'>
-
 /** `expires` and `encoding` of the keys that have them; `ages` in key order if the store keeps times. */
-function encodeMeta(state: readonly PairMeta[], timestampMs: number): string {
+function encodeMeta(state: readonly SpelledPair[], timestampMs: number): string {
   const expires: string[] = []
   const encoding: string[] = []
   let isTimed = false

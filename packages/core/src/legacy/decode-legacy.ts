@@ -1,63 +1,76 @@
-import { endOfValue, oneLine, sliceObject } from '../format/json-text.js'
+import { oneLine, sliceObject } from '../format/json-text.js'
 import type { Operation } from '../format/record.js'
 import type { ValueText } from '../format/value.js'
 
 /**
- * Lines as the original system wrote them: `JSON.stringify` of an object with `timestamp` and `op`, without seq and
- * checksum, a CHECKPOINT with the whole state. They are read as they are and never written.
+ * A line of format 0: the JSON of an object with `timestamp` and `op`, without `seq` and `crc`. A CHECKPOINT has the
+ * whole state. Such lines are read and never written.
  */
-export type OlderLine =
-  | { readonly kind: 'older'; readonly timestamp: string; readonly operation: Operation }
+export type LegacyLine =
+  | { readonly kind: 'record'; readonly timestamp: string; readonly operation: LegacyOperation }
   | {
-      readonly kind: 'older-checkpoint'
+      readonly kind: 'checkpoint'
       readonly timestamp: string
       readonly compactedAt: string | undefined
-      readonly state: readonly (readonly [string, ValueText])[]
+      readonly state: readonly LegacyPair[]
     }
-  | { readonly kind: 'bad' }
 
-export function decodeOlderLine(line: Buffer): OlderLine {
+type LegacyOperation = Extract<Operation, { kind: 'set' | 'delete' | 'replace' }>
+
+export type LegacyPair = readonly [key: string, value: ValueText]
+
+/** Decodes a line without its newline. Returns undefined for any other line. */
+export function decodeLegacyLine(line: Buffer): LegacyLine | undefined {
   const text = line.toString('utf8')
+  const parsed = parseObject(text)
+  // A damaged line of version 1 has a seq. It must not pass for a line of format 0, which never has a checksum.
+  if (!parsed || parsed.seq !== undefined) return undefined
   const fields = new Map<string, string>()
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch {
-    return { kind: 'bad' }
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return { kind: 'bad' }
-  sliceObject(text, text.indexOf('{'), (key, value) => fields.set(key, value))
-  const { timestamp, op, key, compactedAt, seq } = parsed as Record<string, unknown>
-  // A line of version 1 whose checksum cannot be found is a damaged one; it must not pass for one that never had any.
-  if (seq !== undefined) return { kind: 'bad' }
-  const time = typeof timestamp === 'string' ? timestamp : ''
+  sliceObject(text, text.indexOf('{'), (name, value) => fields.set(name, value))
+  const timestamp = typeof parsed.timestamp === 'string' ? parsed.timestamp : ''
 
-  if (op === 'CHECKPOINT') {
-    const state = objectPairs(fields.get('state'))
-    const at = typeof compactedAt === 'string' ? compactedAt : undefined
-    return state ? { kind: 'older-checkpoint', timestamp: time, compactedAt: at, state } : { kind: 'bad' }
+  if (parsed.op === 'CHECKPOINT') {
+    const state = pairsOf(fields.get('state'))
+    const compactedAt = typeof parsed.compactedAt === 'string' ? parsed.compactedAt : undefined
+    return state && { kind: 'checkpoint', timestamp, compactedAt, state }
   }
-  const operation = olderOperation(op, key, fields)
-  return operation ? { kind: 'older', timestamp: time, operation } : { kind: 'bad' }
+  const operation = operationOf(parsed, fields)
+  return operation && { kind: 'record', timestamp, operation }
 }
 
-function olderOperation(op: unknown, key: unknown, fields: Map<string, string>): Operation | undefined {
-  if (op === 'DELETE' && typeof key === 'string') return { kind: 'delete', key }
+function operationOf(parsed: Record<string, unknown>, fields: Map<string, string>): LegacyOperation | undefined {
+  const { op, key } = parsed
+  if (op === 'DELETE') return typeof key === 'string' ? { kind: 'delete', key } : undefined
   if (op !== 'SET') return undefined
   if (typeof key === 'string') {
     const value = fields.get('value')
-    // A value of undefined was left out by JSON.stringify; reading it back gave undefined, which is no value.
+    // JSON.stringify leaves out a value of undefined, and the key read back as undefined: as if it were deleted.
     return value === undefined ? { kind: 'delete', key } : { kind: 'set', key, value: { text: oneLine(value) } }
   }
-  const data = objectPairs(fields.get('data'))
+  const data = pairsOf(fields.get('data'))
   return data && { kind: 'replace', data }
 }
 
-/** The keys and values of an object's text; undefined if it is none. A doubled key counts with its last value. */
-export function objectPairs(json: string | undefined): [string, ValueText][] | undefined {
+/** Decodes the text of a JSON object, such as a main file. Returns undefined if it is not one. */
+export function decodePairs(json: string): LegacyPair[] | undefined {
+  return parseObject(json) && pairsOf(json)
+}
+
+/** The text must be JSON. Of a key that occurs twice, the last value counts, as in `JSON.parse`. */
+function pairsOf(json: string | undefined): LegacyPair[] | undefined {
   const start = json?.search(/\S/) ?? -1
-  if (json === undefined || json[start] !== '{') return undefined
+  if (json?.[start] !== '{') return undefined
   const pairs = new Map<string, ValueText>()
-  const end = sliceObject(json, start, (key, text) => pairs.set(key, { text: oneLine(text) }))
-  return end >= endOfValue(json, start) ? [...pairs] : undefined
+  sliceObject(json, start, (key, text) => pairs.set(key, { text: oneLine(text) }))
+  return [...pairs]
+}
+
+function parseObject(json: string): Record<string, unknown> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(json)
+    const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
+    return isObject ? (parsed as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -1,147 +1,128 @@
-import type { Operation } from '../format/record.js'
-import type { ValueText } from '../format/value.js'
-import { ANY_KEY, addDamage, addInDoubt, newRecovery } from '../log/damage-report.js'
-import type { RawLine } from '../log/line-reader.js'
+import { validChecksum } from '../format/checksum.js'
+import { ANY_KEY, addDamage, addInDoubt, type Recovery } from '../log/damage-report.js'
+import { type RawLine, readLines } from '../log/line-reader.js'
 import { guessKey } from '../log/record-reader.js'
+import type { ResolvedOptions } from '../options.js'
+import type { Slices } from '../platform/clock.js'
+import { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { READ_CHUNK_BYTES } from '../platform/limits.js'
-import { decodeOlderLine, type OlderLine } from './decode-legacy.js'
-import { isLongOfVersion1, isOfVersion1, rangeOf, readOlderLines } from './detect-legacy.js'
-import type { ExternalSort } from './external-sort.js'
-import { isTooLong, reportTooLong, sortObject } from './legacy-object.js'
-import type { OriginalContext } from './legacy-state.js'
-import { isHeld, type LongLine, readLongLine } from './long-line.js'
-import { ProgressTeller } from './progress.js'
+import { MAX_LEGACY_TEXT_BYTES } from '../platform/limits.js'
+import { decodeLegacyLine, type LegacyLine, type LegacyPair } from './decode-legacy.js'
+import type { LegacyPlace, LegacyValues } from './legacy-state.js'
 
-/** How much of a bad line is looked at for its key. */
-const GUESS_BYTES = 64 * 1024
+/** The lines of a log of format 0. A line that is too long to be decoded has no bytes. */
+export function readLegacyLines(file: OpenFile): Generator<RawLine> {
+  return readLines(file, 0, 1, Number.POSITIVE_INFINITY, MAX_LEGACY_TEXT_BYTES)
+}
 
-/** Reads an older log once, from the first line to the last: what it says of each key goes into the sort. */
-export class OlderLogReader {
-  /** How many lines can be read. */
-  readable = 0
-  /** One of them holds a whole state. */
-  holdsState = false
+/** Throws if the line is too long to be decoded: it may be a record, so it cannot be left out. */
+export function refuseTooLong({ path }: OpenFile, { number, offset, length }: RawLine): void {
+  if (length > MAX_LEGACY_TEXT_BYTES) throw textTooLong(`Line ${number} of ${path}`, length, path, offset)
+}
+
+export function textTooLong(what: string, bytes: number, path: string, offset: number): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_TOO_LARGE',
+    `${what} has ${bytes} bytes. A line or main file of format 0 may have up to ${MAX_LEGACY_TEXT_BYTES}. Nothing was changed. ` +
+      'What to do: import the file with a script that reads it in pieces and sets its keys, or move it away to open the ' +
+      'store without it.',
+    { path, offset },
+  )
+}
+
+/** A line that is neither a record of format 0 nor blank. */
+interface BadLine {
+  readonly number: number
+  readonly offset: number
+  readonly length: number
+  /** The key that the line is probably about. */
+  readonly key: string | undefined
+}
+
+/** Reads a log of format 0 from its first line to its last. */
+export class LegacyLog {
+  /** How many lines are records. */
+  records = 0
+  /** True if a record has a whole state, so that the main file does not count. */
+  hasState = false
   lastSeq = 0
-  /** What is wrong with it. */
-  readonly found = newRecovery('older-log')
-  readonly #fileName: string
-  readonly #sizeBytes: number
-  readonly #progress: ProgressTeller
+  readonly #bad: BadLine[] = []
 
   constructor(
-    private readonly context: OriginalContext,
     private readonly file: OpenFile,
-    private readonly sort: ExternalSort,
-  ) {
-    this.#fileName = file.path.slice(context.paths.logDirectory.length + 1)
-    this.#sizeBytes = file.status().sizeBytes
-    this.#progress = new ProgressTeller(context.onProgress, 'older-log', this.#sizeBytes)
+    private readonly values: LegacyValues,
+    private readonly options: Pick<ResolvedOptions, 'times' | 'onProgress'>,
+  ) {}
+
+  async read(slices: Slices): Promise<void> {
+    const { file } = this
+    const total = file.status().sizeBytes
+    const report = (done: number) => this.options.onProgress({ phase: 'older-log', done, total })
+    for (const raw of readLegacyLines(file)) {
+      this.#readLine(raw)
+      if (!slices.isDue(raw.length)) continue
+      report(raw.offset + raw.length)
+      await slices.pause()
+    }
+    report(total)
   }
 
-  /** Returns false as soon as a line says that the log is none of the original system. */
-  async read(): Promise<boolean> {
-    const { file, sort } = this
-    const { slices } = this.context
-    for (const raw of readOlderLines(file)) {
-      if (raw) {
-        if (isHeld(raw) ? isOfVersion1(raw) : await isLongOfVersion1(file, raw, slices)) return false
-        this.lastSeq = raw.number
-        if (isHeld(raw)) this.#replay(raw, decodeOlderLine(raw.bytes))
-        else await this.#replayLong(raw)
-        this.#progress.reached(raw.offset + raw.length)
+  #readLine(raw: RawLine): void {
+    const { file } = this
+    refuseTooLong(file, raw)
+    if (validChecksum(raw.bytes) !== undefined) throw replacedMeanwhile(file.path)
+    this.lastSeq = raw.number
+    const line = decodeLegacyLine(raw.bytes)
+    if (line) this.#apply(line, { path: file.path, line: raw.number, offset: raw.offset })
+    else if (!isBlank(raw)) {
+      const { number, offset, length, bytes } = raw
+      this.#bad.push({ number, offset, length, key: guessKey(bytes) })
+    }
+  }
+
+  #apply(line: LegacyLine, place: LegacyPlace): void {
+    const { values } = this
+    const time = this.options.times ? Date.parse(line.timestamp) || undefined : undefined
+    this.records++
+    if (line.kind === 'checkpoint') this.#replace(line.state, time, place)
+    else if (line.operation.kind === 'replace') this.#replace(line.operation.data, time, place)
+    else if (line.operation.kind === 'set') values.set(line.operation.key, line.operation.value, time, place)
+    else values.delete(line.operation.key)
+  }
+
+  #replace(state: readonly LegacyPair[], time: number | undefined, place: LegacyPlace): void {
+    const { values } = this
+    this.hasState = true
+    values.clear()
+    for (const [key, value] of state) values.set(key, value, time, place)
+  }
+
+  /** Reports the bad lines: the last one of the file as a torn tail, any other as damage. */
+  report(recovery: Recovery, fileName: string): void {
+    const { sizeBytes } = this.file.status()
+    for (const { number, offset, length, key } of this.#bad) {
+      if (offset + length === sizeBytes) {
+        recovery.clean = false
+        recovery.cutBytes = length
+        recovery.notes.push(`The last line of ${fileName} is torn and was left out. The old file is kept.`)
+        continue
       }
-      if (sort.isFull) await sort.makeRoom(slices)
-      if (slices.isDue(raw?.length ?? READ_CHUNK_BYTES)) await slices.pause()
+      addDamage(recovery, { file: fileName, line: number, offset, bytes: length, ...(key !== undefined && { key }) })
+      addInDoubt(recovery, [key, ANY_KEY])
+      recovery.notes.push(`Line ${number} of ${fileName} cannot be read and was left out. The old file is kept.`)
     }
-    this.#progress.finish()
-    return true
-  }
-
-  #replay(raw: RawLine, line: OlderLine): void {
-    if (line.kind === 'bad') {
-      if (!isBlank(raw)) this.#bad(raw)
-      return
-    }
-    this.readable++
-    const time = this.#timeOf(line.timestamp)
-    if (line.kind === 'older-checkpoint') this.#replace(line.state, time)
-    else this.#apply(line.operation, time)
-  }
-
-  #apply(operation: Operation, time: number | undefined): void {
-    if (operation.kind === 'replace') this.#replace(operation.data, time)
-    else if (operation.kind === 'set') this.sort.set(operation.key, operation.value.text, time)
-    else if (operation.kind === 'delete') this.sort.delete(operation.key)
-  }
-
-  #replace(state: readonly (readonly [string, ValueText])[], time: number | undefined): void {
-    this.holdsState = true
-    this.sort.clear()
-    for (const [key, { text }] of state) this.sort.set(key, text, time)
-  }
-
-  /** A line that is longer than what is held is read where it stands, and again for what it holds. */
-  async #replayLong(raw: RawLine): Promise<void> {
-    const range = rangeOf(raw)
-    const halfway = (at: number) => (range.start + at) / 2
-    const line = await readLongLine(this.file, range, this.context.slices, (at) => this.#progress.reached(halfway(at)))
-    if (line.kind === 'bad') this.#bad(raw)
-    else {
-      this.readable++
-      await this.#applyLong(raw, line)
-    }
-  }
-
-  async #applyLong(raw: RawLine, line: Exclude<LongLine, { kind: 'bad' }>): Promise<void> {
-    const { file, sort } = this
-    const time = this.#timeOf(line.timestamp)
-    const place = { file: this.#fileName, line: raw.number }
-    if (line.kind === 'delete') sort.delete(line.key)
-    else if (line.kind === 'set') {
-      const value = { key: line.key, ...line.value }
-      if (isTooLong(value)) reportTooLong(this.found, place, value)
-      else sort.setRange(line.key, line.value, time)
-    } else {
-      this.holdsState = true
-      sort.clear()
-      const { end } = rangeOf(raw)
-      const isObject = await sortObject(
-        {
-          file,
-          range: line.state,
-          time,
-          onTooLong: (member) => reportTooLong(this.found, place, member),
-          onStep: (at) => this.#progress.reached((at + end) / 2),
-        },
-        sort,
-        this.context.slices,
-      )
-      if (!isObject) throw Object.assign(new Error(`${file.path} changed while it was being read`), { code: 'EIO' })
-    }
-  }
-
-  #timeOf(timestamp: string): number | undefined {
-    return this.context.times ? Date.parse(timestamp) || undefined : undefined
-  }
-
-  #bad({ number, offset, length }: RawLine): void {
-    const { found } = this
-    if (offset + length === this.#sizeBytes) {
-      found.clean = false
-      found.cutBytes = length
-      found.notes.push(`The last line of ${this.#fileName} is torn and was left out; the file is kept as it was.`)
-      return
-    }
-    const start = Buffer.alloc(Math.min(length, GUESS_BYTES))
-    this.file.read(start, offset)
-    const key = guessKey(start)
-    addDamage(found, { file: this.#fileName, line: number, offset, bytes: length, ...(key !== undefined && { key }) })
-    addInDoubt(found, [key, ANY_KEY])
-    found.notes.push(`Line ${number} of ${this.#fileName} cannot be read and was left out; the file is kept as it was.`)
   }
 }
 
 function isBlank({ bytes, length, ended }: RawLine): boolean {
   return ended && (length === 1 || (length === 2 && bytes[0] === 0x0d))
+}
+
+/** A reader takes no lock, so a writer may replace the log with one of version 1 at any moment. */
+function replacedMeanwhile(path: string): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_IO',
+    `${path} was replaced while it was being read. What to do: open the store again.`,
+    { path },
+  )
 }

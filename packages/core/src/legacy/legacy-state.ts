@@ -1,90 +1,94 @@
-import { oneLine } from '../format/json-text.js'
+import { quote } from '../format/json-text.js'
+import type { PartValue } from '../format/record.js'
+import type { ValueText } from '../format/value.js'
 import type { Recovery } from '../log/damage-report.js'
-import type { StorePaths } from '../log/store-files.js'
-import type { Progress } from '../options.js'
-import type { Slices } from '../platform/clock.js'
-import type { FileSystem, OpenFile } from '../platform/file-system.js'
-import type { CheckpointInput } from '../state/write-state.js'
-import { ExternalSort } from './external-sort.js'
-import { readLongValue } from './long-value.js'
-import { merge } from './merge.js'
-import { ProgressTeller } from './progress.js'
-import { SortFiles } from './sort-files.js'
-import { DELETED, type SortedSource, type SortedValue } from './sort-run.js'
+import { FlatlogError } from '../platform/errors.js'
+import { MAX_READ_RECORD_BYTES } from '../platform/limits.js'
 
-export interface OriginalContext {
-  readonly fileSystem: FileSystem
-  readonly paths: StorePaths
+/** A store of format 0 as its files describe it. */
+export interface LegacyState {
+  /** In key order. */
+  readonly pairs: readonly PartValue[]
+  /** About how many bytes the keys and values have. */
+  readonly sizeBytes: number
+  /** The number of the last line of the log: line n counts as record n. */
+  readonly lastSeq: number
   readonly recovery: Recovery
-  readonly slices: Slices
-  readonly times: boolean
-  readonly onProgress: (progress: Progress) => void
-  /** Nothing may be written: all of the state has to fit in memory. */
-  readonly isReadOnly: boolean
 }
 
-/** The state of an installation of the original system: what its files say, put in order. */
-export class OriginalState {
-  /** The number of the last line; line n of an older log counts as record n. */
-  lastSeq = 0
-  readonly #sortFiles: SortFiles | undefined
-  /** What each file says; the one that counts first comes first. */
-  readonly #files: { readonly file: OpenFile; readonly sort: ExternalSort; readonly isOwn: boolean }[] = []
+/** Where a value comes from, for error messages. */
+export interface LegacyPlace {
+  readonly path: string
+  /** 1 is the first line. Undefined for a main file, which is read as a whole. */
+  readonly line: number | undefined
+  readonly offset: number
+}
 
-  constructor(private readonly context: OriginalContext) {
-    const { fileSystem, paths, isReadOnly } = context
-    this.#sortFiles = isReadOnly ? undefined : new SortFiles(fileSystem, paths)
+interface LegacyValue {
+  readonly value: ValueText
+  readonly time: number | undefined
+}
+
+/** What a part of a checkpoint has besides a key and its value, and some more. */
+const LINE_BYTES = 1024
+/** The most bytes of UTF-8 that one character of a value or of a quoted key takes. */
+const VALUE_CHARACTER_BYTES = 3
+const KEY_CHARACTER_BYTES = 6
+
+/** Collects the latest value of each key. */
+export class LegacyValues {
+  /** Undefined: deleted, so that a value in the main file does not count. */
+  readonly #values = new Map<string, LegacyValue | undefined>()
+  /** The present values that do not fit a record. One that is overwritten or deleted later does no harm. */
+  readonly #tooLong = new Map<string, LegacyPlace>()
+
+  /** True also for a deleted key. */
+  has(key: string): boolean {
+    return this.#values.has(key)
   }
 
-  /** For what a file says that counts where those before it say nothing. The file stays open as long as this is used. */
-  addFile(file: OpenFile, isOwn: boolean): ExternalSort {
-    const sort = new ExternalSort(this.#sortFiles)
-    this.#files.push({ file, sort, isOwn })
-    return sort
+  set(key: string, value: ValueText, time: number | undefined, place: LegacyPlace): void {
+    this.#values.set(key, { value, time })
+    if (!fitsRecord(key, value)) this.#tooLong.set(key, place)
+    else if (this.#tooLong.size > 0) this.#tooLong.delete(key)
   }
 
-  /** About how many bytes the state has, and no fewer. */
-  get sizeBytes(): number {
-    return this.#files.reduce((bytes, { sort }) => bytes + sort.sizeBytes, 0)
+  delete(key: string): void {
+    this.#values.set(key, undefined)
+    this.#tooLong.delete(key)
   }
 
-  /** All that is there, in key order. */
-  async *pairs(): AsyncGenerator<[key: string, value: CheckpointInput]> {
-    const { slices, onProgress } = this.context
-    const fileOf = new Map<SortedSource, OpenFile>()
-    for (const { file, sort } of this.#files) {
-      for (const source of await sort.sources(slices)) fileOf.set(source, file)
+  clear(): void {
+    this.#values.clear()
+    this.#tooLong.clear()
+  }
+
+  /** Throws FLATLOG_TOO_LARGE if a value does not fit a record. */
+  inKeyOrder(): PartValue[] {
+    const [tooLong] = this.#tooLong
+    if (tooLong) throw valueTooLong(...tooLong)
+    const pairs: PartValue[] = []
+    // The default order is that of UTF-16 code units.
+    for (const key of [...this.#values.keys()].sort()) {
+      const entry = this.#values.get(key)
+      if (entry) pairs.push({ key, value: entry.value, time: entry.time })
     }
-    const progress = new ProgressTeller(onProgress, 'write', this.sizeBytes)
-    let done = 0
-    for (const source of await merge([...fileOf.keys()], slices)) {
-      const { key } = source
-      const value = source.value()
-      if (value !== DELETED) yield [key, toStateValue(value, fileOf.get(source) as OpenFile)]
-      const length = key.length + lengthOf(value)
-      done += length
-      progress.reached(done)
-      if (slices.isDue(length)) await slices.pause()
-    }
-    progress.finish()
-  }
-
-  /** Closes and removes what was made on the way. Never throws. */
-  dispose(): void {
-    this.#sortFiles?.removeAll()
-    for (const { file, isOwn } of this.#files) if (isOwn) file.close()
+    return pairs
   }
 }
 
-function toStateValue(value: Exclude<SortedValue, typeof DELETED>, file: OpenFile): CheckpointInput {
-  const { time } = value
-  if ('range' in value) return { pieces: () => readLongValue(file, value.range), time }
-  const text = oneLine(value.bytes.toString('utf8', value.start, value.end))
-  return { text, encoding: undefined, expires: undefined, time }
+function fitsRecord(key: string, { text }: ValueText): boolean {
+  const most = text.length * VALUE_CHARACTER_BYTES + key.length * KEY_CHARACTER_BYTES + LINE_BYTES
+  if (most <= MAX_READ_RECORD_BYTES) return true
+  return Buffer.byteLength(text) + Buffer.byteLength(quote(key)) + LINE_BYTES <= MAX_READ_RECORD_BYTES
 }
 
-function lengthOf(value: SortedValue): number {
-  if (value === DELETED) return 0
-  const { start, end } = 'range' in value ? value.range : value
-  return end - start
+function valueTooLong(key: string, { path, line, offset }: LegacyPlace): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_TOO_LARGE',
+    `The value of ${JSON.stringify(key.slice(0, 100))} in ${line === undefined ? '' : `line ${line} of `}${path} is too ` +
+      `long: a record has at most ${MAX_READ_RECORD_BYTES} bytes. Nothing was changed. What to do: split the value over ` +
+      'several keys, or remove it from the file, then open the store again.',
+    { path, offset },
+  )
 }

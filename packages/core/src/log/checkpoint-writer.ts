@@ -1,17 +1,12 @@
-import { CHECKSUM_BYTES, endOfLine, RunningChecksum } from '../format/checksum.js'
-import { encodeHeader, encodePart, encodeUpToValue, spellPair } from '../format/encode.js'
+import { encodeHeader, encodePart, spellPair } from '../format/encode.js'
 import { IndexLineWriter } from '../format/index-line.js'
 import { quote } from '../format/json-text.js'
 import { expiryRange } from '../format/part-meta.js'
 import type { HeaderLine, PartSummary, PartValue, SpelledPair } from '../format/record.js'
-import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { MAX_PARTS, MAX_READ_RECORD_BYTES, PART_BYTES, SYNC_STEP_BYTES } from '../platform/limits.js'
 import { writeFully } from '../platform/whole-file.js'
 import { WriteBuffer } from './line-writer.js'
-
-/** What follows a value in a part of one key, with the newline. */
-const END_BYTES = CHECKSUM_BYTES + 2
 
 export interface CheckpointStart {
   /** The record that the checkpoint covers. */
@@ -92,41 +87,6 @@ export class CheckpointWriter {
     if (this.#part.length && this.#partLength + length > this.#partBytes) this.#endPart()
     this.#part.push(pair)
     this.#partLength += length
-  }
-
-  /**
-   * A key whose value is too long to be held: a part of its own, written as the pieces come. Returns false, and nothing is
-   * written, where the line would be longer than what can be read.
-   */
-  async addLong(key: string, pieces: Iterable<Buffer>, time: number | undefined, slices: Slices): Promise<boolean> {
-    this.#inOrder(key)
-    if (this.#part.length) this.#endPart()
-    this.#buffer.flush()
-    const { seq, timestamp } = this.#start
-    const crc = new RunningChecksum()
-    let length = 0
-    const write = (bytes: Buffer) => {
-      writeFully(this.#file, bytes, this.#offset + length)
-      crc.add(bytes)
-      length += bytes.length
-    }
-    write(Buffer.from(encodeUpToValue(timestamp, this.#timestampMs, seq, key, time)))
-    for (const piece of pieces) {
-      if (length + piece.length + END_BYTES > MAX_READ_RECORD_BYTES) {
-        this.#file.truncate(this.#offset)
-        return false
-      }
-      write(piece)
-      if (slices.isDue(piece.length)) await slices.pause()
-    }
-    write(Buffer.from('}'))
-    const checksum = crc.toString()
-    write(Buffer.from(`${endOfLine(checksum)}\n`))
-    const at = { offset: this.#offset, bytes: length - 1 }
-    this.#addRow({ firstKey: key, keys: 1, minExpires: null, maxExpires: null, crc: checksum, ...at })
-    this.#offset += length
-    this.#buffer.skip(length)
-    return true
   }
 
   #inOrder(key: string): void {

@@ -24,29 +24,13 @@ const MIN_CHUNK_BYTES = 4096
  * The lines of a file from `start`, in chunks, so that a file of any size passes through little memory. A line over
  * `maxLineBytes` is walked over without being kept: it comes with its length and no bytes.
  */
-export function readLines(
+export function* readLines(
   file: OpenFile,
   start = 0,
   firstNumber = 1,
   end = Number.POSITIVE_INFINITY,
   maxLineBytes = MAX_READ_RECORD_BYTES,
 ): Generator<RawLine> {
-  return linesOf(file, start, firstNumber, end, maxLineBytes, false) as Generator<RawLine>
-}
-
-/** The same with an undefined wherever a chunk ends inside a line: there whoever reads may let others run. */
-export function readLinesInSteps(file: OpenFile, maxLineBytes = MAX_READ_RECORD_BYTES): Generator<RawLine | undefined> {
-  return linesOf(file, 0, 1, Number.POSITIVE_INFINITY, maxLineBytes, true)
-}
-
-function* linesOf(
-  file: OpenFile,
-  start: number,
-  firstNumber: number,
-  end: number,
-  maxLineBytes: number,
-  isInSteps: boolean,
-): Generator<RawLine | undefined> {
   // Most files are small, and many are read when a store is opened: no more is allocated than there is to read.
   const rest = Math.min(end, file.status().sizeBytes) - start
   const chunk = Buffer.allocUnsafe(Math.min(READ_CHUNK_BYTES, Math.max(rest, MIN_CHUNK_BYTES)))
@@ -85,7 +69,6 @@ function* linesOf(
       if (pieceBytes + rest <= maxLineBytes) pieces.push(Buffer.from(chunk.subarray(from, filled)))
       else pieces = []
       pieceBytes += rest
-      if (isInSteps) yield undefined
     }
   }
   if (pieceBytes > 0) yield line(Buffer.alloc(0), pieceBytes, false)

@@ -3,7 +3,7 @@ import type { Slices } from '../platform/clock.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import { removeIfThere, writeFully } from '../platform/whole-file.js'
-import { backupsAmong, type StorePaths, sortRunsAmong, unfinishedAmong } from './store-files.js'
+import { backupsAmong, type StorePaths, unfinishedAmong } from './store-files.js'
 
 /** How a finished, synced generation becomes the log. */
 
@@ -94,14 +94,7 @@ export async function publishFirst(fileSystem: FileSystem, paths: StorePaths): P
 export function removeLeftovers(fileSystem: FileSystem, paths: StorePaths): void {
   removeUnfinished(fileSystem, paths)
   removeIfThere(fileSystem, paths.first)
-  removeSortRuns(fileSystem, paths)
   removeSecondNames(fileSystem, paths)
-}
-
-export function removeSortRuns(fileSystem: FileSystem, paths: StorePaths): void {
-  for (const fileName of sortRunsAmong(paths, fileSystem.list(paths.logDirectory))) {
-    removeIfThere(fileSystem, join(paths.logDirectory, fileName))
-  }
 }
 
 export function removeUnfinished(fileSystem: FileSystem, paths: StorePaths): void {

@@ -49,7 +49,7 @@ export interface StorePaths {
   readonly log: string
   /** A generation that is being written; it becomes the log by a rename. */
   readonly unfinished: string
-  /** The very first log, or one that is made of the original system's files, while it is being written. */
+  /** The very first log, or one that is made of files of format 0, while it is being written. */
   readonly first: string
   readonly mark: string
   readonly lock: string
@@ -117,20 +117,6 @@ export function backupsAmong(paths: StorePaths, fileNames: readonly string[]): B
 export function unfinishedAmong(paths: StorePaths, fileNames: readonly string[]): string[] {
   return fileNames.filter(
     (fileName) => fileName.startsWith(paths.name) && UNFINISHED_ENDING.test(fileName.slice(paths.name.length)),
-  )
-}
-
-const SORT_RUN_ENDING = /^\.log\.first\.sort-\d{4,}$/
-
-/** What is too much to be put in order in memory, while a first log is made of it. */
-export function sortRunPath(paths: StorePaths, number: number): string {
-  return `${paths.first}.sort-${String(number).padStart(4, '0')}`
-}
-
-/** Such files that were left behind. */
-export function sortRunsAmong(paths: StorePaths, fileNames: readonly string[]): string[] {
-  return fileNames.filter(
-    (fileName) => fileName.startsWith(paths.name) && SORT_RUN_ENDING.test(fileName.slice(paths.name.length)),
   )
 }
 

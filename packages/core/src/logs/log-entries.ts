@@ -1,26 +1,22 @@
 import { decodeLine } from '../format/decode.js'
 import type { Operation, PartValue } from '../format/record.js'
 import { type Encoding, toValue, type ValueText } from '../format/value.js'
-import { decodeOlderLine } from '../legacy/decode-legacy.js'
-import { isOlderLog, rangeOf } from '../legacy/detect-legacy.js'
-import { readLongLine } from '../legacy/long-line.js'
 import { openCheckpoint } from '../log/checkpoint-opener.js'
 import { readCheckpoint } from '../log/checkpoint-reader.js'
-import { type RawLine, readLinesInSteps } from '../log/line-reader.js'
 import { readMark } from '../log/mark.js'
 import { newerVersion, surveyTail } from '../log/record-reader.js'
 import type { StorePaths } from '../log/store-files.js'
 import { Slices } from '../platform/clock.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
-import { MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 import type { Machine } from '../platform/machine.js'
+import { isLegacyLog } from '../recovery/detect-legacy.js'
 import { judgeTail } from '../recovery/judge-tail.js'
 
-/** A record as the original system's `readLogEntries` gave it: the line, parsed. */
+/** A record as `readLogEntries` returns it: the line, parsed. */
 export interface LogEntry {
   timestamp: string
-  /** In an older log the number of the line. */
+  /** In a log of format 0, the number of the line. */
   seq: number
   op: 'SET' | 'DELETE' | 'BATCH' | 'CHECKPOINT'
   key?: string
@@ -42,7 +38,7 @@ export async function* iterateEntries(machine: Machine, paths: StorePaths): Asyn
   if (!file) return
   try {
     const slices = new Slices(machine.clock)
-    if (await isOlderLog(file, false, slices)) yield* olderEntries(file, slices)
+    if (await isLegacyLog(file, false, slices)) yield* legacyEntries(file, slices)
     else yield* entries(machine, machine.fileSystem, paths, file)
   } catch (error) {
     throw ioError('read', paths.log, error)
@@ -57,7 +53,7 @@ export async function hasRecordsToCompact(machine: Machine, paths: StorePaths): 
   if (!file) return false
   try {
     const slices = new Slices(machine.clock)
-    if (await isOlderLog(file, false, slices)) return true
+    if (await isLegacyLog(file, false, slices)) return true
     const { end } = await openCheckpoint(file, slices, false)
     return end < file.status().sizeBytes
   } catch (error) {
@@ -75,33 +71,17 @@ function openLogFile({ fileSystem }: Machine, paths: StorePaths): OpenFile | und
   }
 }
 
-async function* olderEntries(file: OpenFile, slices: Slices): AsyncGenerator<LogEntry, void, undefined> {
-  for (const raw of readLinesInSteps(file)) {
-    if (slices.isDue(raw?.length ?? READ_CHUNK_BYTES)) await slices.pause()
-    if (!raw) continue
-    if (raw.length > MAX_READ_RECORD_BYTES) await refuseIfRecord(file, raw, slices)
-    const line = decodeOlderLine(raw.bytes)
-    const { number: seq } = raw
-    if (line.kind === 'older') yield { ...toEntry(line.operation, line.timestamp, seq) }
-    else if (line.kind === 'older-checkpoint') {
-      const { timestamp, compactedAt } = line
+async function* legacyEntries(file: OpenFile, slices: Slices): AsyncGenerator<LogEntry, void, undefined> {
+  const { readLegacyRecords } = await import('../legacy/read-legacy.js')
+  for await (const { seq, line } of readLegacyRecords(file, slices)) {
+    const { timestamp } = line
+    if (line.kind === 'record') yield toEntry(line.operation, timestamp, seq)
+    else {
+      const { compactedAt } = line
       const state = toObject(line.state)
       yield { timestamp, seq, op: 'CHECKPOINT', state, ...(compactedAt !== undefined && { compactedAt }) }
     }
   }
-}
-
-/** A record that is too long for an entry must not be left out as a line is that cannot be read. */
-async function refuseIfRecord(file: OpenFile, raw: RawLine, slices: Slices): Promise<void> {
-  const line = await readLongLine(file, rangeOf(raw), slices)
-  if (line.kind === 'bad') return
-  const { number, offset, length } = raw
-  throw new FlatlogError(
-    'FLATLOG_TOO_LARGE',
-    `Line ${number} of ${file.path} is a record of ${length} bytes; one that is read as a whole has at most ` +
-      `${MAX_READ_RECORD_BYTES}. What to do: open the log as a store, which reads it in pieces, and go through its entries.`,
-    { path: file.path, offset },
-  )
 }
 
 async function* entries(

@@ -29,18 +29,8 @@ export const SLICE_MS = 2
 export const PRESSED_SLICE_MS = 4
 export const PRESSED_TURN_MS = 1
 
-/** A line of the original system that is longer is not held as a whole, nor is such a value: it is read where it stands. */
-export const HELD_LINE_BYTES = 256 * KIB
-/** About how much memory keys and values take that are being put in order, before they are written to a file … */
-export const SORT_BYTES = 32 * MIB
-/** … in blocks of about this length, of which one of each file is in memory when the files are merged … */
-export const SORT_BLOCK_BYTES = 64 * KIB
-/** … and this many files are merged into one, so that there are never many more of them. */
-export const SORT_RUNS = 128
-/** So many keys are put in order at once. */
-export const SORT_KEYS = 1024
-/** Progress is told after so many bytes. */
-export const PROGRESS_BYTES = MIB
+/** The longest line or main file of format 0 that is read: as much as fits a JavaScript string. */
+export const MAX_LEGACY_TEXT_BYTES = 511 * MIB
 
 export const DEFAULT_SYNC_INTERVAL_MS = 1000
 export const DEFAULT_LOCK_WAIT_MS = 2000

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { isOlderLog } from '../legacy/detect-legacy.js'
 import { readCheckpoint, readStoreId } from '../log/checkpoint-reader.js'
 import { addDamage, noteForeignBackup, type Recovery } from '../log/damage-report.js'
 import { readMark } from '../log/mark.js'
@@ -8,12 +7,15 @@ import { backupsAmong, type StorePaths, unfinishedAmong } from '../log/store-fil
 import type { Slices } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
+import { isLegacyLog } from './detect-legacy.js'
 
 /** Which file the store goes on from. */
 export type Choice =
   /** `store`: its id, from the files beside the log if the log has lost its header. */
   | { readonly from: 'log'; readonly store: string | undefined }
   | Replacement
+  /** The log is of format 0. */
+  | { readonly from: 'legacy' }
   /** There are no files of that name. */
   | { readonly from: 'nothing' }
 
@@ -61,14 +63,16 @@ export async function chooseLog(
   // A link that leads nowhere (to a disk that is not mounted) is not a missing log.
   if (!log && fileNames.includes(`${paths.name}.log`)) throw leadsNowhere(paths.log)
   const remains = remainsOf(paths, fileNames)
-  if (remains.length === 0) return log ? { from: 'log', store: undefined } : { from: 'nothing' }
+  if (!log && remains.length === 0) return { from: 'nothing' }
 
   // A first log gets its name when it is whole, so an empty one beside other files of the store has lost its bytes.
   const bytes = log?.sizeBytes ?? 0
   const hasVersion1Files = filesBeside(paths, fileNames).length > 0
-  const found =
-    bytes > 0 && !isLogUnusable ? await lookInto(fileSystem, paths.log, hasVersion1Files, slices) : undefined
-  if (found === 'older') return { from: 'log', store: undefined }
+  const isLost = bytes === 0 && remains.length > 0
+  const seen = isLost ? undefined : await lookInto(fileSystem, paths.log, hasVersion1Files, slices)
+  if (seen === 'legacy') return { from: 'legacy' }
+  if (remains.length === 0) return { from: 'log', store: undefined }
+  const found = isLogUnusable ? undefined : seen
   const known = found?.store ?? readMark(fileSystem, paths)?.store
   // The usual case: no other file is opened.
   if (found && known !== undefined) return { from: 'log', store: known }
@@ -93,11 +97,10 @@ async function lookInto(
   path: string,
   hasVersion1Files: boolean,
   slices: Slices,
-): Promise<ReturnType<typeof readStoreId> | 'older'> {
+): Promise<ReturnType<typeof readStoreId> | 'legacy'> {
   const file = fileSystem.open(path, 'read')
   try {
-    // No line of an older log is one of ours, so there is no need to look for such a line in it as well.
-    return (await isOlderLog(file, hasVersion1Files, slices)) ? 'older' : readStoreId(file)
+    return (await isLegacyLog(file, hasVersion1Files, slices)) ? 'legacy' : readStoreId(file)
   } finally {
     file.close()
   }
@@ -154,7 +157,7 @@ async function lastSeqOfWhole(fileSystem: FileSystem, path: string, slices: Slic
 }
 
 /** The files of a log that is in version 1, beside the log itself. */
-export function filesBeside(paths: StorePaths, fileNames: readonly string[]): string[] {
+function filesBeside(paths: StorePaths, fileNames: readonly string[]): string[] {
   const { name } = paths
   const isOurs = (fileName: string) =>
     fileName === `${name}.mark` ||
@@ -165,7 +168,7 @@ export function filesBeside(paths: StorePaths, fileNames: readonly string[]): st
   return [...backups, ...unfinishedAmong(paths, fileNames), ...fileNames.filter(isOurs)]
 }
 
-/** Files that show that there was a log: those, and an older log that was taken over. */
+/** Files that show that there was a log: those, and a log of format 0 that was taken over. */
 function remainsOf(paths: StorePaths, fileNames: readonly string[]): string[] {
   const original = `${paths.name}.log.before-flatlog`
   return [...filesBeside(paths, fileNames), ...fileNames.filter((fileName) => fileName.startsWith(original))]

@@ -1,13 +1,12 @@
-import type { OriginalContext, OriginalState } from '../legacy/legacy-state.js'
-import { readMainFile, readOlderLog } from '../legacy/read-legacy.js'
+import type { LegacyState } from '../legacy/legacy-state.js'
 import { addDamage, newRecovery, type Recovery, refuseIfStrict } from '../log/damage-report.js'
 import { publishFirst } from '../log/replace-log.js'
 import type { StorePaths } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import type { Slices } from '../platform/clock.js'
-import type { OpenFile } from '../platform/file-system.js'
 import type { Machine } from '../platform/machine.js'
 import { removeIfThere } from '../platform/whole-file.js'
+import type { StateValue } from '../state/types.js'
 import { type CleanGeneration, writeNewGeneration } from './new-generation.js'
 import { keepOriginal } from './set-aside.js'
 
@@ -20,7 +19,7 @@ export interface FirstLog {
 }
 
 /**
- * Makes the first log of a store: an empty one, or one of what the original system has left, whose files are kept.
+ * Makes the first log of a store: an empty one, or one with the state of files of format 0, which are kept.
  * Nothing is touched before the new log is whole: where there is no room for it, everything is as it was.
  */
 export class FirstLogMaker {
@@ -31,68 +30,91 @@ export class FirstLogMaker {
     private readonly slices: Slices,
   ) {}
 
-  async fromMainFile(): Promise<FirstLog> {
+  /** The state is that of the main file, if there is one. */
+  async withoutLog(): Promise<FirstLog> {
     const { fileSystem } = this.machine
-    const { paths, slices } = this
-    const recovery = newRecovery('new')
-    const original = await readMainFile(this.#context(recovery))
-    if (original) {
-      recovery.source = 'main-file'
-      recovery.notes.push(`The state was taken over from ${paths.main}, which is kept as it was beside it.`)
-    }
-    const written = await this.#write(original, recovery)
-    await this.#publish(written, async () => {
-      if (original) await keepOriginal(fileSystem, paths.main, paths.directory, slices)
-    })
+    const { paths, options, slices } = this
+    if (!fileSystem.status(paths.main)) return await this.#empty()
+    const { readLegacyMainFile } = await import('../legacy/read-legacy.js')
+    const legacy = readLegacyMainFile(fileSystem, paths, options)
+    const { recovery } = legacy
+    recovery.notes.push(
+      `The state was imported from ${paths.main}, which is kept as ${paths.name}.json.before-flatlog.`,
+    )
+    const written = await this.#write(recovery, legacy)
+    await this.#publish(written, () => keepOriginal(fileSystem, paths.main, paths.directory, slices))
     return { written, recovery, mainFileSeq: 0 }
   }
 
-  /** Undefined where the log is none of the original system: then nothing was done. Otherwise it is closed in the end. */
-  async fromOlderLog(file: OpenFile, recovery: Recovery, hasVersion1Files: boolean): Promise<FirstLog | undefined> {
+  async #empty(): Promise<FirstLog> {
+    const recovery = newRecovery('new')
+    const written = await this.#write(recovery)
+    await this.#publish(written, async () => {})
+    return { written, recovery, mainFileSeq: 0 }
+  }
+
+  async fromLegacyLog(): Promise<FirstLog> {
     const { fileSystem } = this.machine
     const { paths, slices } = this
     const hasMark = fileSystem.status(paths.mark) !== undefined
-    const original = await readOlderLog(this.#context(recovery), file, hasVersion1Files)
-    if (!original) return undefined
-    const written = await this.#write(original, recovery)
-    file.close()
+    const legacy = await this.#readLegacyLog()
+    const { recovery } = legacy
+    const written = await this.#write(recovery, legacy)
     await this.#publish(written, async () => {
       await keepOriginal(fileSystem, paths.log, paths.logDirectory, slices)
       await keepOriginal(fileSystem, paths.main, paths.directory, slices)
     })
-    recovery.source = 'older-log'
     if (hasMark) {
       addDamage(recovery, { file: `${paths.name}.mark`, line: 1, offset: 0, bytes: 0 })
-      recovery.notes.push(`${paths.log} was replaced by one of the original system, which has no such mark.`)
+      recovery.notes.push(`${paths.log} was replaced by a log of format 0, which has no mark.`)
     }
-    recovery.notes.push(`${paths.log} is of the original system; it was taken over and is kept as it was beside it.`)
+    recovery.notes.push(
+      `${paths.log} was of format 0. It was imported, and is kept as ${paths.name}.log.before-flatlog.`,
+    )
     return { written, recovery, mainFileSeq: null }
   }
 
-  #context(recovery: Recovery): OriginalContext {
+  async #readLegacyLog(): Promise<LegacyState> {
     const { fileSystem } = this.machine
-    const { times, onProgress } = this.options
-    const { paths, slices } = this
-    return { fileSystem, paths, recovery, slices, times, onProgress, isReadOnly: false }
+    const { paths, options, slices } = this
+    const { readLegacyLog } = await import('../legacy/read-legacy.js')
+    const file = fileSystem.open(paths.log, 'read')
+    try {
+      return await readLegacyLog(fileSystem, paths, file, options, slices)
+    } finally {
+      file.close()
+    }
   }
 
-  async #write(original: OriginalState | undefined, recovery: Recovery): Promise<CleanGeneration> {
+  /** `legacy`: undefined for an empty log. */
+  async #write(report: Recovery, legacy?: LegacyState): Promise<CleanGeneration> {
     const { machine, paths, options } = this
-    try {
-      refuseIfStrict(options, recovery, paths)
-      return await writeNewGeneration(machine, paths, {
-        path: paths.first,
-        pairs: original?.pairs() ?? nothing(),
-        stateBytes: original?.sizeBytes ?? 0,
-        seq: original?.lastSeq ?? 0,
-        store: undefined,
-        notBefore: '',
-        options,
-        report: recovery,
-      })
-    } finally {
-      original?.dispose()
+    refuseIfStrict(options, report, paths)
+    return await writeNewGeneration(machine, paths, {
+      path: paths.first,
+      pairs: legacy ? this.#pairsOf(legacy) : nothing(),
+      stateBytes: legacy?.sizeBytes ?? 0,
+      seq: legacy?.lastSeq ?? 0,
+      store: undefined,
+      notBefore: '',
+      options,
+      report,
+    })
+  }
+
+  async *#pairsOf({ pairs, sizeBytes: total }: LegacyState): AsyncGenerator<[key: string, value: StateValue]> {
+    const { slices } = this
+    const report = (done: number) => this.options.onProgress({ phase: 'write', done, total })
+    let done = 0
+    for (const { key, value, time } of pairs) {
+      yield [key, { text: value.text, encoding: undefined, expires: undefined, time }]
+      const length = key.length + value.text.length
+      done += length
+      if (!slices.isDue(length)) continue
+      report(done)
+      await slices.pause()
     }
+    report(total)
   }
 
   async #publish(written: CleanGeneration, keepOriginals: () => Promise<void>): Promise<void> {

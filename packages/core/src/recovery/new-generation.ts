@@ -7,13 +7,14 @@ import { ioError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { Machine } from '../platform/machine.js'
 import { removeIfThere } from '../platform/whole-file.js'
-import { allNew, type CheckpointInput, writeCheckpoint } from '../state/write-state.js'
+import type { StateValue } from '../state/types.js'
+import { allNew, writeCheckpoint } from '../state/write-state.js'
 import { type Loaded, Loader } from './read-log.js'
 
 export interface NewGeneration {
   readonly path: string
   /** The state, in key order. */
-  readonly pairs: AsyncIterable<readonly [key: string, value: CheckpointInput]>
+  readonly pairs: AsyncIterable<readonly [key: string, value: StateValue]>
   /** About how many bytes it has: larger checkpoints get larger parts. */
   readonly stateBytes: number
   /** The record that the state is of. */

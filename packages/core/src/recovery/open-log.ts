@@ -14,7 +14,7 @@ import { Slices } from '../platform/clock.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import type { Machine } from '../platform/machine.js'
 import { freePath, removeIfThere } from '../platform/whole-file.js'
-import { addLostLog, type Choice, chooseLog, filesBeside, type Replacement, refuseIfLogIsLost } from './choose-log.js'
+import { addLostLog, type Choice, chooseLog, type Replacement, refuseIfLogIsLost } from './choose-log.js'
 import { type FirstLog, FirstLogMaker } from './first-log.js'
 import { newMark } from './new-mark.js'
 import type { OpenedLog } from './opened-log.js'
@@ -56,7 +56,8 @@ export class LogOpener {
     const fileNames = fileSystem.list(paths.logDirectory)
     checkNeighbours(paths, fileNames)
     const choice = await chooseLog(fileSystem, paths, fileNames, this.#slices, isLogUnusable)
-    if (choice.from === 'nothing') return await this.#begin(await this.#first.fromMainFile())
+    if (choice.from === 'nothing') return await this.#begin(await this.#first.withoutLog())
+    if (choice.from === 'legacy') return await this.#begin(await this.#first.fromLegacyLog())
     const recovery = newRecovery('log')
     if (choice.from !== 'log') {
       refuseIfLogIsLost(options, choice, paths)
@@ -66,9 +67,7 @@ export class LogOpener {
 
     const file = fileSystem.open(paths.log, 'write')
     try {
-      const hasVersion1Files = filesBeside(paths, fileNames).length > 0
-      const begun = await this.#first.fromOlderLog(file, recovery, hasVersion1Files)
-      return begun ? await this.#begin(begun) : await this.#fromLog(file, recovery, choice)
+      return await this.#fromLog(file, recovery, choice)
     } catch (error) {
       file.close()
       if (error instanceof NothingReadable && !isLogUnusable) return await this.open(true)

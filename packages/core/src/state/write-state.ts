@@ -12,15 +12,6 @@ import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { StatePiece, StateSource, StateValue } from './types.js'
 
-/** A value on its way into a checkpoint. */
-export type CheckpointInput = StateValue | LongValue
-
-/** One that is too long to be held: its text comes in pieces, and is known to be JSON. */
-export interface LongValue {
-  readonly time: number | undefined
-  pieces(): Iterable<Buffer>
-}
-
 const PAGE_KEYS = 256
 
 /** All that is there now, in key order, in slices. */
@@ -63,27 +54,20 @@ export async function checkpointLength(
 }
 
 /** Keys and values as pieces of a checkpoint. */
-async function* piecesOf(pairs: AsyncIterable<readonly [key: string, value: CheckpointInput]>): AsyncGenerator<Piece> {
-  for await (const [key, value] of pairs) {
-    if ('pieces' in value) yield { long: value, key }
-    else {
-      const { text, encoding, expires, time } = value
-      yield { pair: { key, value: { text, encoding }, expires, time } }
-    }
+async function* piecesOf(pairs: AsyncIterable<readonly [key: string, value: StateValue]>): AsyncGenerator<Piece> {
+  for await (const [key, { text, encoding, expires, time }] of pairs) {
+    yield { pair: { key, value: { text, encoding }, expires, time } }
   }
 }
 
 /** Pairs in key order, of which none stands in a part yet. */
 export const allNew =
-  (pairs: AsyncIterable<readonly [key: string, value: CheckpointInput]>): Pieces =>
+  (pairs: AsyncIterable<readonly [key: string, value: StateValue]>): Pieces =>
   () =>
     piecesOf(pairs)
 
 /** What a checkpoint is made of, in key order. */
-type Piece =
-  | StatePiece
-  | { readonly part?: undefined; readonly pair: PartValue }
-  | { readonly part?: undefined; readonly long: LongValue; readonly key: string }
+type Piece = StatePiece | { readonly part?: undefined; readonly pair: PartValue }
 /** The writer is asked whether a part may stay as it is. */
 export type Pieces = (writer: CheckpointWriter) => Iterable<Piece> | AsyncIterable<Piece>
 
@@ -100,9 +84,7 @@ export async function writeCheckpoint(
   for await (const piece of pieces(writer)) {
     if (piece.part) writer.addPart(piece.part, piece.line)
     else if ('pairs' in piece) for (const pair of piece.pairs) writer.addSpelled(pair)
-    else if ('long' in piece) {
-      if (!(await writer.addLong(piece.key, piece.long.pieces(), piece.long.time, slices))) leaveOut?.(piece.key)
-    } else if (isOneValue(piece.pair.value.text)) writer.add(piece.pair)
+    else if (isOneValue(piece.pair.value.text)) writer.add(piece.pair)
     else if (leaveOut) leaveOut(piece.pair.key)
     else throw noValue(piece.pair.key)
     sync.reached(writer.writtenTo)

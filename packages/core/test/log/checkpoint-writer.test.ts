@@ -12,8 +12,6 @@ import {
   type PartLine,
   type PartSummary,
   type PartValue,
-  Slices,
-  systemClock,
   validChecksum,
 } from '../support/core.js'
 import { decoded, read, STORE, state, TIME, writeGeneration } from './generations.js'
@@ -88,32 +86,6 @@ describe('where the state stands', () => {
       ['k001x'],
       ['k002', 'k003'],
     ])
-  })
-
-  it('a value that comes in pieces stands as one that is held', async () => {
-    const long = (key: string, value: string, time?: number) => ({
-      key,
-      value: fromValue('', value.repeat(PART_BYTES)),
-      time,
-    })
-    for (const values of [
-      [...state(2, 10), long('k001x', 'x'), long('k001y', 'é"\n', 5), ...state(30, 900).slice(2)],
-      [long('a', 'x'), ...state(1, 10)],
-      [...state(1, 10), long('z😀\ud800', 'x', 0)],
-      [long('', '\u2028'), ...state(1, 10)],
-    ]) {
-      const { file: expected } = writeGeneration(values)
-      const file = new MemoryFile()
-      const writer = new CheckpointWriter(file, { seq: 42, store: STORE, timestamp: TIME, stateBytes: 0 })
-      for (const { key, value, time } of values) {
-        const bytes = Buffer.from(value.text)
-        const pieces = [bytes.subarray(0, 10), bytes.subarray(10, 11), bytes.subarray(11)]
-        if (bytes.length <= PART_BYTES) writer.add({ key, value, time })
-        else expect(await writer.addLong(key, pieces, time, new Slices(systemClock))).toBe(true)
-      }
-      expect(writer.finish().length).toBe(file.bytes.length)
-      expect(file.bytes.equals(expected.bytes)).toBe(true)
-    }
   })
 
   it('in larger parts, when the state is so large that there would be too many', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { openStore, type Recovery, type Store, type StoreOptions } from '../support/core.js'
 
-/** Makes stores, damages their files, and looks at what opening makes of that. */
+/** Makes stores, damages their files, and opens them again. */
 
 export const logsOf = (dir: string) => join(dir, 'logs')
 export const logOf = (dir: string) => join(dir, 'logs', 'store.log')
@@ -18,7 +18,7 @@ export function stateOf(store: Store): Record<string, unknown> {
   return Object.fromEntries(store.entries())
 }
 
-/** A store that was closed in order: its mark names its last record. */
+/** A store that was closed cleanly: its mark names its last record. */
 export async function closed(dir: string, write: (store: Store) => Promise<unknown>): Promise<string> {
   const store = await open(dir)
   await write(store)
@@ -26,7 +26,7 @@ export async function closed(dir: string, write: (store: Store) => Promise<unkno
   return dir
 }
 
-/** The files that a process leaves that is killed now: its mark is that of the last close or checkpoint. */
+/** The files of a process that was killed: its mark is that of the last close or checkpoint. */
 export async function crashed(dir: string, write: (store: Store) => Promise<unknown>): Promise<string> {
   const store = await open(dir)
   await write(store)
@@ -35,7 +35,7 @@ export async function crashed(dir: string, write: (store: Store) => Promise<unkn
   return image
 }
 
-/** Three records behind the header, in lines 2 to 4. */
+/** Three records after the header, in lines 2 to 4. */
 export const threeRecords = (dir: string) =>
   closed(dir, async (store) => {
     await store.set('a', 1)
@@ -55,12 +55,12 @@ export const twoBackups = (dir: string) =>
     await store.set('c', 3)
   })
 
-/** A directory in which nothing but the log and its mark stand. */
+/** A directory with only the log and its mark. */
 export const noBackups = (dir: string) => closed(dir, (store) => store.set('a', 1))
 
 let copies = 0
 
-/** A copy of the files, inside the directory, so that it goes when the directory of the test goes. */
+/** A copy of the files, inside the directory, so that both are removed together. */
 export function copyOf(dir: string): string {
   const image = join(dir, `copy-${++copies}`)
   cpSync(join(dir, 'logs'), join(image, 'logs'), { recursive: true, filter: (source) => !isOfLock(source) })
@@ -73,7 +73,7 @@ function isOfLock(path: string): boolean {
   return path.endsWith('.sock') || /\.lock($|\.)/.test(path)
 }
 
-/** Every file with its bytes, but for the lock: to show that nothing was touched. */
+/** Every file except the lock, with its bytes: to show that nothing has changed. */
 export function filesOf(dir: string): Record<string, string> {
   const files: Record<string, string> = {}
   for (const name of readdirSync(dir, { recursive: true }) as string[]) {
@@ -84,7 +84,7 @@ export function filesOf(dir: string): Record<string, string> {
   return files
 }
 
-/** The names in the log directory that begin so. */
+/** The names in the log directory that begin with `start`. */
 export function named(dir: string, start: string): string[] {
   return readdirSync(logsOf(dir))
     .filter((name) => name.startsWith(start))
@@ -107,14 +107,14 @@ export function writeLines(dir: string, lines: readonly string[], name = 'store.
   writeFileSync(join(logsOf(dir), name), lines.map((line) => `${line}\n`).join(''))
 }
 
-/** Puts other lines in the place of one; the first line is 1. */
+/** Replaces a line by others; the first line is 1. */
 export function replaceLine(dir: string, number: number, ...instead: string[]): void {
   const lines = linesOf(dir)
   lines.splice(number - 1, 1, ...instead)
   writeLines(dir, lines)
 }
 
-/** Flips one bit in the middle of a line. */
+/** Changes one character in the middle of a line. */
 export function spoilLine(dir: string, number: number, name = 'store.log'): void {
   const lines = linesOf(dir, name)
   const line = lines[number - 1] as string
@@ -154,8 +154,8 @@ export async function look(dir: string, options: StoreOptions = {}): Promise<Out
 }
 
 /**
- * What opening makes of the files. Whatever that is: a crash right behind it and the next opening both find the same
- * state, the next one finds nothing more to repair, and what is written then is there the next time.
+ * Opens the store. After a crash right then, and after a clean close, the next opening must find the same state, with
+ * nothing more to repair, and keep what is written then.
  */
 export async function recover(dir: string): Promise<Outcome> {
   const store = await open(dir)
@@ -175,7 +175,7 @@ export async function recover(dir: string): Promise<Outcome> {
   return outcome
 }
 
-/** Opening is refused with that code, and no file has changed, come or gone. */
+/** Expects that opening is refused with that code, and that no file has changed. */
 export async function refuses(dir: string, code: string, options: StoreOptions = {}): Promise<void> {
   const before = filesOf(dir)
   await expect(open(dir, options)).rejects.toMatchObject({

@@ -9,7 +9,7 @@ import { build } from 'tsup'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 
 /** The programs that tests run in processes and threads of their own; each stands in children/NAME.ts. */
-export type ChildName = 'puppet' | 'one-set' | 'load' | 'worker' | 'rival' | 'cluster' | 'many-values' | 'take-over'
+export type ChildName = 'puppet' | 'one-set' | 'load' | 'worker' | 'rival' | 'cluster' | 'many-values'
 
 const sources = fileURLToPath(new URL('./children/', import.meta.url))
 

@@ -42,19 +42,6 @@ export {
   type Store,
   type StoreOptions,
 } from '../../src/index.js'
-export { decodeOlderLine, objectPairs } from '../../src/legacy/decode-legacy.js'
-export { isOlderLog } from '../../src/legacy/detect-legacy.js'
-export { ExternalSort } from '../../src/legacy/external-sort.js'
-export { type Member, readMembers, textOf } from '../../src/legacy/json-members.js'
-export { JsonScanner } from '../../src/legacy/json-scanner.js'
-export type { OriginalContext, OriginalState } from '../../src/legacy/legacy-state.js'
-export { readLongLine } from '../../src/legacy/long-line.js'
-export { readLongValue } from '../../src/legacy/long-value.js'
-export { merge } from '../../src/legacy/merge.js'
-export { OneLine } from '../../src/legacy/one-line.js'
-export { readMainFile, readOlderLog } from '../../src/legacy/read-legacy.js'
-export { SortFiles } from '../../src/legacy/sort-files.js'
-export { DELETED } from '../../src/legacy/sort-run.js'
 export type { LockRecord } from '../../src/lock/lock-file.js'
 export { openCheckpoint, readBackCheckpoint } from '../../src/log/checkpoint-opener.js'
 export {
@@ -103,6 +90,7 @@ export {
 export type { Machine } from '../../src/platform/machine.js'
 export { nodeFileSystem } from '../../src/platform/node-file-system.js'
 export { type Processes, systemProcesses } from '../../src/platform/processes.js'
+export { isLegacyLog } from '../../src/recovery/detect-legacy.js'
 export { judgeTail, type TailToJudge, type Verdict } from '../../src/recovery/judge-tail.js'
 export { AdmissionFilter } from '../../src/state/admission-filter.js'
 export { Part } from '../../src/state/checkpoint/part.js'

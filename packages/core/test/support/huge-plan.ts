@@ -3,14 +3,14 @@ import { Plan, randomAt, type Step } from './workload.js'
 
 const MIB = 1 << 20
 const KEYS = 2
-/** Every text consists of one of them, so that a piece of another one would show. Some take several bytes. */
+/** Each text repeats one letter, so that a piece of another text would show. Some letters take several bytes. */
 const LETTERS = 'abcdefghijéö€漢'
 
-/** Values so large that writing one takes a while, in which a process can be killed. Without end. */
+/** An endless plan of values so large that a process can be killed while one is written. */
 export class HugePlan extends Plan<Step> {
   readonly #seed: number
 
-  /** The values' texts have from `minMiB` to `maxMiB`. */
+  /** The texts have `minMiB` to `maxMiB`. */
   constructor(
     random: Random,
     private readonly minMiB: number,
@@ -22,7 +22,7 @@ export class HugePlan extends Plan<Step> {
 
   stepAt(number: number): Step {
     const letter = LETTERS[number % LETTERS.length] as string
-    // The larger the rarer.
+    // Larger ones are rarer.
     const sizeMiB = this.minMiB + randomAt(this.#seed, number).next() ** 2 * (this.maxMiB - this.minMiB)
     const text = letter.repeat((sizeMiB * MIB) / Buffer.byteLength(letter))
     return { kind: 'set', key: `huge ${number % KEYS}`, value: { n: number, text } }

@@ -1,6 +1,6 @@
 import type { Random } from '../support/random.js'
 
-/** Files of the original system as they may be: odd, damaged, written by hand, and longer than what is held. */
+/** Makes random files of format 0: odd, damaged, and spelled as another program might spell them. */
 
 const KEYS = [
   '',
@@ -23,7 +23,7 @@ function anyKey(random: Random): string {
   return `key ${random.below(40)}${random.below(30) === 0 ? '·'.repeat(random.below(150)) : ''}`
 }
 
-/** As somebody else's program would spell it, too. */
+/** The JSON of a text, sometimes with an escape that `JSON.stringify` would not write. */
 function literal(random: Random, text: string): string {
   const json = JSON.stringify(text)
   return random.below(6)
@@ -81,7 +81,7 @@ function anyLine(random: Random): string {
               ]
             : [random.pick(['"op":"SET"', '"op":"MERGE"', '"\\u006fp":"SET"', '"op":"SET","seq":1']), key()]
   const all = [timestamp, ...fields]
-  // In any order, and one of them twice: the last one counts.
+  // In any order, and sometimes with one of them twice: the last one counts.
   if (random.below(8) === 0) all.sort(() => random.below(3) - 1)
   if (random.below(15) === 0) all.push(random.pick(all))
   const line = `{${all.join(random.below(20) ? ',' : ' , ')}}`
@@ -116,7 +116,7 @@ export function anyMainFile(random: Random): Buffer {
   return random.below(5) ? bytes : bytes.subarray(0, random.below(bytes.length + 1))
 }
 
-/** Now and then with bytes that are no UTF-8. */
+/** Sometimes with bytes that are not UTF-8. */
 function bytesOf(random: Random, text: string): Buffer {
   const bytes = Buffer.from(text)
   if (bytes.length > 0 && random.below(4) === 0) {

@@ -1,18 +1,18 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { copyOf, filesOf, linesOf, logOf, look, open, recover, stateOf } from '../recovery/installation.js'
 import { useTempDirectory } from '../support/temp-directory.js'
-import { copyOf, filesOf, linesOf, logOf, look, open, recover, stateOf } from './installation.js'
-import { mainOf, originalIn, set } from './original-installation.js'
+import { type LegacyFiles, mainOf, set, writeLegacy } from './files.js'
 
-/** What stands there once an original installation has been opened. */
+/** The files after a store of format 0 was opened for writing. */
 
 const makeDir = useTempDirectory()
-const installation = (files: Parameters<typeof originalIn>[1]) => originalIn(makeDir(), files)
+const legacyStore = (files: LegacyFiles) => writeLegacy(makeDir(), files)
 
 describe('after the migration', () => {
-  const make = () => installation({ main: { a: 1 }, log: set('b', 2) })
+  const make = () => legacyStore({ main: { a: 1 }, log: set('b', 2) })
 
-  it('the originals stand beside it with the very same bytes', async () => {
+  it('the old files are kept, byte for byte', async () => {
     const dir = make()
     const [main, log] = [readFileSync(mainOf(dir)), readFileSync(logOf(dir))]
     const store = await open(dir, { mainFile: true })
@@ -24,7 +24,7 @@ describe('after the migration', () => {
     expect(JSON.parse(readFileSync(mainOf(dir), 'utf8'))).toEqual({ a: 1, b: 2, c: 3 })
   })
 
-  it('the log is of version 1, goes on behind the number of lines, and is not appended to before', async () => {
+  it('the log is of version 1 and goes on after the number of lines', async () => {
     const dir = make()
     const store = await open(dir)
     expect(JSON.parse(linesOf(dir)[0]!)).toMatchObject({ op: 'CHECKPOINT', format: 1, seq: 1 })
@@ -33,7 +33,7 @@ describe('after the migration', () => {
     expect(JSON.parse(linesOf(dir).at(-1)!)).toMatchObject({ seq: 2, key: 'c' })
   })
 
-  it('the times of the lines are kept with the option for that, and only with it', async () => {
+  it('the times of the lines are kept with `times`, and only then', async () => {
     const withTimes = await open(make(), { times: true })
     expect(withTimes.getMeta('b')?.mtime).toBe(Date.parse('2024-06-01T10:00:00.000Z'))
     await withTimes.close()
@@ -44,14 +44,14 @@ describe('after the migration', () => {
     expect(linesOf(dir).join('\n')).not.toContain('"ages"')
   })
 
-  it('a crash at any step leaves what the next opening begins with again', async () => {
+  it('after a crash at any step, the next opening begins again', async () => {
     const state = { a: 1, b: 2 }
     const dir = make()
     const store = await open(dir)
     const migrated = copyOf(dir)
     await store.close()
     expect((await look(migrated)).state).toEqual(state)
-    // Before the new log has its name: the originals already have their second ones.
+    // Before the new log has its name, the old files already have their second names.
     const between = make()
     writeFileSync(`${mainOf(between)}.before-flatlog`, readFileSync(mainOf(between)))
     writeFileSync(`${logOf(between)}.before-flatlog`, readFileSync(logOf(between)))
@@ -60,7 +60,7 @@ describe('after the migration', () => {
     expect(existsSync(`${logOf(between)}.first`)).toBe(false)
   })
 
-  it('reading it before, without writing, changes nothing', async () => {
+  it('a reader before it changes nothing', async () => {
     const dir = make()
     const before = filesOf(dir)
     const store = await open(dir, { readOnly: true })
@@ -69,7 +69,7 @@ describe('after the migration', () => {
     expect(filesOf(dir)).toEqual(before)
   })
 
-  it('the new log gone before its first close: neither the old state nor an empty one takes its place in silence', async () => {
+  it('a new log that is lost before its first close is reported: neither the old state nor an empty one takes its place', async () => {
     for (const damage of ['gone', 'empty', 'zeros'] as const) {
       const dir = make()
       const store = await open(dir)
