@@ -1,5 +1,5 @@
 import type { Durability } from './log/group-commit.js'
-import { checkName } from './log/store-files.js'
+import { checkName } from './log/names.js'
 import { FlatlogError, invalidOption, unknownOption } from './platform/errors.js'
 import {
   COMPACTION_GROWTH,

@@ -1,9 +1,9 @@
 import type { Operation } from '../format/record.js'
+import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import type { Recovery } from '../log/damage-report.js'
-import type { StorePaths } from '../log/store-files.js'
+import type { StoreFiles } from '../log/store-files.js'
 import type { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { Machine } from '../platform/machine.js'
 import type { KeyRangeQuery, StateValue } from '../state/types.js'
 import type { Conditions } from './conditions.js'
 import type { Events } from './events.js'
@@ -15,8 +15,7 @@ import type { Events } from './events.js'
  * the order of writes is made.
  */
 export interface Backend {
-  readonly machine: Machine
-  readonly paths: StorePaths
+  readonly files: StoreFiles
   readonly events: Events
   /** What opening found. */
   readonly recovery: Recovery
@@ -60,14 +59,6 @@ export interface Proposal {
 
 export interface RecordPosition {
   readonly seq: number
-  readonly crc: string
-}
-
-/** Where the checkpoint of the log ends and what it covers. */
-export interface CheckpointPlace {
-  readonly seq: number
-  readonly bytes: number
-  /** The header's checksum. */
   readonly crc: string
 }
 

@@ -1,10 +1,11 @@
 import { decodeLine } from '../format/decode.js'
 import type { LogRecord } from '../format/record.js'
+import type { CheckpointPlace } from '../log/checkpoint-reader.js'
+import { Generations } from '../log/generations.js'
 import { readLines } from '../log/line-reader.js'
-import { backupsAmong } from '../log/store-files.js'
-import { FlatlogError, systemCode } from '../platform/errors.js'
-import type { FileSystem, OpenFile } from '../platform/file-system.js'
-import type { Backend, CheckpointPlace, RecordPosition } from './backend.js'
+import { FlatlogError } from '../platform/errors.js'
+import type { OpenFile } from '../platform/file-system.js'
+import type { Backend, RecordPosition } from './backend.js'
 import { type Change, changesOf } from './events.js'
 
 /**
@@ -92,87 +93,45 @@ class RecordReader {
   /** Records after `seq`, at most up to `until`, without a gap; none where they are gone. */
   read(seq: number, until: number): LogRecord[] {
     const { checkpoint, storeId, logFile } = this.backend
-    const wanted: Wanted = { store: storeId, next: seq + 1, last: Math.min(until, seq + BATCH_RECORDS), records: [] }
-    if (seq < checkpoint.seq) this.#readBackups(seq, wanted)
-    if (logFile && wanted.next <= wanted.last) {
-      const isKnown = this.#next?.checkpoint === checkpoint && this.#next.seq === wanted.next
-      const end = readRecords(logFile, isKnown ? (this.#next?.offset as number) : checkpoint.bytes, wanted)
-      this.#next = { checkpoint, seq: wanted.next, offset: end }
+    const last = Math.min(until, seq + BATCH_RECORDS)
+    const records: LogRecord[] = []
+    if (seq < checkpoint.seq) {
+      for (const record of new Generations(this.backend.files, storeId).recordsFrom(seq)) {
+        records.push(record)
+        if (record.seq === last) return records
+      }
     }
-    return wanted.records
+    const next = seq + records.length + 1
+    if (logFile && next > checkpoint.seq) this.#readLog(logFile, checkpoint, next, last, records)
+    return records
+  }
+
+  /** Adds the records from `next` on as far as the log has them in a row. */
+  #readLog(file: OpenFile, checkpoint: CheckpointPlace, next: number, last: number, records: LogRecord[]): void {
+    const isKnown = this.#next?.checkpoint === checkpoint && this.#next.seq === next
+    let expected = next
+    let offset = isKnown ? (this.#next?.offset as number) : checkpoint.bytes
+    for (const raw of readLines(file, offset)) {
+      const line = decodeLine(raw.bytes)
+      if (line.kind !== 'record' || line.seq !== expected || !raw.ended) continue
+      records.push(line)
+      offset = raw.offset + raw.length
+      if (expected++ === last) break
+    }
+    this.#next = { checkpoint, seq: expected, offset }
   }
 
   /** Whether a former generation began with that checkpoint. */
   hasCheckpoint(seq: number, crc: string): boolean {
-    const { machine, paths } = this.backend
-    const { fileSystem } = machine
-    return backupsAmong(paths, fileSystem.list(paths.logDirectory)).some(({ path }) => {
-      const file = openIfThere(fileSystem, path)
-      if (!file) return false
-      try {
-        const first = readLines(file).next()
-        const line = first.done ? undefined : decodeLine(first.value.bytes)
-        return line?.kind === 'header' && line.seq === seq && line.crc === crc
-      } finally {
-        file.close()
-      }
-    })
+    return new Generations(this.backend.files, this.backend.storeId).hasCheckpoint(seq, crc)
   }
-
-  /** What the log's checkpoint has swallowed, from the oldest backup that has it on. */
-  #readBackups(seq: number, wanted: Wanted): void {
-    const { machine, paths } = this.backend
-    const { fileSystem } = machine
-    const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory)).filter((backup) => backup.lastSeq > seq)
-    for (const { path } of backups.reverse()) {
-      if (wanted.next > wanted.last) return
-      const file = openIfThere(fileSystem, path)
-      if (!file) continue
-      try {
-        readRecords(file, 0, wanted)
-      } finally {
-        file.close()
-      }
-    }
-  }
-}
-
-/** The writer may be another process, and remove a backup that was there a moment ago. */
-function openIfThere(fileSystem: FileSystem, path: string): OpenFile | undefined {
-  try {
-    return fileSystem.open(path, 'read')
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error
-    return undefined
-  }
-}
-
-interface Wanted {
-  readonly store: string | undefined
-  readonly last: number
-  readonly records: LogRecord[]
-  next: number
-}
-
-/** Takes the records that are wanted as far as the file has them in a row; returns where the last one ends. */
-function readRecords(file: OpenFile, offset: number, wanted: Wanted): number {
-  let end = offset
-  for (const raw of readLines(file, offset)) {
-    const line = decodeLine(raw.bytes)
-    if (line.kind === 'header' && line.store !== wanted.store) break
-    if (line.kind !== 'record' || line.seq !== wanted.next || !raw.ended) continue
-    wanted.records.push(line)
-    end = raw.offset + raw.length
-    if (wanted.next++ === wanted.last) break
-  }
-  return end
 }
 
 function gone(backend: Backend, position: string): FlatlogError {
   return new FlatlogError(
     'FLATLOG_POSITION',
-    `The changes behind position ${position} are not in ${backend.paths.log} or its backups any more, or the position is of ` +
+    `The changes behind position ${position} are not in ${backend.files.log} or its backups any more, or the position is of ` +
       'another history of the store. What to do: read the state with entries(), and follow from now on.',
-    { path: backend.paths.log },
+    { path: backend.files.log },
   )
 }

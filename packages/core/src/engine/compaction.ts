@@ -2,12 +2,11 @@ import { readBackCheckpoint } from '../log/checkpoint-opener.js'
 import type { CheckpointWriter, WrittenCheckpoint } from '../log/checkpoint-writer.js'
 import { readTailRun, type TailRun } from '../log/record-reader.js'
 import { copyBytes, replaceLog } from '../log/replace-log.js'
-import { backupPath, damagedPath } from '../log/store-files.js'
-import { Slices } from '../platform/clock.js'
+import type { Slices } from '../platform/clock.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
-import { freePath, removeIfThere } from '../platform/whole-file.js'
+import { removeIfThere } from '../platform/whole-file.js'
 import type { FrozenIndex } from '../state/types.js'
 import { checkpointLength, writeCheckpoint } from '../state/write-state.js'
 import { lackOfSpace } from './free-space.js'
@@ -64,15 +63,14 @@ class Compaction {
     /** Where the records begin in the old log that came after the freezing. */
     private readonly copyFrom: number,
   ) {
-    this.#slices = new Slices(log.machine.clock, { sliceMs: options.sliceMs })
-    this.#startedMs = log.machine.clock.now()
+    this.#slices = log.files.slices({ sliceMs: options.sliceMs })
+    this.#startedMs = log.files.clock.now()
     this.#copiedTo = copyFrom
   }
 
   async run(): Promise<void> {
     const { log } = this
-    const { fileSystem } = log.machine
-    const { unfinished } = log.paths
+    const { fileSystem, unfinished } = log.files
     await this.#checkSpace()
     removeIfThere(fileSystem, unfinished)
     const file = fileSystem.open(unfinished, 'create')
@@ -95,16 +93,16 @@ class Compaction {
 
   async #checkSpace(): Promise<void> {
     const { log } = this
-    const { fileSystem } = log.machine
+    const { fileSystem } = log.files
     // A log that could not be compacted for a while may be many times as long as what comes of it.
     const exact = () => checkpointLength(this.frozen, this.#startedMs, this.#slices)
-    const lack = await lackOfSpace(fileSystem, log.paths.logDirectory, this.#roughBytes, exact)
+    const lack = await lackOfSpace(fileSystem, log.files.logDirectory, this.#roughBytes, exact)
     if (!lack) return
     throw new FlatlogError(
       'FLATLOG_NO_SPACE',
-      `Compacting ${log.paths.log} needs about ${lack.needed} bytes beside it, and ${lack.free} are free. The log goes on as ` +
+      `Compacting ${log.files.log} needs about ${lack.needed} bytes beside it, and ${lack.free} are free. The log goes on as ` +
         'it is. What to do: free some space; the next compaction tries again by itself.',
-      { path: log.paths.log },
+      { path: log.files.log },
     )
   }
 
@@ -176,18 +174,18 @@ class Compaction {
 
   async #publish(file: OpenFile): Promise<OpenFile> {
     const { log } = this
-    const { paths, groupCommit } = log
-    const { fileSystem, clock } = log.machine
+    const { files, groupCommit } = log
+    const { fileSystem } = files
     const identities = [log.writer.file.status().identity, file.status().identity] as const
     if (!fileSystem.renamesOpenFiles) {
       file.close()
       log.writer.close()
     }
     const kept = this.options.isLogDamaged()
-      ? freePath(fileSystem, damagedPath(paths, log.writer.writtenSeq))
-      : this.#freeBackupPath(clock.now())
+      ? files.newDamagedPath(log.writer.writtenSeq)
+      : files.newBackupPath(log.writer.writtenSeq)
     try {
-      await replaceLog(fileSystem, paths, kept, this.#slices)
+      await replaceLog(files, kept, this.#slices)
     } catch (error) {
       if (this.#isPerhapsReplaced(...identities)) {
         groupCommit.fail(error)
@@ -195,33 +193,24 @@ class Compaction {
         // No backup, but a second name of a file that is still written to.
         removeIfThere(fileSystem, kept)
         if (!fileSystem.renamesOpenFiles) {
-          const again = fileSystem.open(paths.log, 'write')
+          const again = fileSystem.open(files.log, 'write')
           log.writer.adopt(again)
           log.state.useFile(again)
         }
       }
       throw error
     }
-    return fileSystem.renamesOpenFiles ? file : fileSystem.open(paths.log, 'write')
+    return fileSystem.renamesOpenFiles ? file : fileSystem.open(files.log, 'write')
   }
 
   /** False when the rename has certainly not happened: the log is another file than the new generation. */
   #isPerhapsReplaced(oldIdentity: string, newIdentity: string): boolean {
-    const { machine, paths } = this.log
+    const { files } = this.log
     try {
-      const { identity } = machine.fileSystem.status(paths.log) ?? { identity: newIdentity }
+      const { identity } = files.fileSystem.status(files.log) ?? { identity: newIdentity }
       return identity === newIdentity || oldIdentity === newIdentity
     } catch {
       return true
-    }
-  }
-
-  /** A second compaction within one second and without a new record would have the name of the first one's backup. */
-  #freeBackupPath(nowMs: number): string {
-    const { log } = this
-    for (let time = nowMs; ; time += 1000) {
-      const path = backupPath(log.paths, time, log.writer.writtenSeq)
-      if (!log.machine.fileSystem.status(path)) return path
     }
   }
 }

@@ -2,16 +2,16 @@ import { encodeOperation } from '../format/encode.js'
 import type { Operation } from '../format/record.js'
 import { tooLong } from '../format/value.js'
 import type { Lock } from '../lock/lock.js'
+import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import type { GroupCommitEvents, PendingRecord } from '../log/group-commit.js'
-import type { StorePaths } from '../log/store-files.js'
+import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import type { FlatlogError } from '../platform/errors.js'
 import { PRESSED_TURN_MS } from '../platform/limits.js'
-import type { Machine } from '../platform/machine.js'
 import { markHandled } from '../platform/promises.js'
-import type { OpenedLog } from '../recovery/opened-log.js'
+import type { OpenedLog } from '../recovery/open-log.js'
 import type { KeyRangeQuery, StateValue } from '../state/types.js'
-import type { Backend, CheckpointPlace, Health, Proposal, RecordPosition, Stats, Verification } from './backend.js'
+import type { Backend, Health, Proposal, RecordPosition, Stats, Verification } from './backend.js'
 import { type Conditions, checkConditions } from './conditions.js'
 import { LiveLog } from './live-log.js'
 import { Maintenance } from './maintenance.js'
@@ -25,15 +25,14 @@ export class Engine implements Backend, GroupCommitEvents {
   #reopening: Promise<void> | undefined
 
   constructor(
-    readonly machine: Machine,
-    readonly paths: StorePaths,
+    readonly files: StoreFiles,
     private readonly options: ResolvedOptions,
     lock: Lock,
     opened: OpenedLog,
     /** Opens the log again after a failure; the bytes of the present file are not trusted. */
     private readonly openAgain: () => Promise<OpenedLog>,
   ) {
-    this.#log = new LiveLog(machine, paths, options, lock)
+    this.#log = new LiveLog(files, options, lock)
     this.#maintenance = new Maintenance(this.#log)
     this.#adopt(opened)
   }
@@ -46,19 +45,19 @@ export class Engine implements Backend, GroupCommitEvents {
   // Reading
 
   get(key: string): StateValue | undefined {
-    return this.#log.state.get(key, this.machine.clock.now())
+    return this.#log.state.get(key, this.files.clock.now())
   }
 
   has(key: string): boolean {
-    return this.#log.state.has(key, this.machine.clock.now())
+    return this.#log.state.has(key, this.files.clock.now())
   }
 
   page(query: KeyRangeQuery, limit: number): [key: string, value: StateValue][] {
-    return this.#log.state.page(query, limit, this.machine.clock.now())
+    return this.#log.state.page(query, limit, this.files.clock.now())
   }
 
   pageOfKeys(query: KeyRangeQuery, limit: number): string[] {
-    return this.#log.state.pageOfKeys(query, limit, this.machine.clock.now())
+    return this.#log.state.pageOfKeys(query, limit, this.files.clock.now())
   }
 
   // Writing
@@ -174,7 +173,28 @@ export class Engine implements Backend, GroupCommitEvents {
 
   async verify(): Promise<Verification> {
     await this.flush()
-    return await verify(this.#log, this.#maintenance)
+    await this.#log.sideFiles.settled()
+    // Last: while a compaction publishes, the log's name may refer to a file that is not written to yet.
+    await this.#maintenance.idle()
+    const { files, storeId, writer, sideFiles } = this.#log
+    const { offset: endOffset, writtenSeq: lastSeq } = writer
+    const log = { identity: writer.file.status().identity, endOffset, lastSeq }
+    const verification = await verify(files, { storeId, log, mark: sideFiles.mark, mainFile: sideFiles.mainFile })
+    for (const { file, offset } of verification.damage) this.#onDamage(file, offset)
+    return verification
+  }
+
+  /** What is damaged is healed or written again where that is possible. */
+  #onDamage(fileName: string, offset: number): void {
+    const { files, state, sideFiles } = this.#log
+    if (fileName === `${files.name}.mark`) sideFiles.renewMark()
+    if (fileName === `${files.name}.json`) sideFiles.renewMainFile()
+    if (fileName !== `${files.name}.log`) return
+    try {
+      state.checkPartAt(offset)
+    } catch {
+      // The result names it.
+    }
   }
 
   get failure(): FlatlogError | undefined {
@@ -229,7 +249,7 @@ export class Engine implements Backend, GroupCommitEvents {
     if (!log.isOwned()) throw log.failure
     log.groupCommit.stop()
     const former = log.writer
-    if (!this.machine.fileSystem.renamesOpenFiles) former.close()
+    if (!this.files.fileSystem.renamesOpenFiles) former.close()
     const opened = await this.openAgain()
     try {
       this.#adopt(opened)

@@ -1,10 +1,9 @@
 import type { PartSummary } from '../format/record.js'
 import type { KeyRange } from '../log/checkpoint-reader.js'
 import { ANY_KEY, addDamage, addInDoubt } from '../log/damage-report.js'
-import { backupsAmong } from '../log/store-files.js'
-import { Slices } from '../platform/clock.js'
+import { Generations } from '../log/generations.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
-import { healState, isOfStore } from '../recovery/heal.js'
+import { healState } from '../recovery/heal.js'
 import type { LiveLog } from './live-log.js'
 
 interface BadPart {
@@ -80,26 +79,24 @@ export class LiveHealing {
   /** The backup that it was healed from. */
   async #heal({ range }: BadPart): Promise<string | undefined> {
     const { log } = this
-    const { machine, paths, checkpoint, storeId, state } = log
-    const { fileSystem, clock } = machine
+    const { files, checkpoint, storeId, state } = log
     try {
-      const all = backupsAmong(paths, fileSystem.list(paths.logDirectory))
-      const backups = all.filter((backup) => isOfStore(fileSystem, backup, storeId))
-      const healed = await healState(fileSystem, backups, checkpoint.seq, [range], new Slices(clock))
+      const generations = new Generations(files, storeId)
+      const healed = await healState(generations, checkpoint.seq, [range], files.slices())
       if (!healed || log.state !== state || log.checkpoint !== checkpoint) return undefined
       const { times } = log.options
       state.heal(range, times ? healed.state : healed.state.map((pair) => ({ ...pair, time: undefined })))
       return healed.from
     } catch (error) {
       // A backup that cannot be read proves nothing.
-      log.report(ioError('heal', paths.log, error))
+      log.report(ioError('heal', files.log, error))
       return undefined
     }
   }
 
   #report({ part, range, line }: BadPart, healedFrom: string | undefined): void {
-    const { recovery, paths } = this.log
-    const file = `${paths.name}.log`
+    const { recovery, files } = this.log
+    const file = `${files.name}.log`
     const { offset, bytes } = part
     addDamage(recovery, { file, line, offset, bytes: bytes + 1, ...(healedFrom !== undefined && { healedFrom }) })
     const keys = `keys from ${JSON.stringify(range.from ?? '')} to ${range.to === undefined ? 'the last' : `before ${JSON.stringify(range.to)}`}`
@@ -110,6 +107,6 @@ export class LiveHealing {
           'opening reads all of it, keeps the file, and goes on without what is lost.'
         : `${file} was found damaged at line ${line}; ${keys} were restored from ${healedFrom}.`
     recovery.notes.push(note)
-    this.log.report(new FlatlogError('FLATLOG_CORRUPT', note, { path: paths.log, offset }))
+    this.log.report(new FlatlogError('FLATLOG_CORRUPT', note, { path: files.log, offset }))
   }
 }

@@ -1,14 +1,14 @@
 import { holds, type Lock } from '../lock/lock.js'
+import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import type { Recovery } from '../log/damage-report.js'
 import { GroupCommit, type GroupCommitEvents } from '../log/group-commit.js'
 import { LogWriter } from '../log/log-writer.js'
-import type { StorePaths } from '../log/store-files.js'
+import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
-import type { Machine } from '../platform/machine.js'
-import type { OpenedLog } from '../recovery/opened-log.js'
+import type { OpenedLog } from '../recovery/open-log.js'
 import type { State } from '../state/state.js'
-import type { CheckpointPlace, RecordPosition } from './backend.js'
+import type { RecordPosition } from './backend.js'
 import { Events } from './events.js'
 import { SideFiles } from './side-files.js'
 import { Timestamps } from './timestamps.js'
@@ -33,29 +33,28 @@ export class LiveLog {
   acknowledged: RecordPosition = { seq: 0, crc: '' }
 
   constructor(
-    readonly machine: Machine,
-    readonly paths: StorePaths,
+    readonly files: StoreFiles,
     readonly options: ResolvedOptions,
     private readonly lock: Lock,
   ) {
-    this.timestamps = new Timestamps(machine.clock, paths.log, (error) => this.report(error))
+    this.timestamps = new Timestamps(files.clock, files.log, (error) => this.report(error))
   }
 
   adopt(opened: OpenedLog, events: GroupCommitEvents): void {
-    const { machine, paths, options } = this
+    const { files, options } = this
     // What can fail comes first, so that nothing is adopted by half.
-    const sideFiles = new SideFiles(machine, paths, options, opened)
+    const sideFiles = new SideFiles(files, options, opened)
     this.lock.clearFailure()
     this.sideFiles = sideFiles
-    this.state = opened.index
+    this.state = opened.state
     this.recovery = opened.recovery
     this.storeId = opened.store
-    this.checkpoint = { seq: opened.checkpointSeq, bytes: opened.checkpointBytes, crc: opened.checkpointCrc }
+    this.checkpoint = opened.checkpoint
     this.lastSeq = opened.lastSeq
     this.acknowledged = { seq: opened.lastSeq, crc: opened.lastCrc }
     this.timestamps.continueAfter(opened.lastTimestamp)
-    this.writer = new LogWriter(paths.log, opened.file, opened.endOffset, opened.lastSeq)
-    this.groupCommit = new GroupCommit(this.writer, machine.clock, options, events)
+    this.writer = new LogWriter(files.log, opened.file, opened.endOffset, opened.lastSeq)
+    this.groupCommit = new GroupCommit(this.writer, files.clock, options, events)
     this.lock.keepReserve()
   }
 
@@ -79,8 +78,8 @@ export class LiveLog {
   }
 
   report(error: unknown): void {
-    const known = error instanceof FlatlogError ? error : ioError('maintain', this.paths.log, error)
-    this.events.problem(known, new Date(this.machine.clock.now()).toISOString())
+    const known = error instanceof FlatlogError ? error : ioError('maintain', this.files.log, error)
+    this.events.problem(known, new Date(this.files.clock.now()).toISOString())
   }
 
   releaseLock(): void {

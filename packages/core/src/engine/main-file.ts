@@ -1,9 +1,8 @@
 import { RunningChecksum } from '../format/checksum.js'
 import { quote } from '../format/json-text.js'
-import { isMainFileGone, type StorePaths } from '../log/store-files.js'
-import { type Clock, Slices } from '../platform/clock.js'
+import type { StoreFiles } from '../log/store-files.js'
 import { FlatlogError } from '../platform/errors.js'
-import type { FileSystem, OpenFile } from '../platform/file-system.js'
+import type { OpenFile } from '../platform/file-system.js'
 import { AUTO_MAIN_FILE_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 import { replaceWholeFile, writeFully } from '../platform/whole-file.js'
 import type { StateSource } from '../state/types.js'
@@ -16,15 +15,13 @@ import { lackOfSpace } from './free-space.js'
  */
 export class MainFile {
   constructor(
-    private readonly fileSystem: FileSystem,
-    private readonly clock: Clock,
-    private readonly paths: StorePaths,
+    private readonly files: StoreFiles,
     private readonly mode: 'auto' | boolean,
   ) {}
 
   /** True if a main file is wanted, and neither it nor the one that was put aside exists. */
   isMissing(): boolean {
-    return this.mode !== false && isMainFileGone(this.fileSystem, this.paths)
+    return this.mode !== false && this.files.isMainFileGone()
   }
 
   /** False if the state of a checkpoint of that length is too long for a main file. */
@@ -44,12 +41,12 @@ export class MainFile {
    * so that it never shows a record that a crash can take back.
    */
   async write(source: StateSource, makeDurable: () => Promise<void>): Promise<string | null> {
-    const { fileSystem, paths, mode } = this
+    const { files, mode } = this
     if (mode !== false) {
       try {
         await this.#checkSpace(source)
         const crc = new RunningChecksum()
-        await replaceWholeFile(fileSystem, paths.directory, paths.main, `${paths.main}.new`, async (file) => {
+        await replaceWholeFile(files.fileSystem, files.directory, files.main, `${files.main}.new`, async (file) => {
           await this.#stream(file, source, crc)
           await makeDurable()
         })
@@ -63,30 +60,30 @@ export class MainFile {
 
   /** Renames the file, if there is one, so that an old state is not mistaken for the present one. */
   async putAside(): Promise<null> {
-    const { fileSystem, paths } = this
-    if (fileSystem.status(paths.main)) {
-      fileSystem.rename(paths.main, `${paths.main}.stale`)
-      await fileSystem.syncDirectory(paths.directory)
+    const { files } = this
+    if (files.status(files.main)) {
+      files.fileSystem.rename(files.main, `${files.main}.stale`)
+      await files.fileSystem.syncDirectory(files.directory)
     }
     return null
   }
 
   async #checkSpace(source: StateSource): Promise<void> {
-    const { fileSystem, clock, paths } = this
+    const { files } = this
     const maxBytes = this.#maxBytes
-    const logBytes = fileSystem.status(paths.log)?.sizeBytes ?? 0
+    const logBytes = files.status(files.log)?.sizeBytes ?? 0
     const exact = async () => {
-      const bytes = await checkpointLength(source, clock.now(), new Slices(clock), maxBytes)
+      const bytes = await checkpointLength(source, files.clock.now(), files.slices(), maxBytes)
       if (bytes > maxBytes) throw new TooLong()
       return bytes
     }
-    const lack = await lackOfSpace(fileSystem, paths.directory, Math.min(logBytes, maxBytes), exact)
+    const lack = await lackOfSpace(files.fileSystem, files.directory, Math.min(logBytes, maxBytes), exact)
     if (!lack) return
     throw new FlatlogError(
       'FLATLOG_NO_SPACE',
-      `Writing ${paths.main} needs about ${lack.needed} bytes, and ${lack.free} are free. The log has everything; this file is ` +
+      `Writing ${files.main} needs about ${lack.needed} bytes, and ${lack.free} are free. The log has everything; this file is ` +
         'as it was before. What to do: free some space; it is written again at the next checkpoint, or at close.',
-      { path: paths.main },
+      { path: files.main },
     )
   }
 
@@ -105,7 +102,7 @@ export class MainFile {
     // A line for each key. Only the next key shows that a line is not the last one and ends with a comma.
     let line = '{'
     let end = '\n'
-    for await (const [key, value] of walkState(source, this.clock.now(), new Slices(this.clock))) {
+    for await (const [key, value] of walkState(source, this.files.clock.now(), this.files.slices())) {
       pending += line + end
       line = `  ${quote(key)}: ${value.text}`
       end = ',\n'

@@ -52,7 +52,7 @@ export class Maintenance {
   readonly #healing: LiveHealing
 
   constructor(private readonly log: LiveLog) {
-    this.#mainFileMs = log.machine.clock.monotonicMs()
+    this.#mainFileMs = log.files.clock.monotonicMs()
     this.#healing = new LiveHealing(log, () => {
       if (!this.#isStopped && !this.#running) this.#start().catch((error: unknown) => log.report(error))
     })
@@ -94,7 +94,7 @@ export class Maintenance {
     }
     // Back-off after failures: a full disk is not asked again with every write.
     const delayMs = this.#failuresInRow === 0 ? 0 : this.#retryDelayMs()
-    this.#scheduled = this.log.machine.clock.setTimer(() => {
+    this.#scheduled = this.log.files.clock.setTimer(() => {
       this.#scheduled = undefined
       if (this.#isStopped || this.#running) return
       if (!this.#isCompactionDue()) {
@@ -107,14 +107,14 @@ export class Maintenance {
 
   /** Expired keys leave the log of a store that is not written to any more, too. */
   #checkWhenExpired(): void {
-    const { state, options, machine } = this.log
+    const { state, options, files } = this.log
     const atMs = options.compaction === false ? undefined : state.halfExpiredMs
     if (atMs === this.#expiryMs) return
     this.#expiryMs = atMs
     this.#expiryTimer?.cancel()
     this.#expiryTimer = undefined
     if (atMs === undefined) return
-    const { clock } = machine
+    const { clock } = files
     // Once for each time: a log that is too short to be compacted then is not checked again and again.
     this.#expiryTimer = clock.setTimer(() => {
       // A timer lasts some weeks at most.
@@ -135,17 +135,17 @@ export class Maintenance {
     if (writer.offset <= limits.minBytes) return false
     const tailBytes = writer.offset - checkpoint.bytes
     const isGrown = tailBytes > checkpoint.bytes * limits.growth || state.tailKeys > COMPACTION_MAX_TAIL_KEYS
-    return isGrown || state.deadShare(this.log.machine.clock.now()) > DEAD_SHARE
+    return isGrown || state.deadShare(this.log.files.clock.now()) > DEAD_SHARE
   }
 
   /** On demand. A compaction that is running began before this call, so another follows if there is anything left. */
   async compact(): Promise<void> {
     await this.idle()
     // close() waits for what is running; a compaction that began only now would meet the files of the next owner.
-    if (this.#isStopped) throw closedError(this.log.paths.name)
-    const { failure, lastSeq, checkpoint, state, machine } = this.log
+    if (this.#isStopped) throw closedError(this.log.files.name)
+    const { failure, lastSeq, checkpoint, state, files } = this.log
     if (failure) throw failure
-    if (lastSeq === checkpoint.seq && !state.holdsExpired(machine.clock.now())) return
+    if (lastSeq === checkpoint.seq && !state.holdsExpired(files.clock.now())) return
     await (this.#running ?? this.#start(true))
   }
 
@@ -164,7 +164,7 @@ export class Maintenance {
   }
 
   async #compact(): Promise<void> {
-    const { clock } = this.log.machine
+    const { clock } = this.log.files
     const startMs = clock.monotonicMs()
     try {
       await compact(this.log, {
@@ -174,7 +174,7 @@ export class Maintenance {
     } catch (error) {
       this.#failuresInRow++
       this.#wasNoSpace = isNoSpace(error)
-      const known = ioError('compact', this.log.paths.log, error)
+      const known = ioError('compact', this.log.files.log, error)
       this.#lastError = known.message
       throw known
     }
@@ -191,7 +191,7 @@ export class Maintenance {
    */
   async #afterCompaction(isRequested: boolean): Promise<void> {
     const { log } = this
-    const { clock } = log.machine
+    const { clock } = log.files
     if (!log.sideFiles.fitsMainFile(log.checkpoint.bytes)) return await this.#updateSideFiles('put aside')
     // A caller of `compact` may read the main file next; otherwise it can wait.
     const waitMs = isRequested ? 0 : this.#mainFileMs + MAIN_FILE_INTERVAL_MS - clock.monotonicMs()
@@ -210,7 +210,7 @@ export class Maintenance {
 
   async #updateSideFiles(step: MainFileStep): Promise<void> {
     if (step !== 'keep') {
-      this.#mainFileMs = this.log.machine.clock.monotonicMs()
+      this.#mainFileMs = this.log.files.clock.monotonicMs()
       this.#mainFileTimer?.cancel()
       this.#mainFileTimer = undefined
     }

@@ -1,9 +1,8 @@
 import { isSameMark, type Mark, writeMark } from '../log/mark.js'
-import { backupsAmong, type StorePaths } from '../log/store-files.js'
+import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import { ioError } from '../platform/errors.js'
-import type { Machine } from '../platform/machine.js'
-import type { OpenedLog } from '../recovery/opened-log.js'
+import type { OpenedLog } from '../recovery/open-log.js'
 import type { StateSource } from '../state/types.js'
 import { MainFile } from './main-file.js'
 
@@ -40,13 +39,12 @@ export class SideFiles {
   #writing: Promise<void> = Promise.resolve()
 
   constructor(
-    private readonly machine: Machine,
-    private readonly paths: StorePaths,
+    private readonly files: StoreFiles,
     private readonly options: ResolvedOptions,
     private readonly opened: Pick<OpenedLog, 'mark' | 'lastSeq' | 'recovery'>,
   ) {
     const { mark, lastSeq } = opened
-    this.#mainFile = new MainFile(machine.fileSystem, machine.clock, paths, options.mainFile)
+    this.#mainFile = new MainFile(files, options.mainFile)
     this.#mark = mark
     this.#mainFileCrc = mark.mainFileCrc
     this.#isMainFileKnown = mark.seq === lastSeq && mark.mainFileSeq === lastSeq
@@ -80,12 +78,11 @@ export class SideFiles {
 
   /** Removes all but the newest backups, the oldest first. None while anything is in doubt: an older one may still heal it. */
   async rotateBackups(): Promise<void> {
-    const { fileSystem } = this.machine
-    const { logDirectory } = this.paths
+    const { files } = this
     if (this.opened.recovery.inDoubt.length > 0) return
-    const surplus = backupsAmong(this.paths, fileSystem.list(logDirectory)).slice(this.options.backups)
-    for (const { path } of surplus.reverse()) await fileSystem.removeLong(path)
-    if (surplus.length > 0) await fileSystem.syncDirectory(logDirectory)
+    const surplus = files.backups().slice(this.options.backups)
+    for (const { path } of surplus.reverse()) await files.fileSystem.removeLong(path)
+    if (surplus.length > 0) await files.syncNames()
   }
 
   fitsMainFile(checkpointBytes: number): boolean {
@@ -129,11 +126,11 @@ export class SideFiles {
       ...(isToBeChecked && { isToBeChecked }),
     }
     if (this.#isMarkToBeRenewed || !isSameMark(mark, this.#mark)) await this.#writeMark(mark)
-    if (mainFileError) throw ioError('write', this.paths.main, mainFileError)
+    if (mainFileError) throw ioError('write', this.files.main, mainFileError)
   }
 
   async #writeMark(mark: Mark): Promise<void> {
-    await writeMark(this.machine.fileSystem, this.paths, mark)
+    await writeMark(this.files, mark)
     this.#mark = mark
     this.#isMarkToBeRenewed = false
   }

@@ -41,7 +41,7 @@ export class CatchUp {
     }
     if (this.since !== undefined && (await log?.tellFrom(this.since, slices, listener))) return
     const place = { ...last, timestamp: log?.lastTimestamp ?? new Date(clock.now()).toISOString() }
-    for await (const operation of differences(this.former.index, present, clock.now(), slices)) {
+    for await (const operation of differences(this.former.state, present, clock.now(), slices)) {
       tell({ ...place, operation })
     }
   }

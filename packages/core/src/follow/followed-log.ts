@@ -1,13 +1,12 @@
-import type { CheckpointPlace } from '../engine/backend.js'
 import type { ChangedRecord } from '../engine/events.js'
 import { checksumValue, endOfLine, formatChecksum } from '../format/checksum.js'
 import type { PlainRecord } from '../format/decode-fast.js'
+import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import { readLines } from '../log/line-reader.js'
 import { readTailRun } from '../log/record-reader.js'
 import type { Slices } from '../platform/clock.js'
-import type { Loaded } from '../recovery/read-log.js'
+import type { ReadLog } from '../recovery/read-log.js'
 import { Replay } from '../recovery/replay.js'
-import type { State } from '../state/state.js'
 import type { FollowedFile } from './followed-file.js'
 
 /** What reading on has found. */
@@ -47,20 +46,18 @@ export class FollowedLog {
 
   constructor(
     readonly file: FollowedFile,
-    index: State,
-    loaded: Loaded,
+    log: ReadLog,
     times: boolean,
   ) {
-    const { checkpointSeq: seq, checkpointBytes: bytes, checkpointCrc: crc } = loaded
-    this.checkpoint = { seq, bytes, crc }
-    this.storeId = loaded.store
-    this.#lastSeq = loaded.lastSeq
-    this.#lastCrc = loaded.lastCrc
-    this.#endOffset = loaded.endOffset
+    this.checkpoint = log.checkpoint
+    this.storeId = log.store
+    this.#lastSeq = log.lastSeq
+    this.#lastCrc = log.lastCrc
+    this.#endOffset = log.endOffset
     // A checkpoint is published whole and never cut. A damaged log may end with anything, and nobody appends to it.
-    if (!loaded.isDamaged && loaded.lastSeq > seq) this.#ending = endingOf(loaded.lastCrc)
+    if (!log.isDamaged && log.lastSeq > log.checkpoint.seq) this.#ending = endingOf(log.lastCrc)
     this.#left = this.#print()
-    this.#replay = new Replay(index, loaded.lastTimestamp, { file, sizeBytes: 0, times, onProgress() {} })
+    this.#replay = new Replay(log.state, log.lastTimestamp, { file, sizeBytes: 0, times, onProgress() {} })
   }
 
   get last(): { readonly seq: number; readonly crc: string } {

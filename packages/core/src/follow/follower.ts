@@ -1,12 +1,13 @@
-import type { Backend, CheckpointPlace, Health, RecordPosition, Stats } from '../engine/backend.js'
+import type { Backend, Health, RecordPosition, Stats, Verification } from '../engine/backend.js'
 import { type ChangedRecord, Events } from '../engine/events.js'
+import { verify } from '../engine/verify.js'
+import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import type { Recovery } from '../log/damage-report.js'
-import { backupsAmong, type StorePaths } from '../log/store-files.js'
+import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import { Slices, type Timer } from '../platform/clock.js'
 import { closedError, FlatlogError, ioError } from '../platform/errors.js'
 import { FOLLOW_FAILED_MS, FOLLOW_MS } from '../platform/limits.js'
-import type { Machine } from '../platform/machine.js'
 import type { State } from '../state/state.js'
 import type { KeyRangeQuery, StateValue } from '../state/types.js'
 import { CatchUp } from './catch-up.js'
@@ -36,8 +37,7 @@ export class Follower implements Backend {
   readonly #listener: RecordListener
 
   private constructor(
-    readonly machine: Machine,
-    readonly paths: StorePaths,
+    readonly files: StoreFiles,
     private readonly options: ResolvedOptions,
   ) {
     const { events } = this
@@ -49,12 +49,12 @@ export class Follower implements Backend {
     }
   }
 
-  static async open(machine: Machine, paths: StorePaths, options: ResolvedOptions): Promise<Follower> {
-    const follower = new Follower(machine, paths, options)
+  static async open(files: StoreFiles, options: ResolvedOptions): Promise<Follower> {
+    const follower = new Follower(files, options)
     try {
       follower.#adopt(await follower.#read(options))
     } catch (error) {
-      throw ioError('read', paths.log, error)
+      throw ioError('read', files.log, error)
     }
     follower.#lookIn(FOLLOW_MS)
     return follower
@@ -81,7 +81,7 @@ export class Follower implements Backend {
   /** A value that is not what was read may have been cut off: the next look finds out. */
   #reading<T>(read: (state: State, nowMs: number) => T): T {
     try {
-      return read(this.#state.index, this.machine.clock.now())
+      return read(this.#state.state, this.files.clock.now())
     } catch (error) {
       this.#lookIn(0)
       throw error
@@ -98,15 +98,15 @@ export class Follower implements Backend {
     throw this.#readOnly()
   }
 
-  async verify(): Promise<never> {
-    throw this.#readOnly()
+  verify(): Promise<Verification> {
+    return verify(this.files)
   }
 
   #readOnly(): FlatlogError {
     return new FlatlogError(
       'FLATLOG_READ_ONLY',
-      `The store ${JSON.stringify(this.paths.name)} is open with readOnly: true. What to do: open it without readOnly to write.`,
-      { path: this.paths.log },
+      `The store ${JSON.stringify(this.files.name)} is open with readOnly: true. What to do: open it without readOnly to write.`,
+      { path: this.files.log },
     )
   }
 
@@ -130,7 +130,7 @@ export class Follower implements Backend {
 
   stats(): Stats {
     const { acknowledged, checkpoint } = this
-    const { index: state, file } = this.#state
+    const { state, file } = this.#state
     return {
       readOnly: true,
       logBytes: this.#log?.endOffset ?? file?.sizeBytes ?? 0,
@@ -170,7 +170,7 @@ export class Follower implements Backend {
 
   #whenIdle(act: () => Promise<void>): Promise<void> {
     const done = this.#looking.then(async () => {
-      if (this.#isClosed) throw closedError(this.paths.name)
+      if (this.#isClosed) throw closedError(this.files.name)
       try {
         await act()
         this.#failure = undefined
@@ -184,7 +184,7 @@ export class Follower implements Backend {
 
   /** Said once, and not at each look. */
   #failed(cause: unknown): FlatlogError {
-    const error = ioError('read', this.paths.log, cause)
+    const error = ioError('read', this.files.log, cause)
     const isNews = this.#failure?.message !== error.message
     this.#failure = error
     if (isNews && !this.#isClosed) this.#report(error)
@@ -192,11 +192,11 @@ export class Follower implements Backend {
   }
 
   #report(error: FlatlogError): void {
-    this.events.problem(error, new Date(this.machine.clock.now()).toISOString())
+    this.events.problem(error, new Date(this.files.clock.now()).toISOString())
   }
 
   #lookIn(delayMs: number): void {
-    const { clock } = this.machine
+    const { clock } = this.files
     this.#timer?.cancel()
     if (this.#isClosed) return
     this.#timer = clock.setTimer(() => {
@@ -210,12 +210,12 @@ export class Follower implements Backend {
   }
 
   async #look(): Promise<void> {
-    const { machine, paths } = this
+    const { files } = this
     // What failed to be told at the last look comes ahead of what is new.
     await this.#tellChanges()
-    const log = machine.fileSystem.status(paths.log)
+    const log = files.fileSystem.status(files.log)
     const { logIdentity } = this.#state
-    if (!log && logIdentity !== undefined) throw logGone(paths)
+    if (!log && logIdentity !== undefined) throw logGone(files)
     const isOther = log?.identity !== logIdentity
     // What the former file has gained before its place was taken comes first.
     if (this.#log && !this.#isStale) await this.#readOn(this.#log)
@@ -225,22 +225,21 @@ export class Follower implements Backend {
 
   async #readOn(log: FollowedLog): Promise<void> {
     const before = log.last.seq
-    this.#isStale = (await log.readOn(new Slices(this.machine.clock), this.#listener)) !== 'read'
+    this.#isStale = (await log.readOn(new Slices(this.files.clock), this.#listener)) !== 'read'
     if (log.last.seq === before) return
     this.events.wakeWaiting()
     // Whoever follows the changes reads them from this file, which is closed when another one has its place.
-    await this.machine.clock.yieldToOthers()
+    await this.files.clock.yieldToOthers()
   }
 
   #read(options: ResolvedOptions): Promise<ReadState> {
-    const { machine, paths } = this
-    return readState({ machine, paths, options, lookFor: this.#state && this.acknowledged.seq })
+    return readState(this.files, options, this.#state && this.acknowledged.seq)
   }
 
   #adopt(state: ReadState): void {
-    const { index, file, loaded } = state
+    const { file, log } = state
     try {
-      this.#log = file && loaded && new FollowedLog(file, index, loaded, this.options.times)
+      this.#log = file && log && new FollowedLog(file, log, this.options.times)
     } catch (error) {
       file?.close()
       throw error
@@ -280,10 +279,8 @@ export class Follower implements Backend {
   /** A checkpoint that covers the last record that was read says nothing of it: it may cover another one of that number. */
   #isPredecessor({ file }: ReadState, seq: number): boolean {
     if (this.#log?.isCut()) return false
-    const { fileSystem } = this.machine
-    const ends = backupsAmong(this.paths, fileSystem.list(this.paths.logDirectory)).filter(
-      ({ lastSeq }) => lastSeq === seq,
-    )
+    const { fileSystem } = this.files
+    const ends = this.files.backups().filter(({ lastSeq }) => lastSeq === seq)
     // The former log is a backup now, where any are kept.
     return ends.length === 0 || ends.some(({ path }) => fileSystem.status(path)?.identity === file?.identity)
   }
@@ -294,7 +291,7 @@ export class Follower implements Backend {
     const tell = (record: ChangedRecord) => this.#tell(record)
     try {
       if (this.events.isWatched) {
-        await untold.tell(this.#log, this.#state.index, this.machine.clock, this.acknowledged, tell)
+        await untold.tell(this.#log, this.#state.state, this.files.clock, this.acknowledged, tell)
       }
     } catch (error) {
       if (!untold.mayTryAgain()) this.#forgetUntold()
@@ -313,7 +310,7 @@ export class Follower implements Backend {
       this.events.notify([record])
     } catch (error) {
       // A value that is none, in a line that is whole: it is an error for its key, and the others have nothing to do with it.
-      this.#report(ioError('read', this.paths.log, error))
+      this.#report(ioError('read', this.files.log, error))
     }
   }
 
@@ -326,7 +323,7 @@ export class Follower implements Backend {
         'FLATLOG_CORRUPT',
         `${first.file} is damaged at line ${first.line}, byte ${first.offset} (${damage.length} places in all); it was read again, ` +
           'and what counts in it is the state now. What to do: see store.recovery; opening the store for writing repairs it.',
-        { path: this.paths.log, offset: first.offset },
+        { path: this.files.log, offset: first.offset },
       ),
     )
   }
@@ -334,18 +331,18 @@ export class Follower implements Backend {
 
 /** The state goes on from that record: it has no other one of that number, and none is missing behind it. */
 function isBehind(
-  { loaded, lastSeq }: ReadState,
+  { log, lastSeq }: ReadState,
   last: { readonly seq: number; readonly crc: string },
   mayGoOn: boolean,
 ): boolean {
-  if (!loaded || lastSeq < last.seq || loaded.checkpointSeq > last.seq) return false
-  return loaded.checkpointSeq === last.seq ? mayGoOn : loaded.foundCrc === last.crc
+  if (!log || lastSeq < last.seq || log.checkpoint.seq > last.seq) return false
+  return log.checkpoint.seq === last.seq ? mayGoOn : log.foundCrc === last.crc
 }
 
-function logGone(paths: StorePaths): FlatlogError {
+function logGone(files: StoreFiles): FlatlogError {
   return new FlatlogError(
     'FLATLOG_IO',
-    `${paths.log} is gone. What was read of it is still there. What to do: put it back; when there is a log again it is read.`,
-    { path: paths.log },
+    `${files.log} is gone. What was read of it is still there. What to do: put it back; when there is a log again it is read.`,
+    { path: files.log },
   )
 }

@@ -1,151 +1,134 @@
-import { addUnknownEnd, newRecovery, type Recovery, refuseIfStrict } from '../log/damage-report.js'
+import { type Recovery, refuseIfStrict } from '../log/damage-report.js'
 import { readMark } from '../log/mark.js'
-import { backupsAmong, type StorePaths } from '../log/store-files.js'
+import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
-import { Slices } from '../platform/clock.js'
+import type { Slices } from '../platform/clock.js'
 import { FlatlogError, systemCode } from '../platform/errors.js'
-import type { FileSystem } from '../platform/file-system.js'
-import type { Machine } from '../platform/machine.js'
-import { addLostLog, chooseLog, refuseIfLogIsLost } from '../recovery/choose-log.js'
-import { type Loaded, Loader, NothingReadable } from '../recovery/read-log.js'
+import { chooseLog, type LogChoice, refuseIfLogIsLost } from '../recovery/choose-log.js'
+import { readLog } from '../recovery/open-log.js'
+import { NothingReadable, type ReadLog } from '../recovery/read-log.js'
 import { State } from '../state/state.js'
 import { FollowedFile } from './followed-file.js'
 
 /** A state as it was read from the files of a store, perhaps while another process writes there. */
 export interface ReadState {
-  readonly index: State
-  /** Where its values are read from, and open so that nothing else is taken for it; undefined where there is no log. */
+  readonly state: State
+  /** Holds the values, and stays open so that no other file is mistaken for it; undefined if there is no log. */
   readonly file: FollowedFile | undefined
-  /** What stood in the log's place; undefined if nothing did. */
+  /** The file that bore the log's name; undefined if there was none. */
   readonly logIdentity: string | undefined
-  /** What the log holds; undefined where it is of format 0, or there is none. */
-  readonly loaded: Loaded | undefined
+  /** What the log holds; undefined for format 0, or if there is no log. */
+  readonly log: ReadLog | undefined
   readonly lastSeq: number
   readonly recovery: Recovery
 }
 
-export interface Reading {
-  readonly machine: Machine
-  readonly paths: StorePaths
-  readonly options: ResolvedOptions
-  /** See `Replay`. */
-  readonly lookFor?: number | undefined
-}
-
-/** A writer that compacts a small store may do so in the middle of several readings one after the other. */
+/** A writer may compact a small store in the middle of several readings, one after the other. */
 const MAX_READINGS = 10
 
 /**
- * No lock, no repair, nothing is written. What is found wrong counts only if the log is still the same file then: a
- * writer that compacts meanwhile leaves the files that were looked at first out of step with those that came later.
+ * Reads a store without a lock, without repair, and without writing anything. What is wrong counts only if the log is
+ * still the same file afterwards: after a compaction meanwhile, the files that were read first do not match the later
+ * ones. `lookFor`: a record whose checksum is asked for, see `Replay`.
  */
-export async function readState(reading: Reading): Promise<ReadState> {
-  const { machine, paths } = reading
-  const logIdentity = () => machine.fileSystem.status(paths.log)?.identity
+export async function readState(
+  files: StoreFiles,
+  options: ResolvedOptions,
+  lookFor: number | undefined,
+): Promise<ReadState> {
+  const logIdentity = () => files.status(files.log)?.identity
   for (let left = MAX_READINGS; ; left--) {
     const before = logIdentity()
-    let state: ReadState | undefined
+    let read: ReadState | undefined
     try {
-      state = await readOnce(reading)
-      const { clean, notes } = state.recovery
-      if ((clean && notes.length === 0) || left === 1 || state.logIdentity === logIdentity()) return state
-      state.file?.close()
+      read = await readOnce(files, options, lookFor)
+      const { clean, notes } = read.recovery
+      if ((clean && notes.length === 0) || left === 1 || read.logIdentity === logIdentity()) return read
+      read.file?.close()
     } catch (error) {
-      state?.file?.close()
+      read?.file?.close()
       const isOutOfStep = systemCode(error) === 'ENOENT' || before !== logIdentity()
       if (left === 1 || !isOutOfStep) throw error
     }
   }
 }
 
-async function readOnce(reading: Reading, isLogUnusable = false): Promise<ReadState> {
-  const { machine, paths, options, lookFor } = reading
-  const { fileSystem, clock } = machine
-  const slices = new Slices(clock)
-  const fileNames = namesIn(fileSystem, paths.logDirectory)
-  const choice = await chooseLog(fileSystem, paths, fileNames, slices, isLogUnusable)
-  if (choice.from === 'nothing') return await readMainFileOnly(reading)
-  if (choice.from === 'legacy') return await readLegacy(reading, slices)
-  if (choice.from !== 'log') refuseIfLogIsLost(options, choice, paths)
-  const recovery = newRecovery('log')
-  if (choice.from !== 'log') addLostLog(recovery, choice, paths)
-  const instead = fileSystem.status(paths.log)?.identity
-  const file = new FollowedFile(fileSystem.open(choice.from === 'log' ? paths.log : choice.path, 'read'))
-  const logIdentity = choice.from === 'log' ? file.identity : instead
-  let isKept = false
+async function readOnce(
+  files: StoreFiles,
+  options: ResolvedOptions,
+  lookFor: number | undefined,
+  isLogUnusable = false,
+): Promise<ReadState> {
+  const slices = files.slices()
+  const choice = await chooseLog(files, namesIn(files), slices, isLogUnusable)
+  if (choice.from === 'nothing') return await readMainFileOnly(files, options)
+  if (choice.from === 'legacy') return await readLegacy(files, options, slices)
+  if (choice.from !== 'log') refuseIfLogIsLost(options, choice, files)
   try {
-    const wasReleased = !fileSystem.status(paths.lock)
-    const mark = readMark(fileSystem, paths)
-    // Only now: what the mark says to be on disk is in the file by then.
-    file.lookAgain()
-    const loaded = await new Loader(
-      {
-        fileSystem,
-        clock,
-        paths,
-        backups: backupsAmong(paths, fileNames),
-        mark,
-        storeBeside: choice.from === 'log' ? choice.store : undefined,
-        wasReleased,
-        times: options.times,
-        cacheBytes: options.cacheBytes,
-        isWhole: options.recovery === 'strict' || mark?.isToBeChecked === true,
-        lookFor,
-        recovery,
-        onProgress: (phase, done, total) => options.onProgress({ phase, done, total }),
-      },
-      file,
-    ).load()
-    refuseIfStrict(options, recovery, paths)
-    if (recovery.source !== 'log' && !loaded.isEndKnown) addUnknownEnd(recovery)
-    isKept = true
-    return { index: loaded.index, file, logIdentity, loaded, lastSeq: loaded.lastSeq, recovery }
+    return await fromLog(files, choice, options, lookFor)
   } catch (error) {
-    if (error instanceof NothingReadable && !isLogUnusable) return await readOnce(reading, true)
+    if (error instanceof NothingReadable && !isLogUnusable) return await readOnce(files, options, lookFor, true)
     throw error
-  } finally {
-    if (!isKept) file.close()
   }
 }
 
-/** A store of format 0 that is only a main file may have no directory of logs, and a reader makes none. */
-function namesIn(fileSystem: FileSystem, directory: string): readonly string[] {
+async function fromLog(
+  files: StoreFiles,
+  choice: LogChoice,
+  options: ResolvedOptions,
+  lookFor: number | undefined,
+): Promise<ReadState> {
+  const replaced = files.status(files.log)?.identity
+  const file = new FollowedFile(files.open(choice.from === 'log' ? files.log : choice.path, 'read'))
   try {
-    return fileSystem.list(directory)
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error
-    return []
-  }
-}
-
-async function readLegacy({ machine, paths, options }: Reading, slices: Slices): Promise<ReadState> {
-  const { fileSystem } = machine
-  const { readLegacyLog } = await import('../legacy/read-legacy.js')
-  const file = new FollowedFile(fileSystem.open(paths.log, 'read'))
-  try {
-    const { pairs, lastSeq, recovery } = await readLegacyLog(fileSystem, paths, file, options, slices)
-    refuseIfStrict(options, recovery, paths)
-    return { index: State.inMemory(pairs), file, logIdentity: file.identity, loaded: undefined, lastSeq, recovery }
+    const wasReleased = !files.status(files.lock)
+    const mark = readMark(files)
+    // Only now: the file has everything that the mark says is on disk.
+    file.lookAgain()
+    const log = await readLog(files, file, choice, mark, options, { wasReleased, lookFor })
+    const logIdentity = choice.from === 'log' ? file.identity : replaced
+    return { state: log.state, file, logIdentity, log, lastSeq: log.lastSeq, recovery: log.recovery }
   } catch (error) {
     file.close()
     throw error
   }
 }
 
-async function readMainFileOnly({ machine, paths, options }: Reading): Promise<ReadState> {
-  const { fileSystem } = machine
-  if (!fileSystem.status(paths.main)) throw noStore(paths.name, paths.directory)
+/** A store of format 0 that is only a main file may have no directory of logs, and a reader does not make one. */
+function namesIn(files: StoreFiles): readonly string[] {
+  try {
+    return files.list()
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error
+    return []
+  }
+}
+
+async function readLegacy(files: StoreFiles, options: ResolvedOptions, slices: Slices): Promise<ReadState> {
+  const { readLegacyLog } = await import('../legacy/read-legacy.js')
+  const file = new FollowedFile(files.open(files.log, 'read'))
+  try {
+    const { pairs, lastSeq, recovery } = await readLegacyLog(files, file, options, slices)
+    refuseIfStrict(options, recovery, files)
+    return { state: State.inMemory(pairs), file, logIdentity: file.identity, log: undefined, lastSeq, recovery }
+  } catch (error) {
+    file.close()
+    throw error
+  }
+}
+
+async function readMainFileOnly(files: StoreFiles, options: ResolvedOptions): Promise<ReadState> {
+  if (!files.status(files.main)) throw noStore(files.name, files.directory)
   const { readLegacyMainFile } = await import('../legacy/read-legacy.js')
-  const { pairs, lastSeq, recovery } = readLegacyMainFile(fileSystem, paths, options)
-  const index = State.inMemory(pairs)
-  return { index, file: undefined, logIdentity: undefined, loaded: undefined, lastSeq, recovery }
+  const { pairs, lastSeq, recovery } = readLegacyMainFile(files, options)
+  return { state: State.inMemory(pairs), file: undefined, logIdentity: undefined, log: undefined, lastSeq, recovery }
 }
 
 export function noStore(name: string, directory: string): FlatlogError {
   return new FlatlogError(
     'FLATLOG_IO',
-    `There is no store of the name ${JSON.stringify(name)} in ${directory}. What to do: check dir and name; a store is ` +
-      'made by opening it without readOnly.',
+    `There is no store named ${JSON.stringify(name)} in ${directory}. What to do: check dir and name. Opening a store ` +
+      'without readOnly creates it.',
     { path: directory },
   )
 }

@@ -1,9 +1,9 @@
 import { ANY_KEY, addDamage, addInDoubt, newRecovery, type Recovery } from '../log/damage-report.js'
-import type { StorePaths } from '../log/store-files.js'
+import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import type { Slices } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
-import type { FileSystem, OpenFile } from '../platform/file-system.js'
+import type { OpenFile } from '../platform/file-system.js'
 import { MAX_LEGACY_TEXT_BYTES } from '../platform/limits.js'
 import { readWholeFile } from '../platform/whole-file.js'
 import { decodeLegacyLine, decodePairs, type LegacyLine, type LegacyPair } from './decode-legacy.js'
@@ -21,8 +21,7 @@ type LegacyOptions = Pick<ResolvedOptions, 'times' | 'onProgress'>
 
 /** Reads a log, over the main file if the log has only changes. The log must be one of format 0 (`isLegacyLog`). */
 export async function readLegacyLog(
-  fileSystem: FileSystem,
-  paths: StorePaths,
+  files: StoreFiles,
   file: OpenFile,
   options: LegacyOptions,
   slices: Slices,
@@ -31,24 +30,24 @@ export async function readLegacyLog(
   const recovery = newRecovery('older-log')
   const log = new LegacyLog(file, values, options)
   await log.read(slices)
-  const needsMainFile = !log.hasState && fileSystem.status(paths.main) !== undefined
+  const needsMainFile = !log.hasState && files.status(files.main) !== undefined
   if (needsMainFile) {
-    const pairs = readMainFile(fileSystem, paths, options)
-    if (pairs) addMissing(values, pairs, paths.main)
-    else if (log.records > 0) reportBadMainFile(recovery, fileSystem, paths)
-    else throw badMainFile(paths.main)
+    const pairs = readMainFile(files, options)
+    if (pairs) addMissing(values, pairs, files.main)
+    else if (log.records > 0) reportBadMainFile(recovery, files)
+    else throw badMainFile(files.main)
   } else if (log.records === 0 && file.status().sizeBytes > 0) throw nothingReadable(file.path)
-  log.report(recovery, `${paths.name}.log`)
+  log.report(recovery, `${files.name}.log`)
   return toState(values, log.lastSeq, recovery)
 }
 
 /** Reads a main file that has no log. */
-export function readLegacyMainFile(fileSystem: FileSystem, paths: StorePaths, options: LegacyOptions): LegacyState {
-  const pairs = readMainFile(fileSystem, paths, options)
+export function readLegacyMainFile(files: StoreFiles, options: LegacyOptions): LegacyState {
+  const pairs = readMainFile(files, options)
   // The main file is all the data there is. If an empty store took its place, it would be overwritten.
-  if (!pairs) throw badMainFile(paths.main)
+  if (!pairs) throw badMainFile(files.main)
   const values = new LegacyValues()
-  addMissing(values, pairs, paths.main)
+  addMissing(values, pairs, files.main)
   return toState(values, 0, newRecovery('main-file'))
 }
 
@@ -76,11 +75,7 @@ export async function hasLegacyRecord(file: OpenFile, slices: Slices): Promise<b
 const BYTE_ORDER_MARK = '\ufeff'
 
 /** Returns undefined if the file is not a JSON object. */
-function readMainFile(
-  fileSystem: FileSystem,
-  { main }: StorePaths,
-  { onProgress }: LegacyOptions,
-): LegacyPair[] | undefined {
+function readMainFile({ fileSystem, main }: StoreFiles, { onProgress }: LegacyOptions): LegacyPair[] | undefined {
   const total = fileSystem.status(main)?.sizeBytes ?? 0
   if (total > MAX_LEGACY_TEXT_BYTES) throw textTooLong(main, total, main, 0)
   const text = readWholeFile(fileSystem, main, MAX_LEGACY_TEXT_BYTES).toString('utf8')
@@ -101,7 +96,7 @@ function toState(values: LegacyValues, lastSeq: number, recovery: Recovery): Leg
   return { pairs, sizeBytes, lastSeq, recovery }
 }
 
-function reportBadMainFile(recovery: Recovery, fileSystem: FileSystem, { main, name }: StorePaths): void {
+function reportBadMainFile(recovery: Recovery, { fileSystem, main, name }: StoreFiles): void {
   const file = `${name}.json`
   addDamage(recovery, { file, line: 1, offset: 0, bytes: fileSystem.status(main)?.sizeBytes ?? 0 })
   addInDoubt(recovery, [ANY_KEY])

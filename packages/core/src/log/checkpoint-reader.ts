@@ -91,6 +91,14 @@ export function readStoreId(file: OpenFile): { readonly store: string | undefine
   return undefined
 }
 
+/** Where the checkpoint of the log ends and what it covers. */
+export interface CheckpointPlace {
+  readonly seq: number
+  readonly bytes: number
+  /** The header's checksum. */
+  readonly crc: string
+}
+
 /** A part's keys and values, read again from where it was found. */
 export function readPartState(file: OpenFile, { offset, bytes }: PartSummary): readonly PartValue[] {
   const line = readFully(file, Buffer.allocUnsafe(bytes), offset)

@@ -1,5 +1,5 @@
 import { FlatlogError } from '../platform/errors.js'
-import type { StorePaths } from './store-files.js'
+import type { StoreFiles } from './store-files.js'
 
 /** A place in a file that is not what was written there. */
 export interface Damage {
@@ -52,7 +52,7 @@ export function addDamage(recovery: Recovery, damage: Damage): void {
 }
 
 /** With `recovery: 'strict'` the first damage ends the opening, before anything is written. */
-export function refuseIfStrict(options: { recovery: 'repair' | 'strict' }, found: Recovery, paths: StorePaths): void {
+export function refuseIfStrict(options: { recovery: 'repair' | 'strict' }, found: Recovery, files: StoreFiles): void {
   const [first] = found.damage
   if (options.recovery !== 'strict' || !first) return
   const { file, line, offset } = first
@@ -60,7 +60,7 @@ export function refuseIfStrict(options: { recovery: 'repair' | 'strict' }, found
     'FLATLOG_CORRUPT',
     `${file} is damaged at line ${line}, byte ${offset} (${found.damage.length} places in all), and recovery: 'strict' refuses ` +
       "to go on. Nothing was touched. What to do: look at the place, or open with recovery: 'repair'.",
-    { path: `${paths.logDirectory}/${file}`, offset },
+    { path: `${files.logDirectory}/${file}`, offset },
   )
 }
 

@@ -1,7 +1,6 @@
 import { validChecksum, withChecksum } from '../format/checksum.js'
-import type { FileSystem } from '../platform/file-system.js'
 import { freePath, readWholeFile, replaceWholeFile, writeFully } from '../platform/whole-file.js'
-import type { StorePaths } from './store-files.js'
+import type { StoreFiles } from './store-files.js'
 
 /**
  * What was known to be on disk at the last clean close or checkpoint. A log that ends before its mark has lost records,
@@ -33,11 +32,11 @@ export const NO_MARK: Mark = {
 const MAX_MARK_BYTES = 1024 * 1024
 
 /** Undefined: no mark. Null: one that is damaged. */
-export function readMark(fileSystem: FileSystem, paths: StorePaths): Mark | null | undefined {
-  if (!fileSystem.status(paths.mark)) return undefined
+export function readMark(files: StoreFiles): Mark | null | undefined {
+  if (!files.status(files.mark)) return undefined
   let line: Buffer
   try {
-    line = readWholeFile(fileSystem, paths.mark, MAX_MARK_BYTES)
+    line = readWholeFile(files.fileSystem, files.mark, MAX_MARK_BYTES)
   } catch (error) {
     if ((error as { code?: string }).code === 'FLATLOG_TOO_LARGE') return null
     throw error
@@ -78,14 +77,15 @@ function spell({ store, seq, mainFileSeq, mainFileCrc, isToBeChecked }: Mark): s
   return `"store":"${store}","seq":${seq},"mainFileSeq":${mainFileSeq},"mainFileCrc":${crc}${isToBeChecked ? ',"isToBeChecked":true' : ''}`
 }
 
-export async function writeMark(fileSystem: FileSystem, paths: StorePaths, mark: Mark): Promise<void> {
+export async function writeMark(files: StoreFiles, mark: Mark): Promise<void> {
   const line = withChecksum(`{"timestamp":"${mark.timestamp}","format":1,${spell(mark)}`)
-  await replaceWholeFile(fileSystem, paths.logDirectory, paths.mark, `${paths.mark}.new`, (file) =>
+  await replaceWholeFile(files.fileSystem, files.logDirectory, files.mark, `${files.mark}.new`, (file) =>
     writeFully(file, Buffer.from(`${line}\n`), 0),
   )
 }
 
-/** One that another takes the place of because it is damaged, or of another store, is kept like everything else. */
-export function keepDamagedMark(fileSystem: FileSystem, paths: StorePaths): void {
-  if (fileSystem.status(paths.mark)) fileSystem.rename(paths.mark, freePath(fileSystem, `${paths.mark}.damaged`))
+/** Keeps a mark that is about to be replaced because it is damaged, or belongs to another store. */
+export function keepDamagedMark(files: StoreFiles): void {
+  const { fileSystem, mark } = files
+  if (fileSystem.status(mark)) fileSystem.rename(mark, freePath(fileSystem, `${mark}.damaged`))
 }

@@ -1,13 +1,84 @@
-import { join } from 'node:path'
 import type { Slices } from '../platform/clock.js'
-import type { FileSystem, OpenFile } from '../platform/file-system.js'
+import type { OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import { removeIfThere, writeFully } from '../platform/whole-file.js'
-import { backupsAmong, type StorePaths, unfinishedAmong } from './store-files.js'
+import type { StoreFiles } from './store-files.js'
 
-/** How a finished, synced generation becomes the log. */
+/** How a finished, synced generation becomes the log, and how the file before it is kept. */
 
-/** Copies bytes of one file behind those of another, as they are. */
+/**
+ * Replaces the log by the unfinished generation and keeps the old file under another name. The log's name is never
+ * missing: the old file gets its second name first, and a rename replaces in one step.
+ */
+export async function replaceLog(files: StoreFiles, keepOldAs: string, slices: Slices): Promise<void> {
+  await keepAs(files, files.log, keepOldAs, slices)
+  await files.syncNames()
+  files.fileSystem.rename(files.unfinished, files.log)
+  await files.syncNames()
+}
+
+/** Names a log where none was. Its bytes are on disk before. */
+export async function publishFirst(files: StoreFiles): Promise<void> {
+  files.fileSystem.rename(files.first, files.log)
+  await files.syncNames()
+}
+
+const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+/** Gives a file a second name, which must be free. A file system without hard links gets a copy. */
+export async function keepAs(files: StoreFiles, path: string, secondName: string, slices: Slices): Promise<void> {
+  const { fileSystem } = files
+  try {
+    fileSystem.link(path, secondName)
+    return
+  } catch (error) {
+    if (!NO_HARD_LINKS.has((error as { code?: string }).code ?? '')) throw error
+  }
+  // Under a name of its own until it is whole, so that half a backup does not look like a backup.
+  const copy = `${path}.copy`
+  try {
+    removeIfThere(fileSystem, copy)
+    await copyFile(files, path, copy, slices)
+    fileSystem.rename(copy, secondName)
+  } catch (error) {
+    removeIfThere(fileSystem, copy)
+    throw error
+  }
+}
+
+/**
+ * Removes a second name while it still belongs to the file at `path`. Returns false where another file is at `path` by
+ * now: then the second name is the only one that the file has.
+ */
+export function dropSecondName({ fileSystem }: StoreFiles, path: string, secondName: string): boolean {
+  const second = fileSystem.status(secondName)
+  if (second && fileSystem.status(path)?.identity !== second.identity) return false
+  removeIfThere(fileSystem, secondName)
+  return true
+}
+
+/** Copies a file. The copy's bytes are on disk when this resolves; its name may not be. */
+export async function copyFile(
+  { fileSystem }: StoreFiles,
+  path: string,
+  copyPath: string,
+  slices: Slices,
+): Promise<void> {
+  const from = fileSystem.open(path, 'read')
+  try {
+    const to = fileSystem.open(copyPath, 'create')
+    try {
+      await copyBytes(from, to, 0, from.status().sizeBytes, 0, slices)
+      await to.sync()
+    } finally {
+      to.close()
+    }
+  } finally {
+    from.close()
+  }
+}
+
+/** Copies the bytes from `start` to `end` of one file to the offset `at` of another. */
 export async function copyBytes(
   from: OpenFile,
   to: OpenFile,
@@ -24,92 +95,5 @@ export async function copyBytes(
     writeFully(to, chunk.subarray(0, filled), at + done)
     done += filled
     if (slices.isDue()) await slices.pause()
-  }
-}
-
-/**
- * Puts the finished generation in the place of the log and keeps the old file under another name. At no moment is the
- * log's name missing: the old file gets its second name first, and a rename replaces in one step.
- */
-export async function replaceLog(
-  fileSystem: FileSystem,
-  paths: StorePaths,
-  keepOldAs: string,
-  slices: Slices,
-): Promise<void> {
-  await keepAs(fileSystem, paths.log, keepOldAs, slices)
-  await fileSystem.syncDirectory(paths.logDirectory)
-  fileSystem.rename(paths.unfinished, paths.log)
-  await fileSystem.syncDirectory(paths.logDirectory)
-}
-
-const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
-
-/** Keeps a file under a second name, which must be free; on a file system without hard links by a copy of it. */
-export async function keepAs(fileSystem: FileSystem, path: string, secondName: string, slices: Slices): Promise<void> {
-  try {
-    fileSystem.link(path, secondName)
-    return
-  } catch (error) {
-    if (!NO_HARD_LINKS.has((error as { code?: string }).code ?? '')) throw error
-  }
-  // Under a name of its own until it is whole: half a backup must not look like one.
-  const copy = `${path}.copy`
-  try {
-    removeIfThere(fileSystem, copy)
-    await copyFile(fileSystem, path, copy, slices)
-    fileSystem.rename(copy, secondName)
-  } catch (error) {
-    removeIfThere(fileSystem, copy)
-    throw error
-  }
-}
-
-/** A copy on disk, except for its name. */
-export async function copyFile(fileSystem: FileSystem, path: string, copyPath: string, slices: Slices): Promise<void> {
-  const from = fileSystem.open(path, 'read')
-  try {
-    const to = fileSystem.open(copyPath, 'create')
-    try {
-      await copyBytes(from, to, 0, from.status().sizeBytes, 0, slices)
-      await to.sync()
-    } finally {
-      to.close()
-    }
-  } finally {
-    from.close()
-  }
-}
-
-/** A log where none was: its name is not made before its bytes are on disk. */
-export async function publishFirst(fileSystem: FileSystem, paths: StorePaths): Promise<void> {
-  fileSystem.rename(paths.first, paths.log)
-  await fileSystem.syncDirectory(paths.logDirectory)
-}
-
-/**
- * What a crash in the middle of a publication leaves: unfinished files, what they were made of, and a backup's name that
- * the log itself got and kept. That is no backup: it would grow with the log, and be damaged with it.
- */
-export function removeLeftovers(fileSystem: FileSystem, paths: StorePaths): void {
-  removeUnfinished(fileSystem, paths)
-  removeIfThere(fileSystem, paths.first)
-  removeSecondNames(fileSystem, paths)
-}
-
-export function removeUnfinished(fileSystem: FileSystem, paths: StorePaths): void {
-  for (const fileName of unfinishedAmong(paths, fileSystem.list(paths.logDirectory))) {
-    removeIfThere(fileSystem, join(paths.logDirectory, fileName))
-  }
-}
-
-/** Names of backups that the log itself got, and kept. */
-export function removeSecondNames(fileSystem: FileSystem, paths: StorePaths): void {
-  const identityOf = (path: string) => fileSystem.status(path)?.identity
-  const log = identityOf(paths.log)
-  // Where the system gives two files that are certainly not one the same identity, it says nothing.
-  if (log === undefined || log === identityOf(paths.lock)) return
-  for (const { path } of backupsAmong(paths, fileSystem.list(paths.logDirectory))) {
-    if (identityOf(path) === log) removeIfThere(fileSystem, path)
   }
 }

@@ -1,139 +1,208 @@
 import { join } from 'node:path'
+import { type SliceOptions, Slices } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
-import type { FileSystem } from '../platform/file-system.js'
+import type { FileStatus, FileSystem, OpenFile, OpenMode } from '../platform/file-system.js'
+import type { Machine } from '../platform/machine.js'
+import { freePath, removeIfThere } from '../platform/whole-file.js'
 
-/** Which names a store can have, and which files belong to it. Nothing else in the directory is ever touched. */
-
-const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/
-/** Names that would read as another store's file. */
-const OWN_ENDINGS = /\.(log|json|lock|mark)/i
-/** Windows opens a device under these names, whatever follows the first dot. */
-const WINDOWS_DEVICES = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/i
-
-export function checkName(name: unknown): string {
-  const fault = faultOfName(name)
-  if (fault === undefined) return name as string
-  throw new FlatlogError(
-    'FLATLOG_INVALID_NAME',
-    `${JSON.stringify(name) ?? String(name)} cannot be the name of a store: ${fault}. What to do: use 1 to 100 of ` +
-      'A-Z a-z 0-9 . _ - and begin with no dot, such as "players".',
-  )
-}
-
-export function isName(name: string): boolean {
-  return faultOfName(name) === undefined
-}
-
-function faultOfName(name: unknown): string | undefined {
-  if (typeof name !== 'string') return 'it is no string'
-  if (!NAME.test(name)) return 'it is empty, too long, begins with a dot or has a character that is not safe in a path'
-  if (name.endsWith('.')) return 'it ends with a dot'
-  if (OWN_ENDINGS.test(name)) return 'it has an ending that Flatlog gives to its own files'
-  if (WINDOWS_DEVICES.test(name)) return 'Windows keeps that name for a device'
-  return undefined
-}
-
-/** 20250115T130000Z: sorts by time, and stands in a file name on every system. */
-export function fileTime(unixMs: number): string {
-  return new Date(unixMs).toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '')
+/** A former log, kept beside the present one. */
+export interface Backup {
+  readonly path: string
+  readonly fileName: string
+  /** The last record that it holds, by its name. */
+  readonly lastSeq: number
 }
 
 const SEQ_DIGITS = 16
 const OWN_TOKEN_DIGITS = 8
 const UNFINISHED_ENDING = /^\.log\.new(-[0-9a-f]{8})?$/
+const BACKUP_ENDING = /^\.log\.backup\.\d{8}T\d{6}Z-(\d{16})$/
+const SIDE_FILE_ENDING = /^\.(mark|mark\.damaged.*|log\.damaged\..*|log\.quarantine\..*)$/
 
-export interface StorePaths {
-  readonly name: string
-  readonly directory: string
+/**
+ * The files of one store: where each of them is, which of them exist, and free names for those that are kept. Nothing
+ * else in the directory is ever touched.
+ */
+export class StoreFiles {
   readonly logDirectory: string
   readonly log: string
-  /** A generation that is being written; it becomes the log by a rename. */
-  readonly unfinished: string
-  /** The very first log, or one that is made of files of format 0, while it is being written. */
+  /** The very first log while it is written. */
   readonly first: string
   readonly mark: string
   readonly lock: string
+  /** The main file, `NAME.json`. */
   readonly main: string
-}
 
-export function storePaths(directory: string, name: string): StorePaths {
-  const logDirectory = join(directory, 'logs')
-  const log = join(logDirectory, `${name}.log`)
-  return {
-    name,
-    directory,
-    logDirectory,
-    log,
-    unfinished: `${log}.new`,
-    first: `${log}.first`,
-    mark: join(logDirectory, `${name}.mark`),
-    lock: join(logDirectory, `${name}.lock`),
-    main: join(directory, `${name}.json`),
+  constructor(
+    readonly machine: Machine,
+    readonly directory: string,
+    readonly name: string,
+    /** Set apart from those of a former owner who may still be writing. */
+    private readonly unfinishedSuffix = '',
+  ) {
+    this.logDirectory = join(directory, 'logs')
+    this.log = join(this.logDirectory, `${name}.log`)
+    this.first = `${this.log}.first`
+    this.mark = join(this.logDirectory, `${name}.mark`)
+    this.lock = join(this.logDirectory, `${name}.lock`)
+    this.main = join(directory, `${name}.json`)
   }
-}
 
-/**
- * For an owner behind one that may still be at work, robbed of its lock or failed in the middle: with a name of its own
- * for what it writes, so that neither can rename or remove what the other has made.
- */
-export function besideFormerOwner(paths: StorePaths, token: string): StorePaths {
-  return { ...paths, unfinished: `${paths.log}.new-${token.slice(0, OWN_TOKEN_DIGITS)}` }
-}
+  /** A generation while it is written; a rename makes it the log. */
+  get unfinished(): string {
+    return `${this.log}.new${this.unfinishedSuffix}`
+  }
 
-export function backupPath(paths: StorePaths, unixMs: number, lastSeq: number): string {
-  return `${paths.log}.backup.${fileTime(unixMs)}-${String(lastSeq).padStart(SEQ_DIGITS, '0')}`
-}
+  /**
+   * For the successor of an owner that may still be at work: its unfinished generation gets a name of its own, so that
+   * neither can rename or remove what the other has written.
+   */
+  forSuccessor(token: string): StoreFiles {
+    return new StoreFiles(this.machine, this.directory, this.name, `-${token.slice(0, OWN_TOKEN_DIGITS)}`)
+  }
 
-export function quarantinePath(paths: StorePaths, unixMs: number, offset: number): string {
-  return `${paths.log}.quarantine.${fileTime(unixMs)}-${offset}`
-}
+  /** The same files, reached through another file system. */
+  through(fileSystem: FileSystem): StoreFiles {
+    return new StoreFiles({ ...this.machine, fileSystem }, this.directory, this.name, this.unfinishedSuffix)
+  }
 
-export function damagedPath(paths: StorePaths, lastSeq: number): string {
-  return `${paths.log}.damaged.${lastSeq}`
-}
+  get fileSystem(): FileSystem {
+    return this.machine.fileSystem
+  }
 
-export interface Backup {
-  readonly path: string
-  readonly fileName: string
-  readonly lastSeq: number
-}
+  get clock() {
+    return this.machine.clock
+  }
 
-const BACKUP_ENDING = /^\.log\.backup\.\d{8}T\d{6}Z-(\d{16})$/
+  slices(options?: SliceOptions): Slices {
+    return new Slices(this.clock, options)
+  }
 
-/** The backups of a store among the names of its log directory, the newest first. */
-export function backupsAmong(paths: StorePaths, fileNames: readonly string[]): Backup[] {
-  const backups: Backup[] = []
-  for (const fileName of fileNames) {
-    if (!fileName.startsWith(`${paths.name}.log.backup.`)) continue
-    const lastSeq = BACKUP_ENDING.exec(fileName.slice(paths.name.length))?.[1]
-    if (lastSeq !== undefined) {
-      backups.push({ path: join(paths.logDirectory, fileName), fileName, lastSeq: Number(lastSeq) })
+  now(): string {
+    return new Date(this.clock.now()).toISOString()
+  }
+
+  // What exists
+
+  status(path: string): FileStatus | undefined {
+    return this.fileSystem.status(path)
+  }
+
+  open(path: string, mode: OpenMode): OpenFile {
+    return this.fileSystem.open(path, mode)
+  }
+
+  /** The names in the log directory, also those of other stores. */
+  list(): string[] {
+    return this.fileSystem.list(this.logDirectory)
+  }
+
+  /** The backups of this store, the newest first. */
+  backups(fileNames: readonly string[] = this.list()): Backup[] {
+    const backups: Backup[] = []
+    for (const fileName of fileNames) {
+      const lastSeq = BACKUP_ENDING.exec(this.#endingOf(fileName))?.[1]
+      if (lastSeq !== undefined) backups.push({ path: this.pathOf(fileName), fileName, lastSeq: Number(lastSeq) })
+    }
+    return backups.sort((a, b) => b.lastSeq - a.lastSeq || (a.fileName < b.fileName ? 1 : -1))
+  }
+
+  /** Generations that are not finished, or were about to become the log; other owners may have written them. */
+  unfinishedAmong(fileNames: readonly string[]): string[] {
+    return fileNames.filter((fileName) => UNFINISHED_ENDING.test(this.#endingOf(fileName)))
+  }
+
+  /** The files that only a log of version 1 has beside it. */
+  version1FilesAmong(fileNames: readonly string[]): string[] {
+    const backups = this.backups(fileNames).map((backup) => backup.fileName)
+    const others = fileNames.filter((fileName) => SIDE_FILE_ENDING.test(this.#endingOf(fileName)))
+    return [...backups, ...this.unfinishedAmong(fileNames), ...others]
+  }
+
+  /** Empty for a file that is not of this store. */
+  #endingOf(fileName: string): string {
+    return fileName.startsWith(`${this.name}.`) ? fileName.slice(this.name.length) : ''
+  }
+
+  /** True if there is neither a main file nor one that was put aside. */
+  isMainFileGone(): boolean {
+    return !this.status(this.main) && !this.status(`${this.main}.stale`)
+  }
+
+  /** Where the case of letters makes no difference to the system, two such stores would be one. */
+  checkNeighbours(fileNames: readonly string[]): void {
+    const own = `${this.name}.log`
+    const clash = fileNames.find((name) => name !== own && name.toLowerCase() === own.toLowerCase())
+    if (clash === undefined) return
+    throw new FlatlogError(
+      'FLATLOG_INVALID_NAME',
+      `The store name ${JSON.stringify(this.name)} differs only by case from ${this.pathOf(clash)}. ` +
+        'What to do: open the store by the name that is there, or choose another.',
+      { path: this.pathOf(clash) },
+    )
+  }
+
+  // Names
+
+  pathOf(fileName: string): string {
+    return join(this.logDirectory, fileName)
+  }
+
+  /** The name of a file in the log directory. */
+  nameOf(path: string): string {
+    return path.slice(this.logDirectory.length + 1)
+  }
+
+  /** A free name for a backup. Two compactions within a second, without a record between them, get different times. */
+  newBackupPath(lastSeq: number): string {
+    for (let unixMs = this.clock.now(); ; unixMs += 1000) {
+      const path = `${this.log}.backup.${fileTime(unixMs)}-${String(lastSeq).padStart(SEQ_DIGITS, '0')}`
+      if (!this.status(path)) return path
     }
   }
-  return backups.sort((a, b) => b.lastSeq - a.lastSeq || (a.fileName < b.fileName ? 1 : -1))
+
+  /** A free name for a torn tail that was cut off at `offset`. */
+  newQuarantinePath(offset: number): string {
+    return freePath(this.fileSystem, `${this.log}.quarantine.${fileTime(this.clock.now())}-${offset}`)
+  }
+
+  /** A free name for a log that is damaged or not trusted. */
+  newDamagedPath(lastSeq: number): string {
+    return freePath(this.fileSystem, `${this.log}.damaged.${lastSeq}`)
+  }
+
+  // Leftovers
+
+  /**
+   * Removes what a crash during a publication leaves: unfinished files, and a backup's name that the log itself got and
+   * kept. That is not a backup: it would grow with the log, and be damaged with it.
+   */
+  removeLeftovers(): void {
+    this.removeUnfinished()
+    removeIfThere(this.fileSystem, this.first)
+    this.removeSecondNames()
+  }
+
+  removeUnfinished(): void {
+    for (const fileName of this.unfinishedAmong(this.list())) removeIfThere(this.fileSystem, this.pathOf(fileName))
+  }
+
+  /** Removes backup names of the log itself. */
+  removeSecondNames(): void {
+    const identityOf = (path: string) => this.status(path)?.identity
+    const log = identityOf(this.log)
+    // A system that gives two files that are certainly different the same identity tells us nothing.
+    if (log === undefined || log === identityOf(this.lock)) return
+    for (const { path } of this.backups()) if (identityOf(path) === log) removeIfThere(this.fileSystem, path)
+  }
+
+  /** Makes new, renamed and removed names in the log directory durable. */
+  syncNames(): Promise<void> {
+    return this.fileSystem.syncDirectory(this.logDirectory)
+  }
 }
 
-/** Generations that were never finished, or were about to become the log, whoever wrote them. */
-export function unfinishedAmong(paths: StorePaths, fileNames: readonly string[]): string[] {
-  return fileNames.filter(
-    (fileName) => fileName.startsWith(paths.name) && UNFINISHED_ENDING.test(fileName.slice(paths.name.length)),
-  )
-}
-
-/** Where letters' case makes no difference to the system, two such stores would be one. */
-export function checkNeighbours(paths: StorePaths, fileNames: readonly string[]): void {
-  const own = `${paths.name}.log`
-  const clash = fileNames.find((name) => name !== own && name.toLowerCase() === own.toLowerCase())
-  if (clash === undefined) return
-  throw new FlatlogError(
-    'FLATLOG_INVALID_NAME',
-    `The store name ${JSON.stringify(paths.name)} differs only by case from ${join(paths.logDirectory, clash)}. ` +
-      'What to do: open the store by the name that is there, or choose another.',
-    { path: join(paths.logDirectory, clash) },
-  )
-}
-
-/** Neither the main file nor one that was put out of the way. */
-export function isMainFileGone(fileSystem: FileSystem, paths: StorePaths): boolean {
-  return !fileSystem.status(paths.main) && !fileSystem.status(`${paths.main}.stale`)
+/** 20250115T130000Z: sorts by time, and every file system allows it in a name. */
+function fileTime(unixMs: number): string {
+  return new Date(unixMs).toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '')
 }

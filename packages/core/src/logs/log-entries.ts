@@ -5,11 +5,10 @@ import { openCheckpoint } from '../log/checkpoint-opener.js'
 import { readCheckpoint } from '../log/checkpoint-reader.js'
 import { readMark } from '../log/mark.js'
 import { newerVersion, surveyTail } from '../log/record-reader.js'
-import type { StorePaths } from '../log/store-files.js'
-import { Slices } from '../platform/clock.js'
+import type { StoreFiles } from '../log/store-files.js'
+import type { Slices } from '../platform/clock.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
-import type { FileSystem, OpenFile } from '../platform/file-system.js'
-import type { Machine } from '../platform/machine.js'
+import type { OpenFile } from '../platform/file-system.js'
 import { isLegacyLog } from '../recovery/detect-legacy.js'
 import { judgeTail } from '../recovery/judge-tail.js'
 
@@ -33,41 +32,41 @@ export interface LogEntry {
 }
 
 /** The log's records in their order, the checkpoint as the first; nothing of a torn tail, nothing that is damaged. */
-export async function* iterateEntries(machine: Machine, paths: StorePaths): AsyncGenerator<LogEntry, void, undefined> {
-  const file = openLogFile(machine, paths)
+export async function* iterateEntries(files: StoreFiles): AsyncGenerator<LogEntry, void, undefined> {
+  const file = openLogFile(files)
   if (!file) return
   try {
-    const slices = new Slices(machine.clock)
+    const slices = files.slices()
     if (await isLegacyLog(file, false, slices)) yield* legacyEntries(file, slices)
-    else yield* entries(machine, machine.fileSystem, paths, file)
+    else yield* entries(files, file)
   } catch (error) {
-    throw ioError('read', paths.log, error)
+    throw ioError('read', files.log, error)
   } finally {
     file.close()
   }
 }
 
 /** Whether there is anything that a compaction would put into the checkpoint. Reads no further than it must. */
-export async function hasRecordsToCompact(machine: Machine, paths: StorePaths): Promise<boolean> {
-  const file = openLogFile(machine, paths)
+export async function hasRecordsToCompact(files: StoreFiles): Promise<boolean> {
+  const file = openLogFile(files)
   if (!file) return false
   try {
-    const slices = new Slices(machine.clock)
+    const slices = files.slices()
     if (await isLegacyLog(file, false, slices)) return true
     const { end } = await openCheckpoint(file, slices, false)
     return end < file.status().sizeBytes
   } catch (error) {
-    throw ioError('read', paths.log, error)
+    throw ioError('read', files.log, error)
   } finally {
     file.close()
   }
 }
 
-function openLogFile({ fileSystem }: Machine, paths: StorePaths): OpenFile | undefined {
+function openLogFile(files: StoreFiles): OpenFile | undefined {
   try {
-    return fileSystem.status(paths.log) && fileSystem.open(paths.log, 'read')
+    return files.status(files.log) && files.open(files.log, 'read')
   } catch (error) {
-    throw ioError('read', paths.log, error)
+    throw ioError('read', files.log, error)
   }
 }
 
@@ -84,24 +83,19 @@ async function* legacyEntries(file: OpenFile, slices: Slices): AsyncGenerator<Lo
   }
 }
 
-async function* entries(
-  machine: Machine,
-  fileSystem: FileSystem,
-  paths: StorePaths,
-  file: OpenFile,
-): AsyncGenerator<LogEntry, void, undefined> {
-  const slices = new Slices(machine.clock)
+async function* entries(files: StoreFiles, file: OpenFile): AsyncGenerator<LogEntry, void, undefined> {
+  const slices = files.slices()
   const state: [string, ValueText][] = []
   const add = (values: readonly PartValue[]) => {
     for (const { key, value } of values) state.push([key, value])
   }
   const checkpoint = await readCheckpoint(file, slices, add)
-  if (checkpoint.newer) throw newerVersion(paths.log, checkpoint.newer.offset, checkpoint.newer.what)
+  if (checkpoint.newer) throw newerVersion(files.log, checkpoint.newer.offset, checkpoint.newer.what)
   const { header, seq = 0 } = checkpoint
   const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: seq }
   const survey = await surveyTail(file, start, slices)
   // An empty checkpoint in the place of one that cannot be read would be taken for an empty store.
-  if (!header && checkpoint.parts === 0 && !survey.some((line) => line.kind === 'record')) throw nothingReadable(paths)
+  if (!header && checkpoint.parts === 0 && !survey.some((line) => line.kind === 'record')) throw nothingReadable(files)
   yield {
     timestamp: checkpoint.timestamp,
     seq,
@@ -109,29 +103,29 @@ async function* entries(
     state: toObject(state),
     ...(header && { compactedAt: header.compactedAt }),
   }
-  const markSeq = readMark(fileSystem, paths)?.seq ?? 0
+  const markSeq = readMark(files)?.seq ?? 0
   const { kept } = judgeTail({ survey, afterSeq: seq, markSeq, sizeBytes: file.status().sizeBytes })
   for (const line of kept) {
     const bytes = Buffer.alloc(line.length - (line.ended ? 1 : 0))
     file.read(bytes, line.offset)
     const record = decodeLine(bytes)
-    if (record.kind !== 'record') throw changed(paths, line.offset)
+    if (record.kind !== 'record') throw changed(files, line.offset)
     yield toEntry(record.operation, record.timestamp, record.seq)
     if (slices.isDue()) await slices.pause()
   }
 }
 
-function nothingReadable(paths: StorePaths): FlatlogError {
+function nothingReadable(files: StoreFiles): FlatlogError {
   return new FlatlogError(
     'FLATLOG_CORRUPT',
-    `Nothing in ${paths.log} can be read. What to do: open the store, which goes on from the best of its backups.`,
-    { path: paths.log, offset: 0 },
+    `Nothing in ${files.log} can be read. What to do: open the store, which goes on from the best of its backups.`,
+    { path: files.log, offset: 0 },
   )
 }
 
-function changed(paths: StorePaths, offset: number): FlatlogError {
-  return new FlatlogError('FLATLOG_CORRUPT', `${paths.log} changed at byte ${offset} while it was being read.`, {
-    path: paths.log,
+function changed(files: StoreFiles, offset: number): FlatlogError {
+  return new FlatlogError('FLATLOG_CORRUPT', `${files.log} changed at byte ${offset} while it was being read.`, {
+    path: files.log,
     offset,
   })
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { joinEngine } from '../engine/shared-engines.js'
-import { checkName, isName, type StorePaths, storePaths } from '../log/store-files.js'
+import { checkName, isName } from '../log/names.js'
+import { StoreFiles } from '../log/store-files.js'
 import { MAX_BACKUPS, resolveOptions, type StoreOptions } from '../options.js'
 import { ioError } from '../platform/errors.js'
 import { COMPACTION_MIN_BYTES } from '../platform/limits.js'
@@ -44,7 +45,7 @@ export function openLogsOn(machine: Machine, openTransient: OpenTransient, optio
   checkOptions('openLogs', options, ['dir'])
   const { dir } = resolveOptions({ ...(options.dir !== undefined && { dir: options.dir }) })
   const { fileSystem } = machine
-  const pathsOf = (name: string) => storePaths(realPath(machine, dir), checkName(name))
+  const filesOf = (name: string) => new StoreFiles(machine, realPath(machine, dir), checkName(name))
 
   const logs: Logs = {
     dir,
@@ -58,17 +59,17 @@ export function openLogsOn(machine: Machine, openTransient: OpenTransient, optio
       return entries
     },
     async *iterateLogEntries(name) {
-      yield* iterateEntries(machine, pathsOf(name))
+      yield* iterateEntries(filesOf(name))
     },
     async getLogSize(name) {
-      const { log } = pathsOf(name)
+      const { log } = filesOf(name)
       return describing('read', log, () => fileSystem.status(log)?.sizeBytes ?? 0)
     },
     async needsCompaction(name, minBytes = COMPACTION_MIN_BYTES) {
       if ((await logs.getLogSize(name)) <= minBytes) return false
-      const paths = pathsOf(name)
-      const open = await joinEngine(paths.log)
-      if (!open) return await hasRecordsToCompact(machine, paths)
+      const files = filesOf(name)
+      const open = await joinEngine(files.log)
+      if (!open) return await hasRecordsToCompact(files)
       try {
         return open.engine.hasTail
       } finally {
@@ -78,10 +79,10 @@ export function openLogsOn(machine: Machine, openTransient: OpenTransient, optio
     async compactLog(name) {
       const bytesBefore = await logs.getLogSize(name)
       if (bytesBefore === 0) return { bytesBefore, bytesAfter: 0 }
-      const paths = pathsOf(name)
-      const open = await joinEngine(paths.log)
+      const files = filesOf(name)
+      const open = await joinEngine(files.log)
       if (open) await open.engine.compact().finally(() => open.release())
-      else await compactClosed(machine, paths, openTransient)
+      else await compactClosed(files, openTransient)
       return { bytesBefore, bytesAfter: await logs.getLogSize(name) }
     },
     async compactAllLogs() {
@@ -106,9 +107,9 @@ export function openLogsOn(machine: Machine, openTransient: OpenTransient, optio
  * A log that no store of this process has open. What its owner chose (backups, main file, times) is not known here, so
  * nothing that the owner may have chosen to keep is given up.
  */
-async function compactClosed(machine: Machine, paths: StorePaths, openTransient: OpenTransient): Promise<void> {
-  const { directory: dir, name } = paths
-  const mainFile = machine.fileSystem.status(paths.main) ? 'auto' : false
+async function compactClosed(files: StoreFiles, openTransient: OpenTransient): Promise<void> {
+  const { directory: dir, name } = files
+  const mainFile = files.status(files.main) ? 'auto' : false
   const store = await openTransient({ dir, name, mainFile, compaction: false, backups: MAX_BACKUPS, times: true })
   try {
     await store.compact()

@@ -1,14 +1,13 @@
 import type { LegacyState } from '../legacy/legacy-state.js'
 import { addDamage, newRecovery, type Recovery, refuseIfStrict } from '../log/damage-report.js'
 import { publishFirst } from '../log/replace-log.js'
-import type { StorePaths } from '../log/store-files.js'
+import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import type { Slices } from '../platform/clock.js'
-import type { Machine } from '../platform/machine.js'
 import { removeIfThere } from '../platform/whole-file.js'
 import type { StateValue } from '../state/types.js'
 import { type CleanGeneration, writeNewGeneration } from './new-generation.js'
-import { keepOriginal } from './set-aside.js'
+import { keepOriginal } from './repair.js'
 
 /** A log that was made where none of version 1 was. */
 export interface FirstLog {
@@ -24,25 +23,23 @@ export interface FirstLog {
  */
 export class FirstLogMaker {
   constructor(
-    private readonly machine: Machine,
-    private readonly paths: StorePaths,
+    private readonly files: StoreFiles,
     private readonly options: ResolvedOptions,
     private readonly slices: Slices,
   ) {}
 
   /** The state is that of the main file, if there is one. */
   async withoutLog(): Promise<FirstLog> {
-    const { fileSystem } = this.machine
-    const { paths, options, slices } = this
-    if (!fileSystem.status(paths.main)) return await this.#empty()
+    const { files, options, slices } = this
+    if (!files.status(files.main)) return await this.#empty()
     const { readLegacyMainFile } = await import('../legacy/read-legacy.js')
-    const legacy = readLegacyMainFile(fileSystem, paths, options)
+    const legacy = readLegacyMainFile(files, options)
     const { recovery } = legacy
     recovery.notes.push(
-      `The state was imported from ${paths.main}, which is kept as ${paths.name}.json.before-flatlog.`,
+      `The state was imported from ${files.main}, which is kept as ${files.name}.json.before-flatlog.`,
     )
     const written = await this.#write(recovery, legacy)
-    await this.#publish(written, () => keepOriginal(fileSystem, paths.main, paths.directory, slices))
+    await this.#publish(written, () => keepOriginal(files, files.main, files.directory, slices))
     return { written, recovery, mainFileSeq: 0 }
   }
 
@@ -54,33 +51,31 @@ export class FirstLogMaker {
   }
 
   async fromLegacyLog(): Promise<FirstLog> {
-    const { fileSystem } = this.machine
-    const { paths, slices } = this
-    const hasMark = fileSystem.status(paths.mark) !== undefined
+    const { files, slices } = this
+    const hasMark = files.status(files.mark) !== undefined
     const legacy = await this.#readLegacyLog()
     const { recovery } = legacy
     const written = await this.#write(recovery, legacy)
     await this.#publish(written, async () => {
-      await keepOriginal(fileSystem, paths.log, paths.logDirectory, slices)
-      await keepOriginal(fileSystem, paths.main, paths.directory, slices)
+      await keepOriginal(files, files.log, files.logDirectory, slices)
+      await keepOriginal(files, files.main, files.directory, slices)
     })
     if (hasMark) {
-      addDamage(recovery, { file: `${paths.name}.mark`, line: 1, offset: 0, bytes: 0 })
-      recovery.notes.push(`${paths.log} was replaced by a log of format 0, which has no mark.`)
+      addDamage(recovery, { file: `${files.name}.mark`, line: 1, offset: 0, bytes: 0 })
+      recovery.notes.push(`${files.log} was replaced by a log of format 0, which has no mark.`)
     }
     recovery.notes.push(
-      `${paths.log} was of format 0. It was imported, and is kept as ${paths.name}.log.before-flatlog.`,
+      `${files.log} was of format 0. It was imported, and is kept as ${files.name}.log.before-flatlog.`,
     )
     return { written, recovery, mainFileSeq: null }
   }
 
   async #readLegacyLog(): Promise<LegacyState> {
-    const { fileSystem } = this.machine
-    const { paths, options, slices } = this
+    const { files, options, slices } = this
     const { readLegacyLog } = await import('../legacy/read-legacy.js')
-    const file = fileSystem.open(paths.log, 'read')
+    const file = files.open(files.log, 'read')
     try {
-      return await readLegacyLog(fileSystem, paths, file, options, slices)
+      return await readLegacyLog(files, file, options, slices)
     } finally {
       file.close()
     }
@@ -88,14 +83,13 @@ export class FirstLogMaker {
 
   /** `legacy`: undefined for an empty log. */
   async #write(report: Recovery, legacy?: LegacyState): Promise<CleanGeneration> {
-    const { machine, paths, options } = this
-    refuseIfStrict(options, report, paths)
-    return await writeNewGeneration(machine, paths, {
-      path: paths.first,
+    const { files, options } = this
+    refuseIfStrict(options, report, files)
+    return await writeNewGeneration(files, {
+      path: files.first,
       pairs: legacy ? this.#pairsOf(legacy) : nothing(),
       stateBytes: legacy?.sizeBytes ?? 0,
       seq: legacy?.lastSeq ?? 0,
-      store: undefined,
       notBefore: '',
       options,
       report,
@@ -118,14 +112,14 @@ export class FirstLogMaker {
   }
 
   async #publish(written: CleanGeneration, keepOriginals: () => Promise<void>): Promise<void> {
-    const { fileSystem } = this.machine
+    const { fileSystem } = this.files
     try {
       await keepOriginals()
       if (!fileSystem.renamesOpenFiles) written.file.close()
-      await publishFirst(fileSystem, this.paths)
+      await publishFirst(this.files)
     } catch (error) {
       written.file.close()
-      removeIfThere(fileSystem, this.paths.first)
+      removeIfThere(this.files.fileSystem, this.files.first)
       throw error
     }
   }

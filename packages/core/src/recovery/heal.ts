@@ -1,97 +1,63 @@
-import { decodeLine } from '../format/decode.js'
 import type { LogRecord, Operation, PartValue } from '../format/record.js'
-import { isInRange, type KeyRange, readCheckpoint, readStoreId } from '../log/checkpoint-reader.js'
-import { readLines } from '../log/line-reader.js'
+import { isInRange, type KeyRange } from '../log/checkpoint-reader.js'
+import type { Generations } from '../log/generations.js'
 import type { Backup } from '../log/store-files.js'
 import type { Slices } from '../platform/clock.js'
-import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import { State } from '../state/state.js'
+import { walkState } from '../state/write-state.js'
 
 /**
- * What backups can prove. A value is healed only by replaying a whole checkpoint and every record behind it up to the
- * one in question, without a gap: anything else could bring back what was overwritten or deleted.
+ * What backups prove. A value is healed only by replaying a whole checkpoint and every record after it up to the one in
+ * question, without a gap: anything else could bring back what was overwritten or deleted.
  */
 export interface HealedState {
   readonly state: readonly PartValue[]
+  /** The file name of the backup whose checkpoint it began with. */
   readonly from: string
 }
 
-/**
- * True if the backup is of that store, or does not say of which it is: then its name counts. One of another store proves
- * nothing.
- */
-export function isOfStore(fileSystem: FileSystem, { path }: Backup, store: string | undefined): boolean {
-  const file = fileSystem.open(path, 'read')
-  try {
-    const found = readStoreId(file)?.store
-    return store === undefined || found === undefined || found === store
-  } finally {
-    file.close()
-  }
-}
-
-/** The state of the lost keys at record `seq`, from backups of the same store. */
+/** The state of the lost keys at record `seq`; undefined if no backup proves it. */
 export async function healState(
-  fileSystem: FileSystem,
-  backups: readonly Backup[],
+  generations: Generations,
   seq: number,
   lost: readonly KeyRange[],
   slices: Slices,
 ): Promise<HealedState | undefined> {
-  for (const [position, base] of backups.entries()) {
-    // Newer backups hold the records that the base does not reach; together they must leave no gap.
-    const chain = [base, ...backups.slice(0, position).reverse()]
-    const index = await replayTo(fileSystem, chain, seq, lost, slices)
-    if (!index) continue
+  for (const base of generations.backups) {
+    const healed = await replayTo(generations, base, seq, lost, slices)
+    if (!healed) continue
     const state: PartValue[] = []
-    let after: string | undefined
-    for (;;) {
-      const page = index.page({ prefix: '', after }, 1000, 0)
-      if (page.length === 0) return { state, from: base.fileName }
-      for (const [key, { text, encoding, expires, time }] of page) {
-        state.push({ key, value: { text, encoding }, expires, time })
-      }
-      after = page.at(-1)?.[0]
+    for await (const [key, { text, encoding, expires, time }] of walkState(healed, 0, slices)) {
+      state.push({ key, value: { text, encoding }, expires, time })
     }
+    return { state, from: base.fileName }
   }
   return undefined
 }
 
 async function replayTo(
-  fileSystem: FileSystem,
-  chain: readonly Backup[],
+  generations: Generations,
+  base: Backup,
   seq: number,
   lost: readonly KeyRange[],
   slices: Slices,
 ): Promise<State | undefined> {
+  // Only the lost keys are kept: the whole state may be more than there is memory for.
   const isLost = (key: string) => lost.some((range) => isInRange(key, range))
   const found: PartValue[] = []
-  let index = State.inMemory()
-  let reached: number | undefined
-  for (const { path } of chain) {
-    const ok = await withFile(fileSystem, path, async (file) => {
-      if (reached === undefined) {
-        // Only what is lost, which may be little of a state that there is no memory for.
-        const add = (state: readonly PartValue[]) => {
-          for (const pair of state) if (isLost(pair.key)) found.push(pair)
-        }
-        const { header, bad } = await readCheckpoint(file, slices, add)
-        if (!header || bad.length || header.seq > seq) return false
-        index = State.inMemory(found)
-        reached = header.seq
-      }
-      for (const record of recordsOf(file)) {
-        if (record.seq === reached + 1 && record.seq <= seq) {
-          const operation = within(record.operation, isLost)
-          if (operation) index.apply(operation, record.seq, Date.parse(record.timestamp))
-          reached = record.seq
-        }
-        if (slices.isDue()) await slices.pause()
-      }
-      return true
-    })
-    if (!ok) return undefined
-    if (reached === seq) return index
+  const checkpoint = await generations.checkpointOf(base, slices, (state) => {
+    for (const pair of state) if (isLost(pair.key)) found.push(pair)
+  })
+  let reached = checkpoint?.seq
+  if (reached === undefined || reached > seq) return undefined
+  const state = State.inMemory(found)
+  if (reached === seq) return state
+  for (const record of generations.recordsFrom(reached)) {
+    const operation = within(record.operation, isLost)
+    if (operation) state.apply(operation, record.seq, Date.parse(record.timestamp))
+    reached = record.seq
+    if (reached === seq) return state
+    if (slices.isDue()) await slices.pause()
   }
   return undefined
 }
@@ -111,56 +77,31 @@ function within(operation: Operation, isMeant: (key: string) => boolean): Operat
   }
 }
 
-/** Records that are missing in the log and whole in a backup of the same store. */
+/** Records that are missing in the log and whole in a backup, by their numbers. */
 export async function findRecords(
-  fileSystem: FileSystem,
-  backups: readonly Backup[],
+  generations: Generations,
   isMissing: (seq: number) => boolean,
   slices: Slices,
 ): Promise<Map<number, { record: LogRecord; from: string }>> {
   const found = new Map<number, { record: LogRecord; from: string }>()
-  for (const { path, fileName } of backups) {
-    await withFile(fileSystem, path, async (file) => {
-      for (const record of recordsOf(file)) {
-        if (isMissing(record.seq) && !found.has(record.seq)) found.set(record.seq, { record, from: fileName })
-        if (slices.isDue()) await slices.pause()
-      }
-    })
+  for (const backup of generations.backups) {
+    for (const record of generations.recordsIn(backup)) {
+      if (isMissing(record.seq) && !found.has(record.seq)) found.set(record.seq, { record, from: backup.fileName })
+      if (slices.isDue()) await slices.pause()
+    }
   }
   return found
 }
 
-/** The last record that any of the backups holds; 0 if none of them holds one. */
-export async function reachOfBackups(
-  fileSystem: FileSystem,
-  backups: readonly Backup[],
-  slices: Slices,
-): Promise<number> {
+/** The last record that a backup holds of those whose names say that they go beyond `seq`; 0 if there is none. */
+export async function reachBeyond(generations: Generations, seq: number, slices: Slices): Promise<number> {
   let reach = 0
-  for (const { path } of backups) {
-    await withFile(fileSystem, path, async (file) => {
-      for (const { seq } of recordsOf(file)) {
-        reach = Math.max(reach, seq)
-        if (slices.isDue()) await slices.pause()
-      }
-    })
+  for (const backup of generations.backups) {
+    if (backup.lastSeq <= seq) continue
+    for (const record of generations.recordsIn(backup)) {
+      reach = Math.max(reach, record.seq)
+      if (slices.isDue()) await slices.pause()
+    }
   }
   return reach
-}
-
-/** Every whole record of a file, whatever stands between them. */
-function* recordsOf(file: OpenFile): Generator<LogRecord> {
-  for (const raw of readLines(file)) {
-    const line = decodeLine(raw.bytes)
-    if (line.kind === 'record') yield line
-  }
-}
-
-async function withFile<T>(fileSystem: FileSystem, path: string, use: (file: OpenFile) => Promise<T>): Promise<T> {
-  const file = fileSystem.open(path, 'read')
-  try {
-    return await use(file)
-  } finally {
-    file.close()
-  }
 }

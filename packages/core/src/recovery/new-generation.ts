@@ -1,75 +1,57 @@
 import { readBackCheckpoint } from '../log/checkpoint-opener.js'
 import { addUnwritable, newRecovery, type Recovery } from '../log/damage-report.js'
-import type { StorePaths } from '../log/store-files.js'
+import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
-import { Slices } from '../platform/clock.js'
-import { ioError } from '../platform/errors.js'
+import { type FlatlogError, ioError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { Machine } from '../platform/machine.js'
 import { removeIfThere } from '../platform/whole-file.js'
 import type { StateValue } from '../state/types.js'
 import { allNew, writeCheckpoint } from '../state/write-state.js'
-import { type Loaded, Loader } from './read-log.js'
+import { LogReader, type ReadLog } from './read-log.js'
 
 export interface NewGeneration {
   readonly path: string
   /** The state, in key order. */
   readonly pairs: AsyncIterable<readonly [key: string, value: StateValue]>
-  /** About how many bytes it has: larger checkpoints get larger parts. */
+  /** About how many bytes the state has: larger checkpoints get larger parts. */
   readonly stateBytes: number
-  /** The record that the state is of. */
+  /** The last record that the state contains. */
   readonly seq: number
-  /** Undefined: of a store that has no name of its own yet. */
-  readonly store: string | undefined
-  /** The last time in the log so far; empty where there is none. */
+  /** The id of the store; a new store gets one here. */
+  readonly store?: string | undefined
+  /** The last timestamp in the log so far; empty if there is none. */
   readonly notBefore: string
   readonly options: Pick<ResolvedOptions, 'times' | 'cacheBytes'>
-  /** Where it is said what had to be left out. */
+  /** Gets the keys that had to be left out. */
   readonly report: Recovery
 }
 
-export type CleanGeneration = Loaded & { readonly file: OpenFile; readonly store: string }
+export type CleanGeneration = ReadLog & { readonly file: OpenFile; readonly store: string }
 
-/** Writes a state as a generation of its own, makes it durable, and reads it back: what is returned is what was read. */
+const STORE_ID_DIGITS = 16
+
+/** Writes a state as a new generation, makes it durable and reads it back. Returns what was read. */
 export async function writeNewGeneration(
-  machine: Machine,
-  paths: StorePaths,
-  { path, pairs, stateBytes, seq, store = newStoreId(machine), notBefore, options, report }: NewGeneration,
+  files: StoreFiles,
+  { path, pairs, stateBytes, seq, notBefore, options, report, ...given }: NewGeneration,
 ): Promise<CleanGeneration> {
-  const { fileSystem, clock } = machine
+  const { fileSystem } = files
+  const store = given.store ?? files.machine.processes.newToken().slice(0, STORE_ID_DIGITS)
   removeIfThere(fileSystem, path)
   const file = fileSystem.open(path, 'create')
   try {
-    const now = new Date(clock.now()).toISOString()
-    const timestamp = now > notBefore ? now : notBefore
-    const start = { seq, store, timestamp, stateBytes }
-    const leaveOut = (key: string) => addUnwritable(report, key)
-    const slices = new Slices(clock)
-    const written = await writeCheckpoint(file, allNew(pairs), start, slices, leaveOut)
+    const now = files.now()
+    const start = { seq, store, timestamp: now > notBefore ? now : notBefore, stateBytes }
+    const slices = files.slices()
+    const written = await writeCheckpoint(file, allNew(pairs), start, slices, (key) => addUnwritable(report, key))
     await file.sync()
-    // Every byte is read back; the loader goes by the index, however long the file is.
-    const isSame = await readBackCheckpoint(file, written, slices)
-    if (!isSame) throw ioError('write', path, new Error('it does not read back as it was written'))
-    const recovery = newRecovery('log')
-    const beside = { backups: [], mark: undefined, storeBeside: store, wasReleased: true }
-    const loaded = await new Loader(
-      {
-        fileSystem,
-        clock,
-        paths,
-        ...beside,
-        times: options.times,
-        cacheBytes: options.cacheBytes,
-        isWhole: false,
-        recovery,
-        onProgress() {},
-      },
-      file,
-    ).load()
-    if (loaded.isDamaged || loaded.cut || loaded.lastSeq !== seq) {
-      throw ioError('write', path, new Error('it does not read back as it was written'))
-    }
-    return { ...loaded, store, file }
+    // Reads every byte back. The reader below goes by the index, however long the file is.
+    if (!(await readBackCheckpoint(file, written, slices))) throw readsBackDifferently(path)
+    const beside = { mark: undefined, backups: [], storeBeside: store, wasReleased: true }
+    const how = { ...options, isWhole: false, onProgress() {} }
+    const read = await new LogReader(files, file, beside, how, newRecovery('log')).read()
+    if (read.isDamaged || read.cut || read.lastSeq !== seq) throw readsBackDifferently(path)
+    return { ...read, store, file }
   } catch (error) {
     file.close()
     removeIfThere(fileSystem, path)
@@ -77,7 +59,6 @@ export async function writeNewGeneration(
   }
 }
 
-/** What tells the files of one store from those of another that bears its name. */
-function newStoreId(machine: Machine): string {
-  return machine.processes.newToken().slice(0, 16)
+function readsBackDifferently(path: string): FlatlogError {
+  return ioError('write', path, new Error('it does not read back as it was written'))
 }

@@ -1,73 +1,96 @@
 import { addUnknownEnd, newRecovery, type Recovery, refuseIfStrict } from '../log/damage-report.js'
-import { type Mark, readMark } from '../log/mark.js'
-import {
-  copyFile,
-  keepAs,
-  publishFirst,
-  removeLeftovers,
-  removeSecondNames,
-  removeUnfinished,
-} from '../log/replace-log.js'
-import { backupsAmong, checkNeighbours, damagedPath, type StorePaths } from '../log/store-files.js'
+import { keepDamagedMark, type Mark, NO_MARK, readMark, writeMark } from '../log/mark.js'
+import { copyFile, dropSecondName, keepAs, publishFirst } from '../log/replace-log.js'
+import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
-import { Slices } from '../platform/clock.js'
-import type { FileSystem, OpenFile } from '../platform/file-system.js'
-import type { Machine } from '../platform/machine.js'
-import { freePath, removeIfThere } from '../platform/whole-file.js'
-import { addLostLog, type Choice, chooseLog, type Replacement, refuseIfLogIsLost } from './choose-log.js'
+import type { Slices } from '../platform/clock.js'
+import { isNoSpace } from '../platform/errors.js'
+import type { OpenFile } from '../platform/file-system.js'
+import { markHandled } from '../platform/promises.js'
+import { removeIfThere } from '../platform/whole-file.js'
+import { addLostLog, chooseLog, type LogChoice, type Replacement, refuseIfLogIsLost } from './choose-log.js'
 import { type FirstLog, FirstLogMaker } from './first-log.js'
-import { newMark } from './new-mark.js'
-import type { OpenedLog } from './opened-log.js'
-import { type Loaded, Loader, NothingReadable } from './read-log.js'
+import { LogReader, NothingReadable, type ReadLog } from './read-log.js'
 import { LogRepair } from './repair.js'
-import { dropSecondName } from './set-aside.js'
+
+/** A log that is ready for the next record. */
+export interface OpenedLog extends ReadLog {
+  readonly file: OpenFile
+  readonly store: string
+  readonly recovery: Recovery
+  /** The mark on disk; `NO_MARK` where there is none, and no room for one. */
+  readonly mark: Mark
+}
+
+/** A log as it was found. */
+export interface FoundLog extends ReadLog {
+  readonly recovery: Recovery
+  /** Undefined: there is none that says anything about this log. */
+  readonly mark: Mark | undefined
+}
 
 /**
- * From whatever is on disk to a log that records can be appended to. The lock is held.
+ * The part of the recipe that writers and readers share: reads the log, or the generation in its place, and reports what
+ * is wrong with it. `choice`: what `chooseLog` has found.
+ */
+export async function readLog(
+  files: StoreFiles,
+  file: OpenFile,
+  choice: LogChoice,
+  mark: Mark | null | undefined,
+  options: ResolvedOptions,
+  { wasReleased, lookFor }: { readonly wasReleased: boolean; readonly lookFor?: number | undefined },
+): Promise<FoundLog> {
+  const recovery = newRecovery('log')
+  if (choice.from !== 'log') addLostLog(recovery, choice, files)
+  const storeBeside = choice.from === 'log' ? choice.store : undefined
+  const beside = { mark, backups: files.backups(), storeBeside, wasReleased }
+  const isWhole = options.recovery === 'strict' || mark?.isToBeChecked === true
+  const read = await new LogReader(files, file, beside, { ...options, isWhole, lookFor }, recovery).read()
+  refuseIfStrict(options, recovery, files)
+  if (choice.from !== 'log' && !read.isEndKnown) addUnknownEnd(recovery)
+  return { ...read, recovery, mark: read.needsMark ? undefined : (mark ?? undefined) }
+}
+
+/**
+ * From whatever is on disk to a log that is ready for new records: choose, read, repair, ready. The lock is held.
  *
- * Every step leaves the files so that the next open can begin from the start again: what is set aside is copied or
+ * Every step leaves the files so that the next opening can begin from the start again: what is set aside is copied or
  * gets a second name first, and a generation takes the log's name only when it is whole and on disk.
  */
 export class LogOpener {
-  readonly #fileSystem: FileSystem
   readonly #slices: Slices
   readonly #repair: LogRepair
   readonly #first: FirstLogMaker
 
   constructor(
-    private readonly machine: Machine,
-    private readonly paths: StorePaths,
+    private readonly files: StoreFiles,
     private readonly options: ResolvedOptions,
     /** The last writer met a failure: the page cache may show bytes that the disk does not hold. */
     private readonly isSuspect: boolean,
     /** The last writer closed the log in order: it holds no more than its mark says. */
     private readonly wasReleased: boolean,
   ) {
-    this.#fileSystem = machine.fileSystem
-    this.#slices = new Slices(machine.clock)
-    this.#repair = new LogRepair(machine, paths, options, this.#slices)
-    this.#first = new FirstLogMaker(machine, paths, options, this.#slices)
+    this.#slices = files.slices()
+    this.#repair = new LogRepair(files, options, this.#slices)
+    this.#first = new FirstLogMaker(files, options, this.#slices)
   }
 
-  /** `isLogUnusable`: the log was read, and holds nothing that counts. */
+  /** `isLogUnusable`: the log was read already, and nothing in it counts. */
   async open(isLogUnusable = false): Promise<OpenedLog> {
-    const fileSystem = this.#fileSystem
-    const { paths, options } = this
-    const fileNames = fileSystem.list(paths.logDirectory)
-    checkNeighbours(paths, fileNames)
-    const choice = await chooseLog(fileSystem, paths, fileNames, this.#slices, isLogUnusable)
+    const { files } = this
+    const fileNames = files.list()
+    files.checkNeighbours(fileNames)
+    const choice = await chooseLog(files, fileNames, this.#slices, isLogUnusable)
     if (choice.from === 'nothing') return await this.#begin(await this.#first.withoutLog())
     if (choice.from === 'legacy') return await this.#begin(await this.#first.fromLegacyLog())
-    const recovery = newRecovery('log')
     if (choice.from !== 'log') {
-      refuseIfLogIsLost(options, choice, paths)
-      addLostLog(recovery, choice, paths)
+      refuseIfLogIsLost(this.options, choice, files)
       await this.#replace(choice)
     }
-
-    const file = fileSystem.open(paths.log, 'write')
+    const file = files.open(files.log, 'write')
     try {
-      return await this.#fromLog(file, recovery, choice)
+      return await this.#fromLog(file, choice)
     } catch (error) {
       file.close()
       if (error instanceof NothingReadable && !isLogUnusable) return await this.open(true)
@@ -75,17 +98,18 @@ export class LogOpener {
     }
   }
 
-  async #fromLog(file: OpenFile, recovery: Recovery, choice: Choice): Promise<OpenedLog> {
-    // The last owner may have been killed between a rename and its sync: what is named here must stay named so.
-    const named = noted(this.#fileSystem.syncDirectory(this.paths.logDirectory))
-    // The disk has time for the log while that is read; nobody writes to it meanwhile.
-    const synced = this.isSuspect ? undefined : noted(file.sync())
-    const { loaded, asFound } = await this.#load(file, recovery, choice)
+  async #fromLog(file: OpenFile, choice: LogChoice): Promise<OpenedLog> {
+    const { files } = this
+    // The last owner may have been killed between a rename and its sync: the names that we see must stay.
+    const named = markHandled(files.syncNames())
+    // The disk brings the log up to date while we read it; nothing is written to it meanwhile.
+    const synced = this.isSuspect ? undefined : markHandled(file.sync())
+    const found = await readLog(files, file, choice, readMark(files), this.options, { wasReleased: this.wasReleased })
     await named
     // An unfinished compaction may be what fills the disk: the log is there, and was read.
-    removeUnfinished(this.#fileSystem, this.paths)
-    removeSecondNames(this.#fileSystem, this.paths)
-    const repaired = await this.#repaired(loaded, asFound, synced)
+    files.removeUnfinished()
+    files.removeSecondNames()
+    const repaired = await this.#repaired(file, found, synced)
     try {
       const opened = await this.#ready(repaired)
       if (opened.file !== file) file.close()
@@ -96,54 +120,39 @@ export class LogOpener {
     }
   }
 
-  async #load(file: OpenFile, recovery: Recovery, choice: Choice): Promise<{ loaded: Loaded; asFound: FoundLog }> {
-    const fileSystem = this.#fileSystem
-    const { paths, options } = this
-    const mark = readMark(fileSystem, paths)
-    const backups = backupsAmong(paths, fileSystem.list(paths.logDirectory))
-    const loaded = await new Loader(
-      {
-        fileSystem,
-        clock: this.machine.clock,
-        paths,
-        backups,
-        mark,
-        storeBeside: choice.from === 'log' ? choice.store : undefined,
-        wasReleased: this.wasReleased,
-        times: options.times,
-        cacheBytes: options.cacheBytes,
-        isWhole: options.recovery === 'strict' || mark?.isToBeChecked === true,
-        recovery,
-        onProgress: (phase, done, total) => options.onProgress({ phase, done, total }),
-      },
-      file,
-    ).load()
-    refuseIfStrict(options, recovery, paths)
-    if (choice.from !== 'log' && !loaded.isEndKnown) addUnknownEnd(recovery)
-    const goodMark = loaded.needsMark ? undefined : mark
-    return { loaded, asFound: { ...loaded, store: loaded.store ?? '', file, recovery, mark: goodMark ?? undefined } }
-  }
-
-  async #repaired(loaded: Loaded, asFound: FoundLog, synced: Promise<void> | undefined): Promise<FoundLog> {
-    const { file, recovery } = asFound
-    if (!loaded.isDamaged && !this.isSuspect) {
-      await this.#repair.cut(file, loaded, synced)
-      return asFound
+  async #repaired(file: OpenFile, found: FoundLog, synced: Promise<void> | undefined): Promise<UnmarkedLog> {
+    if (!found.isDamaged && !this.isSuspect) {
+      await this.#repair.cut(file, found, synced)
+      return { ...found, file, store: found.store ?? '' }
     }
-    const renewed = await this.#repair.renew(file, loaded, recovery)
+    const renewed = await this.#repair.renew(file, found, found.recovery)
     if (this.isSuspect) {
-      recovery.notes.push(
-        'The last writer met a failure, or was robbed of its lock; its records were copied to a new file.',
+      found.recovery.notes.push(
+        'The last writer met a failure, or lost its lock to another process. Its records were copied to a new file.',
       )
     }
-    return { ...asFound, ...renewed }
+    return { ...found, ...renewed }
   }
 
-  /** Every log has a mark from its first moment on: it shows when the log has lost its end, or is gone. */
-  async #ready(opened: FoundLog, mainFileSeq: number | null = null): Promise<OpenedLog> {
-    removeLeftovers(this.#fileSystem, this.paths)
-    const mark = opened.mark ?? (await newMark(this.#fileSystem, this.paths, opened, mainFileSeq))
-    return { ...opened, mark }
+  /** Every log has a mark from its first moment on: the mark shows when the log has lost its end, or is gone. */
+  async #ready(opened: UnmarkedLog, mainFileSeq: number | null = null): Promise<OpenedLog> {
+    this.files.removeLeftovers()
+    return { ...opened, mark: opened.mark ?? (await this.#newMark(opened, mainFileSeq)) }
+  }
+
+  /** Writes what is on disk now. The log has been synced. */
+  async #newMark(opened: UnmarkedLog, mainFileSeq: number | null): Promise<Mark> {
+    const { store, lastSeq: seq, lastTimestamp: timestamp } = opened
+    keepDamagedMark(this.files)
+    const mark = { timestamp, store, seq, mainFileSeq, mainFileCrc: null }
+    try {
+      await writeMark(this.files, mark)
+      return mark
+    } catch (error) {
+      if (!isNoSpace(error)) throw error
+      // A log can do without a mark for a while: it is written at the next checkpoint, or at close.
+      return NO_MARK
+    }
   }
 
   async #begin({ written, recovery, mainFileSeq }: FirstLog): Promise<OpenedLog> {
@@ -156,38 +165,30 @@ export class LogOpener {
     }
   }
 
-  /** Puts another generation in the place of a log that is unusable. The file that is there is kept under another name. */
+  /** Puts another generation in the place of an unusable log. The file that is there is kept under another name. */
   async #replace({ from, path, lastSeq, lost }: Replacement): Promise<void> {
-    const fileSystem = this.#fileSystem
-    const { paths } = this
-    const keptAs = freePath(fileSystem, damagedPath(paths, lastSeq))
+    const { files } = this
+    const keptAs = files.newDamagedPath(lastSeq)
     try {
       if (lost.bytes > 0) {
-        await keepAs(fileSystem, paths.log, keptAs, this.#slices)
-        await fileSystem.syncDirectory(paths.logDirectory)
+        await keepAs(files, files.log, keptAs, this.#slices)
+        await files.syncNames()
       }
       if (from === 'unfinished') {
-        fileSystem.rename(path, paths.log)
-        await fileSystem.syncDirectory(paths.logDirectory)
+        files.fileSystem.rename(path, files.log)
+        await files.syncNames()
         return
       }
       // A backup stays what it is: the log begins as a copy of it.
-      removeIfThere(fileSystem, paths.first)
-      await copyFile(fileSystem, path, paths.first, this.#slices)
-      await publishFirst(fileSystem, paths)
+      removeIfThere(files.fileSystem, files.first)
+      await copyFile(files, path, files.first, this.#slices)
+      await publishFirst(files)
     } catch (error) {
-      dropSecondName(fileSystem, paths.log, keptAs)
-      removeIfThere(fileSystem, paths.first)
+      dropSecondName(files, files.log, keptAs)
+      removeIfThere(files.fileSystem, files.first)
       throw error
     }
   }
 }
 
-/** A log that was read. Its mark is undefined where there is none, or one that says nothing about this log. */
-type FoundLog = Omit<OpenedLog, 'mark'> & { readonly mark: Mark | undefined }
-
-/** What goes on beside something else, and is waited for later: if it fails, it is then that it is heard of. */
-function noted(promise: Promise<void>): Promise<void> {
-  promise.catch(() => {})
-  return promise
-}
+type UnmarkedLog = Omit<OpenedLog, 'mark'> & { readonly mark: Mark | undefined }

@@ -1,6 +1,6 @@
 import type { LogRecord } from '../format/record.js'
 import { openCheckpoint } from '../log/checkpoint-opener.js'
-import { type CheckpointFound, isInRange } from '../log/checkpoint-reader.js'
+import { type CheckpointFound, type CheckpointPlace, isInRange } from '../log/checkpoint-reader.js'
 import {
   ANY_KEY,
   addDamage,
@@ -9,30 +9,27 @@ import {
   noteForeignBackup,
   type Recovery,
 } from '../log/damage-report.js'
+import { Generations } from '../log/generations.js'
 import type { Mark } from '../log/mark.js'
 import { newerVersion, readTailRun, surveyTail, type TailStart } from '../log/record-reader.js'
-import type { Backup, StorePaths } from '../log/store-files.js'
-import { type Clock, Slices } from '../platform/clock.js'
+import type { Backup, StoreFiles } from '../log/store-files.js'
+import type { ResolvedOptions } from '../options.js'
+import type { Slices } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
-import type { FileSystem, OpenFile } from '../platform/file-system.js'
+import type { OpenFile } from '../platform/file-system.js'
 import { State } from '../state/state.js'
-import { findRecords, type HealedState, healState, isOfStore, reachOfBackups } from './heal.js'
-import { judgeTail, type Verdict } from './judge-tail.js'
-import { noteMissingFiles } from './missing-files.js'
+import { findRecords, type HealedState, healState, reachBeyond } from './heal.js'
+import { judgeTail, reportVerdict, type Verdict } from './judge-tail.js'
 import { Replay } from './replay.js'
-import { reportVerdict } from './report-verdict.js'
 
 /** What a generation holds, and what is to be done to its file before records are appended to it. */
-export interface Loaded {
+export interface ReadLog {
   /** Its values stand in the file, which has to stay open for as long as the index is asked. */
-  readonly index: State
+  readonly state: State
   /** Undefined where the file no longer says. */
   readonly store: string | undefined
-  readonly checkpointSeq: number
-  readonly checkpointBytes: number
+  readonly checkpoint: CheckpointPlace
   readonly lastSeq: number
-  /** The header's checksum: what stands for the last record in a position where none follows the checkpoint. */
-  readonly checkpointCrc: string
   /** The checksum of the last record, or of the header. */
   readonly lastCrc: string
   readonly lastTimestamp: string
@@ -51,24 +48,22 @@ export interface Loaded {
   readonly foundCrc: string | undefined
 }
 
-export interface LoadContext {
-  readonly fileSystem: FileSystem
-  readonly clock: Clock
-  readonly paths: StorePaths
-  readonly backups: readonly Backup[]
+/** What is known of a log besides what is in it. */
+export interface LogSurroundings {
+  /** Undefined: no mark. Null: a damaged one. */
   readonly mark: Mark | null | undefined
+  readonly backups: readonly Backup[]
   /** The id of the store by the files beside the log, if the log has lost its header. */
   readonly storeBeside: string | undefined
-  /** The last owner left the log in order: then it went no further than a good mark says. */
+  /** The last owner closed the log in order: then it went no further than a good mark says. */
   readonly wasReleased: boolean
-  readonly times: boolean
-  readonly cacheBytes: number
-  /** Every byte of the log is looked at, however long it is. */
+}
+
+export interface ReadLogOptions extends Pick<ResolvedOptions, 'times' | 'cacheBytes' | 'onProgress'> {
+  /** Reads every byte of the log, however long it is. */
   readonly isWhole: boolean
-  /** See `Replay`. */
+  /** A record whose checksum is asked for, see `Replay`. */
   readonly lookFor?: number | undefined
-  readonly recovery: Recovery
-  readonly onProgress: (phase: string, done: number, total: number) => void
 }
 
 /** Thrown before anything was touched: perhaps a file beside the log can take its place. */
@@ -84,8 +79,9 @@ export class NothingReadable extends FlatlogError {
 }
 
 /** Reads a version 1 file: checkpoint, records, and where something is wrong what it is and what heals it. */
-export class Loader {
-  #index!: State
+export class LogReader {
+  #state!: State
+  #generations!: Generations
   readonly #slices: Slices
   readonly #fileName: string
   readonly #sizeBytes: number
@@ -95,117 +91,118 @@ export class Loader {
   #replay!: Replay
 
   constructor(
-    private readonly context: LoadContext,
+    private readonly files: StoreFiles,
     private readonly file: OpenFile,
+    private readonly beside: LogSurroundings,
+    private readonly options: ReadLogOptions,
+    /** Gets what is found. */
+    private readonly recovery: Recovery,
   ) {
-    this.#slices = new Slices(context.clock)
-    this.#fileName = file.path.slice(context.paths.logDirectory.length + 1)
+    this.#slices = files.slices()
+    this.#fileName = files.nameOf(file.path)
     this.#sizeBytes = file.status().sizeBytes
   }
 
-  async load(): Promise<Loaded> {
-    const { context, file } = this
-    const checkpoint = await openCheckpoint(file, this.#slices, context.isWhole)
+  /** The recipe: checkpoint, records, and where something is wrong, what it is and what heals it. */
+  async read(): Promise<ReadLog> {
+    const { file, beside, options } = this
+    const checkpoint = await openCheckpoint(file, this.#slices, options.isWhole)
     if (checkpoint.newer) throw newerVersion(file.path, checkpoint.newer.offset, checkpoint.newer.what)
-    this.#index = this.#indexOf(checkpoint)
-    const { times, lookFor, onProgress } = context
-    const replay = new Replay(this.#index, checkpoint.timestamp, {
-      file,
-      sizeBytes: this.#sizeBytes,
-      times,
-      lookFor,
-      onProgress,
-    })
-    this.#replay = replay
-    const store = checkpoint.header?.store ?? context.storeBeside
+    this.#state = this.#stateOf(checkpoint)
+    this.#replay = new Replay(this.#state, checkpoint.timestamp, { file, sizeBytes: this.#sizeBytes, ...options })
+    const store = checkpoint.header?.store ?? beside.storeBeside
+    this.#generations = new Generations(
+      this.files,
+      store,
+      ({ fileName }) => noteForeignBackup(this.recovery, fileName),
+      beside.backups,
+    )
     const markSeq = this.#markSeq(store)
-    this.#isStoreProven = checkpoint.header !== undefined || (store !== undefined && context.mark?.store === store)
+    this.#isStoreProven = checkpoint.header !== undefined || (store !== undefined && beside.mark?.store === store)
     const afterSeq = checkpoint.seq ?? (await this.#guessCheckpointSeq(checkpoint, markSeq))
-    const isHealed = await this.#healCheckpoint(checkpoint, afterSeq, store)
+    const isHealed = await this.#healCheckpoint(checkpoint, afterSeq)
 
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq }
-    const run = await readTailRun(file, start, this.#slices, replay, markSeq)
-    // A backup is a copy of what the log was: a log that ends before it has lost its end.
-    const isFurther = (backup: Backup) => backup.lastSeq > run.lastSeq
-    // If the mark is not of this log, it may have come here without its backups, so all of them are looked at.
-    const own = this.#ownAmong(this.#isMarkUseless ? context.backups : context.backups.filter(isFurther), store)
-    const backedUpSeq = await reachOfBackups(context.fileSystem, own.filter(isFurther), this.#slices)
-    const knownSeq = Math.max(markSeq, backedUpSeq)
+    const run = await readTailRun(file, start, this.#slices, this.#replay, markSeq)
+    const knownSeq = Math.max(markSeq, await this.#reachOfBackups(run.lastSeq))
     const isFaultless = run.complete && knownSeq <= run.lastSeq
-    const verdict = isFaultless ? undefined : await this.#judge(start, run.lastSeq, knownSeq, store)
-    const foundNothing = !checkpoint.header && checkpoint.parts === 0 && replay.lastCrc === ''
+    const verdict = isFaultless ? undefined : await this.#judge(start, run.lastSeq, knownSeq)
+    const foundNothing = !checkpoint.header && checkpoint.parts === 0 && this.#replay.lastCrc === ''
     if (foundNothing && !isHealed) throw new NothingReadable(file.path)
-    const endOffset = verdict?.cut?.offset ?? this.#sizeBytes
     const lastSeq = verdict?.lastSeq ?? run.lastSeq
-    noteMissingFiles({ ...context, ...(context.mark && this.#isMarkUseless && { mark: null }) }, lastSeq)
+    this.#noteMissingFiles(lastSeq)
+    const checkpointCrc = checkpoint.header?.crc ?? ''
     return {
-      index: this.#index,
+      state: this.#state,
       store,
-      checkpointSeq: afterSeq,
-      checkpointBytes: checkpoint.end,
+      checkpoint: { seq: afterSeq, bytes: checkpoint.end, crc: checkpointCrc },
       lastSeq,
-      lastCrc: replay.lastCrc || (checkpoint.header?.crc ?? ''),
-      checkpointCrc: checkpoint.header?.crc ?? '',
-      lastTimestamp: replay.lastTimestamp,
-      endOffset,
+      lastCrc: this.#replay.lastCrc || checkpointCrc,
+      lastTimestamp: this.#replay.lastTimestamp,
+      endOffset: verdict?.cut?.offset ?? this.#sizeBytes,
       unprovenOffset: run.unprovenOffset,
       cut: verdict?.cut,
       needsMark: this.#isMarkUseless,
       isEndKnown: this.#isEndKnown,
-      foundCrc: replay.found,
+      foundCrc: this.#replay.found,
       isDamaged: verdict?.isDamaged === true || checkpoint.bad.length > 0,
     }
   }
 
-  /** Opens each of them: on the usual path there are none. */
-  #ownAmong(backups: readonly Backup[], store: string | undefined): Backup[] {
-    const { fileSystem, recovery } = this.context
-    return backups.filter((backup) => {
-      const isOwn = isOfStore(fileSystem, backup, store)
-      if (!isOwn) noteForeignBackup(recovery, backup.fileName)
-      return isOwn
-    })
+  /** A backup is a copy of what the log was, so a log that ends before a backup has lost its end. */
+  async #reachOfBackups(lastSeq: number): Promise<number> {
+    // If the mark is not of this log, the log may have come here without its backups: look at all of them.
+    if (this.#isMarkUseless) for (const backup of this.#generations.backups) this.#generations.open(backup)?.close()
+    return await reachBeyond(this.#generations, lastSeq, this.#slices)
+  }
+
+  /** Notes a mark or a main file that is gone: the log can do without them, so it is not damage. */
+  #noteMissingFiles(lastSeq: number): void {
+    const { files, recovery } = this
+    const { mark, backups } = this.beside
+    if (mark === undefined && (lastSeq > 0 || backups.length > 0)) {
+      recovery.notes.push(
+        `${files.name}.mark is gone: had the log lost its last records, nothing would show it. It is written anew.`,
+      )
+    }
+    if (!mark || this.#isMarkUseless) return
+    if (mark.mainFileCrc !== null && files.isMainFileGone()) {
+      recovery.notes.push(`${files.name}.json is gone. It is only a view of the log, and is written anew.`)
+    }
   }
 
   get #isEndKnown(): boolean {
-    const { backups, mark, wasReleased } = this.context
+    const { backups, mark, wasReleased } = this.beside
     // A mark that is older than a backup is not that of the last close.
     const isOfLastClose = mark !== undefined && mark !== null && backups.every((backup) => backup.lastSeq <= mark.seq)
     return wasReleased && isOfLastClose && !this.#isMarkUseless
   }
 
-  #indexOf({ ownParts, header }: CheckpointFound): State {
+  #stateOf({ ownParts, header }: CheckpointFound): State {
     const { file } = this
     // A new generation is read under the name that it has until it is the log.
-    const path = this.#fileName.startsWith(`${this.context.paths.name}.log.backup.`)
-      ? file.path
-      : this.context.paths.log
+    const isBackup = this.#fileName.startsWith(`${this.files.name}.log.backup.`)
+    const path = isBackup ? file.path : this.files.log
     // Where header and index say different things there may be both.
     const inlineState = ownParts.length === 0 ? (header?.state ?? []) : []
-    return new State({ file, path, parts: ownParts, inlineState, cacheBytes: this.context.cacheBytes })
+    return new State({ file, path, parts: ownParts, inlineState, cacheBytes: this.options.cacheBytes })
   }
 
-  /** What the mark proves; 0 where there is none to go by. */
+  /** The record up to which the mark proves the log; 0 without a mark of this log. */
   #markSeq(store: string | undefined): number {
-    const { mark, paths, recovery } = this.context
+    const { files, recovery } = this
+    const { mark } = this.beside
     if (mark && (store === undefined || mark.store === store)) return mark.seq
     this.#isMarkUseless = true
     if (mark === undefined) return 0
-    const file = paths.mark.slice(paths.logDirectory.length + 1)
-    if (mark === null) {
-      addDamage(recovery, {
-        file,
-        line: 1,
-        offset: 0,
-        bytes: this.context.fileSystem.status(paths.mark)?.sizeBytes ?? 0,
-      })
-      recovery.notes.push(
-        `${file} is damaged: what was last known to be on disk cannot be checked. It is written anew.`,
-      )
-      return 0
-    }
-    addDamage(recovery, { file, line: 1, offset: 0, bytes: 0 })
-    recovery.notes.push(`${file} belongs to another store than the log: one of them was replaced. The log is used.`)
+    const file = files.nameOf(files.mark)
+    const bytes = mark === null ? (files.status(files.mark)?.sizeBytes ?? 0) : 0
+    addDamage(recovery, { file, line: 1, offset: 0, bytes })
+    recovery.notes.push(
+      mark === null
+        ? `${file} is damaged: what was last known to be on disk cannot be checked. It is written anew.`
+        : `${file} belongs to another store than the log: one of them was replaced. The log is used.`,
+    )
     return 0
   }
 
@@ -218,27 +215,23 @@ export class Loader {
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: undefined }
     const survey = await surveyTail(this.file, start, this.#slices)
     const first = survey.find((line) => line.kind === 'record')
-    return first ? first.seq - 1 : markSeq || (this.context.backups[0]?.lastSeq ?? 0)
+    return first ? first.seq - 1 : markSeq || (this.beside.backups[0]?.lastSeq ?? 0)
   }
 
-  async #healCheckpoint(checkpoint: CheckpointFound, seq: number, store: string | undefined): Promise<boolean> {
+  async #healCheckpoint(checkpoint: CheckpointFound, seq: number): Promise<boolean> {
     const { bad, lost } = checkpoint
+    const { recovery } = this
     if (bad.length === 0) return false
     // A checkpoint is published whole, so where the file ends inside it the records behind it are gone as well.
     if (checkpoint.isCutOff) {
-      addInDoubt(this.context.recovery, [ANY_KEY])
-      this.context.recovery.notes.push(
-        `${this.#fileName} ends inside its checkpoint: the records behind that are gone.`,
-      )
+      addInDoubt(recovery, [ANY_KEY])
+      recovery.notes.push(`${this.#fileName} ends inside its checkpoint: the records behind that are gone.`)
     }
-    const { fileSystem, backups, recovery } = this.context
-    const healed = lost.length
-      ? await healState(fileSystem, this.#ownAmong(backups, store), seq, lost, this.#slices)
-      : undefined
+    const healed = lost.length ? await healState(this.#generations, seq, lost, this.#slices) : undefined
     for (const range of healed ? lost : []) {
       const state = (healed as HealedState).state.filter(({ key }) => isInRange(key, range))
-      const isTimed = this.context.times
-      this.#index.heal(range, isTimed ? state : state.map((pair) => ({ ...pair, time: undefined })))
+      const isTimed = this.options.times
+      this.#state.heal(range, isTimed ? state : state.map((pair) => ({ ...pair, time: undefined })))
     }
     const healedFrom = healed && { healedFrom: healed.from }
     for (const { number, offset, length } of bad) {
@@ -262,7 +255,7 @@ export class Loader {
   }
 
   /** Something is wrong behind the last record that was read: tells a torn tail from damage, and replays what counts. */
-  async #judge(start: TailStart, appliedSeq: number, markSeq: number, store: string | undefined): Promise<Verdict> {
+  async #judge(start: TailStart, appliedSeq: number, markSeq: number): Promise<Verdict> {
     const survey = await surveyTail(this.file, start, this.#slices)
     const verdict = judgeTail({
       survey,
@@ -271,10 +264,9 @@ export class Loader {
       sizeBytes: this.#sizeBytes,
       firstLine: start.line,
     })
-    const { fileSystem, backups } = this.context
     const isMissing = (seq: number) => verdict.missing.some((run) => seq >= run.from && seq <= run.to)
     const found = verdict.missing.length
-      ? await findRecords(fileSystem, this.#ownAmong(backups, store), isMissing, this.#slices)
+      ? await findRecords(this.#generations, isMissing, this.#slices)
       : new Map<number, { record: LogRecord; from: string }>()
 
     const kept = verdict.kept.filter((line) => line.seq > appliedSeq)
@@ -284,7 +276,7 @@ export class Loader {
       if ('number' in each) this.#replay.again(each)
       else this.#replay.any(each, undefined)
     }
-    const { recovery } = this.context
+    const { recovery } = this
     if (found.size > 0 && !this.#isStoreProven) addUnprovenStore(recovery, this.#fileName)
     const about = { file: this.#fileName, sizeBytes: this.#sizeBytes, isEndKnown: this.#isEndKnown }
     reportVerdict({ recovery, verdict, found, ...about })

@@ -1,131 +1,149 @@
 import { addInDoubt, newRecovery, type Recovery } from '../log/damage-report.js'
-import { copyBytes, replaceLog } from '../log/replace-log.js'
-import { damagedPath, type StorePaths } from '../log/store-files.js'
+import { copyBytes, dropSecondName, keepAs, replaceLog } from '../log/replace-log.js'
+import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import type { Slices } from '../platform/clock.js'
 import { FlatlogError, systemCode } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { Machine } from '../platform/machine.js'
 import { freePath, removeIfThere } from '../platform/whole-file.js'
 import { walkState } from '../state/write-state.js'
 import { type CleanGeneration, writeNewGeneration } from './new-generation.js'
-import type { Loaded } from './read-log.js'
-import { dropSecondName, setAside } from './set-aside.js'
+import type { ReadLog } from './read-log.js'
 
 /**
- * Makes a log that was read one that records can be appended to. Where there is no room for that, everything is as it
- * was before, so that it can be tried again.
+ * Makes a log that was read ready for new records. Nothing that is taken out of use is deleted: it is kept beside the
+ * log, and on disk there before anything is cut. A repair that fails leaves the files so that it can be tried again.
  */
 export class LogRepair {
   constructor(
-    private readonly machine: Machine,
-    private readonly paths: StorePaths,
+    private readonly files: StoreFiles,
     private readonly options: ResolvedOptions,
     private readonly slices: Slices,
   ) {}
 
   /**
-   * The torn tail is kept beside the log and cut off; from then on what the log holds is known to be on disk. `synced`: a
-   * sync of the log as it was found, which says enough where nothing of it is changed.
+   * Sets the torn tail aside and cuts it off; then everything that the log holds is known to be on disk. `synced`: a sync
+   * of the log as it was found, which is enough if nothing of it changes.
    */
-  async cut(file: OpenFile, loaded: Loaded, synced: Promise<void> | undefined): Promise<void> {
-    // What it could not bring to disk, a later one would report as being there.
-    const isSynced = await Promise.resolve(synced).then(
-      () => synced !== undefined,
-      (cause: unknown) => {
-        throw syncFailed(this.paths.log, cause)
-      },
-    )
-    if (isSynced && !loaded.cut && loaded.unprovenOffset === loaded.endOffset) return
-    if (loaded.cut) {
-      const { offset } = loaded.cut
-      const kept = await setAside(this.machine, this.paths, file, offset, this.slices)
-      try {
-        file.truncate(offset)
-      } catch (error) {
-        // The next try would keep the same bytes once more.
-        removeIfThere(this.machine.fileSystem, kept)
-        throw error
-      }
-    }
-    // Where the last owner was killed between a sync that failed and its note of that, the system takes those pages for
-    // written although the disk does not have them, and a sync alone would do nothing: the same bytes are written again.
-    await copyBytes(file, file, loaded.unprovenOffset, loaded.endOffset, loaded.unprovenOffset, this.slices)
-    await file.sync().catch((cause: unknown) => {
-      throw syncFailed(this.paths.log, cause)
-    })
+  async cut(file: OpenFile, read: ReadLog, synced: Promise<void> | undefined): Promise<void> {
+    // After a failed sync, a later sync may falsely succeed.
+    await this.#throwing(synced)
+    if (synced && !read.cut && read.unprovenOffset === read.endOffset) return
+    if (read.cut) await this.#cutTail(file, read.cut.offset)
+    // The last owner may have been killed between a failed sync and its note of that. The system then takes those pages
+    // for written although the disk does not have them, and a sync alone does nothing: write the same bytes again.
+    await copyBytes(file, file, read.unprovenOffset, read.endOffset, read.unprovenOffset, this.slices)
+    await this.#throwing(file.sync())
   }
 
-  /** The state goes into a clean generation, and the file that is not to be trusted is kept beside it. */
-  async renew(file: OpenFile, loaded: Loaded, recovery: Recovery): Promise<CleanGeneration> {
-    const { paths } = this
-    const { fileSystem } = this.machine
-    const keptAs = freePath(fileSystem, damagedPath(paths, loaded.lastSeq))
+  async #throwing(sync: Promise<void> | undefined): Promise<void> {
+    try {
+      await sync
+    } catch (cause) {
+      throw syncFailed(this.files.log, cause)
+    }
+  }
+
+  async #cutTail(file: OpenFile, offset: number): Promise<void> {
+    const kept = await this.#setAside(file, offset)
+    try {
+      file.truncate(offset)
+    } catch (error) {
+      // The next attempt would keep the same bytes once more.
+      removeIfThere(this.files.fileSystem, kept)
+      throw error
+    }
+  }
+
+  /** Copies the end of the log, from `offset` on, to a file of its own, and returns its path. */
+  async #setAside(file: OpenFile, offset: number): Promise<string> {
+    const { files } = this
+    const path = files.newQuarantinePath(offset)
+    const aside = files.open(path, 'create')
+    try {
+      await copyBytes(file, aside, offset, file.status().sizeBytes, 0, this.slices)
+      await aside.sync()
+      aside.close()
+      await files.syncNames()
+      return path
+    } catch (error) {
+      aside.close()
+      // A part of it is useless: the log still has all of it.
+      removeIfThere(files.fileSystem, path)
+      throw error
+    }
+  }
+
+  /** Writes the state to a clean generation, and keeps the file that is damaged or not trusted beside it. */
+  async renew(file: OpenFile, read: ReadLog, recovery: Recovery): Promise<CleanGeneration> {
+    const { files } = this
+    const { renamesOpenFiles } = files.fileSystem
+    const keptAs = files.newDamagedPath(read.lastSeq)
     const report = newRecovery('log')
-    await this.#keepBytes(file)
-    const renewed = await writeNewGeneration(this.machine, paths, {
-      path: paths.unfinished,
-      pairs: walkState(loaded.index, this.machine.clock.now(), this.slices),
+    // The kept file should have its last bytes on disk. If the disk refuses, the new generation has the state all the same.
+    await file.sync().catch(() => {})
+    const renewed = await writeNewGeneration(files, {
+      path: files.unfinished,
+      pairs: walkState(read.state, files.clock.now(), this.slices),
       stateBytes: file.status().sizeBytes,
-      seq: loaded.lastSeq,
-      store: loaded.store,
-      notBefore: loaded.lastTimestamp,
+      seq: read.lastSeq,
+      store: read.store,
+      notBefore: read.lastTimestamp,
       options: this.options,
       report,
     })
     try {
-      if (!fileSystem.renamesOpenFiles) {
+      if (!renamesOpenFiles) {
         renewed.file.close()
         file.close()
       }
-      await replaceLog(fileSystem, paths, keptAs, this.slices)
+      await replaceLog(files, keptAs, this.slices)
     } catch (error) {
       renewed.file.close()
-      // Whether the new name outlives a power cut is not known; the note of that makes the next owner copy it once more.
-      throw this.#isDropped(keptAs) ? error : syncFailed(paths.log, error)
+      // The new name may not survive a power cut: the noted failure makes the next owner copy the log once more.
+      throw this.#isUndone(keptAs) ? error : syncFailed(files.log, error)
     }
-    // Only now: what has to be tried again would be said again.
+    // Only now, because an attempt that failed would report it, too.
     recovery.clean &&= report.clean
     addInDoubt(recovery, report.inDoubt)
-    recovery.notes.push(...report.notes, `The former log is kept as ${keptAs.slice(paths.logDirectory.length + 1)}.`)
+    recovery.notes.push(...report.notes, `The former log is kept as ${files.nameOf(keptAs)}.`)
     return this.reopened(renewed)
   }
 
-  /**
-   * What is kept under another name has its last bytes on disk, too, as far as the disk takes them: where it does not,
-   * the state is in the new generation all the same.
-   */
-  async #keepBytes(file: OpenFile): Promise<void> {
-    try {
-      await file.sync()
-    } catch {
-      // See above.
-    }
-  }
-
-  /** As long as the log is the old one, its second name and what was to take its place are of no use. */
-  #isDropped(keptAs: string): boolean {
-    const { fileSystem } = this.machine
-    if (!dropSecondName(fileSystem, this.paths.log, keptAs)) return false
-    removeIfThere(fileSystem, this.paths.unfinished)
+  /** As long as the log is the old file, removes its second name and the generation that was to replace it. */
+  #isUndone(keptAs: string): boolean {
+    const { files } = this
+    if (!dropSecondName(files, files.log, keptAs)) return false
+    removeIfThere(files.fileSystem, files.unfinished)
     return true
   }
 
-  /** A generation that has become the log, where it had to be closed for that. */
+  /** Opens a generation that has become the log again, on systems where it had to be closed for that. */
   reopened(written: CleanGeneration): CleanGeneration {
-    const { fileSystem } = this.machine
-    if (fileSystem.renamesOpenFiles) return written
-    const file = fileSystem.open(this.paths.log, 'write')
-    written.index.useFile(file)
+    const { files } = this
+    if (files.fileSystem.renamesOpenFiles) return written
+    const file = files.open(files.log, 'write')
+    written.state.useFile(file)
     return { ...written, file }
   }
+}
+
+/** Gives a file of format 0 a second name before another file takes its first one. */
+export async function keepOriginal(files: StoreFiles, path: string, directory: string, slices: Slices): Promise<void> {
+  const original = files.status(path)
+  if (!original) return
+  const kept = `${path}.before-flatlog`
+  // After a crash between this and the naming of the new log, the second name is there already.
+  if (files.status(kept)?.identity === original.identity) return
+  await keepAs(files, path, freePath(files.fileSystem, kept), slices)
+  await files.fileSystem.syncDirectory(directory)
 }
 
 function syncFailed(path: string, cause: unknown): FlatlogError {
   return new FlatlogError(
     'FLATLOG_FAILED',
-    `${path} could not be synced (${systemCode(cause) ?? String(cause)}), so what it shows may not be on disk. What to do: check ` +
-      'the disk, then open the store again: what can be read is copied to a new file then.',
+    `${path} could not be synced (${systemCode(cause) ?? String(cause)}), so what it shows may not be on disk. What to do: ` +
+      'check the disk, then open the store again: whatever can be read is then copied to a new file.',
     { path, cause },
   )
 }

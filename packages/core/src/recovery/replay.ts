@@ -3,6 +3,7 @@ import { decodeLine } from '../format/decode.js'
 import type { PlainRecord } from '../format/decode-fast.js'
 import type { LogRecord } from '../format/record.js'
 import type { PlacedRecord, RunListener, SurveyRecord } from '../log/record-reader.js'
+import type { Progress } from '../options.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { LoadingIndex, ReplayPlace } from '../state/types.js'
 
@@ -15,7 +16,7 @@ export interface ReplayOptions {
   readonly times: boolean
   /** A record whose checksum is asked for: whoever had read the log as far as that wants to know whether it is the same. */
   readonly lookFor?: number | undefined
-  readonly onProgress: (phase: string, done: number, total: number) => void
+  readonly onProgress: (progress: Progress) => void
 }
 
 /** Brings the records behind a checkpoint into the index, and keeps in mind what the last of them was. */
@@ -79,7 +80,8 @@ export class Replay implements RunListener {
   }
 
   #tell(seq: number, offset: number): void {
-    if (seq % PROGRESS_RECORDS === 0) this.options.onProgress('replay', offset, this.options.sizeBytes)
+    if (seq % PROGRESS_RECORDS === 0)
+      this.options.onProgress({ phase: 'replay', done: offset, total: this.options.sizeBytes })
   }
 }
 

@@ -5,7 +5,8 @@ import { Follower } from '../follow/follower.js'
 import { noStore } from '../follow/read-state.js'
 import { GuardedFileSystem } from '../lock/guarded-file-system.js'
 import { acquireLock, holds, type Lock } from '../lock/lock.js'
-import { besideFormerOwner, checkName, type StorePaths, storePaths } from '../log/store-files.js'
+import { checkName } from '../log/names.js'
+import { StoreFiles } from '../log/store-files.js'
 import { type ResolvedOptions, resolveOptions, type StoreOptions } from '../options.js'
 import { FlatlogError, ioError, systemCode } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
@@ -20,28 +21,28 @@ export async function openStoreOn(
   isTransient = false,
 ): Promise<Store> {
   const resolved = resolveOptions(options)
-  const paths = resolved.readOnly ? existingPaths(machine, resolved) : await makeDirectories(machine, resolved)
+  const files = resolved.readOnly ? existingFiles(machine, resolved) : await makeDirectories(machine, resolved)
   if (resolved.readOnly) {
-    const follower = await Follower.open(machine, paths, resolved)
+    const follower = await Follower.open(files, resolved)
     return new Store(follower, () => follower.close())
   }
 
-  const { engine, release } = await shareEngine(paths.log, resolved, isTransient, async () => {
+  const { engine, release } = await shareEngine(files.log, resolved, isTransient, async () => {
     const { fileSystem, processes, clock } = machine
     const { lockWaitMs, takeOver } = resolved
-    const lock = await acquireLock(fileSystem, processes, clock, paths.lock, { waitMs: lockWaitMs, takeOver })
+    const lock = await acquireLock(fileSystem, processes, clock, files.lock, { waitMs: lockWaitMs, takeOver })
     return await openUnderLock(lock, async () => {
       const hadFailed = lock.inheritedFailure !== undefined
-      const own = hadFailed ? besideFormerOwner(paths, lock.token) : paths
-      const owner = { ...machine, fileSystem: new GuardedFileSystem(fileSystem, () => mustHold(lock, own)) }
+      const own = hadFailed ? files.forSuccessor(lock.token) : files
+      const guarded = own.through(new GuardedFileSystem(fileSystem, () => mustHold(lock, files)))
       const openLog = (isSuspect: boolean, wasReleased = false) =>
-        describing(own, () => new LogOpener(owner, own, resolved, isSuspect, wasReleased).open())
+        describing(files, () => new LogOpener(guarded, resolved, isSuspect, wasReleased).open())
       const opened = await openLog(hadFailed, lock.wasReleased)
       try {
-        return new Engine(owner, own, resolved, lock, opened, () => openLog(true))
+        return new Engine(guarded, resolved, lock, opened, () => openLog(true))
       } catch (error) {
         opened.file.close()
-        throw ioError('open', paths.log, error)
+        throw ioError('open', files.log, error)
       }
     })
   })
@@ -67,27 +68,27 @@ async function openUnderLock(lock: Lock, open: () => Promise<Engine>): Promise<E
   }
 }
 
-function mustHold(lock: Lock, paths: StorePaths): void {
+function mustHold(lock: Lock, files: StoreFiles): void {
   if (holds(lock)) return
   throw new FlatlogError(
     'FLATLOG_LOCKED',
-    `${paths.lock} was taken over by another process while the store was open here; nothing more is done with its files. What ` +
+    `${files.lock} was taken over by another process while the store was open here; nothing more is done with its files. What ` +
       'to do: leave the store to that process, or close it there and open it here again.',
-    { path: paths.lock },
+    { path: files.lock },
   )
 }
 
-async function describing<T>(paths: StorePaths, action: () => Promise<T>): Promise<T> {
+async function describing<T>(files: StoreFiles, action: () => Promise<T>): Promise<T> {
   try {
     return await action()
   } catch (error) {
     const { path } = error as { path?: unknown }
-    throw ioError('open', typeof path === 'string' ? path : paths.log, error)
+    throw ioError('open', typeof path === 'string' ? path : files.log, error)
   }
 }
 
 /** Directories are made durable in their parents: a log in a directory that a power cut takes away is no log. */
-async function makeDirectories(machine: Machine, options: ResolvedOptions): Promise<StorePaths> {
+async function makeDirectories(machine: Machine, options: ResolvedOptions): Promise<StoreFiles> {
   const { fileSystem } = machine
   try {
     const made = fileSystem.makeDirectory(join(options.dir, 'logs'))
@@ -101,7 +102,7 @@ async function makeDirectories(machine: Machine, options: ResolvedOptions): Prom
       if (!isOurs || each === dirname(each)) break
     }
     await Promise.all(syncs)
-    return storePaths(directory, checkName(options.name))
+    return new StoreFiles(machine, directory, checkName(options.name))
   } catch (error) {
     throw ioError('make the directory', options.dir, error)
   }
@@ -116,9 +117,9 @@ async function syncNames(fileSystem: FileSystem, directory: string, isOurs: bool
   }
 }
 
-function existingPaths(machine: Machine, options: ResolvedOptions): StorePaths {
+function existingFiles(machine: Machine, options: ResolvedOptions): StoreFiles {
   try {
-    return storePaths(machine.fileSystem.realPath(options.dir), checkName(options.name))
+    return new StoreFiles(machine, machine.fileSystem.realPath(options.dir), checkName(options.name))
   } catch (error) {
     if (error instanceof FlatlogError) throw error
     if (systemCode(error) === 'ENOENT') throw noStore(options.name, options.dir)

@@ -64,7 +64,7 @@ export class Store {
   }
 
   get name(): string {
-    return this.#backend.paths.name
+    return this.#backend.files.name
   }
 
   /** What opening found. */
@@ -233,7 +233,7 @@ export class Store {
       checkKey(key)
       if (options !== undefined) checkWriteOptions('set', options)
       const text = toText(key, value, options)
-      const expires = expiryOf(options, backend.machine.clock)
+      const expires = expiryOf(options, backend.files.clock)
       return backend.propose({ kind: 'set', key, value: text, expires }, options).done
     } catch (error) {
       return markHandled(Promise.reject(error))
@@ -243,7 +243,7 @@ export class Store {
   #write(operation: (clock: { now(): number }) => Operation): Promise<void> {
     return this.#try(() => {
       const backend = this.#open
-      return backend.propose(operation(backend.machine.clock)).done
+      return backend.propose(operation(backend.files.clock)).done
     })
   }
 

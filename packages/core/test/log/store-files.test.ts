@@ -1,15 +1,22 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import {
-  backupPath,
-  backupsAmong,
-  checkName,
-  checkNeighbours,
-  damagedPath,
-  fileTime,
-  quarantinePath,
-  storePaths,
-} from '../support/core.js'
+import { checkName, type Machine, StoreFiles } from '../support/core.js'
+import { machine } from '../support/machine.js'
+
+const TIME = Date.parse('2025-01-15T13:00:00.999Z')
+
+/** The files of a store in a directory that does not exist, at a time that stands still. */
+function filesOf(name: string, ...existing: string[]): StoreFiles {
+  const { clock, fileSystem, processes } = machine()
+  const here: Machine = {
+    processes,
+    clock: { ...clock, now: () => TIME },
+    fileSystem: Object.assign(Object.create(fileSystem), {
+      status: (path: string) => (existing.includes(path) ? { kind: 'file', sizeBytes: 1, identity: path } : undefined),
+    }),
+  }
+  return new StoreFiles(here, join('/', 'data'), name)
+}
 
 describe('names of stores', () => {
   it.each([
@@ -73,7 +80,7 @@ describe('names of stores', () => {
     null,
     5,
     {},
-  ])('%j is none', (name) => {
+  ])('%j is not one', (name) => {
     expect(() => checkName(name)).toThrow(
       expect.objectContaining({ code: 'FLATLOG_INVALID_NAME', message: expect.stringContaining('What to do') }),
     )
@@ -81,37 +88,63 @@ describe('names of stores', () => {
 })
 
 describe('files of a store', () => {
-  const paths = storePaths(join('/', 'data'), 'players')
-  const time = Date.parse('2025-01-15T13:00:00.999Z')
+  const logs = join('/', 'data', 'logs')
+  const backup = join(logs, 'players.log.backup.20250115T130000Z-0000000000000042')
 
-  it('stand where the format says', () => {
-    const logs = join('/', 'data', 'logs')
-    expect(paths).toMatchObject({
+  it('are where the format says', () => {
+    const files = filesOf('players')
+    expect(files).toMatchObject({
       log: join(logs, 'players.log'),
       mark: join(logs, 'players.mark'),
       lock: join(logs, 'players.lock'),
       main: join('/', 'data', 'players.json'),
     })
-    expect(backupPath(paths, time, 42)).toBe(join(logs, 'players.log.backup.20250115T130000Z-0000000000000042'))
-    expect(quarantinePath(paths, time, 512)).toBe(join(logs, 'players.log.quarantine.20250115T130000Z-512'))
-    expect(damagedPath(paths, 42)).toBe(join(logs, 'players.log.damaged.42'))
+    expect(files.newBackupPath(42)).toBe(backup)
+    expect(files.newQuarantinePath(512)).toBe(join(logs, 'players.log.quarantine.20250115T130000Z-512'))
+    expect(files.newDamagedPath(42)).toBe(join(logs, 'players.log.damaged.42'))
+    expect(files.nameOf(files.mark)).toBe('players.mark')
+    expect(files.pathOf('players.mark')).toBe(files.mark)
   })
 
-  it('have times that sort as they follow each other', () => {
-    expect(fileTime(time)).toBe('20250115T130000Z')
-    expect(fileTime(0) < fileTime(time)).toBe(true)
+  it('that are kept get names that are free', () => {
+    const files = filesOf('players', backup, join(logs, 'players.log.damaged.42'))
+    expect(files.newBackupPath(42)).toBe(join(logs, 'players.log.backup.20250115T130001Z-0000000000000042'))
+    expect(files.newDamagedPath(42)).toBe(join(logs, 'players.log.damaged.42.2'))
+  })
+
+  it('of a successor have an unfinished generation of their own', () => {
+    const files = filesOf('players')
+    const own = files.forSuccessor('0123456789abcdef')
+    expect(own.unfinished).toBe(join(logs, 'players.log.new-01234567'))
+    expect(own).toMatchObject({ log: files.log, mark: files.mark, lock: files.lock, main: files.main })
+  })
+
+  it('of version 1 are told from others', () => {
+    const own = [
+      'players.mark',
+      'players.mark.damaged',
+      'players.log.new',
+      'players.log.damaged.3',
+      'players.log.quarantine.x-1',
+    ]
+    const others = ['players.log', 'players.lock', 'players2.mark', 'players.log.before-flatlog', 'players.markx']
+    expect(
+      filesOf('players')
+        .version1FilesAmong([...own, ...others])
+        .toSorted(),
+    ).toEqual(own.toSorted())
   })
 })
 
 describe('backups', () => {
-  const paths = storePaths('/data', 'players')
+  const files = filesOf('players')
   const backup = (seq: number, time = '20250115T130000Z', name = 'players') =>
     `${name}.log.backup.${time}-${String(seq).padStart(16, '0')}`
 
   it('are ordered by their last record, the newest first, whatever their time says', () => {
     const names = [backup(9), backup(100, '20240101T000000Z'), backup(10), backup(Number.MAX_SAFE_INTEGER)]
-    expect(backupsAmong(paths, names).map((each) => each.lastSeq)).toEqual([Number.MAX_SAFE_INTEGER, 100, 10, 9])
-    expect(backupsAmong(paths, names)[1]).toEqual({
+    expect(files.backups(names).map((each) => each.lastSeq)).toEqual([Number.MAX_SAFE_INTEGER, 100, 10, 9])
+    expect(files.backups(names)[1]).toEqual({
       path: join('/data', 'logs', names[1]!),
       fileName: names[1],
       lastSeq: 100,
@@ -120,7 +153,7 @@ describe('backups', () => {
 
   it('of one record: the later made first', () => {
     const names = [backup(9, '20250115T130000Z'), backup(9, '20250115T130001Z')]
-    expect(backupsAmong(paths, names).map((each) => each.fileName)).toEqual(names.toReversed())
+    expect(files.backups(names).map((each) => each.fileName)).toEqual(names.toReversed())
   })
 
   it.each([
@@ -142,29 +175,28 @@ describe('backups', () => {
     'players.log.quarantine.20250115T130000Z-42',
     'players.log.damaged.42',
     'my.players.log.backup.20250115T130000Z-0000000000000042',
-  ])('%j is none', (fileName) => {
-    expect(backupsAmong(paths, [fileName])).toEqual([])
+  ])('%j is not one', (fileName) => {
+    expect(files.backups([fileName])).toEqual([])
   })
 
   it('of a store whose name has signs that mean something in patterns', () => {
-    expect(
-      backupsAmong(storePaths('/data', 'a.b'), [backup(1, undefined, 'a.b'), backup(2, undefined, 'axb')]),
-    ).toMatchObject([{ lastSeq: 1 }])
+    const names = [backup(1, undefined, 'a.b'), backup(2, undefined, 'axb')]
+    expect(filesOf('a.b').backups(names)).toMatchObject([{ lastSeq: 1 }])
   })
 })
 
 describe('neighbours', () => {
-  const paths = storePaths('/data', 'players')
+  const files = filesOf('players')
 
   it('that differ by case only are refused, with the name that is there', () => {
     for (const neighbour of ['Players.log', 'PLAYERS.LOG', 'players.LOG']) {
-      expect(() => checkNeighbours(paths, [neighbour])).toThrow(
+      expect(() => files.checkNeighbours([neighbour])).toThrow(
         expect.objectContaining({ code: 'FLATLOG_INVALID_NAME', path: join('/data', 'logs', neighbour) }),
       )
     }
   })
 
-  it('of any other name are none of our business', () => {
-    checkNeighbours(paths, ['players.log', 'Players2.log', 'Players.txt', 'notes', 'player.log'])
+  it('of any other name are ignored', () => {
+    files.checkNeighbours(['players.log', 'Players2.log', 'Players.txt', 'notes', 'player.log'])
   })
 })

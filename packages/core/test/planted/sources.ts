@@ -17,7 +17,6 @@ export const SOURCES = {
   openStore: 'store/open-store.ts',
   repair: 'recovery/repair.ts',
   replaceLog: 'log/replace-log.ts',
-  setAside: 'recovery/set-aside.ts',
   sideFiles: 'engine/side-files.ts',
   state: 'state/state.ts',
   tailsWalk: 'state/tails-walk.ts',

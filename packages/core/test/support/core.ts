@@ -61,17 +61,9 @@ export { newRecovery, type Recovery } from '../../src/log/damage-report.js'
 export { type Durability, encodeLines, markWritten, type PendingRecord } from '../../src/log/group-commit.js'
 export { readLines } from '../../src/log/line-reader.js'
 export { LineBuffer } from '../../src/log/line-writer.js'
+export { checkName } from '../../src/log/names.js'
 export { guessKey, readTailRun, type SurveyLine } from '../../src/log/record-reader.js'
-export {
-  backupPath,
-  backupsAmong,
-  checkName,
-  checkNeighbours,
-  damagedPath,
-  fileTime,
-  quarantinePath,
-  storePaths,
-} from '../../src/log/store-files.js'
+export { StoreFiles } from '../../src/log/store-files.js'
 export { openLogsOn } from '../../src/logs/logs.js'
 export type { Progress } from '../../src/options.js'
 export { type Clock, Slices, systemClock, type Timer } from '../../src/platform/clock.js'

@@ -10,14 +10,14 @@ export const publishBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.replaceLog,
-        from: 'fileSystem.rename(paths.unfinished, paths.log)',
-        to: `const [source, target] = [fileSystem.open(paths.unfinished, 'read'), fileSystem.open(paths.log, 'write')]
+        from: 'files.fileSystem.rename(files.unfinished, files.log)',
+        to: `const [source, target] = [files.open(files.unfinished, 'read'), files.open(files.log, 'write')]
   target.truncate(0)
   await copyBytes(source, target, 0, source.status().sizeBytes, 0, slices)
   await target.sync()
   source.close()
   target.close()
-  fileSystem.remove(paths.unfinished)`,
+  files.fileSystem.remove(files.unfinished)`,
       },
       { file: SOURCES.compaction, from: 'fileSystem.renamesOpenFiles ? file :', to: '(file.close(), false) ? file :' },
     ],
@@ -57,8 +57,8 @@ export const publishBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.replaceLog,
-        from: 'fileSystem.rename(paths.unfinished, paths.log)',
-        to: 'fileSystem.remove(paths.log)\n  fileSystem.rename(paths.unfinished, paths.log)',
+        from: 'files.fileSystem.rename(files.unfinished, files.log)',
+        to: 'fileSystem.remove(files.log)\n  fileSystem.rename(files.unfinished, files.log)',
       },
     ],
     focus: {},
@@ -69,8 +69,8 @@ export const publishBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.replaceLog,
-        from: 'fileSystem.rename(paths.unfinished, paths.log)\n  await fileSystem.syncDirectory(paths.logDirectory)',
-        to: 'fileSystem.rename(paths.unfinished, paths.log)',
+        from: 'files.fileSystem.rename(files.unfinished, files.log)\n  await files.syncNames()',
+        to: 'fileSystem.rename(files.unfinished, files.log)',
       },
     ],
     focus: {},
@@ -81,8 +81,8 @@ export const publishBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.replaceLog,
-        from: 'fileSystem.rename(paths.first, paths.log)\n  await fileSystem.syncDirectory(paths.logDirectory)',
-        to: 'fileSystem.rename(paths.first, paths.log)',
+        from: 'files.fileSystem.rename(files.first, files.log)\n  await files.syncNames()',
+        to: 'files.fileSystem.rename(files.first, files.log)',
       },
     ],
     focus: {},
@@ -191,8 +191,8 @@ export const publishBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.sideFiles,
-        from: 'fileSystem.list(logDirectory)).slice(',
-        to: 'fileSystem.list(logDirectory)).toReversed().slice(',
+        from: 'files.backups().slice(',
+        to: 'files.backups().toReversed().slice(',
       },
     ],
     focus: {},
@@ -200,7 +200,7 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'backups are never rotated',
     what: 'No backup is ever removed.',
-    edits: [{ file: SOURCES.sideFiles, from: 'await fileSystem.removeLong(path)', to: '' }],
+    edits: [{ file: SOURCES.sideFiles, from: 'await files.fileSystem.removeLong(path)', to: '' }],
     focus: {},
   },
   {
@@ -209,7 +209,7 @@ export const publishBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.openStore,
-        from: '() => mustHold(lock, own)',
+        from: '() => mustHold(lock, files)',
         to: '() => {}',
       },
     ],
@@ -218,7 +218,7 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'the old generation is not kept',
     what: 'A compaction leaves no backup.',
-    edits: [{ file: SOURCES.replaceLog, from: 'await keepAs(fileSystem, paths.log, keepOldAs, slices)', to: '' }],
+    edits: [{ file: SOURCES.replaceLog, from: 'await keepAs(files, files.log, keepOldAs, slices)', to: '' }],
     focus: {},
   },
   {

@@ -22,7 +22,7 @@ export const recoveryBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.repair,
-        from: 'await setAside(this.machine, this.paths, file, offset, this.slices)',
+        from: 'await this.#setAside(file, offset)',
         to: "''",
       },
     ],
@@ -31,7 +31,7 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'what is set aside is not synced',
     what: 'What is cut off can be lost when the power goes while the store is being opened.',
-    edits: [{ file: SOURCES.setAside, from: 'await aside.sync()', to: '' }],
+    edits: [{ file: SOURCES.repair, from: 'await aside.sync()', to: '' }],
     focus: {},
   },
   {
@@ -39,8 +39,8 @@ export const recoveryBugs: readonly Bug[] = [
     what: 'What is cut off can be lost when the power goes while the store is being opened.',
     edits: [
       {
-        file: SOURCES.setAside,
-        from: 'aside.close()\n    await fileSystem.syncDirectory(paths.logDirectory)',
+        file: SOURCES.repair,
+        from: 'aside.close()\n      await files.syncNames()',
         to: 'aside.close()',
       },
     ],
@@ -50,15 +50,15 @@ export const recoveryBugs: readonly Bug[] = [
     name: 'the log is not synced when it is opened',
     what: 'What the last owner had only in the page cache is shown, and the power takes it.',
     edits: [
-      { file: SOURCES.openLog, from: 'noted(file.sync())', to: 'noted(Promise.resolve())' },
-      { file: SOURCES.repair, from: 'await file.sync().catch', to: 'await Promise.resolve().catch' },
+      { file: SOURCES.openLog, from: 'markHandled(file.sync())', to: 'markHandled(Promise.resolve())' },
+      { file: SOURCES.repair, from: 'await this.#throwing(file.sync())', to: '' },
     ],
     focus: { options: { durability: 'os', compaction: false }, often: ['crash in writes'] },
   },
   {
     name: 'what was cut and written again is not synced',
     what: 'Behind its repair of the end the log is as it was before: pages that a failed sync has lost, or the torn tail.',
-    edits: [{ file: SOURCES.repair, from: 'await file.sync().catch', to: 'await Promise.resolve().catch' }],
+    edits: [{ file: SOURCES.repair, from: 'await this.#throwing(file.sync())', to: '' }],
     focus: {
       faults: [{ kind: 'sync', on: 'log', code: 'EIO', happens: false, nth: 1 }],
       options: { durability: 'always', compaction: false },
@@ -76,7 +76,7 @@ export const recoveryBugs: readonly Bug[] = [
     name: 'the suspect file is appended to',
     what: 'The note of a failure is not heeded.',
     edits: [
-      { file: SOURCES.openLog, from: 'if (!loaded.isDamaged && !this.isSuspect) {', to: 'if (!loaded.isDamaged) {' },
+      { file: SOURCES.openLog, from: 'if (!found.isDamaged && !this.isSuspect) {', to: 'if (!found.isDamaged) {' },
     ],
     focus: {},
   },
@@ -86,7 +86,7 @@ export const recoveryBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.openLog,
-        from: 'noted(this.#fileSystem.syncDirectory(this.paths.logDirectory))',
+        from: 'markHandled(files.syncNames())',
         to: 'undefined',
       },
     ],
