@@ -1,4 +1,4 @@
-/** All rows, all peers, in one run: `npm run bench` at the root of the repository. */
+/** Runs all benchmarks with all stores: `npm run bench` at the root of the repository. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeMachine } from './parent/machine.mjs'
@@ -13,7 +13,7 @@ import { compare } from './report/compare.mjs'
 import { figure } from './report/figures.mjs'
 import { markdownOf, ratioTable } from './report/markdown.mjs'
 
-/** A peer whose first run takes longer is run once. */
+/** A peer whose run takes longer is run only once. */
 const SLOW_RUN_MS = 45_000
 
 const settings = readSettings()
@@ -42,7 +42,7 @@ for (const [place, planned] of plan.entries()) {
 }
 report()
 
-/** Run by run and not peer by peer, each time beginning with another one: what the machine does meanwhile hits all. */
+/** Runs a row. Peers take turns, each round starting with another one, so that other load affects all of them. */
 async function runRow({ row, peers, leftOut }) {
   const { sameRunAs } = row
   if (sameRunAs) return { row, leftOut, outcomes: results.find((each) => each.row.id === sameRunAs).outcomes }
@@ -57,7 +57,7 @@ async function runRow({ row, peers, leftOut }) {
       try {
         const figures = await measureOnce(stores, row, outcome.peer, settings)
         outcome.runs.push(figures)
-        // Where one run takes this long the figure is far from the others', and two more would change nothing.
+        // A peer this slow is far from the others. More runs would not change that.
         outcome.isSlow = outcome !== outcomes[0] && performance.now() - begun > SLOW_RUN_MS
         console.log(`  ${outcome.peer.label.padEnd(22)} ${figure(figures[row.main.key], row.main)}`)
       } catch (error) {

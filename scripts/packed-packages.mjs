@@ -1,4 +1,4 @@
-// The packages as they would be published, for tests that use them as somebody does who has installed them.
+// Installs the packages as they would be published, for tests that use them like an application.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ const FOLDERS = { '@flatlog/core': 'core', '@flatlog/keyv': 'keyv-adapter', '@fl
 const packages = fileURLToPath(new URL('../packages/', import.meta.url))
 const shell = process.platform === 'win32'
 
-/** Packs them and unpacks the tarballs into a `node_modules` directory, as `npm install` does. They have to be built. */
+/** Packs the built packages and unpacks their tarballs into a `node_modules` directory, as `npm install` does. */
 export function installPacked(names, nodeModules) {
   mkdirSync(nodeModules, { recursive: true })
   const temporary = mkdtempSync(join(nodeModules, '.packed-'))

@@ -1,5 +1,5 @@
-// Makes `npm start` one command on a fresh clone: installs when the installed tree is missing or older than the
-// lockfile, then builds what changed.
+// Lets `npm start` work in a new clone: installs the dependencies if they are missing or older than the lockfile, then
+// builds what has changed.
 import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -1,4 +1,4 @@
-// The tests of crashes, damage and full disks at full length: `npm run test:long -- --seed N`.
+// Runs the long versions of the tests of crashes, damage and full disks: `npm run test:long -- --seed N`.
 import { spawnSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
@@ -6,22 +6,21 @@ import { parseArgs } from 'node:util'
 
 const CORE = ['simulation', 'planted', 'damage', 'disk-full', 'crash', 'lock', 'memory', 'recovery', 'legacy']
 const KEYV = ['iteration']
-/** Of examples/nitro-app. */
 const APP = ['nitro3', 'dev']
 
 const { values, positionals } = parseArgs({
   options: { seed: { type: 'string' } },
-  // Folders or files of packages/core/test, or those of the others that are named here, instead of all.
+  // Without arguments, all of the above. Otherwise their names, or other folders or files of packages/core/test.
   allowPositionals: true,
 })
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
 if (!Number.isSafeInteger(seed) || seed < 0) {
-  console.error(`--seed is ${JSON.stringify(values.seed)}; it must be a whole number from 0.`)
+  console.error(`--seed must be a whole number of at least 0, got ${JSON.stringify(values.seed)}.`)
   process.exit(2)
 }
 
 const wanted = positionals.length ? positionals : [...CORE, ...KEYV, ...APP]
-console.log(`Long tests of ${wanted.join(', ')} with seed ${seed}: this takes an hour and more on two cores.`)
+console.log(`Long tests of ${wanted.join(', ')} with seed ${seed}. On two cores all of them take more than an hour.`)
 
 function run(folder, tests) {
   if (tests.length === 0) return 0
@@ -41,6 +40,6 @@ const status = run('packages/core', inCore) || run('packages/keyv-adapter', inKe
 console.log(
   status === 0
     ? `All passed with seed ${seed}.`
-    : `Failed with seed ${seed}. What failed names its own seed above; again: npm run test:long -- --seed ${seed}`,
+    : `Failed with seed ${seed}. Each failed test names its own seed above. To repeat: npm run test:long -- --seed ${seed}`,
 )
 process.exit(status)

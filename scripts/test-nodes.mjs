@@ -1,5 +1,5 @@
-// The tests of a package under each supported major version of Node.js: `npm run test:nodes -- --help`. The versions come
-// from npm, into a folder outside of the workspace, and stay there for the next time.
+// Runs the tests of a package under each supported major version of Node.js: `npm run test:nodes -- --help`. It installs
+// the versions from npm into a directory outside the workspace and keeps them there.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,12 +19,12 @@ const folder = join(root, 'packages', values.package)
 if (values.help || !existsSync(folder)) {
   console.log(
     `npm run test:nodes -- [--package ${readdirSync(join(root, 'packages')).join(' | ')}] [versions]\n` +
-      `Runs the tests of that package (keyv-adapter) under these major versions of Node.js (${VERSIONS.join(' ')}).`,
+      `Runs the tests of a package (default: keyv-adapter) under these major versions of Node.js (default: ${VERSIONS.join(' ')}).`,
   )
   process.exit(values.help ? 0 : 2)
 }
 
-/** The package in which npm has the program itself, without a script that would fetch it. */
+/** The npm package that contains the Node.js executable for this system, and needs no install script. */
 const program = `node-${isWindows ? 'win' : process.platform}-${process.arch}`
 
 function nodeOf(version) {
@@ -45,11 +45,11 @@ function run(command, args, options) {
 if (!run('npm', ['run', 'build'], { cwd: root, shell: isWindows })) process.exit(1)
 const outcomes = (positionals.length ? positionals : VERSIONS).map((version) => {
   const found = nodeOf(version)
-  if (!found) return { version, outcome: 'not to be had from npm' }
+  if (!found) return { version, outcome: 'not available from npm' }
   const name = spawnSync(found.node, ['--version'], { encoding: 'utf8' }).stdout.trim()
   console.log(`\n${values.package} under Node.js ${name}`)
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
-  // Processes that the tests start find the same version.
+  // Processes that the tests start use the same version.
   const env = { ...process.env, PATH: `${found.bin}${delimiter}${process.env.PATH}` }
   return { version: name, outcome: run(found.node, [vitest, 'run'], { cwd: folder, env }) ? 'passed' : 'FAILED' }
 })

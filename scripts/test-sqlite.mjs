@@ -1,5 +1,5 @@
-// The import from @keyv/sqlite with the real one, whose sqlite3 is compiled or downloaded by its install script and is
-// therefore no part of the workspace: `npm run test:sqlite`. It takes some minutes the first time.
+// Tests importing from the real @keyv/sqlite: `npm run test:sqlite`. Its sqlite3 is compiled or downloaded by an install
+// script, so it is not part of the workspace. The first run takes some minutes.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

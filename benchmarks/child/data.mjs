@@ -1,6 +1,6 @@
 /**
- * What is stored: keys, values and the order in which they are touched, all of it drawn from the seed, so that every
- * peer gets the same and the checking process can be told what must be there.
+ * The keys, the values and the order in which they are used. All are generated from the seed, so every peer gets the
+ * same ones, and the expected content of the store is known.
  */
 import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
@@ -9,14 +9,14 @@ export const GROUPS = 10
 export const POOL_SIZE = 1024
 export const KEY_BYTES = 20
 export const VALUE_BYTES = 100
-/** What one key and its value hold, without anything that a store adds. */
+/** The bytes of one key and its value, without anything that a store adds. */
 export const LIVE_BYTES = KEY_BYTES + VALUE_BYTES
-/** Orders are drawn to this length and then repeated. A power of two, so that a mask gives the place. */
+/** The length of a random order, which is then repeated. A power of two, so that a mask can replace the modulo. */
 const ORDER_LENGTH = 2 ** 20
 const ZIPF_EXPONENT = 0.99
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz'
 
-/** A tenth of the keys is in each group; `prefixOf(group)` lists them. */
+/** Returns the key with this index. Each of the ten groups has a tenth of the keys, with a common prefix. */
 export function keyAt(index) {
   return flat(`${prefixOf(index % GROUPS)}player${String(index).padStart(7, '0')}`)
 }
@@ -29,12 +29,12 @@ export function keysUpTo(count) {
   return Array.from({ length: count }, (_, index) => keyAt(index))
 }
 
-/** A string put together from pieces is a tree until someone reads it; the first peer to do so would pay for it. */
+/** Flattens a string: V8 builds concatenated strings as trees, and flattens them at the cost of their first reader. */
 function flat(text) {
   return Buffer.from(text, 'latin1').toString('latin1')
 }
 
-/** The values, 100 bytes of JSON each, as objects and as texts. Each write stores one of them. */
+/** Generates the values, each 100 bytes of JSON, as objects and as texts. Each write stores one of them. */
 export function valuePool(seed) {
   const random = xoroshiro128plus(seed)
   const objects = Array.from({ length: POOL_SIZE }, (_, id) => {
@@ -51,17 +51,17 @@ function letters(random, count) {
   return text
 }
 
-/** The value that a key has when the store is loaded, as a place in the pool. */
+/** The index in the pool of the value that a key has in a loaded store. */
 export function loadedValue(keyIndex) {
   return keyIndex % POOL_SIZE
 }
 
-/** The value that write number `n` stores, as a place in the pool; never the one of the round before it. */
+/** The index in the pool of the value that write number `n` stores. It differs from that of the previous round. */
 export function writtenValue(n) {
   return (n * 7 + 1) % POOL_SIZE
 }
 
-/** Every key once, in random order: no key is twice in any window of that length, so writers in flight do not race. */
+/** Every key once, in random order, so that concurrent writers never write the same key. */
 export function shuffledOrder(keyCount, seed) {
   const random = xoroshiro128plus(seed + 1)
   const order = Int32Array.from({ length: keyCount }, (_, index) => index)
@@ -79,15 +79,15 @@ export function uniformOrder(keyCount, seed) {
   return Int32Array.from({ length: ORDER_LENGTH }, () => uniformInt(random, 0, keyCount - 1))
 }
 
-/** Few keys often, many seldom: rank r with a weight of 1/r^0.99, the ranks spread over all keys. */
+/** A few keys often and many rarely: rank r has a weight of 1/r^0.99, and ranks are assigned to keys at random. */
 export function zipfianOrder(keyCount, seed) {
   const random = xoroshiro128plus(seed + 3)
   const keyOfRank = shuffledOrder(keyCount, seed + 4)
-  const cumulated = new Float64Array(keyCount)
+  const cumulative = new Float64Array(keyCount)
   let sum = 0
   for (let rank = 0; rank < keyCount; rank++) {
     sum += 1 / (rank + 1) ** ZIPF_EXPONENT
-    cumulated[rank] = sum
+    cumulative[rank] = sum
   }
   return Int32Array.from({ length: ORDER_LENGTH }, () => {
     const point = (uniformInt(random, 0, 2 ** 31 - 1) / 2 ** 31) * sum
@@ -95,7 +95,7 @@ export function zipfianOrder(keyCount, seed) {
     let high = keyCount - 1
     while (low < high) {
       const middle = (low + high) >> 1
-      if (cumulated[middle] > point) high = middle
+      if (cumulative[middle] > point) high = middle
       else low = middle + 1
     }
     return keyOfRank[low]

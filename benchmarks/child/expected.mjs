@@ -1,11 +1,11 @@
-/** What a store must hold after a run, worked out from what was done and never read from the store. */
+/** The expected content of a store after a run, computed from the operations and not from the store. */
 import { createHash } from 'node:crypto'
 import { GROUPS, keyAt, loadedValue } from './data.mjs'
 
 const ABSENT = -1
 
 export class Expected {
-  /** For each key the place of its value in the pool. */
+  /** For each key the index of its value in the pool. */
   #values
 
   constructor(keyCount, isLoaded) {
@@ -23,7 +23,7 @@ export class Expected {
 
   digest(texts) {
     const entries = []
-    // Group by group is the order of the keys, and what is in order already is sorted in no time.
+    // Go through the groups in key order, because sorting a sorted list is fast.
     for (let group = 0; group < GROUPS; group++) {
       for (let index = group; index < this.#values.length; index += GROUPS) {
         const value = this.#values[index]
@@ -34,11 +34,11 @@ export class Expected {
   }
 }
 
-/** One checksum over all keys and values, whatever the order in which the store gives them. */
+/** Computes a checksum over all keys and values, independent of their order. */
 export function digestOf(entries) {
   const lines = entries.map(([key, text]) => `${key}\t${text}\n`).sort()
   const hash = createHash('sha256')
-  // A million updates of 120 bytes each would take longer than the hashing.
+  // Update the hash in large pieces: a million small updates would take longer than the hashing itself.
   for (let from = 0; from < lines.length; from += 10_000) hash.update(lines.slice(from, from + 10_000).join(''))
   return { keys: lines.length, sha256: hash.digest('hex') }
 }

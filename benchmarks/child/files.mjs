@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The bytes of the files that are there; a file may go while they are counted. */
+/** The total size of the files. A file may be removed while they are counted. */
 export function bytesOf(files) {
   let bytes = 0
   for (const file of files) bytes += statSync(file, { throwIfNoEntry: false })?.size ?? 0

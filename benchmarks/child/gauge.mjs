@@ -1,4 +1,4 @@
-/** What a stretch of work costs: wall time, CPU time of all threads, and bytes handed to the disk. */
+/** Measures some work: wall time, CPU time of all threads, and bytes written to disk. */
 import { readFileSync } from 'node:fs'
 
 export function startGauge() {
@@ -17,7 +17,7 @@ export function startGauge() {
   }
 }
 
-/** What this process made the kernel write to storage so far. Only Linux says. */
+/** The bytes that the kernel has written to disk for this process so far. Known only on Linux. */
 function bytesToDisk() {
   try {
     return Number(/^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
@@ -26,10 +26,7 @@ function bytesToDisk() {
   }
 }
 
-/**
- * Memory that is this process's own. Pages of mapped files are left out: they are the page cache, which the system
- * takes back when it likes.
- */
+/** The memory of the process without mapped files. Their pages are page cache, which the system can free at any time. */
 export function privateBytes() {
   try {
     return Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024
@@ -43,7 +40,7 @@ export function heapBytes() {
   return heapUsed + external
 }
 
-/** The collector gives pages back to the system in steps, some of them later. */
+/** Collects garbage several times, because the collector returns memory to the system in steps. */
 export async function collectGarbage() {
   for (let i = 0; i < 5; i++) {
     globalThis.gc?.()

@@ -1,15 +1,15 @@
 /**
- * The loops that are timed. A peer whose calls are synchronous is never awaited, so that it does not pay for promises
- * that it does not make; one whose calls give promises is awaited, as an application would.
+ * The timed loops. Promises are awaited, as an application would do. Results of synchronous peers are not, so that they
+ * do not pay for promises that they do not make.
  */
 
-/** The clock is read once in this many operations: often enough for slow peers, seldom enough for fast ones. */
-const WRITES_A_LOOK = 16
-const READS_A_LOOK = 64
+/** The clock is read once per this many operations: often enough for slow peers, rarely enough for fast ones. */
+const WRITES_PER_CHECK = 16
+const READS_PER_CHECK = 64
 
 /**
- * `inFlight` writers, each of which waits for its own write before it begins the next. `write(n)` is the n-th write.
- * Gives the number of the next one.
+ * Runs `inFlight` concurrent writers. Each one waits for its write before it starts the next. `write(n)` does write
+ * number n. Returns the number of the next write.
  */
 export async function writeFor(durationMs, inFlight, from, write) {
   const deadline = performance.now() + durationMs
@@ -17,8 +17,8 @@ export async function writeFor(durationMs, inFlight, from, write) {
   let isOver = false
   async function writer() {
     while (!isOver) {
-      // Before the write, so that a thousand slow ones are not all begun when the time is over.
-      if (next % WRITES_A_LOOK === 0 && performance.now() >= deadline) {
+      // Check before the write, so that no writer starts another slow write after the deadline.
+      if (next % WRITES_PER_CHECK === 0 && performance.now() >= deadline) {
         isOver = true
         return
       }
@@ -30,7 +30,7 @@ export async function writeFor(durationMs, inFlight, from, write) {
   return next
 }
 
-/** The same in groups of `size` at a time: batches, and what a group of writers would be at best. */
+/** Writes groups of `size` entries: batches, or the best case of concurrent writers. */
 export async function writeGroupsFor(durationMs, size, from, writeGroup) {
   const deadline = performance.now() + durationMs
   let next = from
@@ -42,7 +42,7 @@ export async function writeGroupsFor(durationMs, size, from, writeGroup) {
   return next
 }
 
-/** One after the other; `step(n)` does the n-th operation. */
+/** Runs operations one after the other. `step(n)` does operation number n. */
 export async function stepFor(durationMs, isAsync, from, step) {
   const deadline = performance.now() + durationMs
   let next = from
@@ -50,10 +50,10 @@ export async function stepFor(durationMs, isAsync, from, step) {
     do {
       const pending = step(next++)
       if (pending !== undefined) await pending
-    } while (next % WRITES_A_LOOK !== 0 || performance.now() < deadline)
+    } while (next % WRITES_PER_CHECK !== 0 || performance.now() < deadline)
   } else {
     do step(next++)
-    while (next % READS_A_LOOK !== 0 || performance.now() < deadline)
+    while (next % READS_PER_CHECK !== 0 || performance.now() < deadline)
   }
   return next
 }

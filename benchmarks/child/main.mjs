@@ -1,6 +1,8 @@
 /**
- * One job in a process of its own: `describe` tells of a peer, `load` makes a store, `measure` does one work on it,
- * `check` opens it again and adds up what it holds. The job comes as an argument, the result goes to the parent.
+ * Runs one job in its own process. The job is an argument, and the result is sent to the parent.
+ *
+ * `describe` returns a peer's properties, `load` fills a store, `measure` runs a work on it, and `check` opens it again
+ * and computes the checksum of its content.
  */
 
 import { loadPeer } from '../peers/peer.mjs'
@@ -10,16 +12,16 @@ import { digestOf } from './expected.mjs'
 import { startGauge } from './gauge.mjs'
 
 const LOAD_BATCH = 1000
-const HANDLED = { describe: () => peer, load, measure, check }
+const JOBS = { describe: () => peer, load, measure, check }
 
 const job = JSON.parse(process.argv[2])
 const peer = await loadPeer(job.peer)
 const pool = valuePool(job.seed)
 const values = job.as === 'text' ? pool.texts : pool.objects
-const result = await HANDLED[job.kind]()
+const result = await JOBS[job.kind]()
 
 process.send(result, () => {
-  // Killed and not closed: what a peer acknowledged must be in its files without any goodbye.
+  // Kill the process without closing the store: acknowledged writes must be in its files anyway.
   if (result.end === 'kill') process.kill(process.pid, 'SIGKILL')
   else process.exit(0)
 })
@@ -36,11 +38,11 @@ async function load() {
   return {}
 }
 
-/** What is written behind the checkpoint: as records where the peer counts them. */
+/** Writes the records after the checkpoint: one by one if the peer has one record per set, otherwise in batches. */
 async function loadTail(handle) {
   let pairs = []
   const write = async () => {
-    if (peer.eachSetIsARecord) await Promise.all(pairs.map(([key, value]) => handle.set(key, value)))
+    if (peer.hasRecordPerSet) await Promise.all(pairs.map(([key, value]) => handle.set(key, value)))
     else if (peer.cannot?.batch) for (const [key, value] of pairs) await handle.set(key, value)
     else await handle.setBatch(pairs)
     pairs = []

@@ -1,4 +1,4 @@
-/** On what the figures were measured. */
+/** Describes the machine that the figures were measured on. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import os from 'node:os'
@@ -26,15 +26,15 @@ function distribution() {
   }
 }
 
-/** The mount with the longest path that holds the directory. */
+/** The file system of a directory: that of the mount with the longest path that contains it. */
 function fileSystemOf(dir) {
   try {
     const mounts = readFileSync('/proc/self/mounts', 'utf8')
       .trim()
       .split('\n')
       .map((line) => line.split(' '))
-    const holds = ([, path]) => dir === path || dir.startsWith(path.endsWith('/') ? path : `${path}/`)
-    const [device, , type] = mounts.filter(holds).sort((a, b) => b[1].length - a[1].length)[0]
+    const contains = ([, path]) => dir === path || dir.startsWith(path.endsWith('/') ? path : `${path}/`)
+    const [device, , type] = mounts.filter(contains).sort((a, b) => b[1].length - a[1].length)[0]
     return `${type} on ${device}`
   } catch {
     return 'unknown'

@@ -1,4 +1,4 @@
-/** One run: a directory, a process that measures, and another that opens what is left and compares. */
+/** Does one run: one process measures, and another opens the store afterwards and compares its content. */
 import { bytesIn } from '../child/files.mjs'
 import { runJob } from './job.mjs'
 
@@ -18,7 +18,9 @@ export async function measureOnce(stores, row, peer, { seed, durationMs, warmUpM
     const diskRatio = bytesIn(dir) / liveBytes
     const found = await runJob({ ...job, kind: 'check' })
     if (found.sha256 !== digest.sha256) {
-      throw new Error(`opened again it does not hold what was written: ${found.keys} keys, expected ${digest.keys}`)
+      throw new Error(
+        `The store does not have the expected content when it is opened again: ${found.keys} keys, expected ${digest.keys}`,
+      )
     }
     return { ...metrics, diskRatio }
   } finally {

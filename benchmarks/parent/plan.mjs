@@ -1,4 +1,4 @@
-/** Which peers take part in which rows, and why the others do not. */
+/** Plans which peers take part in which rows, and why others do not. */
 import { FAMILIES } from '../peers/peer.mjs'
 import { allRows } from '../rows/rows.mjs'
 import { runJob } from './job.mjs'
@@ -6,7 +6,7 @@ import { runJob } from './job.mjs'
 export async function makePlan({ sizes, only, peers: wanted }) {
   const known = allRows(sizes)
   const rows = only.length === 0 ? known : only.flatMap((each) => rowsNamed(each, known))
-  // A row that reads the figures of another one's runs needs that one.
+  // A row that uses the figures of another row needs that row.
   const needed = rows.flatMap(({ sameRunAs }) =>
     sameRunAs && !rows.some(({ id }) => id === sameRunAs) ? [sameRunAs] : [],
   )
@@ -15,7 +15,8 @@ export async function makePlan({ sizes, only, peers: wanted }) {
   const peers = {}
   for (const [family, ids] of Object.entries(FAMILIES)) {
     for (const each of wanted) {
-      if (!Object.values(FAMILIES).flat().includes(each)) throw new Error(`There is no peer ${each}.`)
+      if (!Object.values(FAMILIES).flat().includes(each))
+        throw new Error(`There is no peer ${each}. --list shows the peers.`)
     }
     const chosen = ids.filter((id, place) => place === 0 || wanted.length === 0 || wanted.includes(id))
     peers[family] = await Promise.all(chosen.map(describe))
@@ -35,13 +36,14 @@ export async function makePlan({ sizes, only, peers: wanted }) {
 function rowsNamed(name, rows) {
   const exact = rows.filter(({ id }) => id === name)
   const found = exact.length > 0 ? exact : rows.filter(({ id }) => id.startsWith(name))
-  if (found.length === 0) throw new Error(`There is no row ${name}. There are ${rows.map(({ id }) => id).join(', ')}.`)
+  if (found.length === 0)
+    throw new Error(`There is no row ${name}. The rows are ${rows.map(({ id }) => id).join(', ')}.`)
   return found
 }
 
 /**
- * A peer that does not load here, say because it is not compiled for this system, is left out and not the end. It is
- * tried in a process of its own, since such a one may end the whole process.
+ * Loads a peer in another process, because a native module that fails may crash it. A peer that cannot be loaded, for
+ * example because it is not compiled for this system, is left out.
  */
 async function describe(id) {
   try {
@@ -49,6 +51,6 @@ async function describe(id) {
   } catch (error) {
     if (id.endsWith('flatlog')) throw error
     const reason = /^\w*Error.*$/m.exec(error.printed)?.[0] ?? error.message
-    return { id, label: id, settings: '', missing: `does not load here: ${reason}` }
+    return { id, label: id, settings: '', missing: `cannot be loaded: ${reason}` }
   }
 }

@@ -1,4 +1,4 @@
-/** What is run, how often and how large: the command line. */
+/** Reads the command line: what to run, how often, and at what size. */
 import { randomInt } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,8 +10,8 @@ import { parseArgs } from 'node:util'
  * @property {number} manyKeys
  * @property {number} compactKeys
  * @property {number} adapterKeys
- * @property {number} tail records behind the checkpoint
- * @property {number} fullTail as many as there are just before a compaction begins
+ * @property {number} tail records after the checkpoint
+ * @property {number} fullTail as many as there are just before a compaction starts
  */
 
 export const HERE = fileURLToPath(new URL('../', import.meta.url))
@@ -19,18 +19,19 @@ const FULL = { runs: 3, scale: 1, durationMs: 1200 }
 const QUICK = { runs: 1, scale: 0.1, durationMs: 300 }
 
 export const USAGE = `npm run bench -- [options]
-  --quick            one run of each at a tenth of the size, to see that all works: 2 to 3 minutes
-  --only ROW,…       only the row of that id, or where there is none, those whose ids begin with it
-  --peers PEER,…     only these peers beside Flatlog
-  --runs N           runs of each (default 3); the median is printed
-  --duration-ms N    for how long what can be repeated is repeated (default 1200)
-  --scale F          all numbers of keys times F (default 1)
-  --seed N           for keys, values and orders (default: drawn, and printed)
-  --dir DIR          where the stores are made: this decides which disk is measured (default benchmarks/.data)
-  --out DIR          where results.md and results.svg go (default benchmarks/ for a full run, benchmarks/.data/partial/
-                     for any other); the figures of each single run are in benchmarks/.data/runs.json
-  --keep             keep what was stored
-  --list             only say which rows and peers would run`
+  --quick            one run each at a tenth of the size, to check that everything works: 2 to 3 minutes
+  --only ROW,…       only the rows with these ids, or whose ids begin with these texts
+  --peers PEER,…     only Flatlog and these peers
+  --runs N           the number of runs (default 3); the median is printed
+  --duration-ms N    how long operations are repeated (default 1200)
+  --scale F          multiplies all numbers of keys by F (default 1)
+  --seed N           the seed for keys, values and orders (default: random, and printed)
+  --dir DIR          the directory for the stores, on the disk to measure (default benchmarks/.data)
+  --out DIR          the directory for results.md and results.svg (default benchmarks/ for a full run,
+                     benchmarks/.data/partial/ for any other); the figures of each single run are always in
+                     benchmarks/.data/runs.json
+  --keep             keep the stores
+  --list             only list the rows and peers`
 
 export function readSettings(args = process.argv.slice(2)) {
   const { values } = parseArgs({
@@ -57,7 +58,7 @@ export function readSettings(args = process.argv.slice(2)) {
   const only = separated(values.only)
   const peers = separated(values.peers)
   const isFull = only.length === 0 && peers.length === 0 && scale === 1 && runs >= 3
-  // A folder of its own, since what is in it is removed.
+  // A separate subdirectory, because its content is removed.
   const dir = join(resolve(values.dir ?? join(HERE, '.data')), 'flatlog-benchmark-stores')
   return {
     ...{ runs, scale, durationMs, only, peers, isFull, dir },
@@ -78,13 +79,14 @@ function separated(given) {
 function number(name, given, byDefault) {
   if (given === undefined) return byDefault
   const value = Number(given)
-  if (!Number.isFinite(value) || value < 0) throw new Error(`${name} is ${given}; a number is expected.\n\n${USAGE}`)
+  if (!Number.isFinite(value) || value < 0)
+    throw new Error(`${name} must be a number of at least 0, got ${given}.\n\n${USAGE}`)
   return value
 }
 
 /** @returns {Sizes} */
 function sizesAt(scale) {
-  // Whole hundreds, so that groups come out even, and so many that 1000 writers in flight do not meet at one key.
+  // Multiples of 100, so that all groups have the same size, and more keys than the 1000 concurrent writers.
   const scaled = (count) => Math.max(2000, Math.round((count * scale) / 100) * 100)
   return {
     keys: scaled(100_000),

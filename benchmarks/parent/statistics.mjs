@@ -4,7 +4,7 @@ export function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/** Of each figure the median, and of all of them the lowest and the highest. */
+/** Returns the median, the minimum and the maximum of each figure. */
 export function summarize(runs) {
   const figures = {}
   for (const key of new Set(runs.flatMap((run) => Object.keys(run)))) {

@@ -1,4 +1,4 @@
-/** The directories that the runs work on: each store is loaded once, and each run gets a copy of its own. */
+/** The directories of the runs. Each store is loaded once, and each run gets its own copy. */
 import { spawnSync } from 'node:child_process'
 import { closeSync, cpSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,12 +15,12 @@ export class Stores {
     this.#dir = dir
     this.#isKept = isKept
     mkdirSync(dir, { recursive: true })
-    // What an earlier run that was stopped may have left.
+    // An interrupted run may have left these.
     rmSync(join(dir, 'loaded'), { recursive: true, force: true })
     rmSync(join(dir, 'runs'), { recursive: true, force: true })
   }
 
-  /** A directory for one run, which `leave` takes back. */
+  /** Prepares the directory for one run. `leave` removes it. */
   async enter(peer, { store, as, work }, seed) {
     const dir = join(this.#dir, 'runs', `${++this.#runs}-${peer.id}`)
     if (store.isEmpty || peer.isLimit) {
@@ -31,7 +31,7 @@ export class Stores {
     const isOnlyRead = work === 'list' || work === 'get'
     if (peer.opensWithoutWriting && isOnlyRead) return { dir: source, leave: () => {} }
     cpSync(source, dir, { recursive: true })
-    settle(dir)
+    syncAll(dir)
     return { dir, leave: () => this.#remove(dir) }
   }
 
@@ -42,12 +42,12 @@ export class Stores {
     const dir = join(this.#dir, 'loaded', name)
     mkdirSync(dir, { recursive: true })
     await runJob({ kind: 'load', peer: peer.id, dir, keyCount: keys, tail, as, seed })
-    settle(dir)
+    syncAll(dir)
     this.#loaded.set(name, dir)
     return dir
   }
 
-  /** Loaded stores that none of these rows will need go at once: together they would take gigabytes. */
+  /** Removes the loaded stores that these rows do not need. Together all stores would take gigabytes. */
   forgetAllBut(rows) {
     const needed = new Set(
       rows.flatMap(({ row, peers }) =>
@@ -70,9 +70,9 @@ function nameOf(peer, { keys, tail }, as) {
   return `${peer.id}-${as}-${keys}-${tail}`
 }
 
-/** On disk before the clock runs, so that nobody pays for what another wrote. */
-function settle(dir) {
-  // One call for everything, where there is one: a store of a file for each key would take minutes.
+/** Syncs the directory to disk before the measurement, so that no peer pays for earlier writes. */
+function syncAll(dir) {
+  // One call for everything, if possible: syncing a store with one file per key would take minutes.
   if (process.platform !== 'win32' && spawnSync('sync').status === 0) return
   for (const file of filesIn(dir)) {
     const fd = openSync(file, 'r+')

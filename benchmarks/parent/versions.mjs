@@ -1,4 +1,4 @@
-/** Which version of what was measured. */
+/** The versions of the measured packages. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { HERE } from './settings.mjs'
@@ -19,7 +19,7 @@ export function versionOf(name) {
   }
 }
 
-/** Of what stands under the peers. */
+/** The versions of the packages that peers run on. */
 export function packageVersions() {
   return Object.fromEntries(HOSTS.map((name) => [name, versionOf(name)]))
 }

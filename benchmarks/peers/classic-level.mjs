@@ -6,7 +6,7 @@ export default {
   id: 'classic-level',
   label: 'classic-level',
   package: 'classic-level',
-  settings: 'the defaults with `getSync`; cache as large as Flatlog’s; `sync: true` where a row says fsync',
+  settings: 'the defaults with `getSync`; a cache as large as Flatlog’s; `sync: true` in rows with fsync',
 
   async open(dir, { durability, cacheBytes = 64 * 2 ** 20, as }) {
     const isText = as === 'text'

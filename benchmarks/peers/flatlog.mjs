@@ -8,10 +8,10 @@ export default {
   id: 'flatlog',
   label: 'Flatlog',
   package: '@flatlog/core',
-  settings: 'the defaults; `durability` and `cacheBytes` where the row names them',
-  // Its tail is counted in records, so what is loaded behind a checkpoint is written one by one.
-  eachSetIsARecord: true,
-  // The log without its backups; what the backups take is in the column for all files.
+  settings: 'the defaults, except for the `durability` and `cacheBytes` of the row',
+  // The tail of a row is a number of records, so its entries are written one by one.
+  hasRecordPerSet: true,
+  // The log without its backups. The backups are included in the column for all files.
   logFiles: (dir) => [join(dir, 'logs', `${NAME}.log`)],
 
   async open(dir, { durability, cacheBytes, as }) {

@@ -7,14 +7,14 @@ export default {
   id: 'jsonl-db',
   label: 'jsonl-db',
   package: '@alcalzone/jsonl-db',
-  settings: 'compresses itself once the file has twice as many lines as keys (by default it never does)',
-  handsOutItsOwn: true,
+  settings: 'compresses its file when it has twice as many lines as keys (by default it never does)',
+  returnsItsOwnObject: true,
   cannot: {
-    ack: '`set` returns before anything is written, and nothing tells when it is',
+    ack: '`set` returns before anything is written, without a way to wait for it',
     fsync: 'does not wait for the disk',
     batch: 'has no batches',
     smallCache: 'keeps everything in memory',
-    fullTail: 'slower by far with the shorter tail already',
+    fullTail: 'much slower even with the shorter tail',
   },
 
   async open(dir) {
@@ -25,7 +25,7 @@ export default {
       set: (key, value) => void db.set(key, value),
       async setBatch(pairs) {
         for (const [key, value] of pairs) db.set(key, value)
-        // It writes when the event loop turns.
+        // It writes in the next turn of the event loop.
         await new Promise((resolve) => setImmediate(resolve))
       },
       get: (key) => db.get(key),

@@ -9,7 +9,7 @@ export default {
   id: 'keyv-flatlog',
   label: 'Keyv + Flatlog',
   package: '@flatlog/keyv',
-  settings: 'the defaults; `durability` where the row names it',
+  settings: 'the defaults, except for the `durability` of the row',
   isAsync: true,
   logFiles: (dir) => [join(dir, 'logs', `${NAME}.log`)],
 

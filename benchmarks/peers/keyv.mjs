@@ -1,10 +1,10 @@
 import Keyv from 'keyv'
 
-/** The same calls for every store under Keyv: whatever it costs is part of what an application sees. */
+/** The handle for every Keyv store. The cost of Keyv is included, as in an application. */
 export function keyvHandle(store, close) {
   const keyv = new Keyv({ store })
   keyv.on('error', (error) => {
-    // Keyv reports a failed write here and answers `false`; a run in which one failed is no run.
+    // Keyv reports a failed write only here, and resolves to false. A run with a failed write is invalid.
     throw error
   })
   return {

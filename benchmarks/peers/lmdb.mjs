@@ -7,10 +7,10 @@ export default {
   label: 'lmdb',
   package: 'lmdb',
   settings:
-    'the defaults (values as MessagePack; texts as `string`); `put`, and `flushed` where a row says fsync. Not `noSync`, with which a power cut can cost the whole file',
+    'the defaults (values as MessagePack; texts as `string`); `put`, and `flushed` in rows with fsync. Without `noSync`, with which a power cut can destroy the whole file',
   cannot: {
-    compaction: 'writes pages in place and has nothing to compact while it is used',
-    fullTail: 'has no tail to read when it is opened',
+    compaction: 'writes pages in place, so it has nothing to compact during use',
+    fullTail: 'has no tail to read when it opens',
   },
 
   async open(dir, { durability, as }) {

@@ -6,13 +6,13 @@ export default {
   id: 'lowdb',
   label: 'lowdb',
   package: 'lowdb',
-  settings: 'the JSON file preset; each write is the whole file',
-  handsOutItsOwn: true,
+  settings: 'the JSON file preset; each write rewrites the whole file',
+  returnsItsOwnObject: true,
   cannot: {
     fsync: 'does not wait for the disk',
-    million: 'writes its whole file for each change, and at a million keys that is 130 MB',
-    compaction: 'has nothing to compact: each write is the whole file',
-    ownCompaction: 'has nothing to compact: each write is the whole file',
+    million: 'rewrites its whole file for each change, which is 130 MB for a million keys',
+    compaction: 'has nothing to compact: each write rewrites the whole file',
+    ownCompaction: 'has nothing to compact: each write rewrites the whole file',
   },
 
   async open(dir) {

@@ -7,14 +7,14 @@ export default {
   id: 'nedb',
   label: 'nedb',
   package: '@seald-io/nedb',
-  settings: 'the defaults; one document a key, the key as `_id`',
+  settings: 'the defaults; one document per key, with the key as `_id`',
   isAsync: true,
   cannot: {
     fsync: 'appends without waiting for the disk',
     batch: 'updates one document at a time',
     smallCache: 'keeps everything in memory',
-    fullTail: 'slower by far with the shorter tail already',
-    ownCompaction: 'compacts when it is opened, when told, or by a timer, however long its file is',
+    fullTail: 'much slower even with the shorter tail',
+    ownCompaction: 'compacts when it opens, when told to, or by a timer, but not by the size of its file',
   },
 
   async open(dir, { as }) {
@@ -24,7 +24,7 @@ export default {
     const set = (key, value) => db.updateAsync({ _id: key }, { _id: key, value }, { upsert: true })
     return {
       set,
-      // Only for loading an empty store.
+      // Used only to load an empty store.
       setBatch: (pairs) => db.insertAsync(pairs.map(([key, value]) => ({ _id: key, value }))),
       get: async (key) => (await db.findOneAsync({ _id: key }))?.value,
       keysWith: async (prefix) => {
@@ -35,7 +35,7 @@ export default {
         for (const { _id, value } of db.getAllData()) yield [_id, isText ? value : JSON.stringify(value)]
       },
       compact: () => db.compactDatafileAsync(),
-      // It has nothing to close, and every call was waited for.
+      // There is nothing to close, and every call was awaited.
       close: () => {},
     }
   },

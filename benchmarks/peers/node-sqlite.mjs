@@ -9,8 +9,8 @@ export default {
   label: 'node:sqlite',
   settings: SQLITE_SETTINGS,
   cannot: {
-    compaction: 'writes pages in place and has nothing to compact while it is used',
-    fullTail: 'has no tail to read when it is opened',
+    compaction: 'writes pages in place, so it has nothing to compact during use',
+    fullTail: 'has no tail to read when it opens',
   },
 
   async open(dir, options) {

@@ -2,15 +2,15 @@ import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, readSync, wr
 import { join } from 'node:path'
 
 /**
- * What the system can do: the same lines through one `writeSync`, followed by `fdatasync` where a row says fsync. It
- * keeps no index, checks nothing and gives no answer, so it is a limit and no peer.
+ * The limit of what the system can do: the same lines with one `writeSync`, and `fdatasync` in rows with fsync. It has no
+ * index, checks nothing and cannot read, so it is not a store.
  *
  * @type {import('./peer.mjs').Peer}
  */
 export default {
   id: 'raw',
   label: 'raw limit',
-  settings: 'lines of the same length by `fs.writeSync`, with `fs.fdatasyncSync` where a row says fsync',
+  settings: 'lines of the same length with `fs.writeSync`, and `fs.fdatasyncSync` in rows with fsync',
   isLimit: true,
   cannot: {
     read: 'only writes',
@@ -37,7 +37,7 @@ export default {
       *entries() {
         if (!existsSync(file)) return
         const last = new Map()
-        // It may be longer than any string.
+        // Read line by line, because the file may be longer than the longest string.
         for (const line of linesOf(file)) {
           const { key, value } = JSON.parse(line)
           last.set(key, JSON.stringify(value))
@@ -61,7 +61,7 @@ function* linesOf(file) {
   closeSync(fd)
 }
 
-/** As long as a record of Flatlog; the fields that it would have to work out stand still. */
+/** A line as long as a record of Flatlog, but with constants for the fields that Flatlog computes. */
 function lineOf(key, value) {
   return `{"timestamp":"2025-01-15T12:34:56.789Z","seq":1000000,"synced":1000000,"op":"SET","key":"${key}","value":${JSON.stringify(value)},"crc":"00000000"}\n`
 }

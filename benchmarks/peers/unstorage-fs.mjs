@@ -5,7 +5,7 @@ export default {
   id: 'unstorage-fs',
   label: 'unstorage + fs',
   package: 'unstorage',
-  settings: 'the driver `fs` with its defaults: a file for each key',
+  settings: 'the driver `fs` with its defaults: one file per key',
   isAsync: true,
   opensWithoutWriting: true,
   cannot: { fsync: 'does not wait for the disk' },

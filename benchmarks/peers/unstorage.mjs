@@ -1,6 +1,6 @@
 import { createStorage } from 'unstorage'
 
-/** The same calls for every driver under unstorage: whatever it costs is part of what an application sees. */
+/** The handle for every unstorage driver. The cost of unstorage is included, as in an application. */
 export function unstorageHandle(driver) {
   const storage = createStorage({ driver })
   return {

@@ -1,4 +1,4 @@
-/** `results.svg`: for each row how many times the best peer's figure Flatlog reaches. */
+/** Draws `results.svg`: for each row the ratio of Flatlog to the best peer. */
 import { BarChart } from 'echarts/charts'
 import { GridComponent, TitleComponent } from 'echarts/components'
 import * as echarts from 'echarts/core'
@@ -8,13 +8,13 @@ import { times } from './figures.mjs'
 const WIDTH = 900
 const BAR_HEIGHT = 26
 const MARGIN = { top: 80, bottom: 40 }
-const AHEAD = '#2f7d5b'
-const BEHIND = '#b5643c'
+const BETTER = '#2f7d5b'
+const WORSE = '#b5643c'
 
 echarts.use([BarChart, GridComponent, TitleComponent, SVGRenderer])
 
 export function chartOf(compared, { settings, machine }) {
-  // From top to bottom as in the table; the axis counts from below.
+  // Reversed, because the axis starts at the bottom.
   const bars = compared.filter(({ comparison: { ratio } }) => ratio > 0 && Number.isFinite(ratio)).reverse()
   const height = MARGIN.top + MARGIN.bottom + BAR_HEIGHT * Math.max(1, bars.length)
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height })
@@ -26,7 +26,7 @@ export function chartOf(compared, { settings, machine }) {
       subtext: `Above 1 × Flatlog is better. ${machine.processor}; Node.js ${machine.node}; median of ${settings.runs}${settings.isFull ? '' : '; not a full run'}`,
     },
     grid: { left: 270, right: 190, top: MARGIN.top, bottom: MARGIN.bottom },
-    // Logarithms on an even axis, so that bars begin at 1 × and go either way.
+    // Logarithms on a linear axis, so that bars start at 1 × and go in both directions.
     xAxis: {
       type: 'value',
       minInterval: 1,
@@ -43,7 +43,7 @@ export function chartOf(compared, { settings, machine }) {
         type: 'bar',
         data: bars.map(({ comparison: { ratio, best } }) => ({
           value: Math.log10(ratio),
-          itemStyle: { color: ratio >= 1 ? AHEAD : BEHIND },
+          itemStyle: { color: ratio >= 1 ? BETTER : WORSE },
           label: { show: true, position: 'right', formatter: `${times(ratio)} ${best.peer.label}` },
         })),
       },

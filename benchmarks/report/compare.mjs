@@ -1,4 +1,4 @@
-/** Flatlog against the others of one row. */
+/** Compares Flatlog to the other peers of a row. */
 
 /**
  * @returns {{ own?: object, best?: object, ratio?: number, goal?: { text: string, isReached?: boolean } }}
@@ -9,9 +9,10 @@ export function compare({ row, outcomes }) {
   const own = measured.find((outcome) => outcome === first)
   if (!own) return {}
   const peers = measured.filter(({ peer }) => peer !== own.peer && !peer.isLimit)
-  // What hands out the object that it keeps does less; it is shown, and is the measure only where nothing else is.
-  const answering = row.work === 'get' ? peers.filter(({ peer }) => !peer.handsOutItsOwn || row.as === 'text') : peers
-  const best = bestOf(row, answering.length > 0 ? answering : peers)
+  // A peer that returns the object that it keeps does less work. It is compared only if there is no other peer.
+  const comparable =
+    row.work === 'get' ? peers.filter(({ peer }) => !peer.returnsItsOwnObject || row.as === 'text') : peers
+  const best = bestOf(row, comparable.length > 0 ? comparable : peers)
   const ratio = best && ratioOf(row, own, best)
   return { own, best, ratio, goal: goalOf(row, own, best, peers) }
 }
@@ -21,11 +22,11 @@ function bestOf({ main }, outcomes) {
   return [...outcomes].sort((a, b) => (main.isMoreBetter ? value(b) - value(a) : value(a) - value(b)))[0]
 }
 
-/** Above 1 the first is better, whichever way better is. */
+/** Returns the ratio of two outcomes, which is above 1 if the first is better. */
 export function ratioOf({ main }, one, other) {
   const a = one.figures[main.key]?.median
   const b = other.figures[main.key]?.median
-  // Differences, as of memory, can come out below nothing where there is little to measure.
+  // Figures that are differences, such as memory, may be negative if they are small.
   if (!(a > 0 && b > 0)) return undefined
   return main.isMoreBetter ? a / b : b / a
 }

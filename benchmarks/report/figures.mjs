@@ -1,4 +1,4 @@
-/** How figures are printed: three digits that count, thousands apart, and the unit. */
+/** Formats figures: three significant digits, thousands separators, and the unit. */
 
 export function digits(value) {
   if (value === undefined || !Number.isFinite(value)) return ''

@@ -1,4 +1,4 @@
-/** `results.md`: the ratios first, then each row with all its peers. */
+/** Writes `results.md`: the ratios, then each row with all its peers. */
 import { markdownTable } from 'markdown-table'
 import { versionOf } from '../parent/versions.mjs'
 import { COLUMNS } from '../rows/columns.mjs'
@@ -24,7 +24,7 @@ export function markdownOf(compared, about) {
     '# Results',
     introduction(about),
     '## Ratios',
-    'Above 1 × Flatlog is better, whichever way better is. The best peer is the best of this run; in rows of gets, one that hands out the object it keeps counts only for texts.',
+    'Above 1 × Flatlog is better. The best peer is the best one of this run. In rows of gets, a peer that returns the object that it keeps is compared only for texts.',
     ratioTable(compared),
     ...compared.filter(({ row }) => !row.sameRunAs).flatMap(rowSection),
     '## The peers',
@@ -38,13 +38,13 @@ function introduction({ settings, machine, minutes }) {
   return [
     ...(isFull
       ? []
-      : ['**This is not a full run: sizes, runs or rows are fewer, and the figures are not for quoting.**\n']),
+      : ['**This is not a full run: it has smaller sizes, or fewer runs or rows. Do not quote its figures.**\n']),
     `- Machine: ${machine.processor}, ${machine.memoryGiB} GiB; ${machine.system}; ${machine.fileSystem}`,
     `- Node.js ${machine.node} for every peer; Flatlog at ${machine.commit}; ${machine.date}; load average ${machine.loadAverage} at the start; ${minutes.toFixed(0)} minutes`,
-    `- Each figure is the median of ${runs} ${runs === 1 ? 'run' : 'runs'}, each in a fresh process and directory, peers in turn; what can be repeated is repeated for ${durationMs} ms after a warm-up. Seed ${seed}`,
-    '- Keys of 20 bytes, values of 100 bytes of JSON. Page cache warm; every store synced to disk before the clock runs',
-    '- After each run the store is opened in another process and a checksum over all keys and values is compared. Runs that write end with SIGKILL instead of closing, so what was acknowledged must have survived a crash of the process',
-    '- CPU time is of all threads of the process. “Bytes to disk” is what the kernel was made to write for it (Linux)',
+    `- Each figure is the median of ${runs} ${runs === 1 ? 'run' : 'runs'}, each in a new process and directory, with the peers taking turns. Operations are repeated for ${durationMs} ms after a warm-up. Seed ${seed}`,
+    '- Keys have 20 bytes, values are 100 bytes of JSON. The page cache is warm. Every store is synced to disk before the measurement',
+    '- After each run another process opens the store and compares a checksum over all keys and values. Runs that write end with SIGKILL instead of closing the store, so acknowledged writes must have survived a crash of the process',
+    '- CPU time includes all threads of the process. “Bytes to disk” are the bytes that the kernel wrote for the process (Linux only)',
   ].join('\n')
 }
 
@@ -55,10 +55,10 @@ function rowSection({ row, outcomes, leftOut, comparison: { own } }) {
     const main = figures[row.main.key]
     if (failure || !main) return [peer.label, `failed: ${failure?.split('\n')[0]}`]
     return [
-      peer.label + (peer.handsOutItsOwn && row.work === 'get' ? ' (its own object)' : ''),
+      peer.label + (peer.returnsItsOwnObject && row.work === 'get' ? ' (its own object)' : ''),
       outcome === own || !own ? '' : times(ratioOf(row, outcome, own)),
       ...row.columns.map((key) => digits(figures[key]?.median)),
-      isSlow ? 'one run: it takes long' : `${digits(main.min)} – ${digits(main.max)}`,
+      isSlow ? 'one run, because it is slow' : `${digits(main.min)} – ${digits(main.max)}`,
     ]
   })
   return [
@@ -79,5 +79,5 @@ function peerTable(compared, { versions, machine }) {
     peer.settings,
   ])
   const hosts = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
-  return `${markdownTable([['peer', 'version', 'settings'], ...lines])}\n\nUnder them: ${hosts.join(', ')}.`
+  return `${markdownTable([['peer', 'version', 'settings'], ...lines])}\n\nThe adapters run on ${hosts.join(', ')}.`
 }

@@ -1,4 +1,4 @@
-/** The same under Keyv and under unstorage, against their own peers. */
+/** The rows for Keyv and for unstorage, each with its own peers. */
 import { FASTER, GET_COLUMNS, SET_COLUMNS } from './columns.mjs'
 
 export function adapterRows({ keys, adapterKeys }) {
@@ -50,7 +50,7 @@ export function adapterRows({ keys, adapterKeys }) {
         needs: ['read'],
       },
     ]
-    // Only one of the two has a call that lists.
+    // Keyv cannot list keys by prefix.
     if (family === 'keyv') return rows
     const list = {
       family,

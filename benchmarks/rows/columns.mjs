@@ -1,6 +1,6 @@
-/** The figures of a row: which one it is compared by, which ones are printed, and how they are headed. */
+/** The figures of the rows: which one is compared, which ones are printed, and their column headings. */
 
-export const FASTER = { key: 'perSecond', unit: 'a second', isMoreBetter: true }
+export const FASTER = { key: 'perSecond', unit: 'per second', isMoreBetter: true }
 export const SET_COLUMNS = ['perSecond', 'wallMicros', 'cpuMicros', 'writtenRatio', 'diskRatio']
 export const GET_COLUMNS = ['perSecond', 'wallMicros', 'cpuMicros']
 
@@ -12,16 +12,16 @@ export const COLUMNS = {
   diskRatio: 'all files / live data',
   openMs: 'open, ms',
   openCpuMs: 'CPU ms',
-  memoryPerKey: 'memory, B a key',
-  heapPerKey: 'of it in the heap, B a key',
+  memoryPerKey: 'memory, B per key',
+  heapPerKey: 'of it in the heap, B per key',
   stallMs: 'longest stall, ms',
   stallWithoutMs: 'without compaction, ms',
   stallExtraMs: 'difference, ms',
   compactMs: 'compaction took, ms',
-  setsPerSecond: 'sets/s meanwhile',
+  setsPerSecond: 'sets/s in the meantime',
   logPeak: 'log / live data at most',
   logAfter: 'after compaction',
   diskPeak: 'all files / live data at most',
-  listMs: 'ms a list',
-  listCpuMs: 'CPU ms a list',
+  listMs: 'ms per list',
+  listCpuMs: 'CPU ms per list',
 }

@@ -1,4 +1,4 @@
-/** Setting and getting, a hundred thousand keys. */
+/** The rows for sets and gets with a hundred thousand keys. */
 import { FASTER, GET_COLUMNS, SET_COLUMNS } from './columns.mjs'
 
 export function coreRows({ keys }) {

@@ -1,4 +1,4 @@
-/** Opening, memory and getting with a million keys, of which a small cache holds few. */
+/** The rows for opening, memory and gets with a million keys and a small cache. */
 import { FASTER, GET_COLUMNS } from './columns.mjs'
 
 const SMALL_CACHE_BYTES = 8 * 2 ** 20
@@ -30,7 +30,7 @@ export function millionRows({ manyKeys, tail, fullTail }) {
       ...open,
       id: 'open-1m',
       short: `open ${count} keys`,
-      title: `open ${count} keys of 100 B, ${tail.toLocaleString('en')} records behind the checkpoint`,
+      title: `open ${count} keys of 100 B, ${tail.toLocaleString('en')} records after the checkpoint`,
       needs: ['read', 'million'],
       goal: { below: 30 },
     },
@@ -38,17 +38,17 @@ export function millionRows({ manyKeys, tail, fullTail }) {
       ...open,
       id: 'open-1m-full-tail',
       short: `open ${count} keys, full tail`,
-      title: `open the same with ${fullTail.toLocaleString('en')} records behind the checkpoint`,
+      title: `open the same with ${fullTail.toLocaleString('en')} records after the checkpoint`,
       store: { keys: manyKeys, tail: fullTail },
       needs: ['read', 'million', 'fullTail'],
     },
     {
       id: 'memory-1m',
-      short: 'memory a key, small cache',
+      short: 'memory per key, small cache',
       title: `memory, ${count} keys, cache of 8 MiB, after ${(100_000).toLocaleString('en')} gets`,
       family: 'core',
       sameRunAs: 'open-1m',
-      main: { key: 'memoryPerKey', unit: 'B a key', isMoreBetter: false },
+      main: { key: 'memoryPerKey', unit: 'B per key', isMoreBetter: false },
       columns: [],
       goal: { below: 60 },
     },

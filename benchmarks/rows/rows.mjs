@@ -4,26 +4,26 @@ import { millionRows } from './million.mjs'
 import { upkeepRows } from './upkeep.mjs'
 
 /**
- * A row: which work, on which store, with which options, and what is aimed at.
+ * A row is one benchmark: a work, the store and the options to run it with, and a goal.
  *
  * @typedef {object} Row
  * @property {string} id
  * @property {string} title
- * @property {string} short in the chart
+ * @property {string} short the title in the chart
  * @property {'core' | 'keyv' | 'unstorage'} family
- * @property {string} [work] the module in works/ that does it
- * @property {string} [sameRunAs] in the place of a work: the row whose runs gave this figure too
- * @property {{ keys: number, tail: number, isEmpty?: boolean }} [store] what is loaded before each run: how many keys,
- *   and how many records behind the checkpoint
- * @property {object} [openOptions] the options that the row names; all others are the defaults
- * @property {object} [params] for the work
+ * @property {string} [work] the module in works/ to run
+ * @property {string} [sameRunAs] instead of a work: the row whose runs also produce this figure
+ * @property {{ keys: number, tail: number, isEmpty?: boolean }} [store] the store before each run: its number of keys, and
+ *   of records after the checkpoint
+ * @property {object} [openOptions] options that are not the defaults
+ * @property {object} [params] parameters of the work
  * @property {'value' | 'text'} [as]
- * @property {boolean} [needsKeys] whether the work wants all keys ready in memory; by default it does
+ * @property {boolean} [needsKeys] whether the work needs all keys in memory (default true)
  * @property {string[]} [needs] what a peer must be able to do
  * @property {{ key: string, unit: string, isMoreBetter: boolean }} main the figure that is compared
  * @property {string[]} columns the figures that are printed
- * @property {{ ratio: number, against?: string } | { below: number, key?: string, label?: string }} [goal] how many
- *   times the best peer of the same run, or the one named; or a figure of its own
+ * @property {{ ratio: number, against?: string } | { below: number, key?: string, label?: string }} [goal] a
+ *   ratio to the best peer of the same run or to a certain peer, or a limit for Flatlog's own figure
  */
 
 /**

@@ -1,4 +1,4 @@
-/** What compaction costs, what it leaves, and listing. */
+/** The rows for compaction, the size of the files, and listing. */
 
 export function upkeepRows({ keys, compactKeys }) {
   const count = keys.toLocaleString('en')

@@ -1,4 +1,4 @@
-/** Random gets, each of which looks into what it got. */
+/** Random gets. Each one reads a field of its value. */
 import { uniformOrder } from '../child/data.mjs'
 import { stepFor } from '../child/loops.mjs'
 import { expectedOfStore, valueText } from './loaded-store.mjs'
@@ -14,7 +14,7 @@ export async function run(context) {
   const handle = await open()
   const expected = expectedOfStore(keys.length, params.tail, seed)
 
-  // "Hot" is what has been read before: every key once, and its value compared. Where the cache is small, a sample.
+  // Read and compare the values first: all of them for rows with hot keys, otherwise a sample.
   const stride = params.isHot ? 1 : Math.ceil(keys.length / SAMPLE_KEYS)
   for (let index = 0; index < keys.length; index += stride) {
     const got = handle.get(keys[index])
@@ -25,7 +25,7 @@ export async function run(context) {
   }
 
   let sum = 0
-  const look = isText
+  const use = isText
     ? (text) => {
         sum += text.length
       }
@@ -33,10 +33,10 @@ export async function run(context) {
         sum += value.score
       }
   const step = peer.isAsync
-    ? async (n) => look(await handle.get(keys[order[n & mask]]))
-    : (n) => look(handle.get(keys[order[n & mask]]))
+    ? async (n) => use(await handle.get(keys[order[n & mask]]))
+    : (n) => use(handle.get(keys[order[n & mask]]))
 
-  // What is read of a million keys has to be read more than once before anything is warm.
+  // With a million keys, the warm-up has to read longer than the measurement.
   const warm = await stepFor(params.isHot ? warmUpMs : 2 * durationMs, peer.isAsync, 0, step)
   const stop = startGauge()
   const next = await stepFor(durationMs, peer.isAsync, warm, step)

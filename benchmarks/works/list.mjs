@@ -1,4 +1,4 @@
-/** All keys that begin with a prefix, as an array. */
+/** Lists all keys with a prefix, as an array. */
 import { GROUPS, prefixOf } from '../child/data.mjs'
 import { Expected } from '../child/expected.mjs'
 

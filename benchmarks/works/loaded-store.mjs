@@ -1,8 +1,8 @@
-/** What a store holds once it is loaded and its last keys are written again behind the checkpoint. */
+/** The content of a loaded store, with the writes after its checkpoint. */
 import { shuffledOrder, writtenValue } from '../child/data.mjs'
 import { Expected } from '../child/expected.mjs'
 
-/** The keys that are written behind the checkpoint, in order, each with its value's place in the pool. */
+/** The writes after the checkpoint, in order: the index of each key and of its value in the pool. */
 export function* tailWrites(keyCount, tail, seed) {
   const order = tail > 0 ? shuffledOrder(keyCount, seed + 5) : []
   for (let n = 0; n < tail; n++) yield [order[n % keyCount], writtenValue(n)]

@@ -1,4 +1,4 @@
-/** Gets and sets in turn, few keys often and many seldom. */
+/** Alternating gets and sets, with a few keys used often and many rarely. */
 import { writtenValue, zipfianOrder } from '../child/data.mjs'
 import { Expected } from '../child/expected.mjs'
 import { stepFor } from '../child/loops.mjs'
@@ -11,7 +11,7 @@ export async function run(context) {
   const handle = await open()
 
   let sum = 0
-  // Every second draw of the order is a set.
+  // Every other operation is a set.
   const isSet = (n) => n % 2 === 0
   const step = peer.isAsync
     ? async (n) => {
@@ -25,7 +25,7 @@ export async function run(context) {
         sum += handle.get(key).score
       }
 
-  // Sets may give promises where gets do not, so the loop has to look.
+  // Use the asynchronous loop, because sets may return promises even if gets do not.
   const warm = await stepFor(warmUpMs, true, 0, step)
   const stop = startGauge()
   const next = await stepFor(durationMs, true, warm, step)

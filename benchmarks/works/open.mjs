@@ -1,6 +1,6 @@
 /**
- * From the call that opens a store to the first value read from it, loading the module left out; and what the store
- * takes in memory once it is open and in use.
+ * The time from opening a store to the first value read from it, without loading its module, and the memory of the
+ * store after some use.
  */
 import { keyAt, uniformOrder } from '../child/data.mjs'
 import { collectGarbage, heapBytes, privateBytes } from '../child/gauge.mjs'
@@ -12,14 +12,14 @@ const READS_COMPARED = 1000
 export async function run(context) {
   const { params, keyCount, pool, seed, open, startGauge } = context
   const order = uniformOrder(keyCount, seed)
-  // Code that has run is compiled and takes memory; this piece of it is not the store's.
+  // Run this code before measuring memory, because compiled code takes memory that does not belong to the store.
   for (let n = 0; n < READS; n++) keyAt(order[n])
   await collectGarbage()
   const before = { own: privateBytes(), heap: heapBytes() }
 
   const stop = startGauge()
   const handle = await open()
-  // Some stores open when they are first used.
+  // Some stores open at their first use.
   await handle.get(keyAt(order[0]))
   const { wallMs, cpuMs } = stop()
 
@@ -30,7 +30,7 @@ export async function run(context) {
   const memoryPerKey = (privateBytes() - before.own) / keyCount
   const heapPerKey = (heapBytes() - before.heap) / keyCount
 
-  // Behind the measuring, since what is expected takes memory too.
+  // After the measurement, because the expected content takes memory as well.
   const expected = expectedOfStore(keyCount, params.tail, seed)
   for (let n = 0; n < READS_COMPARED; n++) {
     const value = await handle.get(keyAt(order[n]))

@@ -1,11 +1,11 @@
-/** How large the files of a store become while every key is overwritten ten times, against what the keys hold. */
+/** The size of a store's files, relative to its live data, while every key is overwritten ten times. */
 import { LIVE_BYTES, shuffledOrder, writtenValue } from '../child/data.mjs'
 import { Expected } from '../child/expected.mjs'
 import { bytesIn, bytesOf } from '../child/files.mjs'
 import { rateOf } from './rate.mjs'
 
 const ROUNDS = 10
-/** Sizes are looked at after so many writes. */
+/** Sizes are measured after this many writes. */
 const GROUP = 100
 
 export async function run(context) {
@@ -16,7 +16,7 @@ export async function run(context) {
   const total = keys.length * (ROUNDS + 1)
   let logPeak = 0
   let diskPeak = 0
-  const look = () => {
+  const measureSizes = () => {
     const disk = bytesIn(dir)
     diskPeak = Math.max(diskPeak, disk)
     logPeak = Math.max(logPeak, peer.logFiles ? bytesOf(peer.logFiles(dir)) : disk)
@@ -26,11 +26,11 @@ export async function run(context) {
   const stop = startGauge()
   for (let n = 0; n < total; n += GROUP) {
     const pairs = Array.from({ length: Math.min(GROUP, total - n) }, (_, i) => pairAt(n + i))
-    // One by one where each is a record with a head of its own, which is the worst case; else the faster way.
-    if (peer.eachSetIsARecord) await Promise.all(pairs.map(([key, value]) => handle.set(key, value)))
+    // One by one if each set is a record with its own fields, which is the worst case. Otherwise the faster way.
+    if (peer.hasRecordPerSet) await Promise.all(pairs.map(([key, value]) => handle.set(key, value)))
     else await handle.setBatch(pairs)
     // The first round only fills the store.
-    if (n >= keys.length) look()
+    if (n >= keys.length) measureSizes()
   }
   const gauge = stop()
 

@@ -1,6 +1,6 @@
 import { LIVE_BYTES } from '../child/data.mjs'
 
-/** The figures of a stretch of equal operations, `writes` of which stored something. */
+/** Computes the figures per operation. `writes` is how many of the operations were writes. */
 export function rateOf({ wallMs, cpuMs, writtenBytes }, operations, writes = 0) {
   return {
     perSecond: operations / (wallMs / 1000),

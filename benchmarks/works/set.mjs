@@ -1,4 +1,4 @@
-/** Sets, one by one or many in flight, of keys of a loaded store; and batches. */
+/** Sets of existing keys, one by one or many in flight, and batches. */
 import { shuffledOrder, writtenValue } from '../child/data.mjs'
 import { Expected } from '../child/expected.mjs'
 import { writeFor, writeGroupsFor } from '../child/loops.mjs'
@@ -9,7 +9,7 @@ export async function run(context) {
   const order = shuffledOrder(keys.length, seed)
   const handle = await open()
   const { inFlight = 1, batch } = params
-  // What has no queue can do no better than write a whole group at a time.
+  // The raw limit has no queue, so its best case of many writers is to write them as one group.
   const group = batch ?? (peer.isLimit && inFlight > 1 ? inFlight : undefined)
 
   const write = (n) => handle.set(keys[order[n % order.length]], values[writtenValue(n)])
@@ -25,6 +25,6 @@ export async function run(context) {
 
   const expected = new Expected(keys.length, isLoaded)
   for (let n = 0; n < next; n++) expected.write(order[n % order.length], writtenValue(n))
-  // Not closed: the process is killed, and what was acknowledged has to be there all the same.
+  // Do not close the store: the process is killed, and acknowledged writes must be there anyway.
   return { metrics: rateOf(gauge, next - warm, next - warm), expected, end: 'kill' }
 }

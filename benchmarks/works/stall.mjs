@@ -1,16 +1,16 @@
-/** The longest time for which the event loop stands still while a store is compacted, and without compaction. */
+/** The longest stall of the event loop while a store is compacted, and during the same writes without compaction. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { shuffledOrder, writtenValue } from '../child/data.mjs'
 import { expectedOfStore } from './loaded-store.mjs'
 
-/** A load that every peer can keep up with: so many sets, then a millisecond for others. */
-const SETS_A_TURN = 16
+/** A load that every peer can handle: this many sets, then a pause. */
+const SETS_PER_TURN = 16
 const PAUSE_MS = 1
 const WARM_UP_MS = 1000
-/** The longest of a second's pauses is more than a moment's luck. */
-const SHORTEST_MS = 1000
-/** Files are removed and synced behind a compaction; that is not the load's doing. */
-const CALM_MS = 500
+/** Measure at least this long, so that the longest stall is not a matter of chance. */
+const MIN_MEASURED_MS = 1000
+/** A pause after the compaction, which may still remove and sync files. */
+const PAUSE_AFTER_COMPACTION_MS = 500
 
 export async function run(context) {
   const { params, keys, values, seed, open } = context
@@ -21,7 +21,7 @@ export async function run(context) {
   async function load(isOver) {
     while (!isOver()) {
       const pending = []
-      for (let i = 0; i < SETS_A_TURN; i++, n++)
+      for (let i = 0; i < SETS_PER_TURN; i++, n++)
         pending.push(handle.set(keys[order[n % keys.length]], values[writtenValue(n)]))
       await Promise.all(pending)
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
@@ -41,13 +41,13 @@ export async function run(context) {
       isCompacted = true
       compactMs = performance.now() - started
     })
-    const end = started + SHORTEST_MS
+    const end = started + MIN_MEASURED_MS
     await load(() => isCompacted && performance.now() >= end)
     await compaction
   })
   const spentMs = performance.now() - started
 
-  await new Promise((resolve) => setTimeout(resolve, CALM_MS))
+  await new Promise((resolve) => setTimeout(resolve, PAUSE_AFTER_COMPACTION_MS))
   const writing = await longestStall(() => loadFor(spentMs))
 
   await handle.close()

@@ -1,4 +1,4 @@
-// The bot behind every front end: storage opened, game ready, compaction scheduled.
+// Starts the bot for any front end: opens the storage, prepares the game and schedules compaction.
 import collection from './data/artworks.json'
 import { Game } from './game/game.js'
 import { CompactionScheduler } from './services/append-log.js'
@@ -8,9 +8,9 @@ import * as storage from './services/storage.js'
 
 export interface Bot {
   game: Game
-  /** What was found in the data directory, in sentences. */
+  /** What opening the data directory found, in sentences. */
   found: string[]
-  /** Ends what is under way and closes everything. Nothing that was answered is lost without it, either. */
+  /** Completes running changes and closes everything. Acknowledged changes are kept even without it. */
   close(): Promise<void>
 }
 

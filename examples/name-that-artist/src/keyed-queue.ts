@@ -1,10 +1,13 @@
-// Runs what concerns the same key in turn, and different keys side by side. Read, change and write of one record is
-// three steps with other callers in between; only a queue keeps one caller's change from undoing another's.
-
+/**
+ * Runs tasks with the same key one after the other, and tasks with different keys concurrently.
+ *
+ * Reading, changing and writing a record are three steps. Without a queue, two callers could read the same record and
+ * one would overwrite the other's change.
+ */
 export class KeyedQueue {
   readonly #last = new Map<string, Promise<void>>()
 
-  /** Starts `task` when everything that was handed over for `key` before has ended, well or badly. */
+  /** Runs `task` after all earlier tasks for `key` have settled. */
   run<T>(key: string, task: () => Promise<T>): Promise<T> {
     const result = (this.#last.get(key) ?? Promise.resolve()).then(task)
     const ended = result.then(
@@ -12,14 +15,14 @@ export class KeyedQueue {
       () => undefined,
     )
     this.#last.set(key, ended)
-    // A key whose queue ran empty is forgotten, or a bot that runs for years would remember every player it met.
+    // Remove the key when its queue is empty, so that the map does not grow with every key ever used.
     void ended.then(() => {
       if (this.#last.get(key) === ended) this.#last.delete(key)
     })
     return result
   }
 
-  /** Resolves when nothing is running or waiting any more. */
+  /** Resolves when no task is running or waiting. */
   async idle(): Promise<void> {
     while (this.#last.size > 0) await Promise.all(this.#last.values())
   }

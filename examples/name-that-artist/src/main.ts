@@ -1,4 +1,4 @@
-// Where the bot starts: on Discord when there is a token, else a game in a terminal, or a show where there is none.
+// Starts the bot: on Discord if there is a token, otherwise as a game in a terminal, or as a show without a terminal.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { compactAllLogs } from './services/append-log.js'
@@ -10,23 +10,24 @@ import { statusLines } from './terminal/log-status.js'
 import { playInTerminal } from './terminal/play.js'
 import { compactionLines } from './terminal/render.js'
 
-const LAST_WAIT_MS = 1_000
+/** How long the process may live after everything is closed. */
+const EXIT_DELAY_MS = 1_000
 
 const USAGE = `Name that artist
 
   node dist/main.js [options]
 
-  --play            play in this terminal (what happens in a terminal anyway, without DISCORD_TOKEN)
-  --show            watch a scripted show (what happens where there is no terminal)
-  --as NAME         who plays
-  --channel NAME    which channel's game to play
-  --keep            keep the show's data directory
-  --status          how large the logs are, and how many entries they hold
+  --play            play in this terminal (the default in a terminal, unless DISCORD_TOKEN is set)
+  --show            watch a scripted show (the default without a terminal, unless DISCORD_TOKEN is set)
+  --as NAME         the name of the player
+  --channel NAME    the channel whose game to play
+  --keep            keep the data directory of the show
+  --status          print the size of each log and its number of entries
   --compact         compact all logs; the bot must not be running
-  --help            this text
+  --help            print this text
 
-With DISCORD_TOKEN in the environment and neither --play nor --show, the bot runs on Discord.
-The data is in the folder that NTA_DATA_DIR names, or else in data/ beside dist/.`
+If DISCORD_TOKEN is set, the bot runs on Discord unless --play or --show is given.
+The data is in the directory NTA_DATA_DIR, by default in data/ next to dist/.`
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -55,15 +56,19 @@ async function main(): Promise<number> {
 
   const discord = values.play || values.show ? undefined : discordSettings()
   if (discord) {
-    // Here and not at the top: without a token, nothing of discord.js is loaded.
+    // A dynamic import, so that discord.js is loaded only if there is a token.
     const { playOnDiscord } = await import('./discord/play.js')
-    // discord.js may still wait for a Discord that does not answer. All is closed, and that must not keep the process.
-    return playOnDiscord(discord).finally(() => setTimeout(() => process.exit(), LAST_WAIT_MS).unref())
+    // discord.js may still be waiting for a response from Discord. Everything is closed, so end the process anyway.
+    return playOnDiscord(discord).finally(() => setTimeout(() => process.exit(), EXIT_DELAY_MS).unref())
   }
 
-  if (values.as !== undefined && !isName(values.as)) throw new Error(`--as: "${values.as}" is no name.`)
+  if (values.as !== undefined && !isName(values.as)) {
+    throw new Error(
+      `--as: "${values.as}" is not a valid name. A name needs a letter or a digit, and at most 40 characters.`,
+    )
+  }
   if (values.channel !== undefined && !isChannel(values.channel)) {
-    throw new Error(`--channel: "${values.channel}" is no channel; letters, digits, "-" and "_" make one.`)
+    throw new Error(`--channel: "${values.channel}" is not a valid channel. Use letters, digits, "-" and "_".`)
   }
   const hasTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true
   if (values.play || (hasTerminal && !values.show)) {
@@ -78,7 +83,7 @@ async function main(): Promise<number> {
   })
 }
 
-// Whoever reads the output may stop reading, as in `npm start | head`; what is under way goes on and cleans up all the same.
+// The reader of the output may stop early, as in `npm start | head`. The bot continues and cleans up anyway.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
 })
@@ -86,7 +91,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   process.exitCode = await main()
 } catch (error) {
-  // The message says what is wrong and what to do; the stack helps only whoever develops the bot.
+  // The message says what is wrong and what to do. The stack helps only developers.
   console.error(process.env.DEBUG ? error : `Error: ${error instanceof Error ? error.message : String(error)}`)
   process.exitCode = 1
 }

@@ -6,7 +6,7 @@ import { renderPage } from './page'
 const ENTRIES_SHOWN = 20
 const LINES_SHOWN = 8
 
-/** The page as it is now. The same for both versions of Nitro. */
+/** Renders the page, for both versions of Nitro. `storageOf` returns the storage of a mount. */
 export async function guestbookPage(storageOf: (mount: string) => Storage): Promise<string> {
   const guestbook = storageOf('guestbook')
   const [entries, ofGuestbook, ofCache, logLines] = await Promise.all([

@@ -8,7 +8,7 @@ export interface Entry {
   at: string
 }
 
-/** An item as the page shows it. */
+/** A stored item as the page shows it. */
 export interface StoredItem {
   key: string
   value: unknown
@@ -20,15 +20,15 @@ export interface StoredItem {
 const MAX_NAME_LENGTH = 60
 const MAX_TEXT_LENGTH = 500
 
-/** False if there is nothing to write down. Resolves once the entry is on disk. */
+/** Adds an entry and resolves when it is on disk. Returns false, and adds nothing, if the text is empty. */
 export async function sign(guestbook: Storage, name: unknown, text: unknown): Promise<boolean> {
   const entry: Entry = {
-    name: shorten(name, MAX_NAME_LENGTH) || 'Somebody',
+    name: shorten(name, MAX_NAME_LENGTH) || 'Anonymous',
     text: shorten(text, MAX_TEXT_LENGTH),
     at: new Date().toISOString(),
   }
   if (entry.text === '') return false
-  // Keys are in order, so the time in them puts the entries in order; the rest keeps two of one moment apart.
+  // Keys are listed in order, so they begin with the time. The random part makes keys of the same millisecond unique.
   await guestbook.setItem(`entries:${Date.now()}-${randomUUID().slice(0, 8)}`, entry)
   return true
 }
@@ -39,7 +39,7 @@ export async function newestEntries(guestbook: Storage, count: number): Promise<
   return items.map(({ value }) => value).filter((entry) => entry !== null)
 }
 
-/** Everything in a storage, with what it knows of each item. */
+/** Returns all items of a storage with their metadata. */
 export async function storedItems(storage: Storage): Promise<StoredItem[]> {
   const keys = await storage.getKeys()
   return await Promise.all(

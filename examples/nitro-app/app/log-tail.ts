@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 const TAIL_BYTES = 16_384
 
-/** The last lines of a log, as `tail` would show them: it is a file of text. None while there is no log. */
+/** Reads the last lines of a log, as `tail` does. Returns none if there is no log yet. */
 export async function lastLines(directory: string, name: string, count: number): Promise<string[]> {
   const file = await open(join(directory, 'logs', `${name}.log`)).catch(() => undefined)
   if (!file) return []

@@ -2,7 +2,7 @@ import type { Entry, StoredItem } from './guestbook'
 
 export interface PageContent {
   entries: Entry[]
-  /** By the name of the log. */
+  /** The stored items by the name of their log. */
   stored: Record<string, StoredItem[]>
   logLines: string[]
 }
@@ -26,8 +26,8 @@ export function renderPage({ entries, stored, logLines }: PageContent): string {
   <label>Text <input name="text" maxlength="500" size="60" required></label>
   <button>Sign</button>
 </form>
-${entries.map(renderEntry).join('\n') || '<p>Nobody yet.</p>'}
-<p><a href="/primes">How many primes are there below a million?</a> Counted once a minute, and kept in the cache meanwhile.</p>
+${entries.map(renderEntry).join('\n') || '<p>There are no entries yet.</p>'}
+<p><a href="/primes">How many primes are there below a million?</a> Counted at most once a minute and cached in between.</p>
 <h2>What is stored</h2>
 ${Object.entries(stored).map(renderTable).join('\n')}
 <h3>The last lines of the log</h3>
@@ -41,7 +41,7 @@ function renderEntry({ name, text, at }: Entry): string {
 }
 
 function renderTable([name, items]: [string, StoredItem[]]): string {
-  if (items.length === 0) return `<h3>${escapeHtml(name)}</h3><p>Nothing.</p>`
+  if (items.length === 0) return `<h3>${escapeHtml(name)}</h3><p>No items.</p>`
   return `<h3>${escapeHtml(name)}</h3>
 <table>
   <tr><th>key<th>value<th>bytes<th>written<th>seconds left</tr>

@@ -1,4 +1,4 @@
-/** Something that takes a while, for the cache. */
+/** A slow function, to have something to cache. */
 export function countPrimesBelow(limit: number): number {
   const isComposite = new Uint8Array(limit)
   let count = 0

@@ -1,4 +1,4 @@
 import shared from '../nitro.config.mjs'
 
-// The same app on Nitro 3: what it says of the storage is the same.
+// The same app on Nitro 3, with the same storage.
 export default { ...shared, serverDir: '.' }

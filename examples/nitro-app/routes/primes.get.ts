@@ -1,7 +1,7 @@
 import { defineCachedEventHandler } from 'nitropack/runtime'
 import { countPrimesBelow } from '../app/primes'
 
-// Without swr the entry ends when it is stale: it is written with a ttl, and the log forgets it by itself.
+// Without swr, Nitro writes the result with a ttl, so the log removes it after it has expired.
 export default defineCachedEventHandler(
   () => ({ below: 1_000_000, primes: countPrimesBelow(1_000_000), countedAt: new Date().toISOString() }),
   { name: 'primes', maxAge: 60, swr: false },

@@ -6,5 +6,5 @@ export default defineEventHandler(async (event) => {
   const { name, text } = (await readBody(event)) ?? {}
   if (await sign(useStorage('guestbook'), name, text)) return await sendRedirect(event, '/', 303)
   setResponseStatus(event, 400)
-  return 'A text is needed.'
+  return 'Please enter a text.'
 })

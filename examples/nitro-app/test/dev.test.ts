@@ -5,11 +5,11 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import { makeProject } from './helpers/project'
 import { freePort, type Server, startServer } from './helpers/server'
 
-const PATIENCE = { timeout: 60_000, interval: 200 }
-const SAVES = { timeout: 60_000, interval: 3000 }
+const UNTIL_READY = { timeout: 60_000, interval: 200 }
+const UNTIL_NOTICED = { timeout: 60_000, interval: 3000 }
 
-// Part of `npm run test:long`, as it builds the app twice.
-describe.runIf(process.env.FLATLOG_LONG)('the app while it is developed with Nitro 2', () => {
+// Part of `npm run test:long`, because it builds the app twice.
+describe.runIf(process.env.FLATLOG_LONG)('the app in development with Nitro 2', () => {
   const directory = mkdtempSync(join(tmpdir(), 'flatlog-nitro-dev-'))
   let server: Server | undefined
 
@@ -18,10 +18,10 @@ describe.runIf(process.env.FLATLOG_LONG)('the app while it is developed with Nit
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
   })
 
-  it('goes on with the same log when its code is changed', async () => {
+  it('continues with the same log when its code changes', async () => {
     const project = join(directory, 'project')
     makeProject(project)
-    // Another log while developing: what was written below its name shows that it is used.
+    // Use another log in development. At the end this log must have the entries.
     const config = join(project, 'nitro.config.mjs')
     const devStorage = "devStorage: { guestbook: { ...files, name: 'guestbook-dev' } },"
     writeFileSync(config, readFileSync(config, 'utf8').replace('  storage: {', `  ${devStorage}\n  storage: {`))
@@ -36,17 +36,17 @@ describe.runIf(process.env.FLATLOG_LONG)('the app while it is developed with Nit
     const sign = async (text: string) => expect((await running.post('/sign', { text })).status).toBe(303)
     const pageHas = async (text: string) => expect(await (await running.get('/')).text()).toContain(text)
 
-    await vi.waitFor(() => sign('before'), PATIENCE)
+    await vi.waitFor(() => sign('before'), UNTIL_READY)
     const page = join(project, 'app', 'page.ts')
     const changed = readFileSync(page, 'utf8').replace('<h1>Guestbook</h1>', '<h1>Changed</h1>')
-    // Saved again where it was not noticed: Nitro answers before it watches the files.
+    // Save again if the change was not noticed: Nitro may answer requests before it watches the files.
     const save = () => writeFileSync(page, changed)
     await vi.waitFor(async () => {
       await pageHas('<h1>Changed</h1>').catch((error) => {
         save()
         throw error
       })
-    }, SAVES)
+    }, UNTIL_NOTICED)
     await sign('after')
     await pageHas('</b>: before ')
     await pageHas('</b>: after ')

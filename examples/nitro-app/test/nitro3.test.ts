@@ -1,8 +1,8 @@
 import { describe } from 'vitest'
 import { describeBuiltApp } from './helpers/built-app'
 
-// One build is enough for every run of the tests; this one is part of `npm run test:long`.
-describe.runIf(process.env.FLATLOG_LONG)('at length', () => {
+// Part of `npm run test:long`. The normal tests build the app only with Nitro 2.
+describe.runIf(process.env.FLATLOG_LONG)('in the long tests', () => {
   describeBuiltApp({
     name: 'Nitro 3',
     command: 'nitro/dist/cli/index.mjs',

@@ -1,5 +1,5 @@
-// Takes commands, plays them, answers them. It sees of discord.js only the few members of an interaction that are
-// named here, so everything that a command does can be run without Discord.
+// Plays slash commands and answers them. It depends only on the few members of an interaction that are declared here,
+// so every command can be tested without Discord.
 import { MessageFlags, type MessageMentionOptions } from 'discord.js'
 import type { Game } from '../game/game.js'
 import { GUESSED_ARTIST, HINT, ROUND_ACTION, SKIP } from './commands.js'
@@ -10,15 +10,15 @@ import {
   hintReply,
   leaderboardReply,
   NO_GUESS,
-  NOT_KNOWN,
   roundReply,
   skipReply,
+  UNKNOWN_COMMAND,
 } from './replies.js'
 
-/** A slash command that somebody has used: what the bot needs of discord.js's ChatInputCommandInteraction. */
+/** A used slash command: what the bot needs of discord.js's ChatInputCommandInteraction. */
 export interface SlashCommand {
   readonly commandName: string
-  /** No two channels have the same id, whatever server they are on: a round belongs to a channel. */
+  /** Unique across all servers. Each channel has its own round. */
   readonly channelId: string
   readonly user: { readonly id: string; readonly displayName: string }
   readonly options: { getString(name: string): string | null }
@@ -31,13 +31,13 @@ export interface SlashCommand {
   editReply(message: { content: string; allowedMentions: MessageMentionOptions }): Promise<unknown>
 }
 
-/** Hears of what went wrong, and with which command. */
+/** Reports a failure and the command that it happened in. */
 export type ReportProblem = (what: string, error: unknown) => void
 
-/** Nobody is ever pinged, whatever name a player has and whatever is guessed. */
+/** Names and guesses must never ping anyone. */
 const allowedMentions: MessageMentionOptions = { parse: [] }
 
-/** Discord has to take an answer in that time when the bot is closed; what the answer says is stored in any case. */
+/** How long closing waits for Discord to accept the last answers. Their changes are stored in any case. */
 const LAST_ANSWERS_MS = 5_000
 
 export class CommandHandler {
@@ -45,21 +45,21 @@ export class CommandHandler {
   readonly #onProblem: ReportProblem
   readonly #playing = new Set<Promise<unknown>>()
   readonly #answering = new Set<Promise<unknown>>()
-  #closed = false
+  #isClosed = false
 
   constructor(game: Game, onProblem: ReportProblem) {
     this.#game = game
     this.#onProblem = onProblem
   }
 
-  /** Plays a command and answers it. What goes wrong is said to whoever used it, and reported; this never rejects. */
-  answer(asked: SlashCommand): Promise<void> {
-    return track(this.#answering, this.#answer(asked))
+  /** Plays a command and answers it. It never rejects: a failure is reported, and shown to the user of the command. */
+  handle(command: SlashCommand): Promise<void> {
+    return track(this.#answering, this.#handle(command))
   }
 
-  /** Takes no more commands, and waits for those that are being played, and a while for their answers. */
+  /** Accepts no more commands, and waits for the running ones and, for a limited time, for their answers. */
   async close(lastAnswersMs = LAST_ANSWERS_MS): Promise<void> {
-    this.#closed = true
+    this.#isClosed = true
     await Promise.allSettled(this.#playing)
     let timer: NodeJS.Timeout | undefined
     const timeIsUp = new Promise((resolve) => {
@@ -69,35 +69,35 @@ export class CommandHandler {
     clearTimeout(timer)
   }
 
-  async #answer(asked: SlashCommand): Promise<void> {
-    const what = `/${asked.commandName} in channel ${asked.channelId}`
+  async #handle(command: SlashCommand): Promise<void> {
+    const what = `/${command.commandName} in channel ${command.channelId}`
     try {
-      if (this.#closed) {
-        await asked.reply({ content: CLOSING, flags: MessageFlags.Ephemeral, allowedMentions })
+      if (this.#isClosed) {
+        await command.reply({ content: CLOSING, flags: MessageFlags.Ephemeral, allowedMentions })
         return
       }
-      // Discord gives three seconds for the first sign of life, and a busy disk may take longer than that; what
-      // follows may take fifteen minutes.
-      await asked.deferReply(isPrivate(asked) ? { flags: MessageFlags.Ephemeral } : {})
+      // Discord must be answered within three seconds, and a busy disk may take longer. After this acknowledgement we
+      // have fifteen minutes.
+      await command.deferReply(isPrivate(command) ? { flags: MessageFlags.Ephemeral } : {})
     } catch (error) {
-      // It came too late, or it came twice and was acknowledged the first time. Nobody would see the answer, so it
-      // must not count either.
+      // We were too late, or the command was delivered and acknowledged twice. The answer could not be shown, so the
+      // command must not count.
       this.#onProblem(`${what} could not be acknowledged, so it was not played`, error)
       return
     }
-    const content = await this.#playOrApologize(asked, what)
+    const content = await this.#playOrApologize(command, what)
     try {
-      await asked.editReply({ content, allowedMentions })
+      await command.editReply({ content, allowedMentions })
     } catch (error) {
-      this.#onProblem(`The answer to ${what} did not arrive, though what it says is stored`, error)
+      this.#onProblem(`The answer to ${what} could not be delivered, but the command was played`, error)
     }
   }
 
-  async #playOrApologize(asked: SlashCommand, what: string): Promise<string> {
-    // It may have been closed while Discord was acknowledging.
-    if (this.#closed) return CLOSING
+  async #playOrApologize(command: SlashCommand, what: string): Promise<string> {
+    // The handler may have been closed while Discord was acknowledging the command.
+    if (this.#isClosed) return CLOSING
     try {
-      return await track(this.#playing, this.#play(asked))
+      return await track(this.#playing, this.#play(command))
     } catch (error) {
       this.#onProblem(`${what} could not be played`, error)
       return FAILED
@@ -111,14 +111,14 @@ export class CommandHandler {
       case 'guess': {
         const guess = options.getString(GUESSED_ARTIST)?.trim() ?? ''
         if (guess === '') return NO_GUESS
-        // The leaderboard is one for all servers, so it has the name that a player bears on all of them.
-        const guest = { userId: user.id, username: user.displayName }
-        return guessReply(guest.username, guess, await this.#game.guess(channelId, guest, guess))
+        // The leaderboard covers all servers, so it uses the user's global name and not a name on one server.
+        const participant = { userId: user.id, username: user.displayName }
+        return guessReply(participant.username, guess, await this.#game.guess(channelId, participant, guess))
       }
       case 'leaderboard':
         return leaderboardReply(await this.#game.leaderboard())
       default:
-        return NOT_KNOWN
+        return UNKNOWN_COMMAND
     }
   }
 
@@ -129,7 +129,7 @@ export class CommandHandler {
   }
 }
 
-/** A game is for the whole channel to see; the leaderboard is shown to whoever asked, and floods nobody. */
+/** The whole channel sees the game. Other answers, such as the leaderboard, are shown only to the user who asked. */
 function isPrivate({ commandName }: SlashCommand): boolean {
   return commandName !== 'round' && commandName !== 'guess'
 }

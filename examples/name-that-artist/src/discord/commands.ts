@@ -1,4 +1,4 @@
-// The slash commands, as Discord is told about them.
+// The slash commands that the bot registers with Discord.
 import { ApplicationIntegrationType, InteractionContextType, SlashCommandBuilder } from 'discord.js'
 
 export const ROUND_ACTION = 'action'
@@ -6,10 +6,10 @@ export const HINT = 'hint'
 export const SKIP = 'skip'
 export const GUESSED_ARTIST = 'artist'
 
-const LONGEST_GUESS = 100
+const MAX_GUESS_LENGTH = 100
 
 function command(name: string, description: string): SlashCommandBuilder {
-  // On servers only: a game in somebody's private messages would be one that nobody else can win.
+  // Only on servers: in private messages there would be nobody to play against.
   return new SlashCommandBuilder()
     .setName(name)
     .setDescription(description)
@@ -18,18 +18,18 @@ function command(name: string, description: string): SlashCommandBuilder {
 }
 
 export const COMMANDS = [
-  command('round', 'Shows the picture of this channel’s round, or begins the next round').addStringOption((option) =>
+  command('round', 'Shows the picture of this channel’s round, or starts the next round').addStringOption((option) =>
     option
       .setName(ROUND_ACTION)
-      .setDescription('What else to do with the round')
-      .addChoices({ name: 'a hint, at a price', value: HINT }, { name: 'give up this picture', value: SKIP }),
+      .setDescription('Another action for the round')
+      .addChoices({ name: 'a hint, for fewer points', value: HINT }, { name: 'give up this picture', value: SKIP }),
   ),
-  command('guess', 'Names the artist of this channel’s picture').addStringOption((option) =>
+  command('guess', 'Guesses the artist of this channel’s picture').addStringOption((option) =>
     option
       .setName(GUESSED_ARTIST)
       .setDescription('The last name is enough')
       .setRequired(true)
-      .setMaxLength(LONGEST_GUESS),
+      .setMaxLength(MAX_GUESS_LENGTH),
   ),
   command('leaderboard', 'The best players, on all servers of this bot'),
 ].map((each) => each.toJSON())

@@ -1,14 +1,15 @@
-// What people wrote, as it may stand in a message. Discord reads messages as Markdown, and a display name is whatever
-// its owner likes: it must show as it is, and neither style the message nor look like a mention, a link or a command.
+// Prepares text from users for a message. Discord reads messages as Markdown. A display name can be any text and must be
+// shown literally: it must not style the message or look like a mention, a link or a command.
 
-// Control characters and line breaks, and the marks that turn the direction of the text behind them.
-const STEERING = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu
-// What has a meaning inside a line. Headings, lists and quotes need the beginning of one, where no such text stands.
+// Control characters, line breaks and the marks that change the direction of the text after them.
+const CONTROLS = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu
+// Markdown that has a meaning inside a line. Headings, lists and quotes do not matter: this text is never at the start
+// of a line.
 const MARKUP = /[\\`*_~|<[\]():@]/g
 
-/** On one line, without anything that steers, and cut to at most that many UTF-16 code units, which is how Discord counts. */
+/** Puts a text on one line, without control characters, and cuts it to a length in UTF-16 code units, as Discord counts. */
 export function oneLine(text: string, maxLength: number): string {
-  const line = text.replace(STEERING, ' ').trim()
+  const line = text.replace(CONTROLS, ' ').trim()
   if (line.length <= maxLength) return line
   let kept = ''
   for (const character of line) {
@@ -18,7 +19,7 @@ export function oneLine(text: string, maxLength: number): string {
   return `${kept}…`
 }
 
-/** The same with everything escaped that Discord would read as Markdown: up to twice as long. */
+/** Does the same and escapes Markdown, which may double the length. */
 export function literal(text: string, maxLength: number): string {
   return oneLine(text, maxLength).replace(MARKUP, '\\$&')
 }

@@ -1,5 +1,5 @@
-// The game on Discord: logs in, hands commands to the desk, and leaves in good order when it is told to. Only this
-// folder knows discord.js, and main.ts loads it only when there is a token.
+// The game on Discord: logs in, passes commands to the handler, and shuts down cleanly on a signal. Only this folder
+// uses discord.js, and main.ts loads it only if there is a token.
 import { Client, type CloseEvent, DiscordjsErrorCodes, Events, GatewayIntentBits } from 'discord.js'
 import { startBot } from '../bot.js'
 import type { DiscordSettings } from '../services/config.js'
@@ -8,93 +8,101 @@ import { COMMANDS } from './commands.js'
 
 const PORTAL = 'https://discord.com/developers/applications'
 
-const say = (line: string): void => console.log(line)
+const print = (line: string): void => console.log(line)
 
-/** A stack only for whoever develops the bot, and never the whole error: it holds the addresses that answer a command. */
-const complain: ReportProblem = (what, error) => {
+/**
+ * Prints a problem, with the stack if DEBUG is set. It never prints the whole error object, which contains the secret
+ * addresses for answering a command.
+ */
+const reportProblem: ReportProblem = (what, error) => {
   const why = error instanceof Error ? (process.env.DEBUG && error.stack) || error.message : String(error)
   console.error(`${what}: ${why}`)
 }
 
-/** Plays until a signal asks for the end. Resolves to the exit code, with everything closed. */
+/** Plays until a signal arrives, closes everything and resolves to the exit code. */
 export async function playOnDiscord(settings: DiscordSettings): Promise<number> {
-  const bot = await startBot((error, name) => complain(`A problem with ${name}`, error))
+  const bot = await startBot((error, name) => reportProblem(`A problem with ${name}`, error))
   const { asked: askedToStop, stop: stopListening } = stopSignals()
-  const desk = new CommandHandler(bot.game, complain)
+  const handler = new CommandHandler(bot.game, reportProblem)
   const client = new Client({
-    // Commands come without any intent; this one is for the servers and their channels, and needs no permission.
+    // Commands need no intent. This one is for the servers and their channels, and needs no permission.
     intents: [GatewayIntentBits.Guilds],
     ...(settings.api === undefined ? {} : { rest: { api: settings.api } }),
   })
   try {
-    for (const sentence of bot.found) say(sentence)
+    for (const sentence of bot.found) print(sentence)
     client.on(Events.InteractionCreate, (interaction) => {
-      if (interaction.isChatInputCommand()) void desk.answer(interaction)
+      if (interaction.isChatInputCommand()) void handler.handle(interaction)
     })
-    const refused = reportOn(client)
+    const disconnected = reportConnection(client)
     const loggedIn = client.login(settings.token).catch((error: unknown) => {
       throw new Error(loginProblem(error), { cause: error })
     })
-    await Promise.race([askedToStop, loggedIn.then(() => askedToStop), refused])
-    say('Closing: no more commands are taken.')
+    await Promise.race([askedToStop, loggedIn.then(() => askedToStop), disconnected])
+    print('Closing: no more commands are accepted.')
     return 0
   } finally {
-    // The store is closed when no command is being played any more, and whether or not Discord lets the bot go.
-    await desk.close()
+    // Close the storage after the last command has been played, whether or not Discord closes the connection.
+    await handler.close()
     try {
       await bot.close()
     } finally {
-      leave(client)
+      disconnect(client)
       stopListening()
     }
   }
 }
 
-/** Says what happens to the connection. Rejects when Discord has ended it for good. */
-function reportOn(client: Client): Promise<never> {
+/** Registers the commands and prints what happens to the connection. Rejects when Discord closes it permanently. */
+function reportConnection(client: Client): Promise<never> {
   client.once(Events.ClientReady, async (ready) => {
     try {
       await ready.application.commands.set(COMMANDS)
     } catch (error) {
-      complain('The commands could not be registered; those that were before go on', error)
+      reportProblem('The commands could not be registered. Those from an earlier start still work', error)
     }
-    say(`Logged in as ${ready.user.tag}. Invite it to a server: ${inviteTo(ready.application.id)}`)
+    print(`Logged in as ${ready.user.tag}. Invite it to a server: ${inviteTo(ready.application.id)}`)
   })
-  client.on(Events.ShardReconnecting, () => say('The connection to Discord was lost; connecting again.'))
-  client.on(Events.ShardResume, () => say('Connected to Discord again.'))
-  client.on(Events.ShardError, (error) => complain('A problem with the connection to Discord', error))
-  client.on(Events.Error, (error) => complain('A problem with Discord', error))
+  client.on(Events.ShardReconnecting, () => print('The connection to Discord was lost. Reconnecting.'))
+  client.on(Events.ShardResume, () => print('Reconnected to Discord.'))
+  client.on(Events.ShardError, (error) => reportProblem('A problem with the connection to Discord', error))
+  client.on(Events.Error, (error) => reportProblem('A problem with Discord', error))
   return new Promise((_, reject) => {
     client.once(Events.ShardDisconnect, ({ code }: CloseEvent) => {
-      reject(new Error(`Discord has closed the connection for good (code ${code}). ${TOKEN_ADVICE}`))
+      reject(new Error(`Discord has closed the connection permanently (code ${code}). ${TOKEN_ADVICE}`))
     })
   })
 }
 
-/** Not discord.js's own, which would lead to a proxy where one is used. No permissions: answers to commands need none. */
+/**
+ * The address for inviting the bot. Not discord.js's generateInvite(), which would use the address of a proxy. It
+ * requests no permissions, because answering commands needs none.
+ */
 function inviteTo(applicationId: string): string {
   const query = new URLSearchParams({ client_id: applicationId, scope: 'bot applications.commands' })
   return `https://discord.com/oauth2/authorize?${query}`
 }
 
-/** Nobody waits for this: Discord may not answer any more. */
-function leave(client: Client): void {
-  // Or it would be announced that the connection was lost, and is made again.
+/** Closes the connection, without waiting: Discord may not respond. */
+function disconnect(client: Client): void {
+  // Otherwise this would be printed as a lost connection.
   client.removeAllListeners(Events.ShardReconnecting)
-  client.destroy().catch((error: unknown) => complain('Discord could not be left in good order', error))
+  client
+    .destroy()
+    .catch((error: unknown) => reportProblem('The connection to Discord could not be closed cleanly', error))
 }
 
-const TOKEN_ADVICE = `If the token is no longer valid, make a new one at ${PORTAL} (Bot, Reset Token) and set DISCORD_TOKEN to it.`
+const TOKEN_ADVICE = `If the token is no longer valid, create a new one at ${PORTAL} (Bot, Reset Token) and set DISCORD_TOKEN to it.`
 
 function loginProblem(error: unknown): string {
   const { code, message } = error as Partial<NodeJS.ErrnoException>
   if (code === DiscordjsErrorCodes.TokenInvalid) {
-    return `Discord refuses the token in DISCORD_TOKEN. It is the one under "Bot" of your application at ${PORTAL} (Reset Token shows a new one), not the client secret or the public key.`
+    return `Discord refuses the token in DISCORD_TOKEN. Use the token under "Bot" of your application at ${PORTAL} (Reset Token shows a new one), not the client secret or the public key.`
   }
-  return `The bot could not log in to Discord: ${message ?? String(error)}. Is the network there? Then start it again.`
+  return `The bot could not log in to Discord: ${message ?? String(error)}. Check the network, then start the bot again.`
 }
 
-/** The first signal closes in good order. By the second, the process just ends, and nothing that was answered is lost. */
+/** The first signal shuts down cleanly. A second one ends the process at once; acknowledged changes are kept anyway. */
 function stopSignals(): { asked: Promise<void>; stop: () => void } {
   const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
   let stop = () => {}

@@ -1,22 +1,22 @@
-// The game's results as messages. Discord refuses a message of more than 2,000 characters, so every text in one that
-// comes from people or from data has a limit of its own.
+// The game's results as messages. Discord refuses messages of more than 2,000 characters, so every text from users or
+// data has a limit.
 import type { Artwork } from '../game/artwork.js'
 import type { Player } from '../game/player.js'
 import type { GuessResult, HintResult, RoundView, SkipResult } from '../game/views.js'
 import { literal, oneLine } from './markdown.js'
 
-const NAME_LENGTH = 40
-const TEXT_LENGTH = 150
+const MAX_NAME_LENGTH = 40
+const MAX_TEXT_LENGTH = 150
 
-export const NO_ROUND = 'No round is open in this channel just now. `/round` begins one.'
-export const NO_GUESS = 'A guess needs a name: `/guess` and the artist. This one did not count.'
-export const NOT_KNOWN = 'This command is not known any more. `/round`, `/guess` and `/leaderboard` are.'
+export const NO_ROUND = 'There is no open round in this channel. Start one with `/round`.'
+export const NO_GUESS = 'A guess needs the name of an artist. This one did not count.'
+export const UNKNOWN_COMMAND = 'This command no longer exists. Use `/round`, `/guess` or `/leaderboard`.'
 export const CLOSING =
-  'The bot is being restarted, and this did not count. The round goes on in a moment: try again then.'
-export const FAILED = 'That could not be done, sorry. What was counted before is safe; please try again in a while.'
+  'The bot is restarting, so this did not count. The round continues in a moment. Please try again then.'
+export const FAILED = 'Sorry, that did not work. Everything counted so far is safe. Please try again later.'
 
-const named = (name: string): string => `**${literal(name, NAME_LENGTH) || 'Somebody'}**`
-const text = (value: string): string => literal(value, TEXT_LENGTH)
+const named = (name: string): string => `**${literal(name, MAX_NAME_LENGTH) || 'Someone'}**`
+const text = (value: string): string => literal(value, MAX_TEXT_LENGTH)
 
 function counted(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`
@@ -27,9 +27,9 @@ function titleLine({ title, year, style }: Pick<RoundView, 'title' | 'year' | 's
   return [`**${text(title)}**`, ...details].join(' · ')
 }
 
-/** Underscores are what hints are made of, and Markdown; in a block they stand as they are. */
+/** Hints contain underscores, which are Markdown. A code block shows them literally. */
 function hintBlock(hint: string): string {
-  return `\`\`\`\n${oneLine(hint.replaceAll('`', '’'), 2 * TEXT_LENGTH)}\n\`\`\``
+  return `\`\`\`\n${oneLine(hint.replaceAll('`', '’'), 2 * MAX_TEXT_LENGTH)}\n\`\`\``
 }
 
 function aboutArtwork(artwork: Artwork): string {
@@ -38,10 +38,10 @@ function aboutArtwork(artwork: Artwork): string {
 
 export function roundReply({ round, isNew }: { round: RoundView; isNew: boolean }): string {
   return [
-    `Round ${round.round}${isNew ? '' : ' goes on'}`,
+    `Round ${round.round}${isNew ? '' : ' continues'}`,
     titleLine(round),
     ...(round.hint === undefined ? [] : [hintBlock(round.hint)]),
-    'Who made it? `/guess` it.',
+    'Who made it? Answer with `/guess`.',
   ].join('\n')
 }
 
@@ -52,26 +52,26 @@ export function guessReply(username: string, guess: string, result: GuessResult)
   const { points, player, artwork } = result
   const streak = player.streak > 1 ? `, ${player.streak} in a row` : ''
   return [
-    `${said}: **yes!** That gives ${counted(points, 'point')}${streak}, and makes ${player.score}.`,
+    `${said}: **yes!** ${counted(points, 'point')}${streak}, ${player.score} in total.`,
     aboutArtwork(artwork),
-    '`/round` shows the next one.',
+    'Continue with `/round`.',
   ].join('\n')
 }
 
 export function hintReply(result: HintResult): string {
   if (result.kind === 'no-round') return NO_ROUND
   const { hint = '', hints } = result.round
-  const said = result.kind === 'no-more' ? 'That is all that can be told:' : `Hint ${hints}:`
+  const said = result.kind === 'no-more' ? 'There are no more hints. The last one was:' : `Hint ${hints}:`
   return `${said}\n${hintBlock(hint)}`
 }
 
 export function skipReply(result: SkipResult): string {
   if (result.kind === 'no-round') return NO_ROUND
-  return `Nobody knew: ${aboutArtwork(result.artwork)}\n\`/round\` shows the next one.`
+  return `Nobody knew: ${aboutArtwork(result.artwork)}\nContinue with \`/round\`.`
 }
 
 export function leaderboardReply(players: readonly Player[]): string {
-  if (players.length === 0) return 'Nobody has played yet. `/round` begins.'
+  if (players.length === 0) return 'Nobody has played yet. Start with `/round`.'
   const rows = players.map(({ username, score, wins, games, streak, bestStreak }, index) => {
     const numbers = [counted(score, 'point'), `${counted(wins, 'win')} in ${counted(games, 'game')}`]
     return `${index + 1}. ${named(username)}: ${numbers.join(', ')}, streak ${streak} (best ${bestStreak})`

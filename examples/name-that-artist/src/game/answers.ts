@@ -1,4 +1,4 @@
-// Is this guess the artist? People write "van gogh", "Gogh", "V. van Gogh", "VINCENT VAN GOG": all of them know.
+// Judges guesses. "van gogh", "Gogh", "V. van Gogh" and "VINCENT VAN GOG" are all right.
 
 export interface Artist {
   name: string
@@ -7,12 +7,12 @@ export interface Artist {
 
 export type Verdict = 'right' | 'close' | 'wrong'
 
-// Letters that Unicode does not take apart into a letter and an accent, though people type them without.
+// Letters that people may type without their accents, but that Unicode does not decompose into letter and accent.
 const PLAIN_LETTERS: Record<string, string> = { ø: 'o', ł: 'l', đ: 'd', ð: 'd', ı: 'i', ß: 'ss', æ: 'ae', œ: 'oe' }
 
 const PARTICLES = new Set(['van', 'von', 'der', 'den', 'de', 'da', 'di', 'du', 'del', 'della', 'la', 'le', 'el', 'the'])
 
-/** The words of a name without case, accents and punctuation: "O'Keeffe" is one word, "Toulouse-Lautrec" two. */
+/** Splits a name into words without case, accents and punctuation: "O'Keeffe" is one word, "Toulouse-Lautrec" two. */
 export function wordsOf(text: string): string[] {
   return text
     .normalize('NFKD')
@@ -24,7 +24,7 @@ export function wordsOf(text: string): string[] {
     .filter((word) => word !== '')
 }
 
-/** "Pieter Bruegel the Elder" is asked for as "Pieter Bruegel". */
+/** Removes an epithet: "Pieter Bruegel the Elder" becomes "Pieter Bruegel". */
 function withoutEpithet(words: string[]): string[] {
   return words.at(-2) === 'the' && words.length > 2 ? words.slice(0, -2) : words
 }
@@ -33,14 +33,14 @@ function namesOf(artist: Artist): string[][] {
   return [artist.name, ...artist.aliases].map((name) => withoutEpithet(wordsOf(name))).filter((name) => name.length > 0)
 }
 
-/** Every word of the guess belongs to the name, as it is or as its initial, and the last name is among them. */
+/** True if the guess contains the last name, and its other words are words or initials of the name. */
 function isName(guess: readonly string[], name: readonly string[]): boolean {
   const lastName = name.at(-1)
   if (lastName === undefined || !guess.includes(lastName)) return false
   return guess.every((word) => name.includes(word) || (word.length === 1 && name.some((part) => part.startsWith(word))))
 }
 
-/** What a guess with a slip of the keyboard is measured against: the whole name, and the last name with and without its particles. */
+/** The spellings to compare a guess with typos to: the full name, and the last name with and without its particles. */
 function spellingsOf(artist: Artist): string[] {
   return namesOf(artist).flatMap((name) => {
     let start = name.length - 1
@@ -51,24 +51,24 @@ function spellingsOf(artist: Artist): string[] {
   })
 }
 
-/** How many letters may be added, lost, changed or swapped. In a name of four letters, any slip makes another name. */
+/** How many letters may be added, omitted, changed or swapped. In a name of four letters, any typo is another name. */
 function allowedTypos(spelling: string): number {
   if (spelling.length < 5) return 0
   return spelling.length < 8 ? 1 : 2
 }
 
-/** Edit distance in which two neighbouring letters that changed places count as one slip. */
+/** The number of typos between two words. Two swapped neighbouring letters count as one. */
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, column) => column)
   for (let row = 1; row <= a.length; row++) {
     const current = [row]
     for (let column = 1; column <= b.length; column++) {
-      const same = a[row - 1] === b[column - 1]
-      let slips = Math.min(last[column]! + 1, current[column - 1]! + 1, last[column - 1]! + (same ? 0 : 1))
-      const swapped = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]
-      if (swapped) slips = Math.min(slips, beforeLast[column - 2]! + 1)
-      current.push(slips)
+      const isSame = a[row - 1] === b[column - 1]
+      let typos = Math.min(last[column]! + 1, current[column - 1]! + 1, last[column - 1]! + (isSame ? 0 : 1))
+      const isSwapped = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]
+      if (isSwapped) typos = Math.min(typos, beforeLast[column - 2]! + 1)
+      current.push(typos)
     }
     beforeLast = last
     last = current
@@ -76,7 +76,7 @@ export function editDistance(a: string, b: string): number {
   return last[b.length]!
 }
 
-/** The fewest slips beyond which the guess would be this artist; 0 or less is within what is allowed. */
+/** By how many typos the guess exceeds what is allowed for this artist. 0 or less: it is close enough to be right. */
 function excessTypos(guess: string, artist: Artist): number {
   return Math.min(...spellingsOf(artist).map((spelling) => editDistance(guess, spelling) - allowedTypos(spelling)))
 }
@@ -86,8 +86,8 @@ function fewestTypos(guess: string, artist: Artist): number {
 }
 
 /**
- * Judges a guess. `others` are the artists that it must not be taken from: "Monet" is Monet and no slip for Manet,
- * and "Mnet", which is as near to one as to the other, is neither.
+ * Judges a guess. `others` are the other artists that the guess could mean: "Monet" is not a typo of Manet, and "Mnet",
+ * which is as close to one as to the other, is neither.
  */
 export function judgeGuess(guess: string, artist: Artist, others: Iterable<Artist>): Verdict {
   const words = withoutEpithet(wordsOf(guess))
@@ -95,14 +95,14 @@ export function judgeGuess(guess: string, artist: Artist, others: Iterable<Artis
   if (namesOf(artist).some((name) => isName(words, name))) return 'right'
 
   const typed = words.join('')
-  const tooMany = excessTypos(typed, artist)
-  if (tooMany > 1) return 'wrong'
-  const slips = fewestTypos(typed, artist)
-  let ambiguous = false
+  const excess = excessTypos(typed, artist)
+  if (excess > 1) return 'wrong'
+  const typos = fewestTypos(typed, artist)
+  let isAmbiguous = false
   for (const other of others) {
     if (other.name === artist.name) continue
     if (namesOf(other).some((name) => isName(words, name))) return 'wrong'
-    if (fewestTypos(typed, other) <= slips) ambiguous = true
+    if (fewestTypos(typed, other) <= typos) isAmbiguous = true
   }
-  return tooMany <= 0 && !ambiguous ? 'right' : typed.length < 4 ? 'wrong' : 'close'
+  return excess <= 0 && !isAmbiguous ? 'right' : typed.length < 4 ? 'wrong' : 'close'
 }

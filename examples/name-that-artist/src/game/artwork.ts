@@ -1,5 +1,4 @@
-// An artwork, and how one is read from whatever a token record holds: the records of older data directories were
-// written by other versions of the bot and spell their fields in their own way.
+// Artworks, and how to read one from a token record. Records in older data directories name their fields differently.
 import type { Artist } from './answers.js'
 
 export interface Artwork {
@@ -24,7 +23,7 @@ function firstText(record: Record<string, unknown>, names: readonly string[]): s
   return ''
 }
 
-/** The artwork in a record, or undefined when there is no title or no artist to ask for. */
+/** Reads an artwork from a record. Returns undefined if the record has no title or no artist. */
 export function readArtwork(id: string, value: unknown): Artwork | undefined {
   if (!isRecord(value)) return undefined
   const title = firstText(value, ['title', 'name'])
@@ -41,7 +40,7 @@ export function readArtwork(id: string, value: unknown): Artwork | undefined {
   }
 }
 
-/** Everyone who painted one of these, each once, with the aliases of all of their works. */
+/** The artists of some artworks by name, each with the aliases from all of their artworks. */
 export function artistsOf(artworks: Iterable<Artwork>): Map<string, Artist> {
   const artists = new Map<string, Artist>()
   for (const { artist, aliases = [] } of artworks) {

@@ -1,5 +1,5 @@
-// The artworks that can be asked for: the collection that comes with the bot, and whatever its cache of tokens holds
-// besides, such as the artworks of an older data directory.
+// The artworks of the game: the bot's own collection, and the artworks in the cache of tokens, for example those of an
+// older data directory.
 import type { Artist } from './answers.js'
 import { type Artwork, artistsOf, readArtwork } from './artwork.js'
 import type { GameStorage } from './game-storage.js'
@@ -39,7 +39,7 @@ export class Gallery {
     return this.#artists.get(artwork.artist) ?? { name: artwork.artist, aliases: artwork.aliases ?? [] }
   }
 
-  /** Caches an artwork under its id, unless something is cached there already. */
+  /** Caches an artwork under its id, unless the cache already has that id. */
   async keep(artwork: Artwork): Promise<void> {
     if (this.#cached.has(artwork.id)) return
     const { id, ...token } = artwork
@@ -50,14 +50,14 @@ export class Gallery {
     this.#artists = artistsOf(this.#artworks.values())
   }
 
-  /** Draws an artwork that is not among the recent ones, and gives with it the list of recent ones from then on. */
+  /** Draws an artwork that is not among the recent ones. Returns it with the new list of recent artworks. */
   draw(recent: readonly string[], random: () => number): { artwork: Artwork; recent: string[] } {
     const ids = [...this.#artworks.keys()]
     const remembered = recent.slice(0, Math.floor(ids.length / 2))
     const candidates = ids.filter((id) => !remembered.includes(id))
     const id = candidates[Math.floor(random() * candidates.length)]
     const artwork = id === undefined ? undefined : this.#artworks.get(id)
-    if (!artwork) throw new Error('There is no artwork to ask for.')
+    if (!artwork) throw new Error('There are no artworks to draw from.')
     return { artwork, recent: [artwork.id, ...remembered] }
   }
 }

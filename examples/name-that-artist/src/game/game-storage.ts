@@ -1,4 +1,4 @@
-// What the game wants to have kept. It does not care where.
+// The storage that the game needs.
 import type { Player, RoundId } from './player.js'
 
 export interface GameStorage {

@@ -1,5 +1,5 @@
-// The game itself, for any front end: it takes who said what in which channel, and gives plain objects to show.
-// Nothing is held in memory between two calls but the gallery; every answer has been stored before it is given.
+// The game, for any front end. It takes the guesses of each channel and returns plain objects to show. Every change is
+// stored before it is returned, and only the gallery stays in memory between calls.
 import { KeyedQueue } from '../keyed-queue.js'
 import { judgeGuess } from './answers.js'
 import type { Artwork } from './artwork.js'
@@ -48,7 +48,7 @@ export class Game {
     return new Game(storage, await Gallery.open(storage, options.collection), options)
   }
 
-  /** The round in progress, or else the next one, begun now. */
+  /** Returns the open round, or starts the next one. */
   play(channelId: string): Promise<{ round: RoundView; isNew: boolean }> {
     return this.#turns.run(channelId, async () => {
       const open = await this.#openRound(channelId)
@@ -57,12 +57,14 @@ export class Game {
     })
   }
 
-  guess(channelId: string, guest: Participant, text: string): Promise<GuessResult> {
+  guess(channelId: string, participant: Participant, text: string): Promise<GuessResult> {
     return this.#turns.run(channelId, async () => {
       const open = await this.#openRound(channelId)
       if (!open) return { kind: 'no-round' }
       const verdict = judgeGuess(text, this.#gallery.artistOf(open.artwork), this.#gallery.artists.values())
-      return verdict === 'right' ? this.#won(channelId, open, guest) : this.#missed(channelId, open, guest, verdict)
+      return verdict === 'right'
+        ? this.#won(channelId, open, participant)
+        : this.#missed(channelId, open, participant, verdict)
     })
   }
 
@@ -76,7 +78,7 @@ export class Game {
     })
   }
 
-  /** Ends the round without a winner. Those who had guessed have played it and lost. */
+  /** Ends the round without a winner. For everyone who has guessed it counts as a loss. */
   skip(channelId: string): Promise<SkipResult> {
     return this.#turns.run(channelId, async () => {
       const open = await this.#openRound(channelId)
@@ -92,7 +94,7 @@ export class Game {
     return players.slice(0, limit)
   }
 
-  /** The channels in which a game is in progress, the one that was played last first. */
+  /** The channels that have a game, the most recently played first. */
   async channels(): Promise<string[]> {
     const states = Object.entries(await this.#storage.loadGameStates())
     const games = states.flatMap(([channelId, stored]) => {
@@ -103,7 +105,7 @@ export class Game {
     return games.map((game) => game.channelId)
   }
 
-  /** The player of that name. Front ends whose people have no ids of their own get one made from the name. */
+  /** Finds a player by name. A new player gets an id made from the name, for front ends without user ids. */
   async participantNamed(name: string): Promise<Participant> {
     const wanted = name.trim().toLowerCase()
     const players = Object.values(await this.#storage.loadPlayers())
@@ -116,22 +118,27 @@ export class Game {
     return { userId, username: name.trim() }
   }
 
-  async #won(channelId: string, open: OpenRound, guest: Participant): Promise<GuessResult> {
+  async #won(channelId: string, open: OpenRound, participant: Participant): Promise<GuessResult> {
     const { hints, guessers } = open.round
-    const wrongGuesses = guessers.find((guesser) => guesser.userId === guest.userId)?.wrongGuesses ?? 0
-    const streak = (await this.#storage.getPlayer(guest.userId))?.streak ?? 0
+    const wrongGuesses = guessers.find((guesser) => guesser.userId === participant.userId)?.wrongGuesses ?? 0
+    const streak = (await this.#storage.getPlayer(participant.userId))?.streak ?? 0
     const points = pointsFor({ hints, wrongGuesses, streak })
-    await this.#end(channelId, open, { winner: { ...guest, points }, endedAt: this.#now().toISOString() })
-    const player = await this.#storage.getPlayer(guest.userId)
-    if (!player) throw new Error(`The points of ${guest.username} were stored, but the player cannot be found.`)
+    await this.#end(channelId, open, { winner: { ...participant, points }, endedAt: this.#now().toISOString() })
+    const player = await this.#storage.getPlayer(participant.userId)
+    if (!player) throw new Error(`The points of ${participant.username} were stored, but the player cannot be found.`)
     return { kind: 'right', artwork: open.artwork, points, player }
   }
 
-  async #missed(channelId: string, open: OpenRound, guest: Participant, kind: 'close' | 'wrong'): Promise<GuessResult> {
-    const before = open.round.guessers.find((guesser) => guesser.userId === guest.userId)
+  async #missed(
+    channelId: string,
+    open: OpenRound,
+    participant: Participant,
+    kind: 'close' | 'wrong',
+  ): Promise<GuessResult> {
+    const before = open.round.guessers.find((guesser) => guesser.userId === participant.userId)
     const wrongGuesses = (before?.wrongGuesses ?? 0) + 1
     const others = open.round.guessers.filter((guesser) => guesser !== before)
-    const guessers = [...others, { userId: guest.userId, username: guest.username, wrongGuesses }]
+    const guessers = [...others, { userId: participant.userId, username: participant.username, wrongGuesses }]
     const next = await this.#save(channelId, open, { ...open.round, guessers })
     return { kind, wrongGuesses, round: viewOf(channelId, next) }
   }
@@ -140,13 +147,13 @@ export class Game {
     const before = await this.#storage.getGameState(channelId)
     const last = readRound(before)
     const { artwork, recent } = this.#gallery.draw(last?.recent ?? [], this.#random)
-    // The cache comes first: a round must never point to an artwork that is not there.
+    // Cache the artwork first: a round must never refer to a missing artwork.
     await this.#gallery.keep(artwork)
     const round: Round = {
       round: (last?.round ?? 0) + 1,
       artworkId: artwork.id,
       status: 'open',
-      startedAt: this.#startOfRound(last),
+      startedAt: this.#startTime(last),
       hints: 0,
       guessers: [],
       recent,
@@ -155,14 +162,14 @@ export class Game {
     return this.#save(channelId, { stored: (before ?? {}) as StoredRound, round, artwork }, round)
   }
 
-  /** When a round began is also what tells it from the one before, so two never get the same time. */
-  #startOfRound(last: Round | undefined): string {
+  /** Returns the start time of a new round. It identifies the round, so it must differ from that of the last round. */
+  #startTime(last: Round | undefined): string {
     const now = this.#now()
     const before = Date.parse(last?.startedAt ?? '')
     return new Date(Math.max(now.getTime(), Number.isNaN(before) ? 0 : before + 1)).toISOString()
   }
 
-  /** Stores the result, then what it means for each player, then that all of that is done. */
+  /** Stores the result, then updates each player, then marks the round as settled. */
   async #end(channelId: string, open: OpenRound, result: Round['result']): Promise<void> {
     const settling: Round = { ...open.round, status: 'settling', result }
     await this.#settle(channelId, await this.#save(channelId, open, settling))
@@ -180,7 +187,7 @@ export class Game {
     await this.#save(channelId, open, { ...open.round, status: 'settled' })
   }
 
-  /** The open round, if any. A round that was being settled when the bot was stopped is settled to its end first. */
+  /** Returns the open round, if any. If the bot was stopped while it settled a round, this settles the rest first. */
   async #openRound(channelId: string): Promise<OpenRound | undefined> {
     const stored = (await this.#storage.getGameState(channelId)) as StoredRound | undefined
     const round = readRound(stored)
@@ -195,7 +202,7 @@ export class Game {
     return round.status === 'open' && artwork ? { stored, round, artwork } : undefined
   }
 
-  /** Fields that the bot does not know stay in the stored state. */
+  /** Stores a round. Unknown fields of the stored state are kept. */
   async #save(channelId: string, { stored, artwork }: OpenRound, round: Round): Promise<OpenRound> {
     const next = { ...stored, ...round }
     await this.#storage.saveGameState(channelId, next)
@@ -203,5 +210,5 @@ export class Game {
   }
 }
 
-/** Stands in while a round is settled whose artwork is not in the gallery any more: settling needs no artwork. */
+/** A placeholder for settling a round whose artwork is no longer in the gallery. Settling does not use the artwork. */
 const UNKNOWN_ARTWORK: Artwork = { id: '', title: '', year: '', style: '', artist: '' }

@@ -1,4 +1,4 @@
-// A player's record: what the bot reads in it, and what a played round does to it.
+// Player records: how to read one, and how a round changes it.
 import { isRecord } from './artwork.js'
 
 export interface Player {
@@ -12,7 +12,7 @@ export interface Player {
   lastPlayed: string | undefined
 }
 
-/** Names a round once and for all: the channel, and when the round began there. */
+/** Identifies a round: its channel and the time when it started there. */
 export interface RoundId {
   channelId: string
   startedAt: string
@@ -23,12 +23,12 @@ export interface PlayedRound {
   score: number
   isWinner: boolean
   at: string
-  /** The round that this counts for. A round that counts already is not counted again. */
+  /** If given, the round counts only once, however often it is applied. */
   round?: RoundId | undefined
 }
 
-// Records of older versions spell some fields in another way. The first name is the one that new records get.
-const SPELLINGS = {
+// The names of each field in the records of all versions. New records use the first one.
+const FIELD_NAMES = {
   username: ['username', 'name', 'displayName'],
   score: ['score', 'totalScore', 'points'],
   wins: ['wins', 'totalWins'],
@@ -38,11 +38,11 @@ const SPELLINGS = {
   lastPlayed: ['lastPlayed', 'lastPlayedAt'],
 } as const
 
-type Field = keyof typeof SPELLINGS
+type Field = keyof typeof FIELD_NAMES
 
-/** The field's name in this record, so that a record goes on in its own spelling and never holds a number twice. */
+/** The name of the field in this record. Changes keep that name, so that a record never has the same field twice. */
 function nameIn(record: Record<string, unknown>, field: Field): string {
-  return SPELLINGS[field].find((name) => Object.hasOwn(record, name)) ?? SPELLINGS[field][0]
+  return FIELD_NAMES[field].find((name) => Object.hasOwn(record, name)) ?? FIELD_NAMES[field][0]
 }
 
 function numberIn(record: Record<string, unknown>, field: Field): number {
@@ -55,7 +55,7 @@ function textIn(record: Record<string, unknown>, field: Field): string | undefin
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-/** A record may also be a bare number: then it is the score. */
+/** A record may also be just a number, which is the score. */
 function asRecord(stored: unknown): Record<string, unknown> {
   if (isRecord(stored)) return stored
   return typeof stored === 'number' ? { score: stored } : {}
@@ -77,10 +77,7 @@ export function readPlayer(userId: string, stored: unknown): Player {
   }
 }
 
-/**
- * The record after a round, or undefined when that round counts in it already. Fields that the bot does not know stay
- * as they were.
- */
+/** Returns the record after a round, or undefined if it already includes the round. Unknown fields are kept. */
 export function afterRound(userId: string, stored: unknown, played: PlayedRound): Record<string, unknown> | undefined {
   const record = asRecord(stored)
   const settled = isRecord(record.settled) ? record.settled : {}

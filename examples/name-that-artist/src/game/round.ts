@@ -1,5 +1,5 @@
-// The state of the game in one channel, as it is stored after every guess: what a bot that was killed needs in order
-// to go on with the same round.
+// The state of the game in one channel. It is stored after every guess, so that the bot can continue the same round
+// after it was killed.
 import { type Artwork, isRecord, readArtwork } from './artwork.js'
 
 export interface Guesser {
@@ -17,14 +17,14 @@ export interface Round {
   round: number
   artworkId: string
   /**
-   * `settling` is stored before the players get their points and `settled` afterwards, so that a round whose winner
-   * was found counts exactly once, even if the bot is killed in between.
+   * `settling` is stored before the players get their points, and `settled` after. So a finished round counts exactly
+   * once, even if the bot is killed in between.
    */
   status: 'open' | 'settling' | 'settled'
   startedAt: string
   hints: number
   guessers: Guesser[]
-  /** The artworks shown last, the newest first: they are not drawn again soon. */
+  /** The artworks shown last, newest first. They are not drawn again soon. */
   recent: string[]
   result: Result | null
 }
@@ -54,16 +54,16 @@ function readResult(value: unknown, endedAt: string): Result | null {
   return { winner: { userId: winner.userId, username, points: countIn(winner, 'points') ?? 0 }, endedAt: ended }
 }
 
-/** Where older versions kept the artwork of the round: its id, or the artwork itself. */
+/** The fields in which older versions stored the artwork of the round, either its id or the artwork itself. */
 const ARTWORK_FIELDS = ['artworkId', 'tokenId', 'currentTokenId', 'artwork', 'token', 'currentToken', 'currentArtwork']
 
-/** The id of the round's artwork as text, where the state has one. */
+/** The id of the round's artwork as text, or an empty text if the state has none. */
 function idIn(stored: StoredRound): string {
   const id = ARTWORK_FIELDS.map((field) => stored[field]).find((value) => ['string', 'number'].includes(typeof value))
   return id === undefined ? '' : String(id)
 }
 
-/** The artwork that stands in the state itself, with the id that it is cached under from now on. */
+/** The artwork that is stored in the state itself, with the id under which to cache it. */
 export function embeddedArtwork(stored: StoredRound): Artwork | undefined {
   for (const field of ARTWORK_FIELDS) {
     const value = stored[field]
@@ -82,11 +82,11 @@ function artworkIdIn(stored: StoredRound): string {
 function statusIn(stored: StoredRound): Round['status'] {
   const { status } = stored
   if (status === 'open' || status === 'settling' || status === 'settled') return status
-  const over = [stored.active, stored.isActive].includes(false) || status === 'ended' || status === 'finished'
-  return over ? 'settled' : 'open'
+  const isOver = [stored.active, stored.isActive].includes(false) || status === 'ended' || status === 'finished'
+  return isOver ? 'settled' : 'open'
 }
 
-/** When the round began, as text; older versions kept it as a number of milliseconds too. */
+/** The start of the round as text. Older versions also stored it in Unix ms. */
 function startIn(stored: StoredRound): string {
   const at = stored.startedAt ?? stored.startTime ?? stored.createdAt
   if (typeof at === 'string') return at
@@ -94,7 +94,7 @@ function startIn(stored: StoredRound): string {
   return Number.isNaN(date.getTime()) ? '' : date.toISOString()
 }
 
-/** Reads a stored state, also one of an older version, of which not more is expected than that it is an object. */
+/** Reads a stored state of any version. It may be any object. */
 export function readRound(stored: unknown): Round | undefined {
   if (!isRecord(stored)) return undefined
   const at = startIn(stored)

@@ -1,4 +1,4 @@
-// What a right answer is worth: less for every hint and for every wrong guess of one's own, more in a streak.
+// The points for a right answer: fewer for each hint and for each wrong guess of the same player, more for a streak.
 
 const BASE_POINTS = 100
 const HINT_COST = 20
@@ -7,7 +7,7 @@ const MIN_POINTS = 10
 const STREAK_BONUS = 10
 const MAX_STREAK_BONUS = 50
 
-/** `streak` counts the rounds in a row that the player had won before this one. */
+/** `streak` is how many rounds in a row the player has won before this one. */
 export function pointsFor({
   hints,
   wrongGuesses,

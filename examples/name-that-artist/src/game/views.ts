@@ -1,15 +1,16 @@
-// What the game gives to a front end: plain objects, to be shown as it sees fit.
+// What the game returns to a front end: plain objects without any formatting.
 import type { Artwork } from './artwork.js'
 import { hintText } from './hints.js'
 import type { Player } from './player.js'
 import type { Guesser, Round } from './round.js'
 
+/** A person who plays, whether or not there is a player record yet. */
 export interface Participant {
   userId: string
   username: string
 }
 
-/** A round as everyone may see it: without the artist. */
+/** A round without its artist, so that it can be shown to the players. */
 export interface RoundView {
   channelId: string
   round: number

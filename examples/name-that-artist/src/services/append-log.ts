@@ -1,20 +1,20 @@
-// The original system's functions, bound to the bot's data directory.
+// The core's functions for looking after logs, bound to the bot's data directory.
 import { type FlatlogError, type LogEntry, type Logs, openLogs, CompactionScheduler as Scheduler } from '@flatlog/core'
 import { dataDir } from './config.js'
 
 const logs = (): Logs => openLogs({ dir: dataDir() })
 
-/** The records of a log, the oldest first. */
+/** Returns the records of a log, oldest first. */
 export function readLogEntries(name: string): Promise<LogEntry[]> {
   return logs().readLogEntries(name)
 }
 
-/** The size of a log in bytes, 0 where there is none. */
+/** Returns the size of a log in bytes, or 0 if there is none. */
 export function getLogSize(name: string): Promise<number> {
   return logs().getLogSize(name)
 }
 
-/** Whether a log is larger than that and holds records that compaction would fold into its checkpoint. */
+/** True if a log is larger than `minBytes` and has records after its checkpoint, which compaction would merge into it. */
 export function needsCompaction(name: string, minBytes?: number): Promise<boolean> {
   return logs().needsCompaction(name, minBytes)
 }
@@ -27,7 +27,7 @@ export function compactAllLogs(): Promise<{ name: string; bytesBefore: number; b
   return logs().compactAllLogs()
 }
 
-/** Once an interval, compacts whichever of the named logs needs it. */
+/** Compacts, once per interval, those of the given logs that need it. */
 export class CompactionScheduler extends Scheduler {
   constructor(
     intervalMs = 3_600_000,

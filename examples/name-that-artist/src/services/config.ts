@@ -1,4 +1,4 @@
-// What the environment says about where the data is and how it is looked after.
+// The settings from the environment.
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,38 +12,35 @@ export interface CompactionSettings {
   minBytes: number
 }
 
-/** A setting that makes no sense. It is reported as it is: a stack would tell its reader nothing. */
-export class SettingError extends Error {}
-
 function packageDir(): string {
   let dir = dirname(fileURLToPath(import.meta.url))
   while (!existsSync(join(dir, 'package.json'))) dir = dirname(dir)
   return dir
 }
 
-/** The bot's data directory. It is asked for whenever something is opened, so a test may set another one each time. */
+/** The bot's data directory. It is read at each use, so that every test can set its own. */
 export function dataDir(): string {
   const wanted = process.env.NTA_DATA_DIR
   return wanted ? resolve(wanted) : join(packageDir(), 'data')
 }
 
-function positiveNumber(name: string, otherwise: number): number {
+function positiveInteger(name: string, defaultValue: number): number {
   const text = process.env[name]
-  if (text === undefined || text.trim() === '') return otherwise
+  if (text === undefined || text.trim() === '') return defaultValue
   const value = Number(text)
   if (Number.isInteger(value) && value > 0) return value
-  throw new SettingError(`${name} is "${text}"; it should be a whole number above 0, or not be set.`)
+  throw new Error(`${name} must be a whole number above 0, got "${text}". Correct it, or leave it unset.`)
 }
 
 export function compactionSettings(): CompactionSettings {
   const mode = process.env.NTA_COMPACTION ?? 'on'
   if (mode !== 'on' && mode !== 'off') {
-    throw new SettingError(`NTA_COMPACTION is "${mode}"; it should be "on" or "off", or not be set.`)
+    throw new Error(`NTA_COMPACTION must be "on" or "off", got "${mode}". Correct it, or leave it unset.`)
   }
   return {
     enabled: mode === 'on',
-    intervalMs: positiveNumber('NTA_COMPACTION_INTERVAL_MS', 3_600_000),
-    minBytes: positiveNumber('NTA_COMPACTION_MIN_BYTES', 1_048_576),
+    intervalMs: positiveInteger('NTA_COMPACTION_INTERVAL_MS', 3_600_000),
+    minBytes: positiveInteger('NTA_COMPACTION_MIN_BYTES', 1_048_576),
   }
 }
 
@@ -53,22 +50,24 @@ export function durability(): (typeof DURABILITIES)[number] {
   const wanted = process.env.NTA_DURABILITY ?? 'always'
   const known = DURABILITIES.find((name) => name === wanted)
   if (known) return known
-  throw new SettingError(`NTA_DURABILITY is "${wanted}"; it should be "always", "interval" or "os", or not be set.`)
+  throw new Error(
+    `NTA_DURABILITY must be "always", "interval" or "os", got "${wanted}". Correct it, or leave it unset.`,
+  )
 }
 
 export interface DiscordSettings {
   token: string
-  /** Where Discord's HTTP API is, when that is not Discord itself: a proxy, or what stands in for Discord in a test. */
+  /** The address of Discord's HTTP API, if it is not the default: a proxy, or a fake Discord in tests. */
   api: string | undefined
 }
 
-/** Undefined without a token: then the bot is not meant to run on Discord. */
+/** Returns undefined if there is no token, which means that the bot should not run on Discord. */
 export function discordSettings(): DiscordSettings | undefined {
   const token = process.env.DISCORD_TOKEN?.trim()
   if (!token) return undefined
   const api = process.env.NTA_DISCORD_API?.trim().replace(/\/+$/, '') || undefined
   if (api !== undefined && !(/^https?:/.test(api) && URL.canParse(api))) {
-    throw new SettingError(`NTA_DISCORD_API is "${api}"; it should be an http or https address, or not be set.`)
+    throw new Error(`NTA_DISCORD_API must be an http or https address, got "${api}". Correct it, or leave it unset.`)
   }
   return { token, api }
 }

@@ -1,4 +1,4 @@
-// The last lines of a log, as `tail` would show them: a log is plain text, and needs no tool to be read.
+// Reads the last lines of a log, as `tail` does. Logs are plain text, so this needs nothing from Flatlog.
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -18,7 +18,7 @@ export async function tailOfLog(dir: string, name: string, lines: number): Promi
       .toString('utf8', 0, bytesRead)
       .split('\n')
       .filter((line) => line !== '')
-    // What was read may begin in the middle of a line, which is shown only when there is no other.
+    // The first line may be incomplete. It is returned only if there is no other.
     return (start > 0 && found.length > 1 ? found.slice(1) : found).slice(-lines)
   } finally {
     await file.close()

@@ -1,13 +1,13 @@
-// What was found when the stores were opened, in sentences for whoever runs the bot.
+// Describes in sentences what opening the stores found, for the person who runs the bot.
 import type { StoreReport } from './stores.js'
 
 const SOURCES: Record<StoreReport['recovery']['source'], string> = {
-  new: 'newly made',
+  new: 'newly created',
   log: 'read from its log',
-  'older-log': 'taken over from a log of the original system',
-  'main-file': 'taken over from the JSON file of the original system',
+  'older-log': 'imported from a log of format 0',
+  'main-file': 'imported from a JSON file',
   backup: 'read from a backup',
-  'unfinished-generation': 'read from a log that had not got its name yet',
+  'unfinished-generation': 'read from a compacted log that had not been renamed yet',
 }
 
 function plural(count: number, word: string): string {
@@ -21,8 +21,8 @@ export function recoverySentences({ name, size, recovery }: StoreReport): string
   if (places.length > 0) sentences.push(`Damage was found in ${places.join(', ')}.`)
   sentences.push(...notes)
   if (inDoubt.length > 0) {
-    const keys = inDoubt.map((key) => (key === 'any' ? 'some that nobody can name' : key))
-    sentences.push(`A change of these records may have been lost: ${keys.join(', ')}.`)
+    const keys = inDoubt.map((key) => (key === 'any' ? 'some whose keys are unknown' : key))
+    sentences.push(`Changes of these records may have been lost: ${keys.join(', ')}.`)
   }
   return sentences
 }

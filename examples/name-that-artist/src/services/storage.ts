@@ -1,4 +1,4 @@
-// What the bot keeps: players through Keyv, tokens and games through unstorage.
+// The bot's storage: players through Keyv, tokens and games through unstorage.
 import type Keyv from 'keyv'
 import type { Storage } from 'unstorage'
 import { afterRound, type Player, type RoundId, readPlayer } from '../game/player.js'
@@ -13,8 +13,10 @@ let opening: Promise<Stores> | undefined
 const updates = new KeyedQueue()
 
 /**
- * Opens the bot's storage and says what was found there. All other functions open it by themselves at their first
- * call; calling this first means to hear the report, and of problems in the background.
+ * Opens the bot's storage and returns what was found there.
+ *
+ * The other functions open it at their first call. Call this one first to get the report, and to be notified of
+ * background problems.
  */
 export async function openStorage(onProblem: ProblemListener = warn): Promise<StoreReport[]> {
   return (await stores(onProblem)).reports
@@ -28,7 +30,7 @@ function stores(onProblem: ProblemListener = warn): Promise<Stores> {
   if (!opening) {
     const attempt = openStores(onProblem)
     opening = attempt
-    // An opening that failed is not remembered: whatever was in the way may be gone at the next call.
+    // Forget a failed attempt, so that the next call tries again.
     attempt.catch(() => {
       if (opening === attempt) opening = undefined
     })
@@ -36,16 +38,16 @@ function stores(onProblem: ProblemListener = warn): Promise<Stores> {
   return opening
 }
 
-/** Waits for every change that was asked for, then closes. */
+/** Waits for all requested changes, then closes the storage. */
 export async function closeStorage(): Promise<void> {
   await updates.idle()
   const open = opening
   opening = undefined
-  // If it could not be opened, whoever opened it has been told.
+  // If opening failed, the call that opened it has rejected.
   await (await open?.catch(() => undefined))?.close()
 }
 
-/** Every player by user id. */
+/** Returns all players by user id. */
 export async function loadPlayers(): Promise<Record<string, Player>> {
   const { players } = await stores()
   const found: [string, Player][] = []
@@ -54,7 +56,8 @@ export async function loadPlayers(): Promise<Record<string, Player>> {
 }
 
 function iterate(players: Keyv): AsyncIterable<[string, unknown]> {
-  if (!players.iterator) throw new Error('The store of the players cannot list them.')
+  if (!players.iterator)
+    throw new Error('The store of the players cannot list its keys. Use a Keyv store with an iterator.')
   return players.iterator(undefined)
 }
 
@@ -65,9 +68,10 @@ export async function getPlayer(userId: string): Promise<Player | undefined> {
 }
 
 /**
- * Adds a played round to a player: the points, one game, and a win that lengthens the streak or a loss that ends it.
- * With `round`, a round that counts already is not counted twice. Updates of one player wait for each other, since
- * Keyv has no way to read and write in one step.
+ * Adds a round to a player: its points, one game, and a win, which extends the streak, or a loss, which ends it.
+ *
+ * If `round` is given, it counts only once. Updates of the same player run one after the other, because Keyv cannot read
+ * and write in one step.
  */
 export function updatePlayerStats(
   userId: string,
@@ -87,7 +91,7 @@ export function updatePlayerStats(
   })
 }
 
-/** The cached artworks by id, as they are stored. */
+/** Returns the cached artworks by id, as they are stored. */
 export async function loadTokens(): Promise<Record<string, unknown>> {
   return loadAll((await stores()).tokens)
 }
@@ -96,12 +100,12 @@ export async function saveToken(id: string, token: object): Promise<void> {
   await (await stores()).tokens.setItem(storageKey(id), token)
 }
 
-/** The games of all channels, as they are stored. */
+/** Returns the games of all channels, as they are stored. */
 export async function loadGameStates(): Promise<Record<string, unknown>> {
   return loadAll((await stores()).gameState)
 }
 
-/** The game of a channel, or undefined where none is in progress. */
+/** Returns the game of a channel, or undefined if it has none. */
 export async function getGameState(channelId: string): Promise<unknown> {
   return (await (await stores()).gameState.getItem(storageKey(channelId))) ?? undefined
 }
@@ -119,9 +123,11 @@ async function loadAll(storage: Storage): Promise<Record<string, unknown>> {
   return Object.fromEntries(items.map(({ key, value }) => [key, value]))
 }
 
-/** unstorage reads "/" and "\" as ":" and drops what follows a "?": two ids would share one record, unnoticed. */
+/** Refuses ids that unstorage would change: it replaces "/" and "\" by ":" and drops "?", so two ids could share a record. */
 function storageKey(id: string): string {
   if (/[/\\?]|^:|:$|::|^$/.test(id))
-    throw new RangeError(`"${id}" cannot be an id: it must not be empty or hold / \\ ?`)
+    throw new RangeError(
+      `"${id}" cannot be an id. It must not be empty, contain / \\ ? or ::, or begin or end with a colon.`,
+    )
   return id
 }

@@ -1,5 +1,5 @@
-// The configuration: which store keeps what. This file and append-log.ts are the only ones that name it; everybody else
-// speaks Keyv and unstorage.
+// Configures the stores. Only this file and append-log.ts use Flatlog directly; the rest of the bot uses Keyv and
+// unstorage.
 import { type FlatlogError, openStore, type Recovery, type Store } from '@flatlog/core'
 import KeyvFlatlog from '@flatlog/keyv'
 import flatlogDriver from '@flatlog/unstorage'
@@ -17,7 +17,7 @@ export interface Stores {
   players: Keyv
   tokens: Storage
   gameState: Storage
-  /** What was found when the three were opened. */
+  /** What was found when the three stores were opened. */
   reports: StoreReport[]
   close(): Promise<void>
 }
@@ -28,8 +28,9 @@ function storeOptions() {
 }
 
 /**
- * Opens all three, so that a directory which is in use or cannot be read is known now and not at the first guess.
- * `onProblem` hears of what goes wrong in the background, where there is no caller to reject.
+ * Opens all three stores, so that a directory that is locked or unreadable fails now and not at the first guess.
+ *
+ * `onProblem` is called for failures in the background, which no call can return.
  */
 export async function openStores(onProblem: (error: FlatlogError, name: StoreName) => void): Promise<Stores> {
   const dir = dataDir()
@@ -52,7 +53,7 @@ export async function openStores(onProblem: (error: FlatlogError, name: StoreNam
   const players = new Keyv({
     store: new KeyvFlatlog({ dir, name: 'players', bareNamespace: 'players', ...options }),
     namespace: 'players',
-    // Without this, Keyv turns a failed read into "there is no such player", and the next update would begin at 0.
+    // Otherwise Keyv would treat a failed read as a missing player, and the next update would start from 0.
     throwOnErrors: true,
   })
   const tokens = createStorage({ driver: flatlogDriver({ base: dir, name: 'tokens', ...options }) })

@@ -1,9 +1,9 @@
-// The parent's side of a game process: starts it, asks it, kills it.
+// Starts a game process, sends requests to it and kills it.
 import { type ChildProcess, fork } from 'node:child_process'
 import { type Answers, type FromGame, READY, type Request } from './messages.js'
 
-type Ask = Request['ask']
-type AskOf<A extends Ask> = Extract<Request, { ask: A }>
+type RequestType = Request['type']
+type RequestOf<Type extends RequestType> = Extract<Request, { type: Type }>
 
 interface Waiting {
   resolve(answer: unknown): void
@@ -11,23 +11,22 @@ interface Waiting {
 }
 
 export class GameClient {
-  /** Resolves when the game is ready, and to what it found in its data directory. */
+  /** Resolves when the game is ready, with what it found in its data directory. */
   readonly ready: Promise<readonly string[]>
   readonly #child: ChildProcess
   readonly #ended: Promise<void>
   readonly #waiting = new Map<number, Waiting>()
   #lastId = READY
 
-  /** Starts the game on a data directory of its own. */
   constructor(mainFile: string, dataDir: string) {
     const env = { ...process.env, NTA_DATA_DIR: dataDir }
     this.#child = fork(mainFile, ['--game-process'], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     this.ready = this.#answerTo(READY)
-    // Whoever kills a game that never got ready does not wait for it; that rejection is nobody's loss.
+    // Mark the rejection as handled: a game that is killed before it is ready is not awaited.
     this.ready.catch(() => undefined)
     this.#child.on('message', (message) => this.#receive(message as FromGame))
     this.#ended = new Promise((resolve) => {
-      // Answers that cannot come any more must not be waited for.
+      // Reject all open requests, because no answer can arrive any more.
       const end = (reason: string) => {
         for (const { reject } of this.#waiting.values()) reject(new Error(reason))
         this.#waiting.clear()
@@ -42,25 +41,25 @@ export class GameClient {
     return this.#child.pid
   }
 
-  ask<A extends Ask>(request: AskOf<A>): Promise<Answers[A]> {
+  request<Type extends RequestType>(request: RequestOf<Type>): Promise<Answers[Type]> {
     this.#lastId += 1
     const id = this.#lastId
-    const answer = this.#answerTo<Answers[A]>(id)
+    const answer = this.#answerTo<Answers[Type]>(id)
     this.#child.send({ ...request, id }, (error) => {
       if (error) this.#waiting.get(id)?.reject(error)
     })
     return answer
   }
 
-  /** Kills the process without any warning to it, and waits until it is gone. */
+  /** Kills the process with SIGKILL and waits until it has ended. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.#ended
   }
 
-  /** Lets the process close its data and end; resolves to its exit code. */
-  async leave(): Promise<number | null> {
-    await this.ask<'leave'>({ ask: 'leave' })
+  /** Lets the process close its data and end. Resolves to its exit code. */
+  async quit(): Promise<number | null> {
+    await this.request<'quit'>({ type: 'quit' })
     await this.#ended
     return this.#child.exitCode
   }

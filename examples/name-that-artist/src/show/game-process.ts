@@ -1,4 +1,4 @@
-// The show's game process: the bot with no front end of its own, answering its parent's messages.
+// The game process of the show: the bot without a front end. It answers the requests of its parent process.
 import { startBot } from '../bot.js'
 import type { Game } from '../game/game.js'
 import { type Answers, type FromGame, READY, type ToGame } from './messages.js'
@@ -10,31 +10,31 @@ export function isGameProcess(): boolean {
 }
 
 async function answer(game: Game, request: ToGame): Promise<Answers[keyof Answers]> {
-  switch (request.ask) {
+  switch (request.type) {
     case 'play':
       return game.play(CHANNEL)
     case 'guess':
-      return game.guess(CHANNEL, request.guest, request.text)
+      return game.guess(CHANNEL, request.participant, request.text)
     case 'hint':
       return game.hint(CHANNEL)
-    case 'standing':
+    case 'standings':
       return { round: (await game.play(CHANNEL)).round, players: await game.leaderboard() }
     case 'leaderboard':
       return game.leaderboard()
-    case 'leave':
+    case 'quit':
       return {}
   }
 }
 
-/** Serves until it is told to leave or its parent is gone. */
+/** Answers requests until the parent sends `quit` or ends. */
 export async function serveGame(): Promise<number> {
   const send = (message: FromGame) =>
     new Promise<void>((resolve) => {
-      // A parent that is gone hears nothing; then there is nothing to be told either.
+      // If the parent has ended, there is nothing to send to.
       if (process.connected) process.send?.(message, undefined, {}, () => resolve())
       else resolve()
     })
-  // Ctrl-C reaches the whole group. Here it is the parent that decides, and this process leaves when it is told to.
+  // Ctrl-C also reaches this process. Ignore it: the parent decides when this process ends.
   process.on('SIGINT', () => undefined)
 
   const bot = await startBot((error, name) => console.error(`${name}: ${error.message}`))
@@ -48,7 +48,7 @@ export async function serveGame(): Promise<number> {
           .then((result) => send({ id: request.id, answer: result }))
           .catch((error: unknown) => send({ id: request.id, error: String(error) }))
           .then(() => {
-            if (request.ask === 'leave') resolve()
+            if (request.type === 'quit') resolve()
           })
       })
       void send({ id: READY, answer: bot.found })

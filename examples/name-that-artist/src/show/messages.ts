@@ -1,17 +1,17 @@
-// What the show and its game process say to each other.
+// The messages between the show and its game process.
 import type { Player } from '../game/player.js'
 import type { GuessResult, HintResult, Participant, RoundView } from '../game/views.js'
 
 export type Request =
-  | { ask: 'play' }
-  | { ask: 'guess'; guest: Participant; text: string }
-  | { ask: 'hint' }
-  | { ask: 'standing' }
-  | { ask: 'leaderboard' }
-  | { ask: 'leave' }
+  | { type: 'play' }
+  | { type: 'guess'; participant: Participant; text: string }
+  | { type: 'hint' }
+  | { type: 'standings' }
+  | { type: 'leaderboard' }
+  | { type: 'quit' }
 
-/** What is stored at some moment: the round in progress, and all players. */
-export interface Standing {
+/** The stored state: the open round and all players. */
+export interface Standings {
   round: RoundView
   players: Player[]
 }
@@ -20,12 +20,12 @@ export interface Answers {
   play: { round: RoundView; isNew: boolean }
   guess: GuessResult
   hint: HintResult
-  standing: Standing
+  standings: Standings
   leaderboard: Player[]
-  leave: Record<string, never>
+  quit: Record<string, never>
 }
 
-/** The number of the message that a game process sends, unasked, when it is ready: what it found in its data. */
+/** The id of the first message of a game process. It sends it when it is ready, with what it found in its data. */
 export const READY = 0
 
 export type ToGame = Request & { id: number }

@@ -1,4 +1,4 @@
-// The show: plays a few rounds with itself, kills the game in the middle of one, and checks that it goes on.
+// The show: plays a few rounds, kills the game process in the middle of one, and checks that the game continues.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,34 +7,34 @@ import type { Participant, RoundView } from '../game/views.js'
 import { tailOfLog } from '../services/log-tail.js'
 import { type Display, wrap } from '../terminal/layout.js'
 import { guessLines, hintLines, leaderboardLines, roundCard, tailLines } from '../terminal/render.js'
-import { ADA, BEN, CLEO, carelessly, inFull, loudly, wrongly } from './cast.js'
+import { ADA, BEN, CLEO, fullName, plainName, shoutedName, wrongName } from './cast.js'
 import { GameClient } from './game-client.js'
-import type { Standing } from './messages.js'
+import type { Standings } from './messages.js'
 
 export interface ShowOptions {
   mainFile: string
-  /** Leaves the data directory behind, to be looked at. */
+  /** Keeps the data directory, so that it can be inspected. */
   keep: boolean
   print: (lines: readonly string[]) => void
   width: number
-  /** Where the lines of the logs are cut; they say little in 80 columns. */
+  /** The width to which lines of the logs are cut. 80 columns would be too narrow for them. */
   logWidth: number
 }
 
 const TAIL_LINES = 6
-const LONGEST_SHOW_MS = 60_000
+const MAX_SHOW_MS = 60_000
 
-/** The answer to the show's question: is everything that was acknowledged still there? Throws when it is not. */
-function checkNothingLost(before: Standing, after: Standing): void {
+/** Throws if the state after the kill is not the state that was acknowledged before. */
+function checkNothingLost(before: Standings, after: Standings): void {
   if (isDeepStrictEqual(before, after)) return
-  const [was, is] = [before, after].map((standing) => JSON.stringify(standing))
-  throw new Error(`What was acknowledged is not what is there after the kill.\n  before: ${was}\n  after:  ${is}`)
+  const [was, is] = [before, after].map((standings) => JSON.stringify(standings))
+  throw new Error(`The state changed in the kill.\n  before: ${was}\n  after:  ${is}`)
 }
 
 class Show {
   readonly #options: ShowOptions
   readonly #dir: string
-  readonly #look: Display
+  readonly #display: Display
   readonly #points = new Map<string, number>()
   #game: GameClient
   #isOver = false
@@ -42,11 +42,11 @@ class Show {
   constructor(options: ShowOptions, dir: string) {
     this.#options = options
     this.#dir = dir
-    this.#look = { width: options.width, colours: false }
+    this.#display = { width: options.width, colours: false }
     this.#game = new GameClient(options.mainFile, dir)
   }
 
-  /** Ends the game process, whichever it is by now, if it is still there. */
+  /** Kills the current game process, if it is still running. */
   end(): Promise<void> {
     this.#isOver = true
     return this.#game.kill()
@@ -55,23 +55,23 @@ class Show {
   async run(): Promise<void> {
     await this.#introduce('The game process')
     let round = await this.#showRound()
-    await this.#guess(ADA, wrongly(round, 1))
-    await this.#guess(BEN, carelessly(round))
+    await this.#guess(ADA, wrongName(round, 1))
+    await this.#guess(BEN, plainName(round))
 
     round = await this.#showRound()
-    await this.#guess(CLEO, wrongly(round, 2))
+    await this.#guess(CLEO, wrongName(round, 2))
     await this.#hint()
-    await this.#guess(BEN, inFull(round))
+    await this.#guess(BEN, fullName(round))
 
     round = await this.#showRound()
-    await this.#guess(ADA, wrongly(round, 3))
+    await this.#guess(ADA, wrongName(round, 3))
     await this.#hint()
-    await this.#guess(CLEO, wrongly(round, 4))
-    await this.#killAndGoOn()
-    await this.#guess(CLEO, loudly(round))
+    await this.#guess(CLEO, wrongName(round, 4))
+    await this.#killAndContinue()
+    await this.#guess(CLEO, shoutedName(round))
 
     round = await this.#showRound()
-    await this.#guess(CLEO, carelessly(round))
+    await this.#guess(CLEO, plainName(round))
 
     await this.#finish()
   }
@@ -81,61 +81,62 @@ class Show {
   }
 
   async #introduce(who: string): Promise<void> {
-    const sentences = (await this.#game.ready).flatMap((sentence) => wrap(sentence, this.#look.width - 2))
+    const sentences = (await this.#game.ready).flatMap((sentence) => wrap(sentence, this.#display.width - 2))
     this.#print(`${who} (pid ${this.#game.pid}) has opened its data:`, ...sentences.map((line) => `  ${line}`), '')
   }
 
   async #showRound(): Promise<RoundView> {
-    const { round } = await this.#game.ask<'play'>({ ask: 'play' })
-    this.#print(...roundCard(this.#look, round))
+    const { round } = await this.#game.request<'play'>({ type: 'play' })
+    this.#print(...roundCard(this.#display, round))
     return round
   }
 
-  async #guess(guest: Participant, text: string): Promise<void> {
-    const result = await this.#game.ask<'guess'>({ ask: 'guess', guest, text })
-    this.#print(`${guest.username}: ${text}`, ...guessLines(this.#look, guest.username, result))
+  async #guess(participant: Participant, text: string): Promise<void> {
+    const { userId, username } = participant
+    const result = await this.#game.request<'guess'>({ type: 'guess', participant, text })
+    this.#print(`${username}: ${text}`, ...guessLines(this.#display, username, result))
     if (result.kind !== 'right') return
     this.#print('')
-    this.#points.set(guest.userId, (this.#points.get(guest.userId) ?? 0) + result.points)
+    this.#points.set(userId, (this.#points.get(userId) ?? 0) + result.points)
   }
 
   async #hint(): Promise<void> {
-    this.#print(...hintLines(this.#look, await this.#game.ask<'hint'>({ ask: 'hint' })))
+    this.#print(...hintLines(this.#display, await this.#game.request<'hint'>({ type: 'hint' })))
   }
 
-  async #killAndGoOn(): Promise<void> {
-    const before = await this.#game.ask<'standing'>({ ask: 'standing' })
+  async #killAndContinue(): Promise<void> {
+    const before = await this.#game.request<'standings'>({ type: 'standings' })
     const { pid } = this.#game
     await this.#game.kill()
     this.#print('', `*** SIGKILL: process ${pid} is gone, in the middle of round ${before.round.round}. ***`, '')
 
-    if (this.#isOver) throw new Error('it was ended')
+    if (this.#isOver) throw new Error('it was stopped')
     this.#game = new GameClient(this.#options.mainFile, this.#dir)
     await this.#introduce('A new process')
-    const after = await this.#game.ask<'standing'>({ ask: 'standing' })
+    const after = await this.#game.request<'standings'>({ type: 'standings' })
     checkNothingLost(before, after)
-    const verdict = `Round ${after.round.round} goes on: its hints, its guesses, every score and streak are as they were.`
-    this.#print(...wrap(verdict, this.#look.width), ...roundCard(this.#look, after.round))
+    const verdict = `Round ${after.round.round} continues: its hints and guesses and all scores and streaks are unchanged.`
+    this.#print(...wrap(verdict, this.#display.width), ...roundCard(this.#display, after.round))
   }
 
   async #finish(): Promise<void> {
-    const players = await this.#game.ask<'leaderboard'>({ ask: 'leaderboard' })
+    const players = await this.#game.request<'leaderboard'>({ type: 'leaderboard' })
     for (const { userId, username, score } of players) {
       const won = this.#points.get(userId) ?? 0
-      if (score !== won) throw new Error(`${username} won ${won} points in this show, but the store says ${score}.`)
+      if (score !== won) throw new Error(`${username} won ${won} points in this show, but ${score} are stored.`)
     }
-    const exitCode = await this.#game.leave()
-    if (exitCode !== 0) throw new Error(`The game process did not close well: exit code ${exitCode}.`)
-    this.#print(...leaderboardLines(this.#look, players), '')
+    const exitCode = await this.#game.quit()
+    if (exitCode !== 0) throw new Error(`The game process ended with exit code ${exitCode}.`)
+    this.#print(...leaderboardLines(this.#display, players), '')
     for (const name of ['players', 'game_state']) {
       const lines = await tailOfLog(this.#dir, name, TAIL_LINES)
-      const look = { ...this.#look, width: this.#options.logWidth }
-      this.#print(...tailLines(look, `The last lines of logs/${name}.log`, lines), '')
+      const display = { ...this.#display, width: this.#options.logWidth }
+      this.#print(...tailLines(display, `The last lines of logs/${name}.log`, lines), '')
     }
   }
 }
 
-/** Rejects when the show is asked to stop, or takes so long that something must be wrong. */
+/** Rejects when a signal stops the show, or when it takes too long. */
 function interruption(): { happened: Promise<never>; exitCode: () => number; stop: () => void } {
   let exitCode = 1
   let stop = () => {}
@@ -145,8 +146,8 @@ function interruption(): { happened: Promise<never>; exitCode: () => number; sto
       reject(new Error(reason))
     }
     const onInterrupt = () => interrupt(130, 'it was interrupted')
-    const onTerminate = () => interrupt(143, 'it was told to end')
-    const timer = setTimeout(() => interrupt(1, `nothing happened for too long`), LONGEST_SHOW_MS)
+    const onTerminate = () => interrupt(143, 'it was terminated')
+    const timer = setTimeout(() => interrupt(1, `it took too long`), MAX_SHOW_MS)
     process.on('SIGINT', onInterrupt)
     process.on('SIGTERM', onTerminate)
     stop = () => {
@@ -155,23 +156,23 @@ function interruption(): { happened: Promise<never>; exitCode: () => number; sto
       process.off('SIGTERM', onTerminate)
     }
   })
-  // It may come at a moment when nobody is waiting for it yet.
+  // Mark the rejection as handled, because it may happen before it is awaited.
   happened.catch(() => undefined)
   return { happened, exitCode: () => exitCode, stop: () => stop() }
 }
 
-/** Runs the show in a directory of its own. Resolves to the exit code: 0 when nothing was lost. */
+/** Runs the show in a temporary directory. Resolves to the exit code, which is 0 if nothing was lost. */
 export async function runShow(options: ShowOptions): Promise<number> {
   const { happened, exitCode, stop } = interruption()
   const dir = await mkdtemp(join(tmpdir(), 'name-that-artist-'))
-  options.print(['Name that artist, played by three who know every picture.', `Data: ${dir}`, ''])
+  options.print(['Name that artist, played by three players who know every picture.', `Data: ${dir}`, ''])
   const show = new Show(options, dir)
   try {
     await Promise.race([show.run(), happened])
     options.print(['Nothing was lost.'])
     return 0
   } catch (error) {
-    options.print([`The show has failed: ${error instanceof Error ? error.message : String(error)}`])
+    options.print([`The show failed: ${error instanceof Error ? error.message : String(error)}`])
     return exitCode()
   } finally {
     stop()

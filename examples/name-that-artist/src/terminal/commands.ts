@@ -1,4 +1,4 @@
-// What a typed line means.
+// Parses the lines that a player types.
 
 export type Command =
   | { name: 'guess'; text: string; as?: string }
@@ -6,19 +6,19 @@ export type Command =
   | { name: 'leaderboard' | 'skip' | 'hint' | 'log' | 'compact' | 'quit' | 'help' | 'nothing' }
   | { name: 'unknown'; text: string }
 
-const ALONE = ['leaderboard', 'skip', 'hint', 'log', 'compact', 'quit', 'help'] as const
+const WITHOUT_ARGUMENT = ['leaderboard', 'skip', 'hint', 'log', 'compact', 'quit', 'help'] as const
 
 export const HELP = [
   'Type the name of the artist; the last name is enough.',
-  '  name: guess      guess as somebody else, once',
-  '  /as NAME         somebody else plays from now on',
-  '  /hint            a hint, at a price',
+  '  name: guess      guess once as another player',
+  '  /as NAME         change the player',
+  '  /hint            get a hint, for fewer points',
   '  /skip            give up this picture and show the next',
-  '  /leaderboard     the best players',
-  '  /channel NAME    go to the game of another channel',
-  '  /log             the last lines of the logs',
+  '  /leaderboard     show the best players',
+  '  /channel NAME    switch to the game of another channel',
+  '  /log             show the last lines of the logs',
   '  /compact         compact all logs now',
-  '  /quit            leave; the game goes on next time',
+  '  /quit            quit; the game continues next time',
 ]
 
 export function parseLine(line: string): Command {
@@ -27,8 +27,8 @@ export function parseLine(line: string): Command {
   if (text.startsWith('/')) {
     const [word = '', ...rest] = text.slice(1).split(/\s+/)
     const argument = rest.join(' ')
-    const alone = ALONE.find((name) => name === word.toLowerCase())
-    if (alone) return { name: alone }
+    const name = WITHOUT_ARGUMENT.find((each) => each === word.toLowerCase())
+    if (name) return { name }
     if (word.toLowerCase() === 'as' || word.toLowerCase() === 'channel') {
       return { name: word.toLowerCase() as 'as' | 'channel', argument }
     }
@@ -40,7 +40,7 @@ export function parseLine(line: string): Command {
     : { name: 'guess', text }
 }
 
-/** A name that can be told from others: it has a letter or a digit, and fits a line. */
+/** True if a name has a letter or a digit and fits on a line. */
 export function isName(name: string): boolean {
   return name.length <= 40 && /[\p{L}\p{N}]/u.test(name)
 }

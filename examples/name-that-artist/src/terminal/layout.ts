@@ -1,18 +1,21 @@
-// How things look in a terminal: width, colours, tables. Names come from people, so nothing of theirs may steer it.
+// Lays out text in a terminal: width, colours, boxes. Text from users is cleaned, so that it cannot control the terminal.
 
+/** The properties of the terminal. */
 export interface Display {
+  /** In columns. */
   width: number
+  /** Whether to print colours. */
   colours: boolean
 }
 
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
 export type Style = keyof typeof CODES
 
-export function styled(look: Display, style: Style, text: string): string {
-  return look.colours ? `\u001b[${CODES[style]}m${text}\u001b[0m` : text
+export function styled(display: Display, style: Style, text: string): string {
+  return display.colours ? `\u001b[${CODES[style]}m${text}\u001b[0m` : text
 }
 
-/** Without control characters, escape sequences among them: a player's name must not move the cursor. */
+/** Removes control characters and with them escape sequences: a player's name must not move the cursor. */
 export function plain(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ')
 }
@@ -32,7 +35,7 @@ export function columnsOf(text: string): number {
   return charactersOf(text).reduce((sum, { columns }) => sum + columns, 0)
 }
 
-/** Cuts a text that is wider than that, and says so with an ellipsis. */
+/** Cuts a text to a width and marks the cut with an ellipsis. */
 export function cut(text: string, width: number): string {
   const clean = plain(text)
   if (columnsOf(clean) <= width) return clean
@@ -46,13 +49,13 @@ export function cut(text: string, width: number): string {
   return `${result}…`
 }
 
-/** Breaks a text between words into lines of at most that width; a word that is too long for a line goes on in the next. */
+/** Wraps a text between words. A word that is longer than a line is broken. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   let line = ''
   for (const word of plain(text)
     .split(' ')
-    .flatMap((each) => inPieces(each, width))) {
+    .flatMap((each) => breakWord(each, width))) {
     const longer = line === '' ? word : `${line} ${word}`
     if (line !== '' && columnsOf(longer) > width) {
       lines.push(line)
@@ -64,7 +67,7 @@ export function wrap(text: string, width: number): string[] {
   return [...lines, line]
 }
 
-function inPieces(word: string, width: number): string[] {
+function breakWord(word: string, width: number): string[] {
   const pieces = ['']
   let used = 0
   for (const { character, columns } of charactersOf(word)) {
@@ -79,24 +82,24 @@ function inPieces(word: string, width: number): string[] {
 }
 
 export function padEnd(text: string, width: number): string {
-  const fitting = cut(text, width)
-  return fitting + ' '.repeat(Math.max(0, width - columnsOf(fitting)))
+  const fitted = cut(text, width)
+  return fitted + ' '.repeat(Math.max(0, width - columnsOf(fitted)))
 }
 
 export function padStart(text: string, width: number): string {
-  const fitting = cut(text, width)
-  return ' '.repeat(Math.max(0, width - columnsOf(fitting))) + fitting
+  const fitted = cut(text, width)
+  return ' '.repeat(Math.max(0, width - columnsOf(fitted))) + fitted
 }
 
-/** A box as wide as its widest line, but not wider than the terminal. */
-export function box(look: Display, lines: readonly { text: string; style?: Style }[]): string[] {
-  const room = Math.max(10, look.width - 4)
-  const wrapped = lines.flatMap(({ text, style }) => wrap(text, room).map((line) => ({ line, style })))
+/** Draws a box that is as wide as its widest line, but not wider than the terminal. */
+export function box(display: Display, lines: readonly { text: string; style?: Style }[]): string[] {
+  const maxInner = Math.max(10, display.width - 4)
+  const wrapped = lines.flatMap(({ text, style }) => wrap(text, maxInner).map((line) => ({ line, style })))
   const inner = Math.max(...wrapped.map(({ line }) => columnsOf(line)))
   const edge = '─'.repeat(inner + 2)
   const rows = wrapped.map(({ line, style }) => {
     const padded = padEnd(line, inner)
-    return `│ ${style ? styled(look, style, padded) : padded} │`
+    return `│ ${style ? styled(display, style, padded) : padded} │`
   })
   return [`┌${edge}┐`, ...rows, `└${edge}┘`]
 }

@@ -1,4 +1,4 @@
-// Looking after the logs from the command line, without a game.
+// Prints the status of the logs, for the command line.
 import { getLogSize, needsCompaction, readLogEntries } from '../services/append-log.js'
 import { compactionSettings, dataDir, STORE_NAMES } from '../services/config.js'
 import { padEnd, padStart } from './layout.js'
@@ -8,7 +8,7 @@ function row(...cells: [string, string, string, string]): string {
   return padEnd(name, 14) + rest.map((cell) => padStart(cell, 18)).join('')
 }
 
-/** How large each log is, how many entries it holds, and whether it should be compacted. It may run beside the bot. */
+/** Lists the size of each log, its number of entries, and whether it should be compacted. The bot may be running. */
 export async function statusLines(): Promise<string[]> {
   const { minBytes } = compactionSettings()
   const lines = [`Data: ${dataDir()}`, row('log', 'bytes', 'entries', 'needs compaction')]

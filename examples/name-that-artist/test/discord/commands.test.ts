@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/discord/commands.js'
 
-describe('the commands that are registered', () => {
-  it('are these three, with what may be given to them', () => {
+describe('the registered commands', () => {
+  it('are these three, with these options', () => {
     const options = COMMANDS.map(({ name, options = [] }) => [
       name,
       options.map((option) => JSON.parse(JSON.stringify(option))),
@@ -14,7 +14,7 @@ describe('the commands that are registered', () => {
     })
   })
 
-  it('are for servers only', () => {
+  it('are available only on servers', () => {
     for (const command of COMMANDS) expect(command).toMatchObject({ contexts: [0], integration_types: [0] })
   })
 })

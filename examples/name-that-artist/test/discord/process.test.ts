@@ -1,4 +1,4 @@
-// The bot as it runs: the built process, the real discord.js, a log on disk. Only Discord itself is stood in for.
+// Tests the built bot with the real discord.js and logs on disk. Only Discord itself is fake.
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -22,15 +22,15 @@ const environment = () => ({ DISCORD_TOKEN: TOKEN, NTA_DISCORD_API: `${discord.u
 
 async function startBot(): Promise<BotProcess> {
   const bot = new BotProcess([], environment())
-  await bot.shows(/Logged in as/)
+  await bot.prints(/Logged in as/)
   return bot
 }
 
-/** Whoever made the picture that a message shows. */
+/** The artist of the picture in a message. */
 function artistIn(content: string): string {
-  const shown = collection.find(({ title }) => content.includes(`**${literal(title, 150)}**`))
-  if (!shown) throw new Error(`No picture of the collection is in: ${content}`)
-  return shown.artist
+  const artwork = collection.find(({ title }) => content.includes(`**${literal(title, 150)}**`))
+  if (!artwork) throw new Error(`This message has no picture of the collection: ${content}`)
+  return artwork.artist
 }
 
 const ADA = { id: '7', name: 'Ada' }
@@ -40,11 +40,11 @@ const guess = (artist: string, user = ADA) => ({ command: 'guess', user, options
 const isLocked = () => ['players', 'tokens', 'game_state'].some((name) => existsSync(data.path('logs', `${name}.lock`)))
 
 describe('the bot on Discord', () => {
-  it('registers its commands, asks for no more than it needs, and says how it is invited', async () => {
+  it('registers its commands, requests only the intent that it needs, and prints how to invite it', async () => {
     const bot = await startBot()
     expect(discord.registered).toEqual([JSON.parse(JSON.stringify(COMMANDS))])
     expect(discord.identified).toMatchObject([{ token: TOKEN, intents: 1 }])
-    expect(bot.text).toMatch(/players: 0 records, newly made/)
+    expect(bot.text).toMatch(/players: 0 records, newly created/)
     expect(bot.text).toContain('https://discord.com/oauth2/authorize?client_id=900&scope=bot+applications.commands\n')
     expect(bot.text).not.toContain(TOKEN)
     bot.child.kill('SIGHUP')
@@ -65,8 +65,8 @@ describe('the bot on Discord', () => {
     })
     const hint = await discord.use({ command: 'round', options: { action: 'hint' } })
     expect(hint.content).toMatch(/^Hint 1:\n```\n.*_.*\n```$/)
-    expect((await discord.use(guess(artist))).content).toMatch(/^\*\*Ada\*\* says .*yes!\*\* That gives 80 points/)
-    expect((await discord.use(guess(artist, BEN))).content).toContain('No round is open')
+    expect((await discord.use(guess(artist))).content).toMatch(/^\*\*Ada\*\* says .*yes!\*\* 80 points/)
+    expect((await discord.use(guess(artist, BEN))).content).toContain('There is no open round')
     const board = await discord.use({ command: 'leaderboard' })
     expect(board).toMatchObject({ private: true, allowedMentions: { parse: [] } })
     expect(board.content.split('\n')[1]).toBe('1. **Ada**: 80 points, 1 win in 1 game, streak 1 (best 1)')
@@ -78,7 +78,7 @@ describe('the bot on Discord', () => {
     })
   })
 
-  it('goes on after a SIGKILL with the rounds of every channel, and with every score', async () => {
+  it('continues the rounds of every channel after a SIGKILL, and keeps every score', async () => {
     const bot = await startBot()
     const here = { guild: '1', channel: '11' }
     const there = { guild: '2', channel: '22' }
@@ -91,45 +91,45 @@ describe('the bot on Discord', () => {
 
     await startBot()
     const again = [await discord.use({ command: 'round', ...here }), await discord.use({ command: 'round', ...there })]
-    expect(again.map(({ content }) => content.split('\n')[0])).toEqual(['Round 1 goes on', 'Round 2 goes on'])
+    expect(again.map(({ content }) => content.split('\n')[0])).toEqual(['Round 1 continues', 'Round 2 continues'])
     expect(again.map(({ content }) => artistIn(content))).toEqual(rounds.map(({ content }) => artistIn(content)))
     const won = await discord.use({ ...guess(artistIn(again[0]?.content ?? '')), ...here })
-    // 90 for the wrong guess before the kill, 10 for the streak of the round that was won there.
-    expect(won.content).toContain('That gives 100 points, 2 in a row, and makes 200.')
-    expect((await discord.use({ command: 'round', ...there })).content).toContain('Round 2 goes on')
+    // 90 after the wrong guess before the kill, and 10 more for the streak from the other channel.
+    expect(won.content).toContain('100 points, 2 in a row, 200 in total.')
+    expect((await discord.use({ command: 'round', ...there })).content).toContain('Round 2 continues')
   })
 
-  it('plays a command once that arrives twice', async () => {
+  it('plays a command only once if it arrives twice', async () => {
     const bot = await startBot()
     const { content } = await discord.use({ command: 'round' })
     const twice = { ...guess('nobody'), id: '4711' }
     const seen = discord.use(twice)
     discord.deliver(twice)
     expect((await seen).content).toContain('no.')
-    await bot.shows(
+    await bot.prints(
       /\/guess in channel 11 could not be acknowledged, so it was not played: .*already been acknowledged/,
     )
-    expect((await discord.use(guess(artistIn(content)))).content).toContain('That gives 90 points')
+    expect((await discord.use(guess(artistIn(content)))).content).toContain('**yes!** 90 points')
   })
 
-  it('goes on when the connection is lost, and when commands cannot be registered', async () => {
+  it('continues when the connection is lost, and when the commands cannot be registered', async () => {
     discord.refusesCommands = true
     const bot = await startBot()
-    await bot.shows(/The commands could not be registered; those that were before go on: Missing Access/)
+    await bot.prints(/The commands could not be registered\. Those from an earlier start still work: Missing Access/)
     await discord.use({ command: 'round' })
     discord.disconnect(4000)
-    await bot.shows(/The connection to Discord was lost; connecting again\.\nConnected to Discord again\.\n/)
-    expect((await discord.use({ command: 'round' })).content).toMatch(/^Round 1 goes on/)
+    await bot.prints(/The connection to Discord was lost\. Reconnecting\.\nReconnected to Discord\.\n/)
+    expect((await discord.use({ command: 'round' })).content).toMatch(/^Round 1 continues/)
   })
 
-  it('closes everything when it is told to end, and loses nothing', async () => {
+  it('closes everything on SIGTERM and loses nothing', async () => {
     const bot = await startBot()
     await discord.use({ command: 'round' })
     await discord.use(guess('nobody'))
     expect(isLocked()).toBe(true)
     bot.child.kill('SIGTERM')
     expect(await bot.ended, bot.text).toBe(0)
-    expect(bot.text).toMatch(/Closing: no more commands are taken\.\n$/)
+    expect(bot.text).toMatch(/Closing: no more commands are accepted\.\n$/)
     expect(isLocked()).toBe(false)
     expect(JSON.parse(readFileSync(data.path('game_state.json'), 'utf8'))).toMatchObject({
       11: { round: 1, guessers: [{ userId: '7', username: 'Ada', wrongGuesses: 1 }] },
@@ -138,36 +138,36 @@ describe('the bot on Discord', () => {
 })
 
 describe('closing', () => {
-  it('tells whoever comes too late that the command did not count', async () => {
+  it('answers a command that comes too late that it did not count', async () => {
     const bot = await startBot()
     await discord.use({ command: 'round' })
-    const slow = { taken: new Gate(), said: new Gate() }
-    discord.slow = slow
+    const acknowledgement = { received: new Gate(), answered: new Gate() }
+    discord.slowAcknowledgement = acknowledgement
     const seen = discord.use(guess('nobody'))
-    await slow.taken.promise
+    await acknowledgement.received.promise
     bot.child.kill('SIGTERM')
-    await bot.shows(/Closing: /)
-    slow.said.release()
+    await bot.prints(/Closing: /)
+    acknowledgement.answered.open()
     expect(await seen).toMatchObject({ content: CLOSING, wasDeferred: true })
     expect(await bot.ended, bot.text).toBe(0)
     expect(JSON.parse(readFileSync(data.path('game_state.json'), 'utf8'))).toMatchObject({ 11: { guessers: [] } })
   })
 })
 
-describe('a bot that Discord does not let in', () => {
+describe('a bot that cannot log in', () => {
   it.each([
     [
-      'a token that is refused',
+      'a refused token',
       { DISCORD_TOKEN: 'wrong' },
       /^Error: Discord refuses the token in DISCORD_TOKEN\..*Reset Token/m,
     ],
     [
-      'no way to Discord',
+      'an unreachable Discord',
       { NTA_DISCORD_API: 'http://127.0.0.1:1' },
       /^Error: .*could not log in to Discord: .*ECONNREFUSED/m,
     ],
-    ['an address that is none', { NTA_DISCORD_API: 'discord' }, /^Error: NTA_DISCORD_API is "discord"/m],
-  ])('says what to do about %s, and has closed everything', async (_, env, message) => {
+    ['an invalid address', { NTA_DISCORD_API: 'discord' }, /^Error: NTA_DISCORD_API must be .*, got "discord"/m],
+  ])('explains what to do about %s, and closes everything', async (_, env, message) => {
     const bot = new BotProcess([], { ...environment(), ...env })
     expect(await bot.ended, bot.text).toBe(1)
     expect(bot.text).toMatch(message)
@@ -175,21 +175,21 @@ describe('a bot that Discord does not let in', () => {
     expect(isLocked()).toBe(false)
   })
 
-  it('can be stopped while it waits for a Discord that does not answer', async () => {
+  it('can be stopped while Discord does not answer', async () => {
     discord.isSilent = true
     const bot = new BotProcess([], environment())
-    await bot.shows(/game_state: /)
+    await bot.prints(/game_state: /)
     bot.child.kill('SIGINT')
     expect(await bot.ended, bot.text).toBe(0)
     expect(isLocked()).toBe(false)
   })
 
-  it('ends when its token is taken back while it runs', async () => {
+  it('ends when its token is revoked while it runs', async () => {
     const bot = await startBot()
     await discord.use({ command: 'round' })
     discord.disconnect(4004)
     expect(await bot.ended, bot.text).toBe(1)
-    expect(bot.text).toMatch(/^Error: Discord has closed the connection for good \(code 4004\)\..*Reset Token/m)
+    expect(bot.text).toMatch(/^Error: Discord has closed the connection permanently \(code 4004\)\..*Reset Token/m)
     expect(isLocked()).toBe(false)
   })
 })
@@ -199,7 +199,7 @@ describe('discord.js', () => {
 
   it.each([
     ['is not loaded without a token', [], {}, 'not loaded'],
-    ['is not loaded in a terminal that was asked for', ['--play'], { DISCORD_TOKEN: TOKEN }, 'not loaded'],
+    ['is not loaded with --play', ['--play'], { DISCORD_TOKEN: TOKEN }, 'not loaded'],
     ['is loaded with a token', [], { DISCORD_TOKEN: 'wrong' }, 'loaded'],
   ])('%s', async (_, args, env, loaded) => {
     const bot = new BotProcess(args, { NTA_DISCORD_API: `${discord.url}/api`, ...env }, probe)

@@ -54,12 +54,12 @@ describe('the right artist', () => {
     ['carravagio', 'Caravaggio'],
     ['picaso', 'Pablo Picasso'],
     ['Kandinski', 'Wassily Kandinsky'],
-  ])('%s, with slips, is %s', (guess, name) => {
+  ])('%s, with typos, is %s', (guess, name) => {
     expect(judge(guess, name)).toBe('right')
   })
 })
 
-describe('somebody else', () => {
+describe('another artist', () => {
   it.each([
     ['Monet', 'Édouard Manet'],
     ['Manet', 'Claude Monet'],
@@ -78,18 +78,18 @@ describe('somebody else', () => {
     expect(judge(guess, name)).not.toBe('right')
   })
 
-  it('takes a slip that is as near to another artist for neither of them', () => {
+  it('is not guessed by a typo that is as close to a third artist', () => {
     expect(judge('Mnet', 'Édouard Manet')).toBe('close')
     expect(judge('Mnet', 'Claude Monet')).toBe('close')
     expect(judge('Manett', 'Édouard Manet')).toBe('right')
   })
 
-  it('says when a guess was close', () => {
+  it('is close or wrong, depending on the number of typos', () => {
     expect(judge('Pikaso', 'Pablo Picasso')).toBe('close')
     expect(judge('Rembrandt', 'Pablo Picasso')).toBe('wrong')
   })
 
-  it('takes no artist of the collection for another one', () => {
+  it('is never right, for every pair of artists in the collection', () => {
     for (const asked of artists.values()) {
       for (const named of artists.values()) {
         const verdict = judgeGuess(named.name, asked, artists.values())
@@ -99,8 +99,8 @@ describe('somebody else', () => {
   })
 })
 
-describe('the pieces', () => {
-  it('takes names apart into plain words', () => {
+describe('the parts of the comparison', () => {
+  it('split names into plain words', () => {
     expect(wordsOf("Georgia O'Keeffe")).toEqual(['georgia', 'okeeffe'])
     expect(wordsOf('Jean-Honoré  Fragonard')).toEqual(['jean', 'honore', 'fragonard'])
     expect(wordsOf('Søren Łukasz Groß')).toEqual(['soren', 'lukasz', 'gross'])
@@ -113,8 +113,8 @@ describe('the pieces', () => {
     ['gogh', 'gohg', 1],
     ['monet', 'manet', 1],
     ['kitten', 'sitting', 3],
-  ])('counts the slips between "%s" and "%s"', (a, b, slips) => {
-    expect(editDistance(a, b)).toBe(slips)
-    expect(editDistance(b, a)).toBe(slips)
+  ])('count the typos between "%s" and "%s"', (a, b, typos) => {
+    expect(editDistance(a, b)).toBe(typos)
+    expect(editDistance(b, a)).toBe(typos)
   })
 })

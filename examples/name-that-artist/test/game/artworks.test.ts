@@ -5,7 +5,7 @@ import { hintText } from '../../src/game/hints.js'
 import { pointsFor } from '../../src/game/scoring.js'
 
 describe('the collection', () => {
-  it('has sixty works or more, each complete and with an id of its own', () => {
+  it('has at least sixty artworks, each complete and with a unique id', () => {
     expect(collection.length).toBeGreaterThanOrEqual(60)
     expect(new Set(collection.map((artwork) => artwork.id)).size).toBe(collection.length)
     for (const artwork of collection) {
@@ -16,7 +16,7 @@ describe('the collection', () => {
     }
   })
 
-  it('asks for nobody whose name stands in the title', () => {
+  it('has no title that contains the name of the artist', () => {
     for (const { title, artist } of collection) {
       expect(title.toLowerCase()).not.toContain(artist.split(' ').at(-1)?.toLowerCase())
     }
@@ -24,7 +24,7 @@ describe('the collection', () => {
 })
 
 describe('a token record', () => {
-  it('is read in older spellings', () => {
+  it('is read with older field names', () => {
     const record = { name: 'Olympia', creator: 'Édouard Manet', date: 1863, genre: 'Realism', price: 7 }
     expect(readArtwork('t1', record)).toEqual({
       id: 't1',
@@ -36,7 +36,7 @@ describe('a token record', () => {
   })
 
   it.each([[null], ['a text'], [[]], [{}], [{ title: 'Olympia' }], [{ artist: 'Manet', title: ' ' }]])(
-    'is no artwork when it is %j',
+    'is not an artwork if it is %j',
     (record) => {
       expect(readArtwork('t1', record)).toBeUndefined()
     },
@@ -44,13 +44,13 @@ describe('a token record', () => {
 })
 
 describe('hints', () => {
-  it('tell more and more', () => {
+  it('reveal more and more letters', () => {
     expect(hintText('Frida Kahlo', 1)).toBe('_ _ _ _ _   _ _ _ _ _')
     expect(hintText('Frida Kahlo', 2)).toBe('F _ _ _ _   K _ _ _ _')
     expect(hintText('Frida Kahlo', 3)).toBe('F _ i _ a   K _ h _ o')
   })
 
-  it('show what is no letter, and count an accented letter once', () => {
+  it('show other characters, and count an accented letter once', () => {
     expect(hintText("O'Keeffe", 1)).toBe("_ ' _ _ _ _ _ _")
     expect(hintText('Dali\u0301', 2)).toBe('D _ _ _')
   })

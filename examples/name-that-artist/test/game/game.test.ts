@@ -14,7 +14,7 @@ function answerTo(round: { title: string }): string {
 }
 
 describe('a round', () => {
-  it('begins once, shows everything but the artist, and caches its artwork', async () => {
+  it('starts once, shows everything except the artist, and caches its artwork', async () => {
     const { game, storage } = await setUp()
     const { round, isNew } = await game.play('c1')
     expect(isNew).toBe(true)
@@ -24,7 +24,7 @@ describe('a round', () => {
     expect(JSON.parse(storage.tokens.get('starry-night') ?? '')).toMatchObject({ artist: 'Vincent van Gogh' })
   })
 
-  it('is won by the first right guess, and counts for all who guessed', async () => {
+  it('is won by the first right guess, and counts for everyone who guessed', async () => {
     const { game } = await setUp()
     await game.play('c1')
     expect(await game.guess('c1', ADA, 'Manet')).toMatchObject({ kind: 'wrong', wrongGuesses: 1 })
@@ -38,7 +38,7 @@ describe('a round', () => {
     ])
   })
 
-  it('has one winner when two are right at the same time', async () => {
+  it('has one winner if two guesses are right at the same time', async () => {
     const { game } = await setUp()
     await game.play('c1')
     const results = await Promise.all([game.guess('c1', ADA, 'van gogh'), game.guess('c1', BEN, 'van gogh')])
@@ -46,7 +46,7 @@ describe('a round', () => {
     expect((await game.leaderboard()).map((player) => player.wins)).toEqual([1])
   })
 
-  it('is worth less with hints, of which there are three, and more in a streak', async () => {
+  it('is worth less after each of its three hints, and more in a streak', async () => {
     const { game } = await setUp()
     await game.play('c1')
     for (const hint of [1, 2, 3]) expect(await game.hint('c1')).toMatchObject({ kind: 'hint', round: { hints: hint } })
@@ -56,7 +56,7 @@ describe('a round', () => {
     expect(await game.guess('c1', ADA, answerTo(round))).toMatchObject({ points: 110, player: { streak: 2 } })
   })
 
-  it('can be skipped: those who guessed have lost it', async () => {
+  it('can be skipped, which is a loss for everyone who guessed', async () => {
     const { game } = await setUp()
     await game.play('c1')
     await game.guess('c1', BEN, 'Monet')
@@ -67,7 +67,7 @@ describe('a round', () => {
     expect((await game.play('c1')).round).toMatchObject({ round: 2, title: 'Olympia' })
   })
 
-  it('is one of its own in each channel', async () => {
+  it('is separate in each channel', async () => {
     const { game } = await setUp()
     await game.play('c1')
     await game.play('c2')
@@ -76,7 +76,7 @@ describe('a round', () => {
     expect((await game.channels()).sort()).toEqual(['c1', 'c2'])
   })
 
-  it('does not show the same picture again soon', async () => {
+  it('does not repeat a recent picture', async () => {
     const { game } = await setUp()
     const titles: string[] = []
     for (let round = 0; round < 6; round++) {
@@ -88,7 +88,7 @@ describe('a round', () => {
 })
 
 describe('after a restart', () => {
-  it('goes on with the same round, its hints and its guesses', async () => {
+  it('continues the same round with its hints and guesses', async () => {
     const { game, storage } = await setUp()
     await game.play('c1')
     await game.hint('c1')
@@ -112,7 +112,7 @@ describe('after a restart', () => {
 
       const { game: again } = await setUp(storage)
       const { round } = await again.play('c1')
-      // Nothing at all was stored of the guess: then Ada has to say it again.
+      // Nothing of the guess was stored, so Ada has to guess again.
       if (round.round === 1) await again.guess('c1', ADA, 'van gogh')
       expect(await again.leaderboard(), `after ${writesLeft} writes`).toMatchObject([
         { userId: 'ada', score: 100, wins: 1, games: 1, streak: 1 },
@@ -122,11 +122,11 @@ describe('after a restart', () => {
       if (typeof result !== 'string') break
       interruptions += 1
     }
-    // The result, two players, and that it is settled: so many writes there are to be interrupted before.
+    // There are four writes that can fail: the result, two players, and the settled round.
     expect(interruptions).toBe(4)
   })
 
-  it('goes on with the games and tokens of an older version', async () => {
+  it('continues the games of an older version with its tokens', async () => {
     const storage = new MemoryStorage()
     storage.tokens.set('t9', JSON.stringify({ title: 'The Kiss', artist: 'Gustav Klimt', year: 1908 }))
     storage.states.set('channel456', JSON.stringify({ tokenId: 't9', round: 7, prize: 'a poster' }))
@@ -142,8 +142,8 @@ describe('after a restart', () => {
   })
 })
 
-describe('guests', () => {
-  it('are known by name again, and get an id of their own otherwise', async () => {
+describe('participants', () => {
+  it('are found by name, or get a new id', async () => {
     const { game, storage } = await setUp()
     storage.players.set('user123', JSON.stringify({ username: 'Ada', score: 5 }))
     storage.players.set('ben', JSON.stringify({ username: 'Benjamin' }))

@@ -4,7 +4,7 @@ import { afterRound, readPlayer } from '../../src/game/player.js'
 const played = { username: 'Ada', score: 90, isWinner: true, at: '2025-01-15T12:00:00.000Z' }
 
 describe('a player record', () => {
-  it('begins with the first round', () => {
+  it('is created by the first round', () => {
     expect(afterRound('ada', undefined, played)).toEqual({
       username: 'Ada',
       score: 90,
@@ -16,14 +16,14 @@ describe('a player record', () => {
     })
   })
 
-  it('counts wins into a streak, and a loss ends the streak but not the best one', () => {
+  it('counts wins as a streak, which a loss ends without changing the best streak', () => {
     let record: unknown
     for (const isWinner of [true, true, false, true])
       record = afterRound('ada', record, { ...played, isWinner, score: 10 })
     expect(record).toMatchObject({ score: 40, wins: 3, streak: 1, bestStreak: 2, games: 4 })
   })
 
-  it('keeps what it does not know, and goes on in the spelling that it finds', () => {
+  it('keeps unknown fields, and keeps the names of its fields', () => {
     const older = {
       name: 'ada_l',
       totalScore: 450,
@@ -59,7 +59,7 @@ describe('a player record', () => {
     expect(afterRound('ada', stored, played)).toMatchObject({ score: score + 90 })
   })
 
-  it('counts a round once, in each channel', () => {
+  it('counts each round of each channel once', () => {
     const round = { channelId: 'a', startedAt: '2025-01-15T11:00:00.000Z' }
     const once = afterRound('ada', undefined, { ...played, round })
     expect(once).toMatchObject({ score: 90 })

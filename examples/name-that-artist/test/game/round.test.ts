@@ -10,7 +10,7 @@ describe('a stored round of an older version', () => {
     [{ artwork: { title: 'Woman I', artist: 'Willem de Kooning' } }, 'Woman-I', 1],
     [{ tokenId: 'x', token: { title: 'Woman I', artist: 'Willem de Kooning' } }, 'x', 1],
     [{}, '', 1],
-  ])('%j is about "%s", round %i', (stored, artworkId, round) => {
+  ])('%j has the artwork "%s" and is round %i', (stored, artworkId, round) => {
     expect(readRound(stored)).toMatchObject({ artworkId, round, status: 'open', hints: 0, guessers: [], result: null })
     expect(embeddedArtwork(stored)?.id ?? artworkId).toBe(artworkId)
   })
@@ -19,11 +19,11 @@ describe('a stored round of an older version', () => {
     expect(readRound(stored)?.status).toBe('settled')
   })
 
-  it.each([[null], [undefined], ['a text'], [7], [[]]])('%j is none', (stored) => {
+  it.each([[null], [undefined], ['a text'], [7], [[]]])('%j is not a round', (stored) => {
     expect(readRound(stored)).toBeUndefined()
   })
 
-  it('may hold anything anywhere', () => {
+  it('may have invalid fields', () => {
     const stored = {
       round: -1,
       hints: 'two',

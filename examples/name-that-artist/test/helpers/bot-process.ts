@@ -1,4 +1,4 @@
-// The built bot as a process of its own, in a data directory of its own for every test.
+// Runs the built bot in another process, with a new data directory for every test.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,13 +12,13 @@ let dir = ''
 
 export function useBotProcesses(): { path: (...parts: string[]) => string } {
   beforeAll(() => {
-    if (!existsSync(main)) throw new Error('This runs the built bot: npm run build')
+    if (!existsSync(main)) throw new Error('The bot is not built. Run npm run build first.')
   })
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'nta-test-'))
   })
   afterEach(async () => {
-    // A test that failed may have left a bot behind, which would write into the directory while it is removed.
+    // A failed test may have left a bot running, which would write to the directory while it is removed.
     for (const { child } of running) child.kill('SIGKILL')
     await Promise.all([...running].map(({ ended }) => ended))
     rmSync(dir, { recursive: true, force: true })
@@ -32,9 +32,9 @@ export class BotProcess {
   text = ''
 
   constructor(args: string[], env: Record<string, string> = {}, nodeArgs: string[] = []) {
-    // Whoever runs the tests may have a token in the environment; no test must log in with it.
-    const ofItsOwn = { NTA_DATA_DIR: dir, DISCORD_TOKEN: '', ...env }
-    this.child = spawn(process.execPath, [...nodeArgs, main, ...args], { env: { ...process.env, ...ofItsOwn } })
+    // The environment may have a real token. No test must log in with it.
+    const overrides = { NTA_DATA_DIR: dir, DISCORD_TOKEN: '', ...env }
+    this.child = spawn(process.execPath, [...nodeArgs, main, ...args], { env: { ...process.env, ...overrides } })
     for (const stream of [this.child.stdout, this.child.stderr]) stream?.on('data', (chunk) => (this.text += chunk))
     running.add(this)
     this.ended = new Promise((resolve) =>
@@ -45,12 +45,12 @@ export class BotProcess {
     )
   }
 
-  say(text: string): void {
+  type(text: string): void {
     this.child.stdin?.write(text)
   }
 
-  /** Resolves when that was printed; rejects when the bot has ended without it. */
-  shows(pattern: RegExp): Promise<void> {
+  /** Resolves when the bot has printed the pattern. Rejects if the bot ends before that. */
+  prints(pattern: RegExp): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = () => pattern.test(this.text) && resolve()
       this.child.stdout?.on('data', look)

@@ -1,4 +1,4 @@
-// A data directory of its own for every test, which is what the bot's functions work on until the test is over.
+// Gives every test a new data directory for the bot's functions.
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,12 +22,12 @@ export function useDataDir(): { path: (...parts: string[]) => string; text: (...
   return { path, text: (...parts) => readFileSync(path(...parts), 'utf8') }
 }
 
-/** The lines of a log file. */
+/** Splits the text of a log into its lines. */
 export function linesOf(text: string): string[] {
   return text.split('\n').filter((line) => line !== '')
 }
 
-/** Puts a data directory of the original bot where the bot will look. */
+/** Copies a fixture into a data directory. */
 export function installFixture(name: string, to: string): void {
   cpSync(fileURLToPath(new URL(`../fixtures/${name}/`, import.meta.url)), to, { recursive: true })
 }

@@ -1,7 +1,8 @@
-// A command as the desk sees it, and what became of it: the part of an interaction that discord.js would bring.
+// A slash command as the handler sees it, without discord.js. It records what the handler does with it.
 import type { SlashCommand } from '../../src/discord/command-handler.js'
 
 type Message = Parameters<SlashCommand['editReply']>[0]
+type Call = 'deferReply' | 'reply' | 'editReply'
 
 export const ADA = { id: '7', displayName: 'Ada' }
 export const BEN = { id: '8', displayName: 'Ben' }
@@ -11,12 +12,12 @@ export class FakeCommand implements SlashCommand {
   readonly channelId: string
   readonly user: SlashCommand['user']
   readonly options: SlashCommand['options']
-  /** What Discord was told, in order. */
-  readonly told: string[] = []
+  /** The calls of the handler, in order. */
+  readonly calls: Call[] = []
   message: Message | undefined
   isPrivate = false
-  /** Replaced by tests in which Discord is slow or refuses. */
-  discord: (what: 'deferReply' | 'reply' | 'editReply') => Promise<void> = async () => {}
+  /** Discord's side of a call. Replace it for a Discord that is slow or refuses the call. */
+  discord: (call: Call) => Promise<void> = async () => {}
 
   constructor(name: string, options: Record<string, string> = {}, user = ADA, channelId = '11') {
     this.commandName = name
@@ -30,20 +31,20 @@ export class FakeCommand implements SlashCommand {
   }
 
   async deferReply({ flags }: { flags?: number }): Promise<void> {
-    this.told.push('deferReply')
+    this.calls.push('deferReply')
     await this.discord('deferReply')
     this.isPrivate = flags === 64
   }
 
   async reply(message: Message & { flags: number }): Promise<void> {
-    this.told.push('reply')
+    this.calls.push('reply')
     await this.discord('reply')
     this.isPrivate = message.flags === 64
     this.message = message
   }
 
   async editReply(message: Message): Promise<void> {
-    this.told.push('editReply')
+    this.calls.push('editReply')
     await this.discord('editReply')
     this.message = message
   }

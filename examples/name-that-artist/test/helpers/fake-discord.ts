@@ -1,5 +1,5 @@
-// Stands in for Discord on this machine: the few HTTP routes and gateway messages that the bot needs, spoken to the
-// real discord.js. Of Discord's rules it has two, that a token must be right and that a command is acknowledged once.
+// A fake Discord on this machine, for the real discord.js: the HTTP routes and gateway messages that the bot needs. It
+// enforces two of Discord's rules: the token must be valid, and a command can be acknowledged only once.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -14,18 +14,19 @@ const OP = { dispatch: 0, heartbeat: 1, identify: 2, resume: 6, hello: 10, heart
 const ALREADY_ACKNOWLEDGED = { message: 'Interaction has already been acknowledged.', code: 40060 }
 const DEFERRED = 5
 
-export interface Used {
+/** A command that a user enters. */
+export interface UsedCommand {
   command: string
   guild?: string
   channel?: string
   user?: { id: string; name: string }
   options?: Record<string, string>
-  /** The interaction's id, when it is to arrive more than once. */
+  /** The id of the interaction, for a command that arrives more than once. */
   id?: string
 }
 
-/** What somebody who used a command has seen of the bot. */
-export interface Seen {
+/** What the user sees of the answer. */
+export interface SeenAnswer {
   content: string
   private: boolean
   allowedMentions: unknown
@@ -33,24 +34,24 @@ export interface Seen {
 }
 
 interface Waiting {
-  resolve(seen: Seen): void
+  resolve(seen: SeenAnswer): void
   ack?: { type: number; flags: number }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: what arrives here is judged by the tests.
+// biome-ignore lint/suspicious/noExplicitAny: the tests check what arrives here.
 type Json = any
 
 export class FakeDiscord {
   readonly url: string
-  /** What the bot has registered, each time. */
+  /** The commands of each registration. */
   readonly registered: Json[] = []
-  /** What the bot said of itself at the gateway, each time. */
+  /** The identify messages at the gateway. */
   readonly identified: Json[] = []
-  /** While it is there, acknowledgements are taken (`taken` is released then), but that is said only later. */
-  slow: { taken: Gate; said: Gate } | undefined
-  /** Lets nobody register commands. */
+  /** If set, an acknowledgement opens the first gate when it arrives, and is answered when the second gate is open. */
+  slowAcknowledgement: { received: Gate; answered: Gate } | undefined
+  /** Refuses to register commands. */
   refusesCommands = false
-  /** Takes requests, and answers none. */
+  /** Accepts requests but does not answer them. */
   isSilent = false
   #gateway: WebSocket | undefined
   #lastId = 1_000
@@ -80,16 +81,23 @@ export class FakeDiscord {
     await new Promise((resolve) => this.#server.close(resolve))
   }
 
-  /** Somebody uses a command. Resolves to what they get to see. */
-  use(used: Used): Promise<Seen> {
+  /** Uses a command as a user. Resolves to the answer that the user sees. */
+  use(used: UsedCommand): Promise<SeenAnswer> {
     const id = used.id ?? String(++this.#lastId)
-    const seen = new Promise<Seen>((resolve) => this.#waiting.set(id, { resolve }))
+    const seen = new Promise<SeenAnswer>((resolve) => this.#waiting.set(id, { resolve }))
     this.deliver({ ...used, id })
     return seen
   }
 
-  /** The same without an answer to wait for. */
-  deliver({ command, guild = '1', channel = '11', user = { id: '7', name: 'Ada' }, options = {}, id }: Used): void {
+  /** Delivers a command without waiting for the answer. */
+  deliver({
+    command,
+    guild = '1',
+    channel = '11',
+    user = { id: '7', name: 'Ada' },
+    options = {},
+    id,
+  }: UsedCommand): void {
     const data = { id: '5', name: command, type: 1, options: Object.entries(options).map(asOption) }
     const account = { ...BOT_USER, id: user.id, username: 'someone', global_name: user.name, bot: false }
     const member = { user: account, nick: 'a name on one server', roles: [], permissions: '0', flags: 0 }
@@ -110,7 +118,7 @@ export class FakeDiscord {
     })
   }
 
-  /** Ends the connection: with 4004 as Discord does for a token that is no longer valid, with 4000 for no reason. */
+  /** Closes the connection: with 4004 as for a token that is no longer valid, with 4000 for an unknown reason. */
   disconnect(code: 4000 | 4004): void {
     this.#gateway?.close(code)
   }
@@ -140,9 +148,9 @@ export class FakeDiscord {
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const body: Json = chunks.length === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString())
     const { status, answer } = this.#answer(`${request.method} ${pathOf(request)}`, request, body)
-    if (this.slow && request.url?.includes('/callback')) {
-      this.slow.taken.release()
-      await this.slow.said.promise
+    if (this.slowAcknowledgement && request.url?.includes('/callback')) {
+      this.slowAcknowledgement.received.open()
+      await this.slowAcknowledgement.answered.promise
     }
     if (answer === undefined) response.writeHead(status).end()
     else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
@@ -150,7 +158,7 @@ export class FakeDiscord {
 
   #answer(what: string, { headers }: IncomingMessage, body: Json): { status: number; answer?: Json } {
     const [, id = '', token = ''] = /(?:interactions|webhooks)\/(\d+)\/([\w-]+)/.exec(what) ?? []
-    // Whoever answers a command shows its token; everything else is for the bot itself.
+    // Answers to commands are authorized by the token of the command, everything else by the token of the bot.
     if (what.endsWith('/callback')) return this.#acknowledge(id, body)
     if (what.endsWith('/messages/@original')) return this.#edit(token.replace('token-of-', ''), body)
     if (headers.authorization !== `Bot ${TOKEN}`)

@@ -1,11 +1,11 @@
-/** Something slow, such as a disk or a network: what waits for `promise` goes on when the test calls `release`. */
+/** Holds up a slow disk or network in a test: awaiting `promise` waits until the test calls `open`. */
 export class Gate {
   readonly promise: Promise<void>
-  release: () => void = () => {}
+  open: () => void = () => {}
 
   constructor() {
     this.promise = new Promise((resolve) => {
-      this.release = resolve
+      this.open = resolve
     })
   }
 }

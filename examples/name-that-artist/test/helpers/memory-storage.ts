@@ -1,4 +1,4 @@
-// A game's storage in memory, which keeps JSON texts as a file would, and which fails when it is told to.
+// A storage for the game in memory. Like a file it stores JSON texts, and it can simulate a full disk.
 import type { GameStorage } from '../../src/game/game-storage.js'
 import { afterRound, type Player, type RoundId, readPlayer } from '../../src/game/player.js'
 
@@ -6,7 +6,7 @@ export class MemoryStorage implements GameStorage {
   readonly players = new Map<string, string>()
   readonly tokens = new Map<string, string>()
   readonly states = new Map<string, string>()
-  /** How many more writes succeed; the one after them, and all that follow, fail. */
+  /** How many more writes succeed. All later ones fail. */
   writesLeft = Number.POSITIVE_INFINITY
   writes = 0
 

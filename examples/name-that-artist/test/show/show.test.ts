@@ -1,28 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { columnsOf } from '../../src/terminal/layout.js'
+import { BotProcess, useBotProcesses } from '../helpers/bot-process.js'
 
-const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
-
-beforeAll(() => {
-  if (!existsSync(main)) throw new Error('The show runs the built bot: npm run build')
-})
-
-function start(...args: string[]): { child: ChildProcess; ended: Promise<{ code: number | null; text: string }> } {
-  const env = { ...process.env, NTA_DATA_DIR: join(tmpdir(), 'nta-must-not-be-touched'), DISCORD_TOKEN: '' }
-  const child = spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
-  let text = ''
-  child.stdout?.on('data', (chunk) => (text += chunk))
-  child.stderr?.on('data', (chunk) => (text += chunk))
-  const ended = new Promise<{ code: number | null; text: string }>((resolve) => {
-    child.once('close', (code) => resolve({ code, text }))
-  })
-  return { child, ended }
-}
+/** The data directory of the bot, which a show must not use. */
+const data = useBotProcesses()
 
 function dirOf(text: string): string {
   return /^Data: (.*)$/m.exec(text)?.[1] ?? ''
@@ -35,32 +19,34 @@ function cardsIn(text: string): { round: string | undefined; title: string | und
 }
 
 describe('the show', () => {
-  it('goes on with the same round after the SIGKILL, and ends well', async () => {
-    const { code, text } = await start().ended
-    expect(code, text).toBe(0)
+  it('continues the same round after a SIGKILL, and succeeds', async () => {
+    const show = new BotProcess([])
+    expect(await show.ended, show.text).toBe(0)
+    const { text } = show
     const [, kill] = /SIGKILL: process \d+ is gone, in the middle of round (\d+)/.exec(text) ?? []
     expect(kill, text).toBeDefined()
-    expect(text).toContain(`Round ${kill} goes on`)
+    expect(text).toContain(`Round ${kill} continues`)
     const [before = '', after = ''] = text.split('*** SIGKILL')
     expect(cardsIn(before).at(-1)?.round).toBe(kill)
     expect(cardsIn(after)[0]).toEqual(cardsIn(before).at(-1))
     expect(text).toMatch(/^Leaderboard/m)
     expect(text).toMatch(/The last lines of logs\/players\.log\n\{"timestamp"/)
-    const spoken = text.split('\n').filter((line) => !line.startsWith('{"timestamp"'))
-    for (const line of spoken) expect(columnsOf(line), line).toBeLessThanOrEqual(80)
+    const printed = text.split('\n').filter((line) => !line.startsWith('{"timestamp"'))
+    for (const line of printed) expect(columnsOf(line), line).toBeLessThanOrEqual(80)
   })
 
-  it('works in a directory of its own, and removes it', async () => {
-    const { text } = await start('--show').ended
-    expect(dirOf(text)).toContain(tmpdir())
-    expect(existsSync(dirOf(text))).toBe(false)
-    expect(existsSync(join(tmpdir(), 'nta-must-not-be-touched'))).toBe(false)
+  it('uses a temporary directory, and removes it', async () => {
+    const show = new BotProcess(['--show'])
+    await show.ended
+    expect(dirOf(show.text)).toContain(tmpdir())
+    expect(existsSync(dirOf(show.text))).toBe(false)
+    expect(readdirSync(data.path())).toEqual([])
   })
 
-  it('leaves the directory behind when it is asked to', async () => {
-    const { code, text } = await start('--show', '--keep').ended
-    const dir = dirOf(text)
-    expect(code, text).toBe(0)
+  it('keeps the directory with --keep', async () => {
+    const show = new BotProcess(['--show', '--keep'])
+    expect(await show.ended, show.text).toBe(0)
+    const dir = dirOf(show.text)
     try {
       expect(
         readdirSync(join(dir, 'logs'))
@@ -72,12 +58,11 @@ describe('the show', () => {
     }
   })
 
-  it('cleans up when it is told to end', async () => {
-    const { child, ended } = start()
-    await new Promise((resolve) => child.stdout?.once('data', resolve))
-    child.kill('SIGTERM')
-    const { code, text } = await ended
-    expect(code, text).toBe(143)
-    expect(existsSync(dirOf(text))).toBe(false)
+  it('cleans up on SIGTERM', async () => {
+    const show = new BotProcess([])
+    await show.prints(/^Data: /m)
+    show.child.kill('SIGTERM')
+    expect(await show.ended, show.text).toBe(143)
+    expect(existsSync(dirOf(show.text))).toBe(false)
   })
 })

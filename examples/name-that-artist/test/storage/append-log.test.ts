@@ -16,7 +16,7 @@ async function playALot(): Promise<void> {
   await saveGameState('channel1', { round: 30 })
 }
 
-describe("the original system's functions", () => {
+describe('the functions for logs', () => {
   it('measure, read and compact a log of the bot', async () => {
     expect(await getLogSize('players')).toBe(0)
     await playALot()
@@ -36,7 +36,7 @@ describe("the original system's functions", () => {
     expect((await loadPlayers()).ada?.score).toBe(310)
   })
 
-  it('compact all logs of the directory at once', async () => {
+  it('compact all logs of the directory', async () => {
     await playALot()
     const done = await compactAllLogs()
     expect(done.map(({ name }) => name).sort()).toEqual(['game_state', 'players', 'tokens'])
@@ -46,7 +46,7 @@ describe("the original system's functions", () => {
 })
 
 describe('the scheduler', () => {
-  it('starts as it did in the original, and leaves a small log alone', async () => {
+  it('does not compact a small log', async () => {
     await playALot()
     const before = data.text('logs', 'players.log')
     const scheduler = new CompactionScheduler(3600000)
@@ -55,7 +55,7 @@ describe('the scheduler', () => {
     expect(data.text('logs', 'players.log')).toBe(before)
   })
 
-  it('compacts what has grown over its threshold, once the interval is over', async () => {
+  it('compacts logs that are larger than the threshold after the interval', async () => {
     await playALot()
     const problems: Error[] = []
     const scheduler = new CompactionScheduler(5, { minBytes: 1000, onProblem: (error) => problems.push(error) })

@@ -14,7 +14,7 @@ import { linesOf, useDataDir } from '../helpers/data-dir.js'
 const data = useDataDir()
 
 describe('the game state', () => {
-  it('is one of its own for each channel', async () => {
+  it('is separate for each channel', async () => {
     expect(await getGameState('channel1')).toBeUndefined()
     await saveGameState('channel1', { round: 1 })
     await saveGameState('channel2', { round: 5 })
@@ -25,7 +25,7 @@ describe('the game state', () => {
     expect(await loadGameStates()).toEqual({ channel1: { round: 2 } })
   })
 
-  it('is appended to the log, change by change', async () => {
+  it('is written to the log as one record per change', async () => {
     await openStorage()
     const before = linesOf(data.text('logs', 'game_state.log')).length
     await saveGameState('channel1', { round: 1 })
@@ -39,7 +39,7 @@ describe('the game state', () => {
     ])
   })
 
-  it('is there again after a restart, and what was deleted is not', async () => {
+  it('is restored after a restart, without deleted games', async () => {
     await saveGameState('channel1', { round: 3, guessers: [{ userId: 'ada', wrongGuesses: 2 }] })
     await saveGameState('channel2', { round: 1 })
     await deleteGameState('channel2')
@@ -49,7 +49,7 @@ describe('the game state', () => {
     })
   })
 
-  it('keeps many channels that play at once apart', async () => {
+  it('is stored for many channels concurrently', async () => {
     const channels = Array.from({ length: 50 }, (_, index) => `channel${index}`)
     await Promise.all(channels.map((channel, index) => saveGameState(channel, { round: index })))
     const states = await loadGameStates()
@@ -57,7 +57,7 @@ describe('the game state', () => {
   })
 
   it.each(['', 'a/b', 'a\\b', 'a?b', ':a', 'a:', 'a::b'])(
-    'refuses the id "%s", which another one could overwrite',
+    'refuses the id "%s", which could share a record with another id',
     async (id) => {
       await expect(saveGameState(id, {})).rejects.toThrow('cannot be an id')
       await expect(getGameState(id)).rejects.toThrow('cannot be an id')
@@ -66,7 +66,7 @@ describe('the game state', () => {
 })
 
 describe('the cache of tokens', () => {
-  it('gives back what was cached, also after a restart', async () => {
+  it('returns cached tokens, also after a restart', async () => {
     const token = { title: 'Olympia', year: '1863', style: 'Realism', artist: 'Édouard Manet' }
     await saveToken('olympia', token)
     expect(await loadTokens()).toEqual({ olympia: token })

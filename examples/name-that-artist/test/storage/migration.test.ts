@@ -9,14 +9,14 @@ import { installFixture, useDataDir } from '../helpers/data-dir.js'
 const { closeStorage, getGameState, loadGameStates, loadPlayers, loadTokens, updatePlayerStats } = storage
 const data = useDataDir()
 
-function originalFiles() {
+function installOnlyJsonFiles() {
   installFixture('format-0', data.path())
   rmSync(data.path('logs'), { recursive: true })
 }
 
-describe('a data directory of the original, without logs', () => {
-  it('goes on with its players, tokens and games', async () => {
-    originalFiles()
+describe('a data directory of JSON files without logs', () => {
+  it('is opened with its players, tokens and games', async () => {
+    installOnlyJsonFiles()
     expect(await loadPlayers()).toMatchObject({
       user123: { username: 'Ada', score: 450, wins: 6, streak: 2, bestStreak: 4, games: 11 },
       user456: { username: 'Ben', score: 120, wins: 2, games: 7 },
@@ -26,17 +26,17 @@ describe('a data directory of the original, without logs', () => {
     expect(await loadGameStates()).toEqual(JSON.parse(data.text('game_state.json.before-flatlog')))
   })
 
-  it('keeps the files as they were found', async () => {
-    originalFiles()
-    const original = data.text('players.json')
+  it('keeps its files under another name', async () => {
+    installOnlyJsonFiles()
+    const before = data.text('players.json')
     await updatePlayerStats('user123', 'Ada', 10, true)
     await closeStorage()
-    expect(data.text('players.json.before-flatlog')).toBe(original)
+    expect(data.text('players.json.before-flatlog')).toBe(before)
     expect(JSON.parse(data.text('players.json'))).toMatchObject({ user123: { score: 460 }, user789: { score: 80 } })
   })
 
-  it('changes a player in the spelling of its record, and keeps what it does not know', async () => {
-    originalFiles()
+  it('keeps the field names and unknown fields of a player', async () => {
+    installOnlyJsonFiles()
     await updatePlayerStats('user456', 'Ben', 30, true)
     await updatePlayerStats('user123', 'Ada', 0, false)
     const records = (await readLogEntries('players')).slice(-2)
@@ -46,8 +46,8 @@ describe('a data directory of the original, without logs', () => {
     ])
   })
 
-  it('is migrated once: later starts do not bring the old numbers back', async () => {
-    originalFiles()
+  it('is imported only once: later starts do not restore the old numbers', async () => {
+    installOnlyJsonFiles()
     await updatePlayerStats('user123', 'Ada', 10, true)
     await closeStorage()
     await updatePlayerStats('user123', 'Ada', 10, true)
@@ -56,8 +56,8 @@ describe('a data directory of the original, without logs', () => {
   })
 })
 
-describe('a data directory of the original, with logs', () => {
-  it('replays them over the files: what was set and deleted since is so', async () => {
+describe('a data directory with logs of format 0', () => {
+  it('is opened with the changes of the logs applied to the JSON files', async () => {
     installFixture('format-0', data.path())
     const players = await loadPlayers()
     expect(Object.keys(players).sort()).toEqual(['user123', 'user456', 'user900'])
@@ -67,7 +67,7 @@ describe('a data directory of the original, with logs', () => {
     expect(Object.keys(await loadTokens()).sort()).toEqual(['token-17', 'token-18', 'token-19'])
   })
 
-  it('takes a log with a checkpoint for the whole truth', async () => {
+  it('uses only the log if it has a checkpoint', async () => {
     installFixture('format-0-checkpoint', data.path())
     expect(Object.entries(await loadPlayers())).toMatchObject([['user456', { username: 'Ben', score: 150 }]])
     await updatePlayerStats('user456', 'Ben', 5, true)
@@ -75,18 +75,18 @@ describe('a data directory of the original, with logs', () => {
     expect(await loadPlayers()).toMatchObject({ user456: { score: 155 } })
   })
 
-  it('keeps the older log, byte for byte', async () => {
+  it('keeps its log unchanged under another name', async () => {
     installFixture('format-0', data.path())
-    const older = data.text('logs', 'players.log')
+    const before = data.text('logs', 'players.log')
     await updatePlayerStats('user900', 'Dora', 1, true)
     await closeStorage()
     expect(existsSync(data.path('logs', 'players.log.before-flatlog'))).toBe(true)
-    expect(readFileSync(data.path('logs', 'players.log.before-flatlog'), 'utf8')).toBe(older)
+    expect(readFileSync(data.path('logs', 'players.log.before-flatlog'), 'utf8')).toBe(before)
   })
 })
 
-describe('a game of the original', () => {
-  it('goes on with the same round, artwork and player', async () => {
+describe('a game in a data directory of format 0', () => {
+  it('continues with the same round, artwork and player', async () => {
     installFixture('format-0', data.path())
     const game = await Game.open(storage, { collection })
     const { round, isNew } = await game.play('channel456')

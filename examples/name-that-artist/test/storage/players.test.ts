@@ -7,7 +7,7 @@ import { linesOf, useDataDir } from '../helpers/data-dir.js'
 const data = useDataDir()
 
 describe('updatePlayerStats', () => {
-  it('appends one line for each update and rewrites nothing', async () => {
+  it('appends one line per update and rewrites nothing', async () => {
     await openStorage()
     let before = data.text('logs', 'players.log')
     for (const [index, isWinner] of [true, true, false].entries()) {
@@ -24,7 +24,7 @@ describe('updatePlayerStats', () => {
     })
   })
 
-  it('adds up scores, wins and streaks, player by player', async () => {
+  it('adds up scores, wins and streaks for each player', async () => {
     await updatePlayerStats('user123', 'Ada', 100, true)
     await updatePlayerStats('user456', 'Ben', 0, false)
     await updatePlayerStats('user123', 'Ada', 110, true)
@@ -37,7 +37,7 @@ describe('updatePlayerStats', () => {
     expect(Date.parse(after.lastPlayed ?? '')).toBeGreaterThan(Date.parse('2025-01-01'))
   })
 
-  it('loses none of 200 updates that run at once', async () => {
+  it('loses none of 200 concurrent updates', async () => {
     const users = ['ada', 'ben', 'cleo']
     await openStorage()
     const before = linesOf(data.text('logs', 'players.log')).length
@@ -57,7 +57,7 @@ describe('updatePlayerStats', () => {
     expect(await updatePlayerStats('ada', 'Ada', 100, true, round)).toMatchObject({ score: 100, games: 1 })
   })
 
-  it('is there again after everything was closed and opened', async () => {
+  it('is kept after closing and opening again', async () => {
     await updatePlayerStats('ada', 'Ada', 100, true)
     await updatePlayerStats('__proto__', 'Proto', 7, false)
     const before = await loadPlayers()
@@ -67,7 +67,7 @@ describe('updatePlayerStats', () => {
     expect(await getPlayer('nobody')).toBeUndefined()
   })
 
-  it('waits for updates under way before it closes', async () => {
+  it('completes running updates before closing', async () => {
     await openStorage()
     let stored = 0
     const updates = Array.from({ length: 20 }, () => updatePlayerStats('ada', 'Ada', 5, true).then(() => stored++))
@@ -78,7 +78,7 @@ describe('updatePlayerStats', () => {
     expect((await getPlayer('ada'))?.score).toBe(100)
   })
 
-  it('writes the keys as the original did, without any prefix', async () => {
+  it('writes keys without a prefix', async () => {
     await updatePlayerStats('user123', 'Ada', 100, true)
     expect((await readLogEntries('players')).at(-1)).toMatchObject({ op: 'SET', key: 'user123' })
     await closeStorage()

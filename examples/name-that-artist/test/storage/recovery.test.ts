@@ -33,7 +33,7 @@ async function playAndClose() {
 }
 
 describe('a main file', () => {
-  it('may be missing: the players come from the log', async () => {
+  it('may be missing: players are read from the log', async () => {
     const players = await playAndClose()
     rmSync(data.path('players.json'))
     expect(await loadPlayers()).toEqual(players)
@@ -46,14 +46,14 @@ describe('a main file', () => {
     ['cut off in the middle', (text: string) => text.slice(0, text.length / 2)],
     ['empty', () => ''],
     ['full of zeros', (text: string) => '\0'.repeat(text.length)],
-    ['of another, valid content', () => '{"user123":{"username":"Mallory","score":1}}'],
-  ])('may be %s: the players come from the log', async (_, damage) => {
+    ['valid but different', () => '{"user123":{"username":"Mallory","score":1}}'],
+  ])('may be %s: players are read from the log', async (_, damage) => {
     const players = await playAndClose()
     writeFileSync(data.path('players.json'), damage(data.text('players.json')))
     expect(await loadPlayers()).toEqual(players)
   })
 
-  it('that cannot be read and has no log beside it is never taken for an empty one', async () => {
+  it('that is unreadable and has no log is an error, not an empty store', async () => {
     const text = '{"user123":{"username":"Ada","score":4'
     writeFileSync(data.path('players.json'), text)
     await expect(openStorage()).rejects.toThrow('players.json')
@@ -63,7 +63,7 @@ describe('a main file', () => {
 })
 
 describe('a log', () => {
-  /** What a kill leaves behind: the files as they are while the bot runs. */
+  /** Copies the files as they are while the bot runs, like a kill would leave them, and uses the copy from then on. */
   async function crash(): Promise<void> {
     mkdirSync(data.path('after-crash', 'logs'), { recursive: true })
     for (const name of readdirSync(data.path('logs')).filter((each) => /\.(log|mark)$/.test(each))) {
@@ -73,7 +73,7 @@ describe('a log', () => {
     process.env.NTA_DATA_DIR = data.path('after-crash')
   }
 
-  it('holds everything that was acknowledged, though nothing was closed', async () => {
+  it('has every acknowledged change without being closed', async () => {
     await updatePlayerStats('user123', 'Ada', 100, true)
     await saveGameState('channel1', { round: 4 })
     await crash()
@@ -86,7 +86,7 @@ describe('a log', () => {
     expect(await getGameState('channel1')).toEqual({ round: 4 })
   })
 
-  it('whose last line was not finished loses that line only, and says so', async () => {
+  it('with an incomplete last line loses only that line, and reports it', async () => {
     await updatePlayerStats('user123', 'Ada', 100, true)
     const players = await loadPlayers()
     await crash()
@@ -95,14 +95,14 @@ describe('a log', () => {
     const reports = await openStorage()
     const report = reports.find(({ name }) => name === 'players')
     expect(report?.recovery.cutBytes).toBe(half.length)
-    expect(reports.flatMap(recoverySentences).join('\n')).toContain(`The last ${half.length} bytes of players.log`)
+    expect(reports.flatMap(recoverySentences).join('\n')).toMatch(new RegExp(`${half.length} bytes.*players\\.log`))
     expect(await loadPlayers()).toEqual(players)
     await updatePlayerStats('user123', 'Ada', 1, true)
     await closeStorage()
     expect((await loadPlayers()).user123?.score).toBe(101)
   })
 
-  it('that is damaged in the middle keeps what follows, and the damage is reported', async () => {
+  it('with damage in the middle keeps the records after it, and reports the damage', async () => {
     for (const user of ['a', 'b', 'c']) await updatePlayerStats(user, user.toUpperCase(), 10, true)
     await closeStorage()
     const file = data.path('logs', 'players.log')
@@ -115,7 +115,7 @@ describe('a log', () => {
     expect(players.b?.username).not.toBe('X')
   })
 
-  it('that cannot be read is an error, and nothing is begun in its place', async () => {
+  it('that is unreadable is an error, and is not replaced by a new one', async () => {
     mkdirSync(data.path('logs', 'players.log'), { recursive: true })
     await expect(openStorage()).rejects.toThrow()
     expect(existsSync(data.path('players.json'))).toBe(false)

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { box, columnsOf, cut, padEnd, padStart, plain, styled, wrap } from '../../src/terminal/layout.js'
 
-const look = { width: 20, colours: false }
+const display = { width: 20, colours: false }
 
 describe('text in columns', () => {
-  it('counts what a terminal shows, not what a string holds', () => {
+  it('is measured in columns of the terminal, not in characters of the string', () => {
     expect(columnsOf('Ada')).toBe(3)
     expect(columnsOf('e\u0301')).toBe(1)
     expect(columnsOf('北斎')).toBe(4)
@@ -15,37 +15,37 @@ describe('text in columns', () => {
     ['abcdef', 6, 'abcdef'],
     ['abcdefg', 6, 'abcde…'],
     ['北斎北斎', 6, '北斎…'],
-  ])('cuts "%s" to %i', (text, width, expected) => {
+  ])('"%s" is cut to %i columns', (text, width, expected) => {
     expect(cut(text, width)).toBe(expected)
   })
 
-  it('pads on either side', () => {
+  it('is padded on either side', () => {
     expect(padEnd('北', 4)).toBe('北  ')
     expect(padStart('7', 3)).toBe('  7')
   })
 
-  it('breaks between words, and a word only where it is too long for a line', () => {
+  it('is wrapped between words, and within a word only if it is longer than a line', () => {
     expect(wrap('one two three', 7)).toEqual(['one two', 'three'])
     expect(wrap('an unbreakable word', 6)).toEqual(['an', 'unbrea', 'kable', 'word'])
     expect(wrap('', 6)).toEqual([''])
   })
 
-  it('lets no text steer the terminal', () => {
+  it('is cleaned of control characters', () => {
     expect(plain('A\u001b[2Jd\u0007a\n')).toBe('A [2Jd a ')
     expect(plain('A\u202eda')).toBe('A da')
   })
 })
 
 describe('a box', () => {
-  it('has straight edges and keeps within the width', () => {
-    const lines = box(look, [{ text: 'The Great Wave off Kanagawa', style: 'bold' }, { text: '1831' }])
+  it('has straight edges and fits into the width', () => {
+    const lines = box(display, [{ text: 'The Great Wave off Kanagawa', style: 'bold' }, { text: '1831' }])
     expect(lines).toHaveLength(5)
     expect(new Set(lines.map(columnsOf)).size).toBe(1)
     expect(columnsOf(lines[0] ?? '')).toBeLessThanOrEqual(20)
   })
 
-  it('is coloured only where colours are wanted', () => {
-    expect(styled(look, 'bold', 'x')).toBe('x')
-    expect(styled({ ...look, colours: true }, 'bold', 'x')).toBe('\u001b[1mx\u001b[0m')
+  it('is coloured only if the display has colours', () => {
+    expect(styled(display, 'bold', 'x')).toBe('x')
+    expect(styled({ ...display, colours: true }, 'bold', 'x')).toBe('\u001b[1mx\u001b[0m')
   })
 })

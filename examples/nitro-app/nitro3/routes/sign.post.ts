@@ -6,5 +6,5 @@ import { sign } from '../../app/guestbook'
 export default defineHandler(async (event) => {
   const form = await event.req.formData()
   if (await sign(useStorage('guestbook') as never, form.get('name'), form.get('text'))) return redirect('/', 303)
-  throw new HTTPError({ status: 400, message: 'A text is needed.' })
+  throw new HTTPError({ status: 400, message: 'Please enter a text.' })
 })

@@ -1,19 +1,21 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { logRecords } from '../../../../test-support/logs'
 import { makeProject, runTool } from './project'
 import { freePort, type Server, startServer } from './server'
 
 export interface Nitro {
   name: string
-  /** The command's script below `node_modules`, its arguments, and where in the project it puts what it has built. */
+  /** The script of the build command, relative to `node_modules`. */
   command: string
   args: string[]
+  /** The directory of the build output, relative to the project. */
   output: string
 }
 
-/** What the app does when it is built by one version of Nitro. */
+/** Tests the app built by one version of Nitro. */
 export function describeBuiltApp({ name, command, args, output }: Nitro): void {
   describe(`the app built with ${name} and the packed driver`, () => {
     const directory = mkdtempSync(join(tmpdir(), 'flatlog-nitro-'))
@@ -21,7 +23,7 @@ export function describeBuiltApp({ name, command, args, output }: Nitro): void {
     const data = join(directory, 'data')
     const servers: Server[] = []
     let builtFiles: string[] = []
-    let filesOfTheBuild: string[] = []
+    let projectFiles: string[] = []
 
     const start = async (dataDirectory: string, port: number) => {
       const server = await startServer({
@@ -38,7 +40,7 @@ export function describeBuiltApp({ name, command, args, output }: Nitro): void {
       const project = join(directory, 'project')
       makeProject(project)
       await runTool(project, command, args)
-      filesOfTheBuild = readdirSync(project)
+      projectFiles = readdirSync(project)
       renameSync(join(project, output), moved)
       rmSync(project, { recursive: true })
       builtFiles = readdirSync(join(moved, 'server'))
@@ -50,14 +52,14 @@ export function describeBuiltApp({ name, command, args, output }: Nitro): void {
 
     afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-    it('was built without a log being opened or made', () => {
+    it('was built without opening or creating a log', () => {
       expect(builtFiles).toContain('index.mjs')
-      expect(filesOfTheBuild).not.toContain('.data')
+      expect(projectFiles).not.toContain('.data')
       expect(existsSync(data)).toBe(false)
     })
 
-    it('runs where it was moved to, and shows after kill -9 what was signed and cached before', async () => {
-      // The address is part of the key under which Nitro 3 caches.
+    it('runs in another directory, and keeps its entries and its cache through kill -9', async () => {
+      // The same port for both processes, because Nitro 3 uses the address as part of the cache key.
       const port = await freePort()
       const server = await start(data, port)
       expect((await server.post('/sign', { name: 'Ada <b>', text: 'Good morning' })).status).toBe(303)
@@ -73,36 +75,30 @@ export function describeBuiltApp({ name, command, args, output }: Nitro): void {
       const again = await start(data, port)
       const pageAfter = await (await again.get('/')).text()
       expect(pageAfter).toContain('<b>Ada &lt;b&gt;</b>: Good morning')
-      // A count that was made anew would have another time.
+      // If the primes were counted again, the time would be different.
       expect(await (await again.get('/primes')).json()).toEqual(first)
       await again.kill()
-      expect(lines(data, 'guestbook')).toMatchObject([{ op: 'SET', value: { name: 'Ada <b>', text: 'Good morning' } }])
-      const [entry] = lines(data, 'cache')
+      expect(logRecords(data, 'guestbook')).toMatchObject([
+        { op: 'SET', value: { name: 'Ada <b>', text: 'Good morning' } },
+      ])
+      const [entry] = logRecords(data, 'cache')
       expect(entry?.expires).toBeGreaterThan(Date.now())
       expect(entry?.expires).toBeLessThanOrEqual(Date.now() + 60_000)
     })
 
-    it('answers also as the second process on the same files, and says who has them', async () => {
+    it('also answers as the second process on the same logs, and names the owner in its errors', async () => {
       const shared = join(directory, 'shared')
       const owner = await start(shared, await freePort())
-      expect((await owner.post('/sign', { text: 'of the owner' })).status).toBe(303)
+      expect((await owner.post('/sign', { text: 'from the owner' })).status).toBe(303)
       expect((await owner.get('/primes')).status).toBe(200)
       const second = await start(shared, await freePort())
-      expect((await second.post('/sign', { text: 'of the second' })).status).toBe(500)
-      // A cached handler does without its cache.
+      expect((await second.post('/sign', { text: 'from the second' })).status).toBe(500)
+      // A cached handler works without its cache.
       expect(await (await second.get('/primes')).json()).toMatchObject({ primes: 78_498 })
-      expect(second.output()).toMatch(/\[unstorage\] \[flatlog\] .*guestbook\.lock is held by .*readOnly: true/)
+      expect(second.output()).toMatch(/\[unstorage\] \[flatlog\] .*guestbook\.lock.*readOnly: true/)
       expect((await owner.get('/')).status).toBe(200)
       await owner.kill()
-      expect((await second.post('/sign', { text: 'of the second' })).status).toBe(303)
+      expect((await second.post('/sign', { text: 'from the second' })).status).toBe(303)
     })
   })
-}
-
-function lines(data: string, name: string): { op: string; value?: unknown; expires?: number }[] {
-  return readFileSync(join(data, 'logs', `${name}.log`), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-    .filter(({ op }) => op !== 'CHECKPOINT')
 }

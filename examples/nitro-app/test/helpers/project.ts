@@ -19,23 +19,25 @@ const installed = fileURLToPath(new URL('../../../../node_modules', import.meta.
 const noNetwork = fileURLToPath(new URL('no-network.cjs', import.meta.url))
 
 const SOURCES = ['app', 'routes', 'nitro3', 'nitro.config.mjs']
-/** Links into the workspace: what is published takes their place. */
-const OF_THE_WORKSPACE = ['@flatlog', 'name-that-artist', 'nitro-app', '.cache', '.package-lock.json']
+/** Not linked: the packages of the workspace, which are installed from their tarballs instead, and caches. */
+const NOT_LINKED = ['@flatlog', 'name-that-artist', 'nitro-app', '.cache', '.package-lock.json']
 
-/** The app as a project of its own that has installed the driver from its tarball. Nothing is downloaded for it. */
+/** Creates a project with the app and the driver from its tarball, without downloading anything. */
 export function makeProject(directory: string): void {
   mkdirSync(directory, { recursive: true })
   for (const source of SOURCES) cpSync(join(app, source), join(directory, source), { recursive: true })
   const manifest = { name: 'guestbook', private: true, type: 'module', dependencies: { '@flatlog/unstorage': '*' } }
   writeFileSync(join(directory, 'package.json'), JSON.stringify(manifest))
   const nodeModules = join(directory, 'node_modules')
-  linkTree(installed, nodeModules, OF_THE_WORKSPACE)
+  linkTree(installed, nodeModules, NOT_LINKED)
   installPacked(['@flatlog/core', '@flatlog/unstorage'], nodeModules)
 }
 
 /**
- * The same files in directories of their own: Nitro looks for a driver from where Nitro itself lies, so a link to its
- * directory would lead it back into the workspace.
+ * Copies a directory tree, with hard links to its files.
+ *
+ * A symbolic link to the directory would not do: Nitro resolves a driver from its own real path, which would then be in
+ * the workspace.
  */
 function linkTree(from: string, to: string, except: readonly string[] = []): void {
   mkdirSync(to, { recursive: true })
@@ -52,12 +54,12 @@ function linkFile(source: string, target: string): void {
   try {
     linkSync(source, target)
   } catch {
-    // The temporary directory is on another disk.
+    // The temporary directory is on another file system.
     copyFileSync(source, target)
   }
 }
 
-/** Runs a command of a package in the project, cut off from the network. Returns what it printed. */
+/** Runs a script of an installed package without network access. Returns what it printed. */
 export async function runTool(directory: string, script: string, args: readonly string[]): Promise<string> {
   const path = join(directory, 'node_modules', script)
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [path, ...args], {

@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 export interface Server {
   get(path: string): Promise<Response>
   post(path: string, form: Record<string, string>): Promise<Response>
-  /** As a power button would: nothing is closed. */
+  /** Kills the process with SIGKILL, so that it closes nothing. */
   kill(): Promise<void>
   output(): string
 }
@@ -16,21 +16,21 @@ const READY_MS = 20_000
 const RETRY_MS = 25
 
 export interface Command {
-  /** What Node.js is given. */
+  /** The arguments of Node.js. */
   args: string[]
   cwd: string
   environment: Record<string, string>
   port: number
 }
 
-/** An app in a process of its own. */
+/** Starts an app in another process and waits until it listens. */
 export async function startServer({ args, cwd, environment, port }: Command): Promise<Server> {
   const env = { ...process.env, ...environment, HOST: '127.0.0.1', PORT: `${port}` }
   const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let printed = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (printed += chunk))
   try {
-    await listening(child, port, () => printed)
+    await untilListening(child, port, () => printed)
   } catch (error) {
     child.kill('SIGKILL')
     throw error
@@ -51,8 +51,8 @@ export async function startServer({ args, cwd, environment, port }: Command): Pr
   }
 }
 
-/** Not every version says that it listens, so it is asked. */
-async function listening(child: ChildProcess, port: number, printed: () => string): Promise<void> {
+/** Waits until the port accepts connections. Not every version of Nitro prints when it listens. */
+async function untilListening(child: ChildProcess, port: number, printed: () => string): Promise<void> {
   const endMs = performance.now() + READY_MS
   while (child.exitCode === null && performance.now() < endMs) {
     if (await accepts(port)) return
