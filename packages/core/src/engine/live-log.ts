@@ -56,7 +56,6 @@ export class LiveLog {
     this.timestamps.continueAfter(opened.lastTimestamp)
     this.writer = new LogWriter(paths.log, opened.file, opened.endOffset, opened.lastSeq)
     this.groupCommit = new GroupCommit(this.writer, machine.clock, options, events)
-    this.lock.keepReserve()
   }
 
   /** The failure after which nothing is written until `adopt`; undefined while all is well. */

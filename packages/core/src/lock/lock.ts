@@ -2,8 +2,7 @@ import { type Clock, sleep } from '../platform/clock.js'
 import { FlatlogError, ioError, isNoSpace } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import type { Processes } from '../platform/processes.js'
-import { type LockRecord, ownPath, readLockFile, removeLockFile, replaceLockFile } from './lock-file.js'
-import { LockReserve } from './lock-reserve.js'
+import { type LockRecord, readLockFile, replaceLockFile } from './lock-file.js'
 import { abandonedTokens, LockAttempt, type Succession } from './succession.js'
 
 /**
@@ -24,8 +23,6 @@ export interface Lock {
   noteFailure(what: string): void
   /** What was noted has been dealt with. */
   clearFailure(): void
-  /** Keeps what it takes to open the store on a full disk, as far as there is room for that now. */
-  keepReserve(): void
   /** Idempotent. A lock with a noted failure stays where it is, as a stale one, so that the note is found. */
   release(): void
 }
@@ -68,10 +65,10 @@ export async function acquireLock(
   }
   const attempt = new LockAttempt(fileSystem, environment, lockPath, own)
   const start = clock.monotonicMs()
-  const settle = async (taken: Succession, hasReserve: boolean): Promise<Lock> => {
-    const lock = held(fileSystem, lockPath, own, taken, hasReserve, { close: () => listener.close() })
+  const settle = async (taken: Succession): Promise<Lock> => {
+    const lock = held(fileSystem, lockPath, own, taken, { close: () => listener.close() })
     try {
-      await attempt.tidy(clock.monotonicMs() - start, taken.former)
+      await attempt.tidy(clock.monotonicMs() - start)
       if (attempt.isSocketGone()) {
         listener.close()
         listener = await environment.listen(lockPath, token)
@@ -83,28 +80,17 @@ export async function acquireLock(
     }
   }
   try {
-    // One that was there is kept up whatever comes of this opening; a new store gets one when it is there.
-    const hasReserve = !new LockReserve(fileSystem, lockPath).isEmpty
     for (;;) {
       const holder = readLockFile(fileSystem, lockPath)
       const waitedMs = clock.monotonicMs() - start
-      let noRoom: unknown
-      try {
-        const taken = await attempt.take(holder, waitedMs, options.takeOver)
-        if (taken) return await settle(taken, hasReserve)
-      } catch (error) {
-        // On a full disk there is as much room as rivals leave: they give it back when they see that they came too late.
-        if (!isNoSpace(error)) throw error
-        noRoom = error
-      }
-      if (waitedMs > Math.max(options.waitMs, attempt.patienceMs)) {
-        throw noRoom ?? lockedError(lockPath, holder, options.waitMs)
-      }
+      const taken = await attempt.take(holder, waitedMs, options.takeOver)
+      if (taken) return await settle(taken)
+      if (waitedMs > Math.max(options.waitMs, attempt.patienceMs)) throw lockedError(lockPath, holder, options.waitMs)
       await sleep(clock, POLL_MS)
     }
   } catch (error) {
     listener.close()
-    throw ioError('take the lock', lockPath, error)
+    throw isNoSpace(error) ? noSpaceError(lockPath, error) : ioError('take the lock', lockPath, error)
   }
 }
 
@@ -113,14 +99,12 @@ function held(
   lockPath: string,
   own: LockRecord,
   { failed: inheritedFailure, wasReleased }: Succession,
-  hasReserve: boolean,
   listener: { close(): void },
 ): Lock {
   let failed: string | undefined
   /** False: the failure is known here only, and whoever opens next would not hear of it. */
   let isNoted = true
   let released = false
-  let keepsReserve = hasReserve
   const stillOurs = () => readLockFile(fileSystem, lockPath)?.token === own.token
   const write = () => {
     const { failed: _, ...record } = own
@@ -149,15 +133,11 @@ function held(
         if (!isNoSpace(error)) throw error
       }
     },
-    keepReserve() {
-      keepsReserve = true
-      new LockReserve(fileSystem, lockPath).complete(ownPath(lockPath, own.token))
-    },
     release() {
       if (released) return
       released = true
       try {
-        if (failed === undefined && stillOurs()) removeLockFile(fileSystem, lockPath, own.token, keepsReserve)
+        if (failed === undefined && stillOurs()) fileSystem.remove(lockPath)
         // Without the note nobody else could tell that this process, which may live on, has left.
         if (failed !== undefined && !isNoted) write()
       } catch (error) {
@@ -179,5 +159,14 @@ function lockedError(lockPath: string, holder: LockRecord | null | undefined, wa
     `${lockPath} is held by ${who}; waited ${waitMs} ms. What to do: close the store there, open it here with readOnly: true, ` +
       'wait longer with lockWaitMs, or, if that process is certainly gone, open once with takeOver: true.',
     { path: lockPath },
+  )
+}
+
+function noSpaceError(lockPath: string, cause: unknown): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_NO_SPACE',
+    `There is no space left for the lock ${lockPath}, so the store was not opened. What to do: free some disk space, or open ` +
+      'it with readOnly: true, which needs no lock.',
+    { path: lockPath, cause },
   )
 }

@@ -1,17 +1,13 @@
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import type { FileSystem } from '../platform/file-system.js'
 import { type Processes, socketName } from '../platform/processes.js'
-import { removeIfThere } from '../platform/whole-file.js'
+import { removeIfThere, removeQuietly } from '../platform/whole-file.js'
 import {
   createLockFile,
-  dropOwnFile,
-  giveFormer,
-  isFormer,
+  isObsolete,
   type LockRecord,
   linkOwnFile,
-  moveOwnFile,
   readLockFile,
-  removeQuietly,
   tokenOfOwnFile,
   writeOwnFile,
 } from './lock-file.js'
@@ -34,8 +30,6 @@ export interface Succession {
   readonly failed: string | undefined
   /** The owner before left in order, or there was none. */
   readonly wasReleased: boolean
-  /** A name of the file that was the lock before, if that is to be a spare. */
-  readonly former: string | undefined
 }
 
 /** One opener on its way to the lock: whether the owner is gone, and who of those that wait comes next. */
@@ -63,7 +57,7 @@ export class LockAttempt {
   ): Promise<Succession | undefined> {
     if (holder === undefined) {
       const isTaken = createLockFile(this.fileSystem, this.lockPath, this.own)
-      return isTaken ? { failed: undefined, wasReleased: true, former: undefined } : undefined
+      return isTaken ? { failed: undefined, wasReleased: true } : undefined
     }
     const isStale = await this.isStale(holder, waitedMs)
     if (!isStale && !takeOver) return undefined
@@ -103,8 +97,7 @@ export class LockAttempt {
 
   /**
    * Of all who found the owner gone, one becomes the next: whoever makes the file `NAME.lock.after-TOKEN`. It could
-   * die there too, so its file says who it is, and it is succeeded by the same rule. The claim and the lock that comes
-   * of it are one file under two names, so that both together take no more room than one of them.
+   * die there too, so its file says who it is, and it is succeeded by the same rule.
    */
   async #succeed(
     holder: LockRecord | null,
@@ -117,19 +110,15 @@ export class LockAttempt {
     const own = writeOwnFile(fileSystem, lockPath, record)
     const claims: string[] = []
     let hasClaim = false
-    let isShared = false
     let isOwner = false
-    let former: string | undefined
     try {
       for (let predecessor = holder; !hasClaim; ) {
         const claim = `${lockPath}.after-${predecessor?.token ?? 'unreadable'}`
         // Two unreadable claims behind each other name nobody who could be asked: the way is cleared for all.
         if (claims.includes(claim)) removeIfThere(fileSystem, claim)
         claims.push(claim)
-        isShared = true
         hasClaim = linkOwnFile(fileSystem, own, claim, record)
         if (hasClaim) break
-        isShared = false
         const rival = readLockFile(fileSystem, claim)
         if (rival === undefined || !(await this.isStale(rival, waitedMs))) return undefined
         predecessor = rival
@@ -137,33 +126,29 @@ export class LockAttempt {
       // Another may have taken the lock over and removed its claim since we read the lock: then the claim is void.
       const current = readLockFile(fileSystem, lockPath)
       if (current === undefined || current?.token !== holder?.token) return undefined
-      former = moveOwnFile(fileSystem, own, lockPath)
+      fileSystem.rename(own, lockPath)
       isOwner = true
     } finally {
       if (!isOwner) {
-        if (hasClaim) {
-          // As long as this process lives nobody could get past its claim.
-          removeIfThere(fileSystem, claims.at(-1) as string)
-          isShared = false
-        }
-        dropOwnFile(fileSystem, own, lockPath, isShared)
+        // As long as this process lives nobody could get past its claim.
+        if (hasClaim) removeIfThere(fileSystem, claims.at(-1) as string)
+        removeQuietly(fileSystem, own)
       }
     }
-    for (const claim of claims) removeQuietly(fileSystem, claim)
-    return { failed, wasReleased: false, former }
+    return { failed, wasReleased: false }
   }
 
   /**
-   * What others left that were killed before they had the lock: claims, files that were to be linked, sockets. When no
-   * other name is left of the file that was the lock, it can be a spare.
+   * What others left that were killed before they had the lock: claims, files that were to be linked, sockets. And what
+   * a former version kept beside the lock.
    */
-  async tidy(waitedMs: number, former: string | undefined): Promise<void> {
+  async tidy(waitedMs: number): Promise<void> {
     const { fileSystem, lockPath } = this
     const directory = dirname(lockPath)
     const paths = fileSystem.list(directory).map((name) => join(directory, name))
     const isSocket = (path: string) => path.endsWith('.sock')
     // The sockets last, as they tell whether whoever has begun to write another file still lives.
-    const left = paths.filter((path) => path.startsWith(`${lockPath}.`) && path !== former)
+    const left = paths.filter((path) => path.startsWith(`${lockPath}.`))
     for (const path of [...left.filter((each) => !isSocket(each)), ...left.filter(isSocket)]) {
       try {
         if (await this.#isLeft(path, waitedMs)) removeIfThere(fileSystem, path)
@@ -171,7 +156,6 @@ export class LockAttempt {
         // Left over it is in nobody's way.
       }
     }
-    giveFormer(fileSystem, lockPath, former)
   }
 
   async #isLeft(path: string, waitedMs: number): Promise<boolean> {
@@ -180,11 +164,10 @@ export class LockAttempt {
     if (name.endsWith('.sock')) return name !== own.socket && (await environment.probe(lockPath, name)) === 'refuses'
     const isClaim = path.startsWith(`${lockPath}.after-`)
     const token = tokenOfOwnFile(lockPath, path)
-    // Not the spares, which nobody owns.
-    if (!isClaim && token === undefined) return false
-    if (isFormer(path)) return true
+    if (!isClaim && token === undefined) return isObsolete(lockPath, path)
     const rival = readLockFile(this.fileSystem, path)
     if (rival === undefined) return false
+    if (rival?.token === own.token) return true
     // A claim is whole from its first moment; a file that bears a token may be one that is yet to be written to.
     if (isClaim || rival?.token === token) return await this.isStale(rival, waitedMs)
     return (await environment.probe(lockPath, socketName(lockPath, token as string))) === 'refuses'

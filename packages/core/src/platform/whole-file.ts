@@ -37,14 +37,20 @@ export function writeFully(file: OpenFile, bytes: Uint8Array, position: number):
   }
 }
 
-/** A new file with these bytes, in the page cache: what need not outlive a power cut. */
+/**
+ * Makes a file with these bytes, or none if they cannot be written. They are not synced: the file need not survive a
+ * power cut.
+ */
 export function createWholeFile(fileSystem: FileSystem, path: string, bytes: Uint8Array): void {
   const file = fileSystem.open(path, 'create')
   try {
     writeFully(file, bytes, 0)
-  } finally {
+  } catch (error) {
     file.close()
+    removeQuietly(fileSystem, path)
+    throw error
   }
+  file.close()
 }
 
 /** For reading; undefined where there is no such file. */
@@ -67,6 +73,15 @@ export function removeIfThere(fileSystem: FileSystem, path: string): void {
   }
 }
 
+/** For cleaning up after an error, which says more than one of the removal would. */
+export function removeQuietly(fileSystem: FileSystem, path: string): void {
+  try {
+    removeIfThere(fileSystem, path)
+  } catch {
+    // The file stays. Every temporary file is removed by the next attempt, or by the next owner of the log.
+  }
+}
+
 /**
  * Replaces a file in one step: at every moment its name stands for the whole old bytes or the whole new ones.
  * The order is what makes it hold through a power cut: bytes, their sync, the rename, the directory's sync.
@@ -85,7 +100,7 @@ export async function replaceWholeFile(
     await file.sync()
   } catch (error) {
     file.close()
-    removeIfThere(fileSystem, temporaryPath)
+    removeQuietly(fileSystem, temporaryPath)
     throw error
   }
   // Windows refuses to rename an open file.

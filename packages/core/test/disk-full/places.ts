@@ -1,4 +1,5 @@
-import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import { append, damagedOf, logOf, markOf, quarantinesOf, replaceLine, spoilLine } from '../recovery/installation.js'
 import type { Puppet } from '../support/children.js'
@@ -11,9 +12,13 @@ import { machine, openOn } from '../support/machine.js'
 export interface Place {
   /** Leaves the files of a store, and returns its state. */
   make(dir: string, startPuppet: () => Puppet): Promise<Record<string, unknown>>
-  /** Repairing takes room, so that the store cannot be written to before there is some. */
+  /** The log must be repaired, which takes more space than the lock. */
   readonly needsRepair: boolean
-  /** What is there beside the log when it is repaired. */
+  /** The lock holds a note of a failure, which stays until the log is repaired. */
+  readonly hasNote?: boolean
+  /** Unfinished files that every opening removes. */
+  readonly leftover?: string[]
+  /** The files beside the log that the repair makes. */
   kept?(dir: string): string[]
 }
 
@@ -21,7 +26,21 @@ export interface Place {
 export const LONG = 'x'.repeat(10_000)
 export const noSpace = { name: 'FlatlogError', code: 'FLATLOG_NO_SPACE' }
 
+/** What an opening says that finds no space for the lock. */
+export const lockAdvice =
+  /no space left for the lock .*What to do: free some disk space, or open it with readOnly: true/
+
 export const VALUES = { a: 1, b: { two: 'zwei' }, c: [3] }
+
+/** Every file of a directory with its bytes, the lock and sockets included. */
+export function allFilesOf(dir: string): Record<string, string> {
+  const files: Record<string, string> = {}
+  for (const name of readdirSync(dir, { recursive: true }) as string[]) {
+    const path = join(dir, name)
+    files[name] = statSync(path).isFile() ? readFileSync(path, 'base64') : 'not a file'
+  }
+  return files
+}
 
 async function write(store: Pick<Store, 'set'>): Promise<void> {
   for (const [key, value] of Object.entries(VALUES)) await store.set(key, value)
@@ -77,8 +96,9 @@ export const PLACES: [string, Place][] = [
         writeFileSync(`${logOf(dir)}.new`, Buffer.alloc(4096))
         return state
       },
-      // What the compaction took is room enough.
+      // The file of the compaction takes the space that the repair needs.
       needsRepair: false,
+      leftover: ['logs/store.log.new'],
       kept: quarantinesOf,
     },
   ],
@@ -142,6 +162,7 @@ export const PLACES: [string, Place][] = [
         return VALUES
       },
       needsRepair: true,
+      hasNote: true,
       kept: damagedOf,
     },
   ],
