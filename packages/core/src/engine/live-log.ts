@@ -1,4 +1,4 @@
-import { holds, type Lock } from '../lock/lock.js'
+import type { Lock } from '../lock/lock.js'
 import type { Recovery } from '../log/damage-report.js'
 import { GroupCommit, type GroupCommitEvents } from '../log/group-commit.js'
 import { LogWriter } from '../log/log-writer.js'
@@ -65,7 +65,7 @@ export class LiveLog {
 
   /** False when another process has taken the log over: then nothing may be written to its files any more. */
   isOwned(): boolean {
-    return holds(this.lock)
+    return this.lock.isHeld()
   }
 
   /** Leaves a note for the next owner that the end of the log may not be on disk. */

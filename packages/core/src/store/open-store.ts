@@ -4,7 +4,7 @@ import { shareEngine } from '../engine/shared-engines.js'
 import { Follower } from '../follow/follower.js'
 import { noStore } from '../follow/read-state.js'
 import { GuardedFileSystem } from '../lock/guarded-file-system.js'
-import { acquireLock, holds, type Lock } from '../lock/lock.js'
+import { acquireLock, type Lock } from '../lock/lock.js'
 import { besideFormerOwner, checkName, type StorePaths, storePaths } from '../log/store-files.js'
 import { type ResolvedOptions, resolveOptions, type StoreOptions } from '../options.js'
 import { FlatlogError, ioError, systemCode } from '../platform/errors.js'
@@ -27,13 +27,12 @@ export async function openStoreOn(
   }
 
   const { engine, release } = await shareEngine(paths.log, resolved, isTransient, async () => {
-    const { fileSystem, processes, clock } = machine
     const { lockWaitMs, takeOver } = resolved
-    const lock = await acquireLock(fileSystem, processes, clock, paths.lock, { waitMs: lockWaitMs, takeOver })
+    const lock = await acquireLock(machine, paths.lock, { waitMs: lockWaitMs, takeOver })
     return await openUnderLock(lock, async () => {
       const hadFailed = lock.inheritedFailure !== undefined
       const own = hadFailed ? besideFormerOwner(paths, lock.token) : paths
-      const owner = { ...machine, fileSystem: new GuardedFileSystem(fileSystem, () => mustHold(lock, own)) }
+      const owner = { ...machine, fileSystem: new GuardedFileSystem(machine.fileSystem, () => mustHold(lock, own)) }
       const openLog = (isSuspect: boolean, wasReleased = false) =>
         describing(own, () => new LogOpener(owner, own, resolved, isSuspect, wasReleased).open())
       const opened = await openLog(hadFailed, lock.wasReleased)
@@ -68,7 +67,7 @@ async function openUnderLock(lock: Lock, open: () => Promise<Engine>): Promise<E
 }
 
 function mustHold(lock: Lock, paths: StorePaths): void {
-  if (holds(lock)) return
+  if (lock.isHeld()) return
   throw new FlatlogError(
     'FLATLOG_LOCKED',
     `${paths.lock} was taken over by another process while the store was open here; nothing more is done with its files. What ` +

@@ -8,9 +8,9 @@ import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
 
-/** What can lie on a disk when it is full and a store is opened there. */
+/** The files of a store on a disk that then becomes full. */
 export interface Place {
-  /** Leaves the files of a store, and returns its state. */
+  /** Makes the files, and returns the state of the store. */
   make(dir: string, startPuppet: () => Puppet): Promise<Record<string, unknown>>
   /** The log must be repaired, which takes more space than the lock. */
   readonly needsRepair: boolean
@@ -22,13 +22,13 @@ export interface Place {
   kept?(dir: string): string[]
 }
 
-/** Longer than what the last block of any file has left. */
+/** Does not fit into the rest of the last block of a file. */
 export const LONG = 'x'.repeat(10_000)
 export const noSpace = { name: 'FlatlogError', code: 'FLATLOG_NO_SPACE' }
 
-/** What an opening says that finds no space for the lock. */
+/** The error of an opening without space for the lock. */
 export const lockAdvice =
-  /no space left for the lock .*What to do: free some disk space, or open it with readOnly: true/
+  /no space left for the lock .*What to do: free some disk space, or open the store with readOnly: true/
 
 export const VALUES = { a: 1, b: { two: 'zwei' }, c: [3] }
 
@@ -61,7 +61,7 @@ async function killed(dir: string, startPuppet: () => Puppet): Promise<Record<st
   return VALUES
 }
 
-/** Records in a checkpoint of several parts, in a backup, and behind the checkpoint. */
+/** Records in a checkpoint of several parts, in a backup, and after the checkpoint. */
 async function compacted(dir: string): Promise<Record<string, unknown>> {
   const store = await openOn(machine(), { dir, mainFile: false })
   await store.replace(Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`k${n}`, 'v'.repeat(900)])))
@@ -73,7 +73,7 @@ async function compacted(dir: string): Promise<Record<string, unknown>> {
 }
 
 export const PLACES: [string, Place][] = [
-  ['closed in order', { make: (dir) => closed(dir), needsRepair: false }],
+  ['that was closed', { make: (dir) => closed(dir), needsRepair: false }],
   ['left by an owner that was killed', { make: killed, needsRepair: false }],
   [
     'with a torn tail, left by an owner that was killed',
@@ -88,7 +88,7 @@ export const PLACES: [string, Place][] = [
     },
   ],
   [
-    'with a torn tail, left by an owner that was killed when a compaction had filled the disk',
+    'with a torn tail, left by an owner that was killed after a compaction had filled the disk',
     {
       async make(dir, startPuppet) {
         const state = await killed(dir, startPuppet)
@@ -114,7 +114,7 @@ export const PLACES: [string, Place][] = [
     },
   ],
   [
-    'with a mark that is damaged',
+    'with a damaged mark',
     {
       async make(dir) {
         const state = await closed(dir)
@@ -125,7 +125,7 @@ export const PLACES: [string, Place][] = [
     },
   ],
   [
-    'with a line that is there twice',
+    'with a line that occurs twice',
     {
       async make(dir) {
         const state = await closed(dir)
@@ -167,7 +167,7 @@ export const PLACES: [string, Place][] = [
     },
   ],
   [
-    'whose log is gone, beside a backup',
+    'without its log, with a backup',
     {
       async make(dir) {
         const store = await openOn(machine(), { dir, mainFile: false })
@@ -181,7 +181,7 @@ export const PLACES: [string, Place][] = [
     },
   ],
   [
-    'whose log has no line that can be read, beside a backup',
+    'whose log has no readable line, with a backup',
     {
       async make(dir) {
         const store = await openOn(machine(), { dir, mainFile: false })
@@ -196,7 +196,7 @@ export const PLACES: [string, Place][] = [
     },
   ],
   [
-    'whose log is empty, beside one that was finished',
+    'whose log is empty, with a finished new generation',
     {
       async make(dir) {
         const state = await closed(dir)
