@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { GONE_PID, useListeners } from '../lock/opening.js'
@@ -174,7 +173,7 @@ describe('on a full disk', () => {
     expect(readLock(dir)).not.toHaveProperty('failed')
   })
 
-  test('a lock without a note that found no space belongs to nobody after the owner has left', async () => {
+  test('a lock whose note found no space can be taken after its owner has closed the store', async () => {
     const dir = directory()
     const fileSystem = new FullDisk()
     const store = await openOn(machine({ fileSystem }), { dir, mainFile: false })
@@ -289,26 +288,5 @@ test.each(situations)('a kill at any step of taking %s leaves it to the next ope
     await next.close()
     const names = namesAndSockets(image).filter((each) => !name.includes('failure') || !each.includes('.damaged.'))
     expect(names, call).toEqual(CLOSED)
-  }
-})
-
-test('files that an earlier version kept beside the lock are removed when the lock is taken', async () => {
-  const spares = ['spare', 'spare.2', 'spare.3', `${'c'.repeat(32)}.former`]
-  for (const [lock, mayRemove] of [
-    [undefined, true],
-    [staleLock, true],
-    [undefined, false],
-  ] as const) {
-    const dir = directory()
-    await closed(dir, { mainFile: false })
-    for (const name of [...spares, 'spare.4', 'spares']) writeFileSync(join(dir, 'logs', `store.lock.${name}`), 'spare')
-    if (lock) writeLock(dir, lock)
-    const fileSystem = new FaultyFileSystem()
-    if (!mayRemove) fileSystem.fail('remove', systemError('EACCES'), { on: /spare|former/, times: 9 })
-    const store = await openOn(machine({ fileSystem }), { dir, lockWaitMs: 0, mainFile: false })
-    const others = ['store.lock.spare.4', 'store.lock.spares']
-    const left = mayRemove ? others : [...spares.map((name) => `store.lock.${name}`), ...others]
-    expect(namesAndSockets(dir).filter((name) => /spare|former/.test(name))).toEqual(left.toSorted())
-    await store.close()
   }
 })
