@@ -91,15 +91,15 @@ export class Lock {
   release(): void {
     if (this.#isReleased) return
     this.#isReleased = true
+    let isGone = false
     try {
-      if (this.#failure !== undefined) {
-        if (!this.#isNoted) this.#write()
-      } else if (this.#isOurs()) this.files.remove()
-    } catch (error) {
-      // This process, which its record names, may live on.
-      abandonedTokens().add(this.token)
-      throw error
+      if (this.#failure === undefined) {
+        if (this.#isOurs()) this.files.remove()
+        isGone = true
+      } else if (!this.#isNoted) this.#write()
     } finally {
+      // This process, which its record names, may live on.
+      if (!isGone) abandonedTokens().add(this.token)
       this.#listener.close()
     }
   }

@@ -8,7 +8,7 @@ const UNREADABLE_GRACE_MS = 200
 
 const ABANDONED = Symbol.for('flatlog.abandonedLocks')
 
-/** Tokens of locks that this thread could not release, also with another copy of this package. */
+/** Tokens of locks that this thread left behind when it closed a store, also with another copy of this package. */
 export function abandonedTokens(): Set<string> {
   const global = globalThis as { [ABANDONED]?: Set<string> }
   global[ABANDONED] ??= new Set()

@@ -81,6 +81,22 @@ describe('an unfinished succession', () => {
     },
   )
 
+  test('with a note is finished by the same process, also if it could not listen', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    const system = machine({ fileSystem, clock: new HurriedClock() })
+    const processes: Processes = { ...system.processes, listen: async () => ({ address: null, close() {} }) }
+    const failed = await openOn({ ...system, processes }, { dir })
+    fileSystem.fail('sync', systemError('EIO'), { on: /store\.log/ })
+    await expect(failed.set('a', 1)).rejects.toMatchObject({ code: 'FLATLOG_FAILED' })
+    await failed.close()
+    expect(readLock(dir)).toMatchObject({ socket: null, failed: expect.any(String) })
+    const next = await open(dir, {}, { listen: processes.listen })
+    expect(next.recovery.notes.join(' ')).toMatch(/met a failure/)
+    await next.close()
+    expect(existsSync(lockPath(dir))).toBe(false)
+  })
+
   test('the socket in a record is removed only if it is beside the lock', async () => {
     const dir = directory()
     const mine = join(dir, 'mine.sock')
