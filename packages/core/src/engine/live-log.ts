@@ -1,4 +1,4 @@
-import { holds, type Lock } from '../lock/lock.js'
+import type { Lock } from '../lock/lock.js'
 import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import type { Recovery } from '../log/damage-report.js'
 import { GroupCommit, type GroupCommitEvents } from '../log/group-commit.js'
@@ -55,7 +55,6 @@ export class LiveLog {
     this.timestamps.continueAfter(opened.lastTimestamp)
     this.writer = new LogWriter(files.log, opened.file, opened.endOffset, opened.lastSeq)
     this.groupCommit = new GroupCommit(this.writer, files.clock, options, events)
-    this.lock.keepReserve()
   }
 
   /** The failure after which nothing is written until `adopt`; undefined while all is well. */
@@ -65,7 +64,7 @@ export class LiveLog {
 
   /** False when another process has taken the log over: then nothing may be written to its files any more. */
   isOwned(): boolean {
-    return holds(this.lock)
+    return this.lock.isHeld()
   }
 
   /** Leaves a note for the next owner that the end of the log may not be on disk. */

@@ -1,15 +1,16 @@
 import type { FileStatus, FileSystem, OpenFile, OpenMode } from '../platform/file-system.js'
 
 /**
- * The file system of whoever owns the log. An owner may be robbed of its lock at any moment, in the middle of a
- * compaction too, and then works with the very names that the next owner uses. So it looks at its lock each time that
- * it makes, changes or removes a name, and does not do so when the lock is somebody else's.
+ * The file system of a log's owner. It checks the lock before every change of a name.
+ *
+ * With `takeOver` another process can take the lock at any moment, also in the middle of a compaction, and then works with
+ * the same names. So an owner creates, renames, links and removes files only while it holds the lock.
  */
 export class GuardedFileSystem implements FileSystem {
   constructor(
     private readonly inner: FileSystem,
-    /** Throws when the lock is lost. */
-    private readonly mustOwn: () => void,
+    /** Throws if the lock is lost. */
+    private readonly checkLock: () => void,
   ) {}
 
   get renamesOpenFiles(): boolean {
@@ -21,7 +22,7 @@ export class GuardedFileSystem implements FileSystem {
   }
 
   makeDirectory(path: string): string | undefined {
-    this.mustOwn()
+    this.checkLock()
     return this.inner.makeDirectory(path)
   }
 
@@ -34,27 +35,27 @@ export class GuardedFileSystem implements FileSystem {
   }
 
   open(path: string, mode: OpenMode): OpenFile {
-    if (mode === 'create') this.mustOwn()
+    if (mode === 'create') this.checkLock()
     return this.inner.open(path, mode)
   }
 
   rename(from: string, to: string): void {
-    this.mustOwn()
+    this.checkLock()
     this.inner.rename(from, to)
   }
 
   link(from: string, to: string): void {
-    this.mustOwn()
+    this.checkLock()
     this.inner.link(from, to)
   }
 
   remove(path: string): void {
-    this.mustOwn()
+    this.checkLock()
     this.inner.remove(path)
   }
 
   removeLong(path: string): Promise<void> {
-    this.mustOwn()
+    this.checkLock()
     return this.inner.removeLong(path)
   }
 

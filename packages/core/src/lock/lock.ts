@@ -1,183 +1,202 @@
+import { dirname, isAbsolute, join } from 'node:path'
 import { type Clock, sleep } from '../platform/clock.js'
 import { FlatlogError, ioError, isNoSpace } from '../platform/errors.js'
-import type { FileSystem } from '../platform/file-system.js'
-import type { Processes } from '../platform/processes.js'
-import { type LockRecord, ownPath, readLockFile, removeLockFile, replaceLockFile } from './lock-file.js'
-import { LockReserve } from './lock-reserve.js'
-import { abandonedTokens, LockAttempt, type Succession } from './succession.js'
+import type { Machine } from '../platform/machine.js'
+import type { Listener } from '../platform/processes.js'
+import { LockFiles, type LockRecord } from './lock-file.js'
+import { abandonedTokens, Contender, type Predecessor } from './succession.js'
 
 /**
- * One owner of a log at a time. There is no heartbeat: it would wear flash memory, and it lies (a stopped process does
- * not beat and still writes when it goes on). The owner listens on a socket instead; the system itself closes that when
- * the owner ends in whatever way, and keeps it open while the owner is merely stopped.
+ * Gives a log one owner at a time.
+ *
+ * The lock is a file, `NAME.lock`. A contender makes it with `link`, which fails if the name exists: of all contenders
+ * that find no lock, exactly one gets it. The owner listens on a socket that its record names. The system closes that
+ * socket when the owner ends in any way, and keeps it open while the owner is stopped. A heartbeat could not tell a
+ * stopped process, which writes again when it continues, from a dead one.
+ *
+ * A lock whose owner is provably gone is stale. Of all contenders, the one that links the claim `NAME.lock.after-TOKEN`
+ * becomes the successor of the owner with that token. If the lock still has that token, the successor renames its own
+ * record over it. A successor that dies before that leaves a stale claim, which is succeeded in the same way.
+ *
+ * Only `takeOver: true` takes the lock from a living owner. So an owner reads its lock again before it writes and before
+ * it changes a name (`GuardedFileSystem`), and the owner after it continues in a new file.
  */
-export interface Lock {
-  /** What no other owner has. */
-  readonly token: string
-  /** What the owner before us noted about a failure, if it left the lock behind in that state. */
+export class Lock {
+  /** The failure that the previous owner noted, or the loss of its lock by force. */
   readonly inheritedFailure: string | undefined
-  /** The owner before us left in order, or there was none. */
+  /** The previous owner released the lock, or there was none. */
   readonly wasReleased: boolean
-  /** False when somebody took the lock over by force. */
-  stillOurs(): boolean
-  /** Leaves word for whoever opens next that the log's last bytes may not be on disk. */
-  noteFailure(what: string): void
-  /** What was noted has been dealt with. */
-  clearFailure(): void
-  /** Keeps what it takes to open the store on a full disk, as far as there is room for that now. */
-  keepReserve(): void
-  /** Idempotent. A lock with a noted failure stays where it is, as a stale one, so that the note is found. */
-  release(): void
-}
+  #failure: string | undefined
+  /** False if the lock on disk does not have the present value of `#failure`. */
+  #isNoted = true
+  #isReleased = false
+  #listener: Listener
 
-/** Whether the lock is held still: one that cannot be read just now says nothing against it. */
-export function holds(lock: Lock): boolean {
-  try {
-    return lock.stillOurs()
-  } catch {
-    return true
+  constructor(
+    private readonly files: LockFiles,
+    private readonly record: LockRecord,
+    { failure, wasReleased }: Predecessor,
+    listener: Listener,
+  ) {
+    this.inheritedFailure = failure
+    this.wasReleased = wasReleased
+    this.#failure = failure
+    this.#listener = listener
+  }
+
+  /** Differs for every owner. */
+  get token(): string {
+    return this.record.token
+  }
+
+  /** True unless another owner holds the lock. A lock that cannot be read just now counts as held. */
+  isHeld(): boolean {
+    try {
+      return this.#isOurs()
+    } catch {
+      return true
+    }
+  }
+
+  #isOurs(): boolean {
+    return this.files.read()?.token === this.token
+  }
+
+  /** Notes for the next owner that the last bytes of the log may not be on disk. */
+  noteFailure(message: string): void {
+    this.#failure = message
+    this.#write()
+  }
+
+  /** Removes the note after the log has been copied to a new file. */
+  clearFailure(): void {
+    if (this.#failure === undefined) return
+    this.#failure = undefined
+    try {
+      this.#write()
+    } catch (error) {
+      // With the note the next owner copies the log once more, which does no harm.
+      if (!isNoSpace(error)) throw error
+    }
+  }
+
+  #write(): void {
+    this.#isNoted = false
+    const failed = this.#failure
+    if (this.#isOurs()) this.files.replace(failed === undefined ? this.record : { ...this.record, failed })
+    this.#isNoted = true
+  }
+
+  /** Idempotent. A lock with a noted failure stays, as a stale one, so that the next owner finds the note. */
+  release(): void {
+    if (this.#isReleased) return
+    this.#isReleased = true
+    let isGone = false
+    try {
+      if (this.#failure === undefined) {
+        if (this.#isOurs()) this.files.remove()
+        isGone = true
+      } else if (!this.#isNoted) this.#write()
+    } finally {
+      // This process, which its record names, may live on.
+      if (!isGone) abandonedTokens().add(this.token)
+      this.#listener.close()
+    }
+  }
+
+  /**
+   * Listens again if the previous owner removed our socket: between its creation and its first `listen` a socket refuses
+   * connections, like that of a dead process.
+   */
+  async restoreSocket({ fileSystem, processes }: Machine): Promise<void> {
+    const { lockPath } = this.files
+    const { socket } = this.record
+    if (socket === null || isAbsolute(socket) || fileSystem.status(join(dirname(lockPath), socket))) return
+    this.#listener.close()
+    this.#listener = await processes.listen(lockPath, this.token)
   }
 }
 
 export interface LockOptions {
-  waitMs: number
-  takeOver: boolean
+  readonly waitMs: number
+  /** Take the lock also from a living owner. */
+  readonly takeOver: boolean
 }
 
 const POLL_MS = 25
 
-export async function acquireLock(
-  fileSystem: FileSystem,
-  environment: Processes,
-  clock: Clock,
-  lockPath: string,
-  options: LockOptions,
-): Promise<Lock> {
-  const token = environment.newToken()
-  let listener = await environment.listen(lockPath, token)
-  const own: LockRecord = {
-    pid: environment.pid,
-    thread: environment.thread,
-    start: environment.processStart(environment.pid) ?? null,
-    bootId: environment.bootId,
-    pidNamespace: environment.pidNamespace,
-    host: environment.host,
-    token,
-    since: new Date(clock.now()).toISOString(),
-    socket: listener.address,
-  }
-  const attempt = new LockAttempt(fileSystem, environment, lockPath, own)
-  const start = clock.monotonicMs()
-  const settle = async (taken: Succession, hasReserve: boolean): Promise<Lock> => {
-    const lock = held(fileSystem, lockPath, own, taken, hasReserve, { close: () => listener.close() })
+/** Takes the lock, and waits for it if another owner has it. */
+export async function acquireLock(machine: Machine, lockPath: string, options: LockOptions): Promise<Lock> {
+  const token = machine.processes.newToken()
+  const listener = await machine.processes.listen(lockPath, token)
+  try {
+    const files = new LockFiles(machine.fileSystem, lockPath)
+    const record = newRecord(machine, token, listener.address)
+    const contender = new Contender(machine, files, record)
+    const predecessor = await waitForLock(machine.clock, files, contender, options)
+    const lock = new Lock(files, record, predecessor, listener)
     try {
-      await attempt.tidy(clock.monotonicMs() - start, taken.former)
-      if (attempt.isSocketGone()) {
-        listener.close()
-        listener = await environment.listen(lockPath, token)
-      }
+      await contender.tidy()
+      await lock.restoreSocket(machine)
       return lock
     } catch (error) {
       lock.release()
       throw error
     }
-  }
-  try {
-    // One that was there is kept up whatever comes of this opening; a new store gets one when it is there.
-    const hasReserve = !new LockReserve(fileSystem, lockPath).isEmpty
-    for (;;) {
-      const holder = readLockFile(fileSystem, lockPath)
-      const waitedMs = clock.monotonicMs() - start
-      let noRoom: unknown
-      try {
-        const taken = await attempt.take(holder, waitedMs, options.takeOver)
-        if (taken) return await settle(taken, hasReserve)
-      } catch (error) {
-        // On a full disk there is as much room as rivals leave: they give it back when they see that they came too late.
-        if (!isNoSpace(error)) throw error
-        noRoom = error
-      }
-      if (waitedMs > Math.max(options.waitMs, attempt.patienceMs)) {
-        throw noRoom ?? lockedError(lockPath, holder, options.waitMs)
-      }
-      await sleep(clock, POLL_MS)
-    }
   } catch (error) {
     listener.close()
-    throw ioError('take the lock', lockPath, error)
+    throw isNoSpace(error) ? noSpaceError(lockPath, error) : ioError('take the lock', lockPath, error)
   }
 }
 
-function held(
-  fileSystem: FileSystem,
-  lockPath: string,
-  own: LockRecord,
-  { failed: inheritedFailure, wasReleased }: Succession,
-  hasReserve: boolean,
-  listener: { close(): void },
-): Lock {
-  let failed: string | undefined
-  /** False: the failure is known here only, and whoever opens next would not hear of it. */
-  let isNoted = true
-  let released = false
-  let keepsReserve = hasReserve
-  const stillOurs = () => readLockFile(fileSystem, lockPath)?.token === own.token
-  const write = () => {
-    const { failed: _, ...record } = own
-    isNoted = false
-    if (stillOurs()) replaceLockFile(fileSystem, lockPath, failed === undefined ? record : { ...record, failed })
-    isNoted = true
-  }
-  // Until the failure that we inherited is dealt with, a crash of ours must hand the note on: it stands in our lock.
-  failed = inheritedFailure
+function newRecord({ processes, clock }: Machine, token: string, socket: string | null): LockRecord {
   return {
-    token: own.token,
-    inheritedFailure,
-    wasReleased,
-    stillOurs,
-    noteFailure(what) {
-      failed = what
-      write()
-    },
-    clearFailure() {
-      if (failed === undefined) return
-      failed = undefined
-      try {
-        write()
-      } catch (error) {
-        // The note stays: should we be killed, the next owner copies the log once more.
-        if (!isNoSpace(error)) throw error
-      }
-    },
-    keepReserve() {
-      keepsReserve = true
-      new LockReserve(fileSystem, lockPath).complete(ownPath(lockPath, own.token))
-    },
-    release() {
-      if (released) return
-      released = true
-      try {
-        if (failed === undefined && stillOurs()) removeLockFile(fileSystem, lockPath, own.token, keepsReserve)
-        // Without the note nobody else could tell that this process, which may live on, has left.
-        if (failed !== undefined && !isNoted) write()
-      } catch (error) {
-        abandonedTokens().add(own.token)
-        throw error
-      } finally {
-        listener.close()
-      }
-    },
+    pid: processes.pid,
+    thread: processes.thread,
+    start: processes.processStart(processes.pid) ?? null,
+    bootId: processes.bootId,
+    pidNamespace: processes.pidNamespace,
+    host: processes.host,
+    token,
+    since: new Date(clock.now()).toISOString(),
+    socket,
+  }
+}
+
+async function waitForLock(
+  clock: Clock,
+  files: LockFiles,
+  contender: Contender,
+  { waitMs, takeOver }: LockOptions,
+): Promise<Predecessor> {
+  const deadlineMs = clock.monotonicMs() + waitMs
+  for (;;) {
+    const nowMs = clock.monotonicMs()
+    const holder = files.read()
+    const predecessor = await contender.take(holder, takeOver)
+    if (predecessor) return predecessor
+    if (nowMs > Math.max(deadlineMs, contender.graceEndMs)) throw lockedError(files.lockPath, holder, waitMs)
+    await sleep(clock, POLL_MS)
   }
 }
 
 function lockedError(lockPath: string, holder: LockRecord | null | undefined, waitMs: number): FlatlogError {
-  const who = holder
-    ? `process ${holder.pid}${holder.thread ? ` (worker thread ${holder.thread})` : ''} on ${holder.host} since ${holder.since}`
-    : 'another process'
+  const thread = holder?.thread ? ` (worker thread ${holder.thread})` : ''
+  const owner = holder ? `process ${holder.pid}${thread} on ${holder.host} since ${holder.since}` : 'another process'
   return new FlatlogError(
     'FLATLOG_LOCKED',
-    `${lockPath} is held by ${who}; waited ${waitMs} ms. What to do: close the store there, open it here with readOnly: true, ` +
-      'wait longer with lockWaitMs, or, if that process is certainly gone, open once with takeOver: true.',
+    `The lock ${lockPath} is held by ${owner}. Waited ${waitMs} ms for it. What to do: close the store there; or open it ` +
+      'here with readOnly: true; or wait longer with lockWaitMs; or, if that process is certainly gone, open once with ' +
+      'takeOver: true.',
     { path: lockPath },
+  )
+}
+
+function noSpaceError(lockPath: string, cause: unknown): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_NO_SPACE',
+    `There is no space left for the lock ${lockPath}. The store was not opened. What to do: free some disk space, or ` +
+      'open the store with readOnly: true, which needs no lock.',
+    { path: lockPath, cause },
   )
 }

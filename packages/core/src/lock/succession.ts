@@ -1,201 +1,163 @@
-import { basename, dirname, isAbsolute, join } from 'node:path'
-import type { FileSystem } from '../platform/file-system.js'
-import { type Processes, socketName } from '../platform/processes.js'
-import { removeIfThere } from '../platform/whole-file.js'
-import {
-  createLockFile,
-  dropOwnFile,
-  giveFormer,
-  isFormer,
-  type LockRecord,
-  linkOwnFile,
-  moveOwnFile,
-  readLockFile,
-  removeQuietly,
-  tokenOfOwnFile,
-  writeOwnFile,
-} from './lock-file.js'
+import { basename, dirname, isAbsolute } from 'node:path'
+import type { Machine } from '../platform/machine.js'
+import { socketName } from '../platform/processes.js'
+import type { LockFiles, LockRecord, LockSideFile } from './lock-file.js'
+
+/** Without hard links a new lock is empty for a moment, so an unreadable one is given this time to become readable. */
+const UNREADABLE_GRACE_MS = 200
 
 const ABANDONED = Symbol.for('flatlog.abandonedLocks')
 
-/** Locks of this thread whose release failed, also through another copy of this package: nobody holds them. */
+/** Tokens of locks that this thread left behind when it closed a store, also with another copy of this package. */
 export function abandonedTokens(): Set<string> {
-  const holder = globalThis as { [ABANDONED]?: Set<string> }
-  holder[ABANDONED] ??= new Set()
-  return holder[ABANDONED]
+  const global = globalThis as { [ABANDONED]?: Set<string> }
+  global[ABANDONED] ??= new Set()
+  return global[ABANDONED]
 }
 
-/** How long an unreadable lock file is given to become readable, where files cannot be linked whole into place. */
-const UNREADABLE_GRACE_MS = 200
-
-/** What comes with a lock that was taken. */
-export interface Succession {
-  /** The note of a failure that the owner before left. */
-  readonly failed: string | undefined
-  /** The owner before left in order, or there was none. */
+/** How the previous owner left the lock. */
+export interface Predecessor {
+  /** Why the last bytes of the log are not to be trusted; undefined if they are. */
+  readonly failure: string | undefined
+  /** It released the lock, or there was no previous owner. */
   readonly wasReleased: boolean
-  /** A name of the file that was the lock before, if that is to be a spare. */
-  readonly former: string | undefined
 }
 
-/** One opener on its way to the lock: whether the owner is gone, and who of those that wait comes next. */
-export class LockAttempt {
-  /** When a lock file was first seen that could not be read. */
+/** An opener that wants the lock. It finds out whether the owner is gone, and competes with other contenders. */
+export class Contender {
   #unreadableSinceMs: number | undefined
 
   constructor(
-    private readonly fileSystem: FileSystem,
-    private readonly environment: Processes,
-    private readonly lockPath: string,
-    private readonly own: LockRecord,
+    private readonly machine: Machine,
+    private readonly files: LockFiles,
+    private readonly record: LockRecord,
   ) {}
 
-  /** How long to wait at least: until what could not be read has had its time to become readable. */
-  get patienceMs(): number {
+  /** Until this time, on the monotonic clock, an unreadable lock may become readable. */
+  get graceEndMs(): number {
     return this.#unreadableSinceMs === undefined ? 0 : this.#unreadableSinceMs + UNREADABLE_GRACE_MS
   }
 
-  /** Undefined if the lock is somebody else's. */
-  async take(
-    holder: LockRecord | null | undefined,
-    waitedMs: number,
-    takeOver: boolean,
-  ): Promise<Succession | undefined> {
+  /** Takes a lock that is free or stale, or any lock by force. Undefined if another opener has it or is about to. */
+  async take(holder: LockRecord | null | undefined, byForce: boolean): Promise<Predecessor | undefined> {
     if (holder === undefined) {
-      const isTaken = createLockFile(this.fileSystem, this.lockPath, this.own)
-      return isTaken ? { failed: undefined, wasReleased: true, former: undefined } : undefined
+      return this.files.create(this.record) ? { failure: undefined, wasReleased: true } : undefined
     }
-    const isStale = await this.isStale(holder, waitedMs)
-    if (!isStale && !takeOver) return undefined
-    // An owner that was robbed may still write once to the file it has open: the log goes on in another one.
-    const failed = holder?.failed ?? (isStale ? undefined : 'its lock was taken over by force')
-    return await this.#succeed(holder, failed, waitedMs)
+    const isStale = await this.#isStale(holder)
+    if (!isStale && !byForce) return undefined
+    // An owner that lost its lock by force can still write once to the file that it has open.
+    const failure = holder?.failed ?? (isStale ? undefined : 'the lock was taken over by force')
+    return await this.#succeed(holder, failure)
   }
 
-  /** The rules in their order; whoever cannot be shown to be gone is there. */
-  async isStale(holder: LockRecord | null, waitedMs: number): Promise<boolean> {
-    if (holder === null) {
-      this.#unreadableSinceMs ??= waitedMs
-      return waitedMs - this.#unreadableSinceMs >= UNREADABLE_GRACE_MS
-    }
-    const { environment } = this
-    const probe = holder.socket === null ? 'unknown' : await environment.probe(this.lockPath, holder.socket)
+  /** True if the owner is provably gone. The rules are in `docs/durability.md`; in doubt an owner is alive. */
+  async #isStale(owner: LockRecord | null): Promise<boolean> {
+    if (owner === null) return this.#isUnreadableForLong()
+    const { processes, fileSystem } = this.machine
+    const { lockPath } = this.files
+    const probe = owner.socket === null ? 'unknown' : await processes.probe(lockPath, owner.socket)
     if (probe === 'answers') return false
 
-    const bootsKnown = holder.bootId !== null && environment.bootId !== null
-    const sameBoot = bootsKnown ? holder.bootId === environment.bootId : holder.host === environment.host
-    if (!sameBoot) return bootsKnown && this.fileSystem.isLocal(dirname(this.lockPath))
+    const areBootsKnown = owner.bootId !== null && processes.bootId !== null
+    const isSameBoot = areBootsKnown ? owner.bootId === processes.bootId : owner.host === processes.host
+    if (!isSameBoot) return areBootsKnown && fileSystem.isLocal(dirname(lockPath))
 
-    const sameNamespace = holder.pidNamespace === environment.pidNamespace
-    if (sameNamespace) {
-      const start = environment.processStart(holder.pid)
+    const isSameNamespace = owner.pidNamespace === processes.pidNamespace
+    if (isSameNamespace) {
+      const start = processes.processStart(owner.pid)
       if (start === undefined) return true
-      if (start !== null && holder.start !== null && start !== holder.start) return true
+      if (start !== null && owner.start !== null && start !== owner.start) return true
     }
-    if (abandonedTokens().has(holder.token)) return true
-    // A socket in the temporary directory of another container is out of our sight, so its silence says nothing.
-    const inSight = sameNamespace || (holder.socket !== null && !isAbsolute(holder.socket))
-    // A socket that is gone may have been cleaned away under a living owner; a worker thread, or an owner that left its
-    // lock behind because of a failure, has removed its own.
-    if (probe === 'missing') return inSight && (holder.thread !== 0 || holder.failed !== undefined)
-    return probe === 'refuses' && inSight
+    if (abandonedTokens().has(owner.token)) return true
+    // A socket in the temporary directory of another container cannot be seen from here.
+    const isInSight = isSameNamespace || (owner.socket !== null && !isAbsolute(owner.socket))
+    if (!isInSight) return false
+    // Cleanup tools remove sockets of living owners. But a worker thread, or an owner that left its lock because of a
+    // failure, has removed its own.
+    if (probe === 'missing') return owner.thread !== 0 || owner.failed !== undefined
+    return probe === 'refuses'
   }
 
-  /**
-   * Of all who found the owner gone, one becomes the next: whoever makes the file `NAME.lock.after-TOKEN`. It could
-   * die there too, so its file says who it is, and it is succeeded by the same rule. The claim and the lock that comes
-   * of it are one file under two names, so that both together take no more room than one of them.
-   */
-  async #succeed(
-    holder: LockRecord | null,
-    failed: string | undefined,
-    waitedMs: number,
-  ): Promise<Succession | undefined> {
-    const { fileSystem, lockPath } = this
-    // With the note of a failure from its first moment, so that a crash of ours hands it on.
-    const record = failed === undefined ? this.own : { ...this.own, failed }
-    const own = writeOwnFile(fileSystem, lockPath, record)
-    const claims: string[] = []
-    let hasClaim = false
-    let isShared = false
+  #isUnreadableForLong(): boolean {
+    const nowMs = this.machine.clock.monotonicMs()
+    this.#unreadableSinceMs ??= nowMs
+    return nowMs - this.#unreadableSinceMs >= UNREADABLE_GRACE_MS
+  }
+
+  /** Replaces the lock of `holder`, unless another contender does. */
+  async #succeed(holder: LockRecord | null, failure: string | undefined): Promise<Predecessor | undefined> {
+    const { files } = this
+    // The note of the failure is there from the start, so that it survives if this process is killed.
+    const record = failure === undefined ? this.record : { ...this.record, failed: failure }
+    files.write(record)
+    let claim: string | undefined
     let isOwner = false
-    let former: string | undefined
     try {
-      for (let predecessor = holder; !hasClaim; ) {
-        const claim = `${lockPath}.after-${predecessor?.token ?? 'unreadable'}`
-        // Two unreadable claims behind each other name nobody who could be asked: the way is cleared for all.
-        if (claims.includes(claim)) removeIfThere(fileSystem, claim)
-        claims.push(claim)
-        isShared = true
-        hasClaim = linkOwnFile(fileSystem, own, claim, record)
-        if (hasClaim) break
-        isShared = false
-        const rival = readLockFile(fileSystem, claim)
-        if (rival === undefined || !(await this.isStale(rival, waitedMs))) return undefined
-        predecessor = rival
-      }
-      // Another may have taken the lock over and removed its claim since we read the lock: then the claim is void.
-      const current = readLockFile(fileSystem, lockPath)
-      if (current === undefined || current?.token !== holder?.token) return undefined
-      former = moveOwnFile(fileSystem, own, lockPath)
+      claim = await this.#claim(holder, record)
+      if (claim === undefined || !this.#isLockOf(holder)) return undefined
+      files.moveToLock(record)
       isOwner = true
+      return { failure, wasReleased: false }
     } finally {
       if (!isOwner) {
-        if (hasClaim) {
-          // As long as this process lives nobody could get past its claim.
-          removeIfThere(fileSystem, claims.at(-1) as string)
-          isShared = false
-        }
-        dropOwnFile(fileSystem, own, lockPath, isShared)
+        files.discard(record)
+        // No other contender can pass our claim while this process lives.
+        if (claim !== undefined) files.remove(claim)
       }
     }
-    for (const claim of claims) removeQuietly(fileSystem, claim)
-    return { failed, wasReleased: false, former }
   }
 
   /**
-   * What others left that were killed before they had the lock: claims, files that were to be linked, sockets. When no
-   * other name is left of the file that was the lock, it can be a spare.
+   * Claims to succeed `holder`: of all contenders exactly one can link the claim. If that one is dead, we claim to succeed
+   * it instead. Returns the path of our claim, or undefined if a living contender was faster.
    */
-  async tidy(waitedMs: number, former: string | undefined): Promise<void> {
-    const { fileSystem, lockPath } = this
-    const directory = dirname(lockPath)
-    const paths = fileSystem.list(directory).map((name) => join(directory, name))
-    const isSocket = (path: string) => path.endsWith('.sock')
-    // The sockets last, as they tell whether whoever has begun to write another file still lives.
-    const left = paths.filter((path) => path.startsWith(`${lockPath}.`) && path !== former)
-    for (const path of [...left.filter((each) => !isSocket(each)), ...left.filter(isSocket)]) {
+  async #claim(holder: LockRecord | null, record: LockRecord): Promise<string | undefined> {
+    const { files } = this
+    const passed = new Set<string>()
+    let predecessor = holder
+    for (;;) {
+      const claim = files.claimPath(predecessor)
+      // An unreadable claim has no token of its own, so the claim to succeed it has the same name.
+      if (passed.has(claim)) files.remove(claim)
+      passed.add(claim)
+      if (files.link(record, claim)) return claim
+      const rival = files.read(claim)
+      if (rival === undefined || !(await this.#isStale(rival))) return undefined
+      predecessor = rival
+    }
+  }
+
+  /** False if another contender took the lock after we read it. It has removed its claim since, so ours proves nothing. */
+  #isLockOf(holder: LockRecord | null): boolean {
+    const current = this.files.read()
+    return current !== undefined && current?.token === holder?.token
+  }
+
+  /** Called by the new owner: removes its own claim, and the claims, records and sockets of dead contenders. */
+  async tidy(): Promise<void> {
+    const sideFiles = this.files.list()
+    const isSocket = (file: LockSideFile) => file.kind === 'socket'
+    // Sockets last: only its socket shows whether the maker of an unfinished record is alive.
+    for (const file of [...sideFiles.filter((each) => !isSocket(each)), ...sideFiles.filter(isSocket)]) {
       try {
-        if (await this.#isLeft(path, waitedMs)) removeIfThere(fileSystem, path)
+        if (await this.#isLeftover(file)) this.files.remove(file.path)
       } catch {
-        // Left over it is in nobody's way.
+        // A leftover does no harm: it names the process that made it.
       }
     }
-    giveFormer(fileSystem, lockPath, former)
   }
 
-  async #isLeft(path: string, waitedMs: number): Promise<boolean> {
-    const { environment, lockPath, own } = this
-    const name = basename(path)
-    if (name.endsWith('.sock')) return name !== own.socket && (await environment.probe(lockPath, name)) === 'refuses'
-    const isClaim = path.startsWith(`${lockPath}.after-`)
-    const token = tokenOfOwnFile(lockPath, path)
-    // Not the spares, which nobody owns.
-    if (!isClaim && token === undefined) return false
-    if (isFormer(path)) return true
-    const rival = readLockFile(this.fileSystem, path)
-    if (rival === undefined) return false
-    // A claim is whole from its first moment; a file that bears a token may be one that is yet to be written to.
-    if (isClaim || rival?.token === token) return await this.isStale(rival, waitedMs)
-    return (await environment.probe(lockPath, socketName(lockPath, token as string))) === 'refuses'
-  }
-
-  /**
-   * The owner before us may have tidied our socket away in the moment between its making and its first listening.
-   * Nobody does that any more once the lock is ours.
-   */
-  isSocketGone(): boolean {
-    const { socket } = this.own
-    return socket !== null && !isAbsolute(socket) && !this.fileSystem.status(join(dirname(this.lockPath), socket))
+  async #isLeftover({ path, kind, token }: LockSideFile): Promise<boolean> {
+    const { files, machine, record } = this
+    const refuses = async (socket: string) => (await machine.processes.probe(files.lockPath, socket)) === 'refuses'
+    if (kind === 'obsolete') return true
+    if (kind === 'unknown') return false
+    if (kind === 'socket') return basename(path) !== record.socket && (await refuses(basename(path)))
+    const maker = files.read(path)
+    if (maker === undefined) return false
+    if (maker?.token === record.token) return true
+    // A claim is complete from its first moment. A record that does not hold its own token may be one in the making.
+    const isUnfinished = token !== undefined && maker?.token !== token
+    return isUnfinished ? await refuses(socketName(files.lockPath, token)) : await this.#isStale(maker)
   }
 }

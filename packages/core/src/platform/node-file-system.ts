@@ -2,15 +2,13 @@ import * as fs from 'node:fs'
 import { dirname } from 'node:path'
 import type { FileStatus, FileSystem, OpenFile, OpenMode } from './file-system.js'
 
-/** The file system of the machine. The one file that imports `node:fs`. */
-
 const FLAGS: Readonly<Record<OpenMode, string>> = { read: 'r', write: 'r+', create: 'wx+' }
 
-/** Names that a virus scanner or a sync client holds for a moment on Windows come free again within this time. */
+/** On Windows, virus scanners and sync clients keep files open for a moment. */
 const WINDOWS_RETRY_MS = 2000
 const WINDOWS_BUSY = new Set(['EPERM', 'EACCES', 'EBUSY'])
 
-/** Types of `statfs` whose files other machines may be writing too. */
+/** The `statfs` types of file systems that other machines may write to. */
 const SHARED_FILE_SYSTEMS = new Set([
   0x6969, // NFS
   0x517b, // SMB
@@ -86,7 +84,7 @@ class NodeFile implements OpenFile {
   close(): void {
     const descriptor = this.#descriptor
     this.#descriptor = undefined
-    // A descriptor closed under a running sync could be given to another file, and the sync would be that file's.
+    // The system could give the number of a closed descriptor to another file, and a running sync would sync that one.
     if (descriptor !== undefined && this.#syncsUnderWay === 0) closeDescriptor(descriptor)
   }
 }
@@ -117,6 +115,7 @@ function retryingOnWindows(action: () => void): void {
   }
 }
 
+/** The file system of this machine. No other file imports `node:fs`. */
 export const nodeFileSystem: FileSystem = {
   renamesOpenFiles: process.platform !== 'win32',
   realPath: (path) => fs.realpathSync.native(path),
@@ -138,7 +137,7 @@ export const nodeFileSystem: FileSystem = {
       })
     }),
   syncDirectory(path) {
-    // Windows has no such call for directories; NTFS logs changes of names by itself.
+    // Windows cannot sync directories; NTFS keeps its own log of name changes.
     if (process.platform === 'win32') return Promise.resolve()
     return new Promise((resolve, reject) => {
       const descriptor = fs.openSync(path, 'r')

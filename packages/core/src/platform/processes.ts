@@ -2,66 +2,102 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createConnection, createServer, type Server } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
-import { basename, isAbsolute, join } from 'node:path'
+import { basename, dirname, isAbsolute, join } from 'node:path'
 import { threadId } from 'node:worker_threads'
+import { systemCode } from './errors.js'
 import type { FileSystem } from './file-system.js'
-import { removeIfThere } from './whole-file.js'
+import { removeQuietly } from './whole-file.js'
 
 /**
- * What the lock must know of the machine and its processes. Passed in like the file system, so that a test can be two
- * containers, a reused pid or another boot.
- */
-/**
- * `answers`: a living (or stopped) owner. `refuses`: nobody listens any more. `missing`: there is no such socket, which
- * its owner removed in leaving, or somebody else did. `unknown`: cannot be told.
+ * `answers`: a process listens, even if it is stopped. `refuses`: the socket is there and no process listens. `missing`:
+ * there is no such socket. `unknown`: none of these could be found out.
  */
 export type Probe = 'answers' | 'refuses' | 'missing' | 'unknown'
 
+export interface Listener {
+  /** The address for the lock file: a file name beside it, or an absolute path. Null if listening was not possible. */
+  readonly address: string | null
+  /** Idempotent. */
+  close(): void
+}
+
+/**
+ * This process, and what it can find out about other processes.
+ *
+ * Passed in like the file system, so that a test can simulate two containers, a reused pid or another boot.
+ */
 export interface Processes {
   readonly pid: number
+  /** The worker thread; 0 is the main thread. */
   readonly thread: number
   readonly host: string
+  /** Changes with every boot; null if the system does not report it. */
   readonly bootId: string | null
+  /** Pids are only comparable within one namespace; null if the system has no namespaces. */
   readonly pidNamespace: string | null
   newToken(): string
-  /** When that process of this machine and namespace started; undefined: there is none; null: the system does not say. */
+  /** When a process started, as the system spells it. Undefined: there is no such process. Null: not reported. */
   processStart(pid: number): string | null | undefined
-  /** Listens where others can ask whether the owner lives; `address` is what the lock file names, null if it could not. */
-  listen(lockPath: string, token: string): Promise<{ address: string | null; close(): void }>
+  /** Listens where other processes can find out whether this one is alive. Never rejects. */
+  listen(lockPath: string, token: string): Promise<Listener>
   probe(lockPath: string, address: string): Promise<Probe>
 }
 
-/** The longest path that a Unix socket can have on macOS; Linux allows four more bytes. */
-const MAX_SOCKET_PATH_BYTES = 103
-const PROBE_TIMEOUT_MS = 1000
-
-/** The name of the socket beside the lock file. */
-export function socketName(lockPath: string, token: string): string {
-  return `${basename(lockPath)}.${token.slice(0, 8)}.sock`
+export function systemProcesses(fileSystem: FileSystem): Processes {
+  return {
+    pid: process.pid,
+    thread: threadId,
+    host: hostname(),
+    bootId: readBootId(fileSystem),
+    pidNamespace: process.platform === 'linux' ? linuxPidNamespace(fileSystem) : null,
+    newToken: () => randomBytes(16).toString('hex'),
+    processStart: (pid) => processStart(fileSystem, pid),
+    listen: (lockPath, token) => listen(fileSystem, lockPath, token),
+    probe: (lockPath, address) => probe(socketPath(lockPath, address)),
+  }
 }
 
-function socketPath(lockPath: string, address: string): string {
-  return isAbsolute(address) || address.startsWith('\\\\') ? address : join(lockPath, '..', address)
+function processStart(fileSystem: FileSystem, pid: number): string | null | undefined {
+  if (!isAlive(pid)) return undefined
+  if (process.platform === 'linux') return linuxProcessStart(fileSystem, pid) ?? null
+  if (process.platform === 'darwin') return run('ps', '-o', 'lstart=', '-p', String(pid))
+  return null
 }
 
-function listenAt(path: string): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.destroy())
-    server.once('error', reject)
-    // Exclusive: node:cluster would open it in the starter of this process, which lives and dies apart from it.
-    server.listen({ path, exclusive: true }, () => {
-      server.off('error', reject)
-      // A connection that breaks is no concern of the owner's.
-      server.on('error', () => {})
-      server.unref()
-      resolve(server)
-    })
-  })
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // EPERM: a process of another user.
+    return systemCode(error) === 'EPERM'
+  }
 }
 
+/** Field 22 of /proc/PID/stat. The fields are counted from the command's name, which may hold spaces and brackets. */
+function linuxProcessStart(fileSystem: FileSystem, pid: number): string | undefined {
+  const stat = readProc(fileSystem, `/proc/${pid}/stat`)
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+}
+
+function readBootId(fileSystem: FileSystem): string | null {
+  if (process.platform === 'linux') return readProc(fileSystem, '/proc/sys/kernel/random/boot_id')?.trim() ?? null
+  if (process.platform === 'darwin') return run('sysctl', '-n', 'kern.bootsessionuuid')
+  return null
+}
+
+/** Processes in the same namespace see the same inode here. */
+function linuxPidNamespace(fileSystem: FileSystem): string | null {
+  try {
+    return fileSystem.status('/proc/self/ns/pid')?.identity ?? null
+  } catch {
+    return null
+  }
+}
+
+/** Files in /proc report a size of 0, so `readWholeFile` cannot read them. */
 function readProc(fileSystem: FileSystem, path: string): string | undefined {
   try {
-    // Files of /proc say that they have no bytes: read them with a buffer of our own.
     const file = fileSystem.open(path, 'read')
     try {
       const bytes = Buffer.alloc(4096)
@@ -82,104 +118,76 @@ function run(command: string, ...args: string[]): string | null {
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as { code?: string }).code === 'EPERM'
-  }
+/** The longest path of a Unix socket on macOS; Linux allows four bytes more. */
+const MAX_SOCKET_PATH_BYTES = 103
+const PROBE_TIMEOUT_MS = 1000
+
+/** The file name of the socket beside the lock. */
+export function socketName(lockPath: string, token: string): string {
+  return `${basename(lockPath)}.${token.slice(0, 8)}.sock`
 }
 
-/** The 22nd field of /proc/PID/stat, counted behind the command's name, which may hold spaces and brackets itself. */
-function linuxProcessStart(fileSystem: FileSystem, pid: number): string | undefined {
-  const stat = readProc(fileSystem, `/proc/${pid}/stat`)
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+function socketPath(lockPath: string, address: string): string {
+  return isAbsolute(address) || address.startsWith('\\\\') ? address : join(dirname(lockPath), address)
 }
 
-function bootIdOf(fileSystem: FileSystem): string | null {
-  if (process.platform === 'linux') return readProc(fileSystem, '/proc/sys/kernel/random/boot_id')?.trim() ?? null
-  if (process.platform === 'darwin') return run('sysctl', '-n', 'kern.bootsessionuuid')
-  return null
-}
-
-export function systemProcesses(fileSystem: FileSystem): Processes {
-  return {
-    pid: process.pid,
-    thread: threadId,
-    host: hostname(),
-    bootId: bootIdOf(fileSystem),
-    pidNamespace: process.platform === 'linux' ? linuxPidNamespace(fileSystem) : null,
-    newToken: () => randomBytes(16).toString('hex'),
-    processStart(pid) {
-      if (!isAlive(pid)) return undefined
-      if (process.platform === 'linux') return linuxProcessStart(fileSystem, pid) ?? null
-      if (process.platform === 'darwin') return run('ps', '-o', 'lstart=', '-p', String(pid))
-      return null
-    },
-    listen: (lockPath, token) => listenBeside(fileSystem, lockPath, token),
-    probe: (lockPath, address) => probeSocket(socketPath(lockPath, address)),
-  }
-}
-
-/** Two processes see the same namespace by the same inode of /proc/self/ns/pid. */
-function linuxPidNamespace(fileSystem: FileSystem): string | null {
-  try {
-    return fileSystem.status('/proc/self/ns/pid')?.identity ?? null
-  } catch {
-    return null
-  }
-}
-
-async function listenBeside(fileSystem: FileSystem, lockPath: string, token: string) {
-  const none = { address: null, close: () => {} }
-  if (process.platform === 'win32') {
-    const pipe = `\\\\.\\pipe\\flatlog-${token}`
-    const server = await listenAt(pipe).catch(() => undefined)
-    return server ? { address: pipe, close: () => void server.close() } : none
-  }
-  const name = socketName(lockPath, token)
-  const besideLock = socketPath(lockPath, name)
-  // A socket beside the lock file is reached from every container that shares the directory; a path that is too long
-  // for one, or a file system without sockets, leaves only the system's own temporary directory.
-  const places: [address: string, path: string][] = [[name, besideLock]]
-  const fallback = join(tmpdir(), `flatlog-${token.slice(0, 16)}.sock`)
-  places.push([fallback, fallback])
-  for (const [address, path] of places) {
-    if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) continue
+async function listen(fileSystem: FileSystem, lockPath: string, token: string): Promise<Listener> {
+  for (const address of addressesFor(lockPath, token)) {
+    const path = socketPath(lockPath, address)
+    const isPipe = process.platform === 'win32'
+    if (!isPipe && Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) continue
     const server = await listenAt(path).catch(() => undefined)
     if (!server) continue
     return {
       address,
-      close: () => {
+      close() {
         server.close()
-        try {
-          removeIfThere(fileSystem, path)
-        } catch {
-          // Left over, it refuses connections; whoever takes the lock next removes it.
-        }
+        // A socket that stays refuses connections; the next owner removes it.
+        if (!isPipe) removeQuietly(fileSystem, path)
       },
     }
   }
-  return none
+  return { address: null, close() {} }
 }
 
-function probeSocket(path: string): Promise<Probe> {
+/** In the order of preference. Containers that share the directory reach a socket in it, but not one in `tmpdir`. */
+function addressesFor(lockPath: string, token: string): string[] {
+  if (process.platform === 'win32') return [`\\\\.\\pipe\\flatlog-${token}`]
+  return [socketName(lockPath, token), join(tmpdir(), `flatlog-${token.slice(0, 16)}.sock`)]
+}
+
+function listenAt(path: string): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    // That a connection is accepted is the whole answer.
+    const server = createServer((socket) => socket.destroy())
+    server.once('error', reject)
+    // `exclusive`: otherwise node:cluster opens the socket in the primary process, which may outlive this one.
+    server.listen({ path, exclusive: true }, () => {
+      server.off('error', reject)
+      // A failed `accept` is the problem of the process that connects.
+      server.on('error', () => {})
+      server.unref()
+      resolve(server)
+    })
+  })
+}
+
+function probe(path: string): Promise<Probe> {
   return new Promise((resolve) => {
     const socket = createConnection(path)
-    const settle = (verdict: Probe) => {
+    const settle = (result: Probe) => {
       socket.removeAllListeners()
       socket.on('error', () => {})
       socket.destroy()
-      resolve(verdict)
+      resolve(result)
     }
     socket.setTimeout(PROBE_TIMEOUT_MS, () => settle('unknown'))
     socket.once('connect', () => settle('answers'))
     socket.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED') settle('refuses')
-      // A pipe of Windows is there as long as somebody listens, a socket file as long as nobody removes it.
+      // A Windows pipe exists only while a process listens; a socket file exists until it is removed.
       else if (error.code === 'ENOENT') settle(process.platform === 'win32' ? 'refuses' : 'missing')
-      // The owner is there but takes no more callers: its queue of connections is full.
+      // The queue of connections is full: a process listens, but is stopped or busy.
       else if (error.code === 'EAGAIN') settle('answers')
       else settle('unknown')
     })

@@ -1,16 +1,13 @@
 import { FlatlogError, ioError, systemCode } from './errors.js'
 import type { FileSystem, OpenFile } from './file-system.js'
 
-/** Small files that are read or written as a whole: the mark, the lock, what is set aside. */
-
+/** Reads a small file, such as a mark or a lock. */
 export function readWholeFile(fileSystem: FileSystem, path: string, maxBytes: number): Buffer {
   const file = fileSystem.open(path, 'read')
   try {
     const { sizeBytes } = file.status()
     if (sizeBytes > maxBytes) {
-      throw new FlatlogError('FLATLOG_TOO_LARGE', `${path} has ${sizeBytes} bytes; at most ${maxBytes} are read.`, {
-        path,
-      })
+      throw new FlatlogError('FLATLOG_TOO_LARGE', `${path} has ${sizeBytes} bytes, the limit is ${maxBytes}.`, { path })
     }
     const bytes = Buffer.alloc(sizeBytes)
     return bytes.subarray(0, file.read(bytes, 0))
@@ -28,7 +25,7 @@ export function readFully(file: OpenFile, into: Buffer, position: number, path =
   }
 }
 
-/** Writes all or throws: a short write is how a full disk shows, and is no success. */
+/** Writes all bytes or throws. A disk that becomes full shows it by a short write. */
 export function writeFully(file: OpenFile, bytes: Uint8Array, position: number): void {
   const written = file.write(bytes, position)
   if (written !== bytes.length) {
@@ -37,17 +34,23 @@ export function writeFully(file: OpenFile, bytes: Uint8Array, position: number):
   }
 }
 
-/** A new file with these bytes, in the page cache: what need not outlive a power cut. */
+/**
+ * Makes a file with these bytes, or none if they cannot be written. They are not synced: the file need not survive a
+ * power cut.
+ */
 export function createWholeFile(fileSystem: FileSystem, path: string, bytes: Uint8Array): void {
   const file = fileSystem.open(path, 'create')
   try {
     writeFully(file, bytes, 0)
-  } finally {
+  } catch (error) {
     file.close()
+    removeQuietly(fileSystem, path)
+    throw error
   }
+  file.close()
 }
 
-/** For reading; undefined where there is no such file. */
+/** Opens a file for reading; undefined if it does not exist. */
 export function openIfThere(fileSystem: FileSystem, path: string): OpenFile | undefined {
   try {
     return fileSystem.open(path, 'read')
@@ -62,14 +65,24 @@ export function removeIfThere(fileSystem: FileSystem, path: string): void {
   try {
     fileSystem.remove(path)
   } catch (error) {
-    // Somebody else was faster.
+    // Another process was faster.
     if (systemCode(error) !== 'ENOENT') throw error
   }
 }
 
+/** Cleans up, usually after an error that must not be replaced by another one. */
+export function removeQuietly(fileSystem: FileSystem, path: string): void {
+  try {
+    removeIfThere(fileSystem, path)
+  } catch {
+    // The next attempt, or the next owner of the log, removes it.
+  }
+}
+
 /**
- * Replaces a file in one step: at every moment its name stands for the whole old bytes or the whole new ones.
- * The order is what makes it hold through a power cut: bytes, their sync, the rename, the directory's sync.
+ * Replaces a file in one step: its name always refers to all the old bytes or to all the new ones.
+ *
+ * The order makes this true after a power cut too: write, sync, rename, sync of the directory.
  */
 export async function replaceWholeFile(
   fileSystem: FileSystem,
@@ -85,16 +98,16 @@ export async function replaceWholeFile(
     await file.sync()
   } catch (error) {
     file.close()
-    removeIfThere(fileSystem, temporaryPath)
+    removeQuietly(fileSystem, temporaryPath)
     throw error
   }
-  // Windows refuses to rename an open file.
+  // Windows cannot rename an open file.
   file.close()
   fileSystem.rename(temporaryPath, path)
   await fileSystem.syncDirectory(directory)
 }
 
-/** The first of `path`, `path.2`, `path.3`, … that is free: nothing that was kept is ever overwritten. */
+/** The first free path of `path`, `path.2`, `path.3`, …: a kept file is never overwritten. */
 export function freePath(fileSystem: FileSystem, path: string): string {
   for (let number = 1; ; number++) {
     const candidate = number === 1 ? path : `${path}.${number}`

@@ -4,7 +4,7 @@ import { shareEngine } from '../engine/shared-engines.js'
 import { Follower } from '../follow/follower.js'
 import { noStore } from '../follow/read-state.js'
 import { GuardedFileSystem } from '../lock/guarded-file-system.js'
-import { acquireLock, holds, type Lock } from '../lock/lock.js'
+import { acquireLock, type Lock } from '../lock/lock.js'
 import { checkName } from '../log/names.js'
 import { StoreFiles } from '../log/store-files.js'
 import { type ResolvedOptions, resolveOptions, type StoreOptions } from '../options.js'
@@ -28,13 +28,12 @@ export async function openStoreOn(
   }
 
   const { engine, release } = await shareEngine(files.log, resolved, isTransient, async () => {
-    const { fileSystem, processes, clock } = machine
     const { lockWaitMs, takeOver } = resolved
-    const lock = await acquireLock(fileSystem, processes, clock, files.lock, { waitMs: lockWaitMs, takeOver })
+    const lock = await acquireLock(machine, files.lock, { waitMs: lockWaitMs, takeOver })
     return await openUnderLock(lock, async () => {
       const hadFailed = lock.inheritedFailure !== undefined
       const own = hadFailed ? files.forSuccessor(lock.token) : files
-      const guarded = own.through(new GuardedFileSystem(fileSystem, () => mustHold(lock, files)))
+      const guarded = own.through(new GuardedFileSystem(machine.fileSystem, () => mustHold(lock, files)))
       const openLog = (isSuspect: boolean, wasReleased = false) =>
         describing(files, () => new LogOpener(guarded, resolved, isSuspect, wasReleased).open())
       const opened = await openLog(hadFailed, lock.wasReleased)
@@ -69,7 +68,7 @@ async function openUnderLock(lock: Lock, open: () => Promise<Engine>): Promise<E
 }
 
 function mustHold(lock: Lock, files: StoreFiles): void {
-  if (holds(lock)) return
+  if (lock.isHeld()) return
   throw new FlatlogError(
     'FLATLOG_LOCKED',
     `${files.lock} was taken over by another process while the store was open here; nothing more is done with its files. What ` +

@@ -9,13 +9,13 @@ import { useTempDirectory } from '../support/temp-directory.js'
 import { turns, watchPromise } from '../support/turns.js'
 
 /**
- * A write that was refused for want of space is absent, also after a power cut. Cutting the file back is not enough: until
- * that is on disk, a power cut may bring the longer file back, and with it whole records of the refused write.
+ * A write that was refused for lack of space is absent, also after a power cut. To cut the file back is not enough: until
+ * the cut is on disk, a power cut may bring the longer file back, with whole records of the refused write.
  */
 const directory = useTempDirectory()
 useRejectionWatch()
 
-/** A log keeps the name that it was opened under. */
+/** An open log has the path under which it was created. */
 const LOG = /store\.log(\.first|\.new)?$/
 const DURABILITIES = ['always', 'interval', 'os'] as const
 const noSpace = { code: 'FLATLOG_NO_SPACE' }
@@ -36,7 +36,7 @@ function callsOn(fileSystem: FaultyFileSystem, path: RegExp, kinds: readonly Cal
 }
 
 describe.each(DURABILITIES)('a refused write (%s)', (durability) => {
-  test('is undone at once, and rejected when the cut is on disk', async () => {
+  test('is undone at once, and rejected after the cut is on disk', async () => {
     const fileSystem = new FaultyFileSystem()
     const { store, dir } = await opened(fileSystem, durability)
     const before = fileSystem.calls.length
@@ -50,7 +50,7 @@ describe.each(DURABILITIES)('a refused write (%s)', (durability) => {
     expect(stateOf(store)).toEqual({ a: 'old' })
     expect(callsOn(fileSystem, LOG, ['write', 'truncate', 'sync'], before)).toEqual(['write', 'truncate', 'sync'])
 
-    // What comes meanwhile waits, and is written behind the cut.
+    // Later writes wait, and are written after the cut.
     const later = store.set('c', 1)
     const watchedLater = watchPromise(later)
     await turns()
@@ -71,7 +71,7 @@ describe.each(DURABILITIES)('a refused write (%s)', (durability) => {
     await store.close()
   })
 
-  test('makes the store failed where the cut cannot be brought to disk', async () => {
+  test('makes the store fail if the cut cannot be synced', async () => {
     const fileSystem = new FaultyFileSystem()
     const { store } = await opened(fileSystem, durability)
     fileSystem.shorten(50, { on: LOG })
@@ -87,7 +87,7 @@ describe.each(DURABILITIES)('a refused write (%s)', (durability) => {
     await store.close()
   })
 
-  test('and what was written while its cut was under way is undone, the last first, where that fails', async () => {
+  test('and the writes that wait for its cut are undone in reverse order if the cut fails', async () => {
     const fileSystem = new FaultyFileSystem()
     const { store } = await opened(fileSystem, durability)
     const held = fileSystem.hold('sync', { on: LOG })
@@ -104,7 +104,7 @@ describe.each(DURABILITIES)('a refused write (%s)', (durability) => {
     await store.close()
   })
 
-  test('does not keep closing, compacting or flushing from its end', async () => {
+  test('does not keep close, compact or flush from finishing', async () => {
     const fileSystem = new FaultyFileSystem()
     const { store, dir } = await opened(fileSystem, durability)
     for (const [number, action] of [() => store.flush(), () => store.compact(), () => store.close()].entries()) {
@@ -126,7 +126,7 @@ describe.each(DURABILITIES)('a refused write (%s)', (durability) => {
   })
 })
 
-test('a delete that finds nothing while a refused write is being cut off is right about that', async () => {
+test('a delete of a missing key resolves to false while a refused write of that key is cut off', async () => {
   const fileSystem = new FaultyFileSystem()
   const { store } = await opened(fileSystem, 'always')
   const held = fileSystem.hold('sync', { on: LOG })
@@ -141,7 +141,7 @@ test('a delete that finds nothing while a refused write is being cut off is righ
   await store.close()
 })
 
-test('a compaction in its last step waits for the cut before it changes the file', async () => {
+test('a compaction in its last step waits for the cut before it replaces the file', async () => {
   const fileSystem = new FaultyFileSystem()
   const { store, dir } = await opened(fileSystem, 'os')
   const held = fileSystem.hold('sync', { on: LOG })

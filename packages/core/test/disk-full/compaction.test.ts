@@ -12,7 +12,7 @@ import { useTempDirectory } from '../support/temp-directory.js'
 import { turns } from '../support/turns.js'
 import { LONG, noSpace } from './places.js'
 
-/** A compaction for which there is no room, or for which it runs out on the way. The disk is a real one. */
+/** Compactions without enough space, from the start or from some step on, on a real disk. */
 const directory = useTempDirectory()
 const smallDisk = useSmallDisks()
 useRejectionWatch()
@@ -20,22 +20,22 @@ useRejectionWatch()
 const BLOCK = 4096
 const unfinishedIn = (dir: string) => fileNames(dir).filter((name) => /\.(new|first|copy)$/.test(name))
 
-/** So many keys in a checkpoint, a backup behind it, and records that change some. */
+/** Makes a checkpoint with so many keys, a backup, and records that change some of the keys. */
 async function fillStore(store: Store, keys: number): Promise<void> {
   await store.replace(Object.fromEntries(Array.from({ length: keys }, (_, n) => [`k${n}`, 'v'.repeat(900)])))
   await store.compact()
   for (let n = 0; n < keys; n += 5) await store.set(`k${n}`, 'w'.repeat(900))
 }
 
-/** The machine as it is, but for what it says of its free space: room that others take before it is written to. */
-function boaster(): FaultyFileSystem {
+/** Reports unlimited free space, as if other programs took it before it is used. */
+function overoptimistic(): FaultyFileSystem {
   const fileSystem = new FaultyFileSystem()
   fileSystem.free = Number.POSITIVE_INFINITY
   return fileSystem
 }
 
-describe.skipIf(!canMount)('where there is no room for a compaction', () => {
-  test('on demand it rejects and touches nothing, the store goes on, and it works when there is room', async () => {
+describe.skipIf(!canMount)('without space for a compaction', () => {
+  test('compact() rejects and changes no file, the store works, and compact() works after space is freed', async () => {
     const disk = smallDisk(4 * 1024 * 1024)
     const dir = join(disk.path, 'data')
     const store = await openOn(machine(), { dir })
@@ -43,8 +43,8 @@ describe.skipIf(!canMount)('where there is no room for a compaction', () => {
     const state = stateOf(store)
     const names = fileNames(dir)
     disk.fill()
-    for (const roomBytes of [0, 10 * BLOCK]) {
-      disk.giveBack(roomBytes)
+    for (const spaceBytes of [0, 10 * BLOCK]) {
+      disk.giveBack(spaceBytes)
       await expect(store.compact()).rejects.toMatchObject(noSpace)
       await expect(store.compact()).rejects.toThrow(/What to do: free some space/)
       expect(fileNames(dir)).toEqual(names)
@@ -52,7 +52,7 @@ describe.skipIf(!canMount)('where there is no room for a compaction', () => {
     }
     expect(store.health()).toMatchObject({ ok: true })
     expect(store.stats()).toMatchObject({ compacting: false, lastCompactionError: expect.stringContaining('bytes') })
-    // As far as there is room, it is written to.
+    // There is still space for a write.
     await store.set('long', LONG)
     disk.giveBack()
     await store.compact()
@@ -63,7 +63,7 @@ describe.skipIf(!canMount)('where there is no room for a compaction', () => {
     expect(again.recovery.clean).toBe(true)
   })
 
-  test('it needs room for the state, and not for all that was ever written over', async () => {
+  test('compact() needs space for the state only, not for overwritten values', async () => {
     const disk = smallDisk(4 * 1024 * 1024)
     const dir = join(disk.path, 'data')
     const store = await openOn(machine(), { dir, compaction: false, backups: 0 })
@@ -82,15 +82,15 @@ describe.skipIf(!canMount)('where there is no room for a compaction', () => {
     expect(stateOf(again)).toEqual(state)
   })
 
-  test('in the background it is told as a problem, and no write is refused for it', async () => {
+  test('a compaction in the background reports a problem, and no write is refused because of it', async () => {
     const disk = smallDisk(4 * 1024 * 1024)
     const dir = join(disk.path, 'data')
     const store = await openOn(machine(), { dir, compaction: { minBytes: 50_000 } })
     disk.fill()
     disk.giveBack(30 * BLOCK)
-    const told = new Promise<FlatlogError>((resolve) => store.on('problem', resolve))
+    const reported = new Promise<FlatlogError>((resolve) => store.on('problem', resolve))
     for (let n = 0; n < 10; n++) await store.set(`k${n}`, LONG)
-    expect(await told).toMatchObject({ ...noSpace, message: expect.stringMatching(/^Compacting /) })
+    expect(await reported).toMatchObject({ ...noSpace, message: expect.stringMatching(/^Compacting /) })
     expect(store.health()).toMatchObject({ ok: true, problems: [{ error: noSpace }] })
     expect(unfinishedIn(dir)).toEqual([])
     await store.set('more', LONG)
@@ -101,7 +101,7 @@ describe.skipIf(!canMount)('where there is no room for a compaction', () => {
   })
 })
 
-test('in the background it is tried again once a minute at least, however often there was no room', async () => {
+test('a compaction in the background is tried again at least once a minute, however often it had no space', async () => {
   const fileSystem = new FaultyFileSystem()
   const clock = new ManualClock()
   await using store = await openOn(machine({ fileSystem, clock }), {
@@ -122,18 +122,18 @@ test('in the background it is tried again once a minute at least, however often 
     expect(store.health().problems).toHaveLength(tries + 1)
   }
   fileSystem.free = undefined
-  await store.set('a', 'there is room')
+  await store.set('a', 'there is space')
   clock.advance(60_000)
   await settle()
   expect(store.stats()).toMatchObject({ compactions: 1, lastCompactionError: undefined })
 })
 
-describe.skipIf(!canMount)('where the room ends in the midst of', () => {
+describe.skipIf(!canMount)('when the space ends in the middle of', () => {
   /**
-   * Tries it with no block free, with one, with two, … until it goes through. After each time the store has its state, no
-   * file is half made, the store closes, opens on what is left of the disk, and is written to when there is room.
+   * Acts with no free block, with one, with two, … until it succeeds. Each time the store keeps its state, no unfinished file
+   * is left, the store closes, can be read on the full disk, and works after space is freed.
    */
-  async function staircase(
+  async function withMoreAndMoreBlocks(
     options: { mainFile: boolean; durability?: 'os' },
     act: (store: Store) => Promise<unknown>,
   ): Promise<{ refused: number }> {
@@ -143,7 +143,7 @@ describe.skipIf(!canMount)('where the room ends in the midst of', () => {
     for (let blocks = 0; inRow < 3; blocks++) {
       expect(blocks).toBeLessThan(300)
       const dir = join(disk.path, `data ${blocks}`)
-      const fileSystem = boaster()
+      const fileSystem = overoptimistic()
       const store = await openOn(machine({ fileSystem }), { dir, backups: 1, compaction: false, ...options })
       await fillStore(store, 100)
       const state = stateOf(store)
@@ -151,7 +151,7 @@ describe.skipIf(!canMount)('where the room ends in the midst of', () => {
       store.on('problem', (error) => problems.push(error))
       disk.fill()
       disk.giveBack(blocks * BLOCK)
-      const isThrough = await act(store).then(
+      const hasSucceeded = await act(store).then(
         () => true,
         (error: unknown) => {
           expect(error).toMatchObject(noSpace)
@@ -159,7 +159,7 @@ describe.skipIf(!canMount)('where the room ends in the midst of', () => {
         },
       )
       for (const problem of problems) expect(problem).toMatchObject(noSpace)
-      if (isThrough && problems.length === 0) inRow++
+      if (hasSucceeded && problems.length === 0) inRow++
       else refused++
       const where = `${blocks} blocks`
       expect(store.health().ok, where).toBe(true)
@@ -173,10 +173,13 @@ describe.skipIf(!canMount)('where the room ends in the midst of', () => {
       ).toEqual([])
 
       disk.fill()
+      await using reader = await openOn(machine(), { dir, readOnly: true })
+      expect(stateOf(reader), where).toEqual(state)
+      expect(reader.recovery, where).toMatchObject({ damage: [], cutBytes: 0 })
+      disk.giveBack()
       await using again = await openOn(machine(), { dir, mainFile: false })
       expect(stateOf(again), where).toEqual(state)
       expect(again.recovery, where).toMatchObject({ damage: [], cutBytes: 0 })
-      disk.giveBack()
       await again.set('after', LONG)
       await again.compact()
       expect(stateOf(again), where).toEqual({ ...state, after: LONG })
@@ -189,15 +192,15 @@ describe.skipIf(!canMount)('where the room ends in the midst of', () => {
   test.each([
     ['a compaction', { mainFile: false }],
     ['a compaction with a main file', { mainFile: true }],
-    ['a compaction of what is not on disk yet', { mainFile: false, durability: 'os' }],
+    ['a compaction of records that are not synced', { mainFile: false, durability: 'os' }],
   ] as const)('%s', async (_, options) => {
-    const { refused } = await staircase(options, (store) => store.compact())
-    // The checkpoint alone has more than twenty blocks.
+    const { refused } = await withMoreAndMoreBlocks(options, (store) => store.compact())
+    // The checkpoint alone takes more than twenty blocks.
     expect(refused).toBeGreaterThan(20)
   })
 
-  test('a compaction while there are writes', async () => {
-    const { refused } = await staircase({ mainFile: false }, async (store) => {
+  test('a compaction during writes', async () => {
+    const { refused } = await withMoreAndMoreBlocks({ mainFile: false }, async (store) => {
       const compacted = store.compact()
       const written = await Promise.allSettled(
         Array.from({ length: 50 }, (_, n) => store.set(`k${n}`, store.get(`k${n}`))),
@@ -210,7 +213,7 @@ describe.skipIf(!canMount)('where the room ends in the midst of', () => {
 })
 
 describe.skipIf(!canMount)('closing on a full disk', () => {
-  test('tells of the main file and the mark, lets go of everything, and loses nothing', async () => {
+  test('reports the main file and the mark, closes every file, and loses nothing', async () => {
     const disk = smallDisk(4 * 1024 * 1024)
     let hasFailed = 0
     for (let blocks = 0; blocks < 40; blocks++) {
@@ -229,11 +232,13 @@ describe.skipIf(!canMount)('closing on a full disk', () => {
       expect(fileSystem.openFiles.size).toBe(0)
       expect(fileNames(dir).filter((name) => /lock|\.new$/.test(name))).toEqual([])
       disk.fill()
+      await using reader = await openOn(machine(), { dir, readOnly: true })
+      expect(stateOf(reader)).toEqual(state)
+      disk.giveBack()
       await using again = await openOn(machine(), { dir, mainFile: false })
       expect(stateOf(again)).toEqual(state)
       expect(again.recovery.clean).toBe(true)
       await again.close()
-      disk.giveBack()
       rmSync(dir, { recursive: true })
     }
     expect(hasFailed).toBeGreaterThan(10)

@@ -11,36 +11,36 @@ import { canMount, useSmallDisks } from '../support/small-disk.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { LONG, noSpace } from './places.js'
 
-/** A store that is made, or taken over from the original system, takes room: where there is none, everything is as it was. */
+/** Creating a store, or importing format 0, without enough space: every file stays as it was. */
 const directory = useTempDirectory()
 const smallDisk = useSmallDisks()
 useRejectionWatch()
 
 const BLOCK = 4096
-const older = '{"timestamp":"2024-01-01T00:00:00.000Z","op":"SET","key":"b","value":2}\n'
+const legacyLine = '{"timestamp":"2024-01-01T00:00:00.000Z","op":"SET","key":"b","value":2}\n'
 
 const namesIn = (dir: string) => (readdirSync(dir, { recursive: true }) as string[]).sort()
 
-function originals(dir: string): void {
+function formatZero(dir: string): void {
   mkdirSync(join(dir, 'logs'), { recursive: true })
   writeFileSync(join(dir, 'store.json'), '{"a":1}')
 }
 
 const beginnings: [string, (dir: string) => void, Record<string, unknown>][] = [
   ['a new store', (dir) => mkdirSync(join(dir, 'logs'), { recursive: true }), {}],
-  ['a main file of the original system', originals, { a: 1 }],
+  ['a main file of format 0', formatZero, { a: 1 }],
   [
-    'a log of the original system',
+    'a log of format 0',
     (dir) => {
-      originals(dir)
-      writeFileSync(logOf(dir), older)
+      formatZero(dir)
+      writeFileSync(logOf(dir), legacyLine)
     },
     { a: 1, b: 2 },
   ],
 ]
 
 describe.skipIf(!canMount).each(beginnings)('%s', (_, make, state) => {
-  test('is refused where there is no room, as often as it is tried, and opens where there is enough', async () => {
+  test('is refused without enough space, as often as it is tried, and opens with enough', async () => {
     const disk = smallDisk()
     const dir = join(disk.path, 'data')
     make(dir)
@@ -77,7 +77,7 @@ describe.skipIf(!canMount).each(beginnings)('%s', (_, make, state) => {
 })
 
 test.each(beginnings)(
-  '%s: room that ends after the log was written leaves nothing of it either',
+  '%s: if the space ends after the log was written, nothing of it is left',
   async (_, make, state) => {
     for (const [kind, on] of [
       ['link', /before-flatlog$/],
@@ -91,7 +91,7 @@ test.each(beginnings)(
       const opened = await openOn(machine({ fileSystem }), { dir, lockWaitMs: 0 }).catch((error: unknown) => error)
       if (opened instanceof Error) {
         expect(opened).toMatchObject(noSpace)
-        // The second names of the originals are found again by the next opening.
+        // The next opening finds the second names of the imported files again.
         expect(namesIn(dir).filter((name) => !name.includes('before-flatlog'))).toEqual(before)
         expect(fileSystem.openFiles.size).toBe(0)
       } else await (opened as Store).close()

@@ -1,4 +1,5 @@
-import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import { append, damagedOf, logOf, markOf, quarantinesOf, replaceLine, spoilLine } from '../recovery/installation.js'
 import type { Puppet } from '../support/children.js'
@@ -7,21 +8,39 @@ import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
 
-/** What can lie on a disk when it is full and a store is opened there. */
+/** The files of a store on a disk that then becomes full. */
 export interface Place {
-  /** Leaves the files of a store, and returns its state. */
+  /** Makes the files, and returns the state of the store. */
   make(dir: string, startPuppet: () => Puppet): Promise<Record<string, unknown>>
-  /** Repairing takes room, so that the store cannot be written to before there is some. */
+  /** The log must be repaired, which takes more space than the lock. */
   readonly needsRepair: boolean
-  /** What is there beside the log when it is repaired. */
+  /** The lock holds a note of a failure, which stays until the log is repaired. */
+  readonly hasNote?: boolean
+  /** Unfinished files that every opening removes. */
+  readonly leftover?: string[]
+  /** The files beside the log that the repair makes. */
   kept?(dir: string): string[]
 }
 
-/** Longer than what the last block of any file has left. */
+/** Does not fit into the rest of the last block of a file. */
 export const LONG = 'x'.repeat(10_000)
 export const noSpace = { name: 'FlatlogError', code: 'FLATLOG_NO_SPACE' }
 
+/** The error of an opening without space for the lock. */
+export const lockAdvice =
+  /no space left for the lock .*What to do: free some disk space, or open the store with readOnly: true/
+
 export const VALUES = { a: 1, b: { two: 'zwei' }, c: [3] }
+
+/** Every file of a directory with its bytes, the lock and sockets included. */
+export function allFilesOf(dir: string): Record<string, string> {
+  const files: Record<string, string> = {}
+  for (const name of readdirSync(dir, { recursive: true }) as string[]) {
+    const path = join(dir, name)
+    files[name] = statSync(path).isFile() ? readFileSync(path, 'base64') : 'not a file'
+  }
+  return files
+}
 
 async function write(store: Pick<Store, 'set'>): Promise<void> {
   for (const [key, value] of Object.entries(VALUES)) await store.set(key, value)
@@ -42,7 +61,7 @@ async function killed(dir: string, startPuppet: () => Puppet): Promise<Record<st
   return VALUES
 }
 
-/** Records in a checkpoint of several parts, in a backup, and behind the checkpoint. */
+/** Records in a checkpoint of several parts, in a backup, and after the checkpoint. */
 async function compacted(dir: string): Promise<Record<string, unknown>> {
   const store = await openOn(machine(), { dir, mainFile: false })
   await store.replace(Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`k${n}`, 'v'.repeat(900)])))
@@ -54,7 +73,7 @@ async function compacted(dir: string): Promise<Record<string, unknown>> {
 }
 
 export const PLACES: [string, Place][] = [
-  ['closed in order', { make: (dir) => closed(dir), needsRepair: false }],
+  ['that was closed', { make: (dir) => closed(dir), needsRepair: false }],
   ['left by an owner that was killed', { make: killed, needsRepair: false }],
   [
     'with a torn tail, left by an owner that was killed',
@@ -69,7 +88,7 @@ export const PLACES: [string, Place][] = [
     },
   ],
   [
-    'with a torn tail, left by an owner that was killed when a compaction had filled the disk',
+    'with a torn tail, left by an owner that was killed after a compaction had filled the disk',
     {
       async make(dir, startPuppet) {
         const state = await killed(dir, startPuppet)
@@ -77,8 +96,9 @@ export const PLACES: [string, Place][] = [
         writeFileSync(`${logOf(dir)}.new`, Buffer.alloc(4096))
         return state
       },
-      // What the compaction took is room enough.
+      // The file of the compaction takes the space that the repair needs.
       needsRepair: false,
+      leftover: ['logs/store.log.new'],
       kept: quarantinesOf,
     },
   ],
@@ -94,7 +114,7 @@ export const PLACES: [string, Place][] = [
     },
   ],
   [
-    'with a mark that is damaged',
+    'with a damaged mark',
     {
       async make(dir) {
         const state = await closed(dir)
@@ -105,7 +125,7 @@ export const PLACES: [string, Place][] = [
     },
   ],
   [
-    'with a line that is there twice',
+    'with a line that occurs twice',
     {
       async make(dir) {
         const state = await closed(dir)
@@ -142,11 +162,12 @@ export const PLACES: [string, Place][] = [
         return VALUES
       },
       needsRepair: true,
+      hasNote: true,
       kept: damagedOf,
     },
   ],
   [
-    'whose log is gone, beside a backup',
+    'without its log, with a backup',
     {
       async make(dir) {
         const store = await openOn(machine(), { dir, mainFile: false })
@@ -160,7 +181,7 @@ export const PLACES: [string, Place][] = [
     },
   ],
   [
-    'whose log has no line that can be read, beside a backup',
+    'whose log has no readable line, with a backup',
     {
       async make(dir) {
         const store = await openOn(machine(), { dir, mainFile: false })
@@ -175,7 +196,7 @@ export const PLACES: [string, Place][] = [
     },
   ],
   [
-    'whose log is empty, beside one that was finished',
+    'whose log is empty, with a finished new generation',
     {
       async make(dir) {
         const state = await closed(dir)

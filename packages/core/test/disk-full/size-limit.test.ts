@@ -8,7 +8,7 @@ import { machine, openOn } from '../support/machine.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { LONG, noSpace } from './places.js'
 
-/** A limit on the length of files (`ulimit -f`), which the system sets to a process of its own: first a short write, then EFBIG. */
+/** A limit on the size of files (`ulimit -f`) in a process of its own: first a short write, then EFBIG. */
 const directory = useTempDirectory()
 const childPath = useChildren('puppet')
 const startPuppet = () => new Puppet(childPath('puppet'))
@@ -19,14 +19,14 @@ function limitFiles(puppet: Puppet, bytes: number | 'unlimited'): void {
   execFileSync('prlimit', ['--pid', String(puppet.pid), `--fsize=${bytes}:unlimited`])
 }
 
-describe.skipIf(!canLimit)('a process whose files may not grow', () => {
-  test('refuses the write, keeps what it has, and goes on when it may', async () => {
+describe.skipIf(!canLimit)('a process whose files cannot grow', () => {
+  test('refuses the write, keeps its state, and writes again when the limit is removed', async () => {
     const dir = directory()
     const puppet = startPuppet()
     await puppet.call('open', { dir })
     await puppet.call('set', 'a', 1)
-    for (const room of [5000, 0]) {
-      limitFiles(puppet, statSync(logPath(dir)).size + room)
+    for (const spaceBytes of [5000, 0]) {
+      limitFiles(puppet, statSync(logPath(dir)).size + spaceBytes)
       const length = statSync(logPath(dir)).size
       for (let attempt = 0; attempt < 3; attempt++) {
         await expect(puppet.call('set', 'long', LONG)).rejects.toMatchObject({ code: noSpace.code })

@@ -7,17 +7,14 @@ import { withSeed } from '../support/random.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { canMount, useSmallDisks } from '../support/small-disk.js'
 import { modelState, perform, Workload } from '../support/workload.js'
+import { LONG, noSpace } from './places.js'
 
-/** A disk that runs full under an open store. It is a real one, and has not a byte left. */
+/** A real disk that becomes full to the last byte while a store is open. */
 const smallDisk = useSmallDisks()
 useRejectionWatch()
 
-const noSpace = { name: 'FlatlogError', code: 'FLATLOG_NO_SPACE' }
-/** Longer than what the last block of any file has left. */
-const LONG = 'x'.repeat(10_000)
-
 describe.skipIf(!canMount).each(['always', 'interval', 'os'] as const)('a full disk (%s)', (durability) => {
-  test('refuses the write, reads as before, and goes on when there is room', async () => {
+  test('refuses the write, is readable as before, and takes writes after space is freed', async () => {
     const disk = smallDisk()
     const dir = join(disk.path, 'data')
     const store = await openOn(machine(), { dir, durability })
@@ -45,23 +42,23 @@ describe.skipIf(!canMount).each(['always', 'interval', 'os'] as const)('a full d
     expect(again.recovery).toMatchObject({ clean: true, cutBytes: 0 })
   })
 
-  test('again and again, at whatever byte: nothing that was acknowledged is lost, nothing refused is there', async () => {
+  test('again and again, at any byte: no acknowledged write is lost, and no refused write is there', async () => {
     await withSeed(async (random) => {
       const disk = smallDisk()
       const dir = join(disk.path, 'data')
       const options = { dir, durability, compaction: { minBytes: 20_000 }, backups: 1 } as const
       let store = await openOn(machine(), options)
       const workload = new Workload(random, 60)
-      let [refused, taken] = [0, 0]
+      let [refused, acknowledged] = [0, 0]
       for (let round = 0; round < rounds(12, 200); round++) {
         disk.fill()
         disk.giveBack(4096 * random.below(8))
         for (let write = 0; write < 30; write++) {
-          // One at a time: the model takes only what the store has taken.
+          // One at a time: the model has only the writes that the store has acknowledged.
           const before = [...workload.state]
           try {
             await perform(store, workload.next())
-            taken++
+            acknowledged++
           } catch (error) {
             expect(error).toMatchObject(noSpace)
             workload.state.clear()
@@ -77,13 +74,13 @@ describe.skipIf(!canMount).each(['always', 'interval', 'os'] as const)('a full d
           expect(stateOf(store)).toEqual(modelState(workload.state))
         }
         disk.giveBack(random.pick([300_000, 1_700_000]))
-        // By itself it would wait some seconds, after so many that came to nothing.
+        // In the background it would wait some seconds after so many failures.
         await store.compact().catch((error: unknown) => expect(error).toMatchObject(noSpace))
-        await store.set('room', round)
-        workload.state.set('room', round)
+        await store.set('space', round)
+        workload.state.set('space', round)
       }
       expect(refused).toBeGreaterThan(0)
-      expect(taken).toBeGreaterThan(0)
+      expect(acknowledged).toBeGreaterThan(0)
       disk.giveBack()
       await store.compact()
       expect((await store.verify()).ok).toBe(true)

@@ -15,14 +15,14 @@ const container = (environment = {}) => new Puppet(childPath('puppet'), true, en
 
 const locked = { code: 'FLATLOG_LOCKED' }
 
-describe.skipIf(!canContain())('process namespaces as containers have them', () => {
-  test('a container that is killed and started again gets its store at once, though its numbers are the same', async () => {
+describe.skipIf(!canContain())('containers (process namespaces)', () => {
+  test('a container that is killed and started again gets its store at once, although its pids are the same', async () => {
     const dir = directory()
     const times = rounds(6, 60)
     for (let round = 0; round < times; round++) {
       const owner = container()
       await owner.call('open', { dir, lockWaitMs: 0 })
-      // The number that the last owner had is that of a living process: of this one.
+      // The pid of the previous owner is that of a living process: this one.
       expect(readLock(dir).pid).toBe(1)
       await owner.call('set', `round ${round}`, round)
       expect(Object.keys(await owner.call<object>('state'))).toHaveLength(round + 1)
@@ -35,7 +35,7 @@ describe.skipIf(!canContain())('process namespaces as containers have them', () 
     expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
   })
 
-  test('a living owner is not robbed, by other containers as little as from outside, running or stopped', async () => {
+  test('a living owner keeps its lock, running or stopped, against other containers and processes outside', async () => {
     const dir = directory()
     const [owner, ...rivals] = [container(), container(), outside()] as const
     await owner.call('open', { dir })
@@ -56,7 +56,7 @@ describe.skipIf(!canContain())('process namespaces as containers have them', () 
     }
   })
 
-  test('an owner outside is not robbed by a container while it lives, and succeeded by one at once when it is killed', async () => {
+  test('an owner outside keeps its lock against a container, which succeeds it at once when it is killed', async () => {
     const dir = directory()
     const [owner, rival] = [outside(), container()]
     await owner.call('open', { dir })
@@ -67,9 +67,9 @@ describe.skipIf(!canContain())('process namespaces as containers have them', () 
     expect(await rival.call('state')).toEqual({ a: 1 })
   })
 
-  test('where the path is too long for a socket beside the log nobody can tell, so that only takeOver helps', async () => {
+  test('an owner whose path is too long for a socket beside the log counts as alive, also when it is killed', async () => {
     const dir = join(directory(), 'a-rather-long-name'.repeat(6))
-    // What stands in for it, out of sight of other containers.
+    // The directory of the other socket, which other containers do not see.
     const environment = { TMPDIR: directory() }
     const [owner, rival] = [container(environment), container(environment)]
     await owner.call('open', { dir })

@@ -6,12 +6,12 @@ import { namesAndSockets } from '../support/files.js'
 import { HurriedClock, lockPath, readLock } from '../support/locks.js'
 import { machine, openOn } from '../support/machine.js'
 
-/** What tests do with a directory in which somebody's lock file stands. */
+/** Opens stores in directories with the lock of another owner. */
 
-/** No process has such a number. */
+/** No process has this pid. */
 export const GONE_PID = 2 ** 30
 
-/** Call it once in a file. The function it returns makes somebody who listens where a lock file says that its owner does. */
+/** To be called once in a file. The returned function listens on a socket path until the test ends. */
 export function useListeners(): (path: string) => Promise<void> {
   const servers: Server[] = []
   afterEach(async () => {

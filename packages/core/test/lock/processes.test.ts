@@ -18,7 +18,7 @@ const startPuppet = () => new Puppet(childPath('puppet'))
 const locked = { code: 'FLATLOG_LOCKED' }
 
 describe('two processes', () => {
-  test('the second is told who has the store and what it can do, and the first goes on', async () => {
+  test('the error of the second names the owner and the alternatives, and the first continues', async () => {
     const dir = directory()
     const [first, second] = [startPuppet(), startPuppet()]
     await first.call('open', { dir })
@@ -35,7 +35,7 @@ describe('two processes', () => {
     expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
   })
 
-  test('the second gets the store when the first lets go of it while it waits', async () => {
+  test('the second gets the store when the first closes it while the second waits', async () => {
     const dir = directory()
     const [first, second] = [startPuppet(), startPuppet()]
     await first.call('open', { dir })
@@ -48,7 +48,7 @@ describe('two processes', () => {
     await second.call('close')
   })
 
-  test('that each set a thousand keys never mix a line', async () => {
+  test('that set a thousand keys each never mix their lines', async () => {
     const dir = directory()
     const puppets = [startPuppet(), startPuppet()]
     await Promise.all(
@@ -67,11 +67,11 @@ describe('two processes', () => {
 })
 
 describe('an owner that is killed', () => {
-  test('is succeeded at once, with all that it had acknowledged', async () => {
+  test('is succeeded at once, and its acknowledged writes are there', async () => {
     const dir = directory()
     for (let round = 0; round < 5; round++) {
       const puppet = startPuppet()
-      // Without waiting for a lock: the very first look must show that the last owner is gone.
+      // Without waiting: the first attempt must find that the previous owner is gone.
       await puppet.call('open', { dir, lockWaitMs: 0 })
       await puppet.call('set', `round ${round}`, round)
       expect(Object.keys(await puppet.call<object>('state'))).toHaveLength(round + 1)
@@ -85,8 +85,8 @@ describe('an owner that is killed', () => {
   })
 })
 
-describe('an owner that node:cluster has started', () => {
-  /** The starter, and the number of the process that has the store. */
+describe('an owner that is a worker of node:cluster', () => {
+  /** The primary process, and the pid of the worker that owns the store. */
   async function startCluster(dir: string): Promise<[ChildProcess, number]> {
     const pids: number[] = []
     const { child } = run(childPath('cluster'), [dir], (line) => pids.push(Number(line)))
@@ -94,24 +94,24 @@ describe('an owner that node:cluster has started', () => {
     return [child, pids[0] as number]
   }
 
-  test('is succeeded at once when it is killed, whatever its starter does', async () => {
+  test('is succeeded at once when it is killed, whatever its primary does', async () => {
     const dir = directory()
-    const [starter, owner] = await startCluster(dir)
+    const [primary, owner] = await startCluster(dir)
     await expect(openOn(machine(), { dir, lockWaitMs: 0 })).rejects.toMatchObject(locked)
-    // A starter opens sockets for its workers, and this one does not hear of the end of its worker for now.
-    starter.kill('SIGSTOP')
+    // A primary opens sockets for its workers, and this one does not notice for now that its worker ended.
+    primary.kill('SIGSTOP')
     process.kill(owner, 'SIGKILL')
     await using store = await openOn(machine(), { dir })
     expect(stateOf(store)).toEqual({ from: 'cluster' })
   })
 
-  test('is not robbed when its starter is killed and it has not noticed yet', async () => {
+  test('keeps its lock when its primary is killed, before it notices', async () => {
     const dir = directory()
-    const [starter, owner] = await startCluster(dir)
+    const [primary, owner] = await startCluster(dir)
     process.kill(owner, 'SIGSTOP')
     try {
-      starter.kill('SIGKILL')
-      await once(starter, 'exit')
+      primary.kill('SIGKILL')
+      await once(primary, 'exit')
       await expect(openOn(machine(), { dir, lockWaitMs: 100 })).rejects.toMatchObject(locked)
     } finally {
       process.kill(owner, 'SIGKILL')
@@ -120,13 +120,13 @@ describe('an owner that node:cluster has started', () => {
 })
 
 describe('an owner that is stopped', () => {
-  test('is not robbed, however many ask, and writes on when it is continued', async () => {
+  test('keeps its lock, however many processes ask, and writes again when it is continued', async () => {
     const dir = directory()
     const [owner, rival] = [startPuppet(), startPuppet()]
     await owner.call('open', { dir })
     await owner.call('set', 'before', 1)
     owner.kill('SIGSTOP')
-    // Nobody takes the callers off the queue; when it is full the system refuses more, which is an answer too.
+    // A stopped process accepts no connections. When its queue is full the system refuses more, which is an answer too.
     const { processes } = machine()
     const { socket } = readLock(dir)
     const probes = Array.from({ length: 600 }, () => processes.probe(lockPath(dir), socket as string))
@@ -143,7 +143,7 @@ describe('an owner that is stopped', () => {
     expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
   })
 
-  test('with writes under way finishes them all', async () => {
+  test('in the middle of writes finishes them all', async () => {
     await withSeed(async (random) => {
       const dir = directory()
       const owner = startPuppet()
@@ -165,15 +165,15 @@ describe('an owner that is stopped', () => {
 })
 
 describe('the lock of a killed owner', () => {
-  test('is stale, whichever living process has its number now', async () => {
+  test('is stale, whichever living process has its pid now', async () => {
     const dir = directory()
     const owner = startPuppet()
     await owner.call('open', { dir })
-    // Later than the owner: what a system tells of its processes' starts is no finer than a hundredth of a second.
+    // After the owner: the system reports the start of a process in hundredths of a second.
     const other = startPuppet()
     await owner.killAndWait()
     const lock = readLock(dir)
-    // With its socket, which refuses, and without, where its start alone tells it from the process of that number.
+    // With its socket, which refuses, and without one, where only the start differs from that of the other process.
     for (const socket of [lock.socket, null]) {
       for (const pid of [1, other.pid, process.pid]) {
         writeLock(dir, { ...lock, pid, socket })
@@ -185,7 +185,7 @@ describe('the lock of a killed owner', () => {
 })
 
 describe('takeOver', () => {
-  test('from a living owner leaves the new one the lock, also when the old one closes', async () => {
+  test('from a living owner: the new owner keeps the lock when the old one closes', async () => {
     const dir = directory()
     const old = startPuppet()
     await old.call('open', { dir })
@@ -200,7 +200,7 @@ describe('takeOver', () => {
     expect(namesAndSockets(dir).filter((fileName) => fileName.includes('lock'))).toEqual([])
   })
 
-  test('from a stopped owner: what that writes when it goes on harms nothing of the new owner', async () => {
+  test('from a stopped owner: its writes when it continues do no harm to those of the new owner', async () => {
     const dir = directory()
     const old = startPuppet()
     await old.call('open', { dir })
@@ -218,12 +218,12 @@ describe('takeOver', () => {
     expect(again.getMany(['a', 'b', 'd'])).toEqual([1, 'of the new owner', 'of the new owner'])
   })
 
-  test('from an owner that writes without a pause: it is stopped by that, and harms nothing of the new owner', async () => {
+  test('from an owner that writes without a pause: it fails, and does no harm to the new owner', async () => {
     const dir = directory()
     const old = startPuppet()
     await old.call('open', { dir, durability: 'os', compaction: false })
     await old.call('setMany', 'before', 10, 10)
-    // Would go on for a long time; what ends it is that the log is taken over.
+    // Would continue for a long time, but fails when the log is taken over.
     const endless = old.call('setMany', 'old', 10, 1_000_000)
     const store = await openOn(machine(), { dir, takeOver: true })
     for (let number = 0; number < 100; number++) await store.set(`new ${number}`, number)

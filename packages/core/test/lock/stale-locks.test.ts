@@ -13,18 +13,18 @@ const directory = useTempDirectory()
 const listen = useListeners()
 useRejectionWatch()
 
-describe('a lock file that names nobody', () => {
+describe('a lock file without a record', () => {
   const contents: [string, string | Uint8Array][] = [
     ['empty', ''],
     ['zeros', '\0'.repeat(4096)],
     ['garbage', 'ÿþ garbage {{{'],
     ['half a record', JSON.stringify(lockRecord()).slice(0, 60)],
-    ['JSON of another kind', '[1,2,3]'],
+    ['other JSON', '[1,2,3]'],
     ['null', 'null'],
     ['without a token', '{"pid":1}'],
-    ['with a token that is none', '{"pid":1,"token":"../../../../etc/passwd"}'],
+    ['with an invalid token', '{"pid":1,"token":"../../../../etc/passwd"}'],
     ['far too long', ' '.repeat(100_000)],
-    ['bytes of any value', Uint8Array.from({ length: 256 }, (_, value) => value)],
+    ['every byte value', Uint8Array.from({ length: 256 }, (_, value) => value)],
   ]
 
   test.each(contents)('is stale: %s', async (_, content) => {
@@ -35,44 +35,44 @@ describe('a lock file that names nobody', () => {
 })
 
 describe('an owner on this machine', () => {
-  test('whose process is gone is gone', async () => {
+  test('is gone if its process is gone', async () => {
     const dir = directory()
     writeLock(dir, lockRecord({ pid: GONE_PID }))
     await expectStale(dir)
   })
 
-  test('whose number another process has now is gone', async () => {
+  test('is gone if another process has its pid now', async () => {
     const dir = directory()
     writeLock(dir, lockRecord({ start: '1' }))
     await expectStale(dir)
   })
 
-  test('whose number is that of the first process now is gone', async () => {
+  test('is gone if its pid is that of the first process', async () => {
     const dir = directory()
-    // As in a container, where the numbers begin anew with every start.
+    // As in a container, where pids begin at 1 with every start.
     writeLock(dir, lockRecord({ pid: 1, start: 'another' }))
     await expectStale(dir)
   })
 
-  test('that lives and has no socket is there', async () => {
+  test('is alive if its process lives, without a socket', async () => {
     const dir = directory()
     writeLock(dir, lockRecord())
     await expectLocked(dir)
   })
 
-  test('that listens is there, whatever its number says', async () => {
+  test('is alive if its socket answers, whatever its pid is', async () => {
     const dir = directory()
     writeLock(dir, lockRecord({ pid: GONE_PID, start: '1', socket: 'store.lock.abc.sock' }))
     await listen(join(dir, 'logs', 'store.lock.abc.sock'))
     await expectLocked(dir)
   })
 
-  test('whose process lives but whose socket was removed is there, unless it is one that removes its own', async () => {
+  test('is alive if its process lives but its socket is gone, unless it removes its own socket', async () => {
     const socket = 'store.lock.abc.sock'
     const cleanedAway = directory()
     writeLock(cleanedAway, lockRecord({ socket }))
     await expectLocked(cleanedAway)
-    // A worker thread removes its socket in ending; so does an owner that leaves its lock behind with a note.
+    // A worker thread removes its socket when it ends, and so does an owner that leaves its lock with a note.
     const workerThread = directory()
     writeLock(workerThread, lockRecord({ socket, thread: 7 }))
     await expectStale(workerThread)
@@ -82,7 +82,7 @@ describe('an owner on this machine', () => {
     expect(existsSync(lockPath(failedOwner))).toBe(false)
   })
 
-  test('whose socket is there and refuses is gone, and the socket is tidied away', async () => {
+  test('is gone if its socket refuses, and the socket is removed', async () => {
     const dir = directory()
     writeLock(dir, lockRecord({ socket: 'store.lock.abc.sock' }))
     // A plain file refuses connections as the socket of a dead process does.
@@ -90,7 +90,7 @@ describe('an owner on this machine', () => {
     await expectStale(dir)
   })
 
-  test('that says it began in the future is judged like any other', async () => {
+  test('follows the same rules if its record is from the future', async () => {
     const since = '2999-01-01T00:00:00.000Z'
     const dead = directory()
     writeLock(dead, lockRecord({ pid: GONE_PID, since }))
@@ -100,7 +100,7 @@ describe('an owner on this machine', () => {
     await expectLocked(alive)
   })
 
-  test('whose start nobody can tell is there as long as its number is', async () => {
+  test('is alive while its pid exists, if its start is not known', async () => {
     const dir = directory()
     writeLock(dir, lockRecord({ start: null }))
     await expectLocked(dir)
@@ -110,7 +110,7 @@ describe('an owner on this machine', () => {
   })
 })
 
-test('a directory in the place of the lock file is an error, and stays', async () => {
+test('a directory in the place of the lock file is an error, and is not removed', async () => {
   const dir = directory()
   mkdirSync(lockPath(dir), { recursive: true })
   await expect(open(dir)).rejects.toMatchObject({ code: 'FLATLOG_IO', path: lockPath(dir) })
@@ -120,21 +120,21 @@ test('a directory in the place of the lock file is an error, and stays', async (
 describe('an owner in another container', () => {
   const elsewhere = (parts: Partial<LockRecord>) => lockRecord({ pid: GONE_PID, pidNamespace: 'another', ...parts })
 
-  test('that listens beside the log is there', async () => {
+  test('is alive if its socket beside the log answers', async () => {
     const dir = directory()
     writeLock(dir, elsewhere({ socket: 'store.lock.abc.sock' }))
     await listen(join(dir, 'logs', 'store.lock.abc.sock'))
     await expectLocked(dir)
   })
 
-  test('whose socket beside the log refuses is gone', async () => {
+  test('is gone if its socket beside the log refuses', async () => {
     const dir = directory()
     writeLock(dir, elsewhere({ socket: 'store.lock.abc.sock' }))
     writeFileSync(join(dir, 'logs', 'store.lock.abc.sock'), '')
     await expectStale(dir)
   })
 
-  test('whose socket is out of sight is there: its number means nothing here', async () => {
+  test('is alive if its socket is out of sight: its pid means nothing here', async () => {
     for (const socket of ['/nowhere/flatlog.sock', null]) {
       const dir = directory()
       writeLock(dir, elsewhere({ socket }))
@@ -143,16 +143,16 @@ describe('an owner in another container', () => {
   })
 })
 
-describe('an owner before the last boot, or on another machine', () => {
+describe('an owner of another boot or machine', () => {
   const before = lockRecord({ bootId: '00000000-0000-0000-0000-000000000000', host: 'another-host' })
 
-  test('is gone where the files are on a disk of this machine', async () => {
+  test('is gone if the files are on a local disk', async () => {
     const dir = directory()
     writeLock(dir, before)
     await expectStale(dir)
   })
 
-  test('is there where the files are shared with other machines', async () => {
+  test('is alive if the files are shared with other machines', async () => {
     const dir = directory()
     writeLock(dir, before)
     class SharedFileSystem extends FaultyFileSystem {
@@ -165,7 +165,7 @@ describe('an owner before the last boot, or on another machine', () => {
     await expect(openOn(system, { dir, lockWaitMs: 0 })).rejects.toThrow(/another-host/)
   })
 
-  test('is there where nobody can tell one boot from another', async () => {
+  test('is alive if its boot is not known', async () => {
     const dir = directory()
     writeLock(dir, lockRecord({ bootId: null, host: 'another-host' }))
     await expectLocked(dir)
@@ -173,7 +173,7 @@ describe('an owner before the last boot, or on another machine', () => {
 })
 
 describe('FLATLOG_LOCKED', () => {
-  test('names the holder and the ways out', async () => {
+  test('names the owner and the alternatives', async () => {
     const dir = directory()
     writeLock(dir, lockRecord({ host: 'some-host', thread: 3 }))
     const refused = open(dir)
@@ -183,17 +183,17 @@ describe('FLATLOG_LOCKED', () => {
     await expect(refused).rejects.toThrow(/readOnly: true.*lockWaitMs.*takeOver: true/)
   })
 
-  test('comes only after lockWaitMs', async () => {
+  test('is thrown after lockWaitMs', async () => {
     const dir = directory()
     writeLock(dir, lockRecord())
     const clock = new HurriedClock()
     const startMs = clock.monotonicMs()
-    await expect(openOn(machine({ clock }), { dir, lockWaitMs: 5000 })).rejects.toThrow(/waited 5000 ms/)
+    await expect(openOn(machine({ clock }), { dir, lockWaitMs: 5000 })).rejects.toThrow(/Waited 5000 ms/)
     expect(clock.monotonicMs() - startMs).toBeGreaterThanOrEqual(5000)
     expect(clock.monotonicMs() - startMs).toBeLessThan(6000)
   })
 
-  test('does not come to those who only read', async () => {
+  test('is not thrown for readers', async () => {
     const dir = directory()
     await (await open(dir)).close()
     writeLock(dir, lockRecord())
@@ -203,7 +203,7 @@ describe('FLATLOG_LOCKED', () => {
 })
 
 describe('takeOver', () => {
-  test('takes the lock from whoever holds it', async () => {
+  test('takes the lock of a living owner', async () => {
     const dir = directory()
     writeLock(dir, lockRecord({ socket: 'store.lock.abc.sock' }))
     await listen(join(dir, 'logs', 'store.lock.abc.sock'))

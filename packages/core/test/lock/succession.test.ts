@@ -14,17 +14,17 @@ const directory = useTempDirectory()
 const listen = useListeners()
 useRejectionWatch()
 
-describe('a succession that was left unfinished', () => {
+describe('an unfinished succession', () => {
   const dead = (token: string) => lockRecord({ pid: GONE_PID, token: token.repeat(32) })
 
-  test('is taken up by the next one, who leaves nothing of it behind', async () => {
+  test('is finished by the next opener, which leaves nothing of it', async () => {
     const dir = directory()
     writeLock(dir, dead('a'))
     writeLock(dir, dead('b'), `.after-${'a'.repeat(32)}`)
     await expectStale(dir)
   })
 
-  test('also where several died one after the other', async () => {
+  test('is finished also if several contenders died one after the other', async () => {
     const dir = directory()
     writeLock(dir, dead('a'))
     writeLock(dir, dead('b'), `.after-${'a'.repeat(32)}`)
@@ -33,21 +33,21 @@ describe('a succession that was left unfinished', () => {
     await expectStale(dir)
   })
 
-  test('belongs to a successor that lives', async () => {
+  test('is left to a living successor', async () => {
     const dir = directory()
     writeLock(dir, dead('a'))
     writeLock(dir, lockRecord({ token: 'b'.repeat(32) }), `.after-${'a'.repeat(32)}`)
     await expectLocked(dir)
   })
 
-  test('that died when it had the lock already leaves nothing behind either', async () => {
+  test('of a successor that died when it had the lock leaves nothing either', async () => {
     const dir = directory()
     writeLock(dir, dead('b'))
     writeLock(dir, dead('b'), `.after-${'a'.repeat(32)}`)
     await expectStale(dir)
   })
 
-  test('hands the note of a failure on', async () => {
+  test('keeps the note of a failure', async () => {
     const dir = directory()
     const store = await open(dir)
     await store.set('a', 1)
@@ -62,7 +62,7 @@ describe('a succession that was left unfinished', () => {
   })
 
   test.each(['write', 'link', 'rename', 'status'] as const)(
-    'by a call that fails (%s) keeps nobody out, least of all the same process',
+    'by a call that fails (%s) does not keep other openers out, nor the same process',
     async (kind) => {
       for (let nth = 1; nth <= 3; nth++) {
         const dir = directory()
@@ -81,7 +81,23 @@ describe('a succession that was left unfinished', () => {
     },
   )
 
-  test('nothing but a socket beside the lock is ever removed on its word', async () => {
+  test('with a note is finished by the same process, also if it could not listen', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    const system = machine({ fileSystem, clock: new HurriedClock() })
+    const processes: Processes = { ...system.processes, listen: async () => ({ address: null, close() {} }) }
+    const failed = await openOn({ ...system, processes }, { dir })
+    fileSystem.fail('sync', systemError('EIO'), { on: /store\.log/ })
+    await expect(failed.set('a', 1)).rejects.toMatchObject({ code: 'FLATLOG_FAILED' })
+    await failed.close()
+    expect(readLock(dir)).toMatchObject({ socket: null, failed: expect.any(String) })
+    const next = await open(dir, {}, { listen: processes.listen })
+    expect(next.recovery.notes.join(' ')).toMatch(/met a failure/)
+    await next.close()
+    expect(existsSync(lockPath(dir))).toBe(false)
+  })
+
+  test('the socket in a record is removed only if it is beside the lock', async () => {
     const dir = directory()
     const mine = join(dir, 'mine.sock')
     writeFileSync(mine, 'mine')
@@ -94,17 +110,17 @@ describe('a succession that was left unfinished', () => {
   })
 })
 
-describe('what was left by openers that were killed before they had the lock', () => {
+describe('files left by openers that were killed before they had the lock', () => {
   const token = (letter: string) => letter.repeat(32)
 
-  test('is removed by the next owner, whether there was a lock or not', async () => {
+  test('are removed by the next owner, whether there was a lock or not', async () => {
     for (const lock of [undefined, lockRecord({ pid: GONE_PID })]) {
       const dir = directory()
       const dead = lockRecord({ pid: GONE_PID, token: token('b') })
       writeLock(dir, dead, `.${token('b')}`)
       writeLock(dir, dead, `.${token('c')}.former`)
       writeLock(dir, dead, `.after-${token('d')}`)
-      // Killed before it had written what it was about to link.
+      // Killed before it had written the record.
       writeLock(dir, '', `.${token('e')}`)
       writeFileSync(join(dir, 'logs', 'store.lock.eeeeeeee.sock'), '')
       // A plain file refuses connections as the socket of a dead process does.
@@ -115,11 +131,11 @@ describe('what was left by openers that were killed before they had the lock', (
     }
   })
 
-  test('is told from what belongs to the living', async () => {
+  test('are told apart from those of living openers', async () => {
     const dir = directory()
     const living = lockRecord({ token: token('b'), socket: 'store.lock.bbbbbbbb.sock' })
     writeLock(dir, living, `.${token('b')}`)
-    // Another has made its file and not written to it yet; it listens where it is not seen.
+    // The record of an opener that has not written it yet, and listens out of sight.
     writeLock(dir, '', `.${token('c')}`)
     await listen(join(dir, 'logs', 'store.lock.bbbbbbbb.sock'))
     const theirs = namesAndSockets(dir)
@@ -130,7 +146,7 @@ describe('what was left by openers that were killed before they had the lock', (
     }
   })
 
-  test("what cannot be removed is in nobody's way", async () => {
+  test('do no harm if they cannot be removed', async () => {
     const dir = directory()
     mkdirSync(join(dir, 'logs', `store.lock.${token('b')}`), { recursive: true })
     mkdirSync(join(dir, 'logs', 'store.lock.bbbbbbbb.sock'))
@@ -139,12 +155,12 @@ describe('what was left by openers that were killed before they had the lock', (
     await store.close()
   })
 
-  test('does not cost an opener its socket that another took for left: it listens anew', async () => {
+  test('do not include the socket of an opener: if it is removed by mistake, the opener listens again', async () => {
     const dir = directory()
     const { listen: really } = machine().processes
     let socket = ''
-    // Tidied away between its making and its first listening, when it refused connections.
-    const robbed: Processes['listen'] = async (path, own) => {
+    // Removed between its creation and its first listen, when it refused connections.
+    const listenAndLose: Processes['listen'] = async (path, own) => {
       const listening = await really(path, own)
       if (socket === '') {
         socket = join(path, '..', listening.address as string)
@@ -152,9 +168,30 @@ describe('what was left by openers that were killed before they had the lock', (
       }
       return listening
     }
-    const store = await open(dir, {}, { listen: robbed })
+    const store = await open(dir, {}, { listen: listenAndLose })
     expect(await machine().processes.probe(lockPath(dir), readLock(dir).socket as string)).toBe('answers')
     await store.close()
     expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
   })
+})
+
+test('files that an earlier version kept beside the lock are removed when the lock is taken', async () => {
+  const spares = ['spare', 'spare.2', 'spare.3', `${'c'.repeat(32)}.former`]
+  for (const [lock, mayRemove] of [
+    [undefined, true],
+    [lockRecord({ pid: GONE_PID }), true],
+    [undefined, false],
+  ] as const) {
+    const dir = directory()
+    await (await open(dir)).close()
+    for (const name of [...spares, 'spare.4', 'spares']) writeFileSync(join(dir, 'logs', `store.lock.${name}`), 'spare')
+    if (lock) writeLock(dir, lock)
+    const fileSystem = new FaultyFileSystem()
+    if (!mayRemove) fileSystem.fail('remove', systemError('EACCES'), { on: /spare|former/, times: 9 })
+    const store = await openOn(machine({ fileSystem }), { dir, lockWaitMs: 0 })
+    const others = ['store.lock.spare.4', 'store.lock.spares']
+    const left = mayRemove ? others : [...spares.map((name) => `store.lock.${name}`), ...others]
+    expect(namesAndSockets(dir).filter((name) => /spare|former/.test(name))).toEqual(left.toSorted())
+    await store.close()
+  }
 })

@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-
 import { Worker } from 'node:worker_threads'
 import { afterEach, expect, test } from 'vitest'
 import { useChildren } from '../support/children.js'
@@ -26,7 +25,7 @@ async function startWorker(dir: string): Promise<Worker> {
   return worker
 }
 
-test('a living worker thread has the store, and says which one it is', async () => {
+test('a living worker thread owns the store, and the error names it', async () => {
   const dir = directory()
   const worker = await startWorker(dir)
   expect(readLock(dir)).toMatchObject({ pid: process.pid, thread: worker.threadId })
@@ -40,7 +39,7 @@ test('a living worker thread has the store, and says which one it is', async () 
   expect(stateOf(store)).toEqual({ from: 'worker' })
 })
 
-test('a worker thread that died has nothing any more, though its process lives', async () => {
+test('a worker thread that died owns nothing, although its process lives', async () => {
   const dir = directory()
   const worker = await startWorker(dir)
   await worker.terminate()
@@ -51,7 +50,7 @@ test('a worker thread that died has nothing any more, though its process lives',
   expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
 })
 
-test('worker threads that are terminated while they write lose nothing that was acknowledged', async () => {
+test('worker threads that are terminated while they write lose no acknowledged write', async () => {
   await withSeed(async (random) => {
     const dir = directory()
     let acknowledged = 0

@@ -14,7 +14,7 @@ const smallDisk = useSmallDisks()
 useRejectionWatch()
 
 test.skipIf(!canMount)(
-  'beside a writer whose disk runs full again and again a reader shows what was taken',
+  'while the disk of a writer becomes full again and again, a reader shows the acknowledged writes',
   async () => {
     await withSeed(async (random) => {
       const disk = smallDisk()
@@ -34,14 +34,14 @@ test.skipIf(!canMount)(
         disk.giveBack(4096 * random.below(8))
         for (let write = 0; write < 30; write++) {
           const step = workload.stepAt(workload.steps)
-          const isTaken = await perform(writer, step).then(
+          const isAcknowledged = await perform(writer, step).then(
             () => true,
             (error: unknown) => {
               expect(error).toMatchObject({ code: 'FLATLOG_NO_SPACE' })
               return false
             },
           )
-          if (isTaken) workload.next()
+          if (isAcknowledged) workload.next()
           else refused++
           await reader.flush()
           expect(stateOf(reader)).toEqual(stateOf(writer))

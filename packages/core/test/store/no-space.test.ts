@@ -16,7 +16,7 @@ useRejectionWatch()
 const LOG = /store\.log/
 const noSpace = { name: 'FlatlogError', code: 'FLATLOG_NO_SPACE' }
 
-/** The ways in which a disk says that it is full. */
+/** The ways in which the system reports a full disk. */
 const fullDisks: [string, (fileSystem: FaultyFileSystem) => void][] = [
   ['a short write', (fileSystem) => fileSystem.shorten(40, { on: LOG })],
   ['a write of nothing', (fileSystem) => fileSystem.shorten(0, { on: LOG })],
@@ -35,7 +35,7 @@ async function filled(fileSystem: FaultyFileSystem, dir: string, durability: 'al
 
 const FILLED = { a: 'old', b: 'old', 'p:1': 'old', 'p:2': 'old', c: 'old' }
 
-/** One of every kind of write. */
+/** Every kind of write. */
 const writes: [string, (store: Store) => Promise<unknown>][] = [
   ['set over a value', (store) => store.set('a', 'new')],
   ['set of a new key', (store) => store.set('new', 'new')],
@@ -55,8 +55,8 @@ const writes: [string, (store: Store) => Promise<unknown>][] = [
   ['replace', (store) => store.replace({ only: 'this', a: 'new' })],
 ]
 
-describe.each(fullDisks)('a disk that is full: %s', (_, fill) => {
-  test('the write is refused, and everything is as before', async () => {
+describe.each(fullDisks)('a full disk: %s', (_, fill) => {
+  test('refuses the write, cuts the log back, and leaves everything as before', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await filled(fileSystem, dir)
@@ -81,29 +81,26 @@ describe.each(fullDisks)('a disk that is full: %s', (_, fill) => {
   })
 })
 
-describe('what is queued behind a write that is refused', () => {
-  test.each(['always', 'interval', 'os'] as const)(
-    'is refused with it, in whatever order it came (%s)',
-    async (durability) => {
-      const dir = directory()
-      const fileSystem = new FaultyFileSystem()
-      const store = await filled(fileSystem, dir, durability)
-      fileSystem.shorten(10, { on: LOG })
-      const outcomes = await Promise.allSettled(writes.flatMap(([, write]) => [write(store), write(store)]))
-      const written = outcomes.filter(({ status }) => status === 'fulfilled')
-      expect(stateOf(store)).toEqual(FILLED)
-      // Only what needs no record at all, such as a clear of nothing, may have gone through.
-      expect(written.length).toBeLessThan(outcomes.length / 2)
-      expect(recordsOf(dir)).toHaveLength(2)
-      await Promise.all([store.set('x', 1), store.delete('c')])
-      expect(recordsOf(dir).map(({ seq }) => seq)).toEqual([1, 2, 3, 4])
-      await using copy = await openOn(machine(), { dir: copyAsOfNow(dir, join(directory(), 'copy')) })
-      expect(stateOf(copy)).toEqual(stateOf(store))
-      await store.close()
-    },
-  )
+describe('the writes after a refused write', () => {
+  test.each(['always', 'interval', 'os'] as const)('are refused with it, in any order (%s)', async (durability) => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    const store = await filled(fileSystem, dir, durability)
+    fileSystem.shorten(10, { on: LOG })
+    const outcomes = await Promise.allSettled(writes.flatMap(([, write]) => [write(store), write(store)]))
+    const written = outcomes.filter(({ status }) => status === 'fulfilled')
+    expect(stateOf(store)).toEqual(FILLED)
+    // Only writes without a record, such as a clear that finds nothing, may have succeeded.
+    expect(written.length).toBeLessThan(outcomes.length / 2)
+    expect(recordsOf(dir)).toHaveLength(2)
+    await Promise.all([store.set('x', 1), store.delete('c')])
+    expect(recordsOf(dir).map(({ seq }) => seq)).toEqual([1, 2, 3, 4])
+    await using copy = await openOn(machine(), { dir: copyAsOfNow(dir, join(directory(), 'copy')) })
+    expect(stateOf(copy)).toEqual(stateOf(store))
+    await store.close()
+  })
 
-  test('while a sync is under way: what that covers stays, the rest is taken back', async () => {
+  test('are undone, except for the writes that a running sync covers', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     await using store = await filled(fileSystem, dir)
@@ -121,7 +118,7 @@ describe('what is queued behind a write that is refused', () => {
     expect(recordsOf(dir).map(({ seq }) => seq)).toEqual([1, 2, 3])
   })
 
-  test('a promise that nobody waits for brings nothing down', async () => {
+  test('do not end the process if their promises are ignored', async () => {
     const fileSystem = new FaultyFileSystem()
     await using store = await filled(fileSystem, directory())
     fileSystem.fail('write', systemError('ENOSPC'), { on: LOG })
@@ -130,19 +127,19 @@ describe('what is queued behind a write that is refused', () => {
     expect(stateOf(store)).toEqual(FILLED)
   })
 
-  test('a delete that found nothing because of a delete that was taken back says so too', async () => {
+  test('include a delete that found nothing because of a delete that is undone', async () => {
     const fileSystem = new FaultyFileSystem()
     await using store = await filled(fileSystem, directory())
     fileSystem.fail('write', systemError('ENOSPC'), { on: LOG })
     const outcomes = await Promise.allSettled([store.delete('a'), store.delete('a')])
     expect(store.has('a')).toBe(true)
-    // "It was not there" is not true of a key that is there.
+    // The key exists, so `false` would be wrong.
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   })
 })
 
 describe('a disk that stays full', () => {
-  test('every write is refused, every read works, and all is well when there is room again', async () => {
+  test('refuses every write, serves every read, and takes writes again after space is freed', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await filled(fileSystem, dir)
@@ -154,14 +151,14 @@ describe('a disk that stays full', () => {
     await expect(store.compact()).rejects.toMatchObject(noSpace)
     expect(stateOf(store)).toEqual(FILLED)
     fileSystem.heal()
-    await store.set('a', 'room')
+    await store.set('a', 'space')
     await store.compact()
     await store.close()
     await using again = await openOn(machine(), { dir })
-    expect(stateOf(again)).toEqual({ ...FILLED, a: 'room' })
+    expect(stateOf(again)).toEqual({ ...FILLED, a: 'space' })
   })
 
-  test('closing still lets go of everything', async () => {
+  test('does not keep a store from closing and releasing its lock', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await filled(fileSystem, dir)
@@ -176,7 +173,7 @@ describe('a disk that stays full', () => {
     expect(stateOf(again)).toEqual(FILLED)
   })
 
-  test('closing with a write that finds no room rejects with that, and lets go of everything', async () => {
+  test('makes close() reject if a write had no space, and every file is closed', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await filled(fileSystem, dir)
@@ -190,8 +187,8 @@ describe('a disk that stays full', () => {
   })
 })
 
-test('a delete that found nothing because of a write that is being cut off waits for that', async () => {
-  for (const how of ['is on disk', 'fails'] as const) {
+test('a delete that found nothing because of a write that is cut off waits for the cut', async () => {
+  for (const outcome of ['is on disk', 'fails'] as const) {
     const fileSystem = new FaultyFileSystem()
     const store = await filled(fileSystem, directory())
     fileSystem.fail('write', systemError('ENOSPC'), { on: LOG })
@@ -202,9 +199,9 @@ test('a delete that found nothing because of a write that is being cut off waits
     const deleted = store.delete('new')
     const watched = watchPromise(deleted)
     await turns()
-    // A power cut could bring the record back that was written in part.
+    // A power cut could bring back the record that was written in part.
     expect(watched.state).toBe('pending')
-    if (how === 'fails') {
+    if (outcome === 'fails') {
       cut.fail(systemError('EIO'))
       await expect(deleted).rejects.toMatchObject({ code: 'FLATLOG_FAILED' })
       await expect(refused).rejects.toMatchObject({ code: 'FLATLOG_FAILED' })
@@ -217,7 +214,7 @@ test('a delete that found nothing because of a write that is being cut off waits
   }
 })
 
-test('the error names the file that is there, at the byte where the record would have begun', async () => {
+test('the error has the path of the log and the offset at which the record would have begun', async () => {
   const dir = directory()
   const fileSystem = new FaultyFileSystem()
   await using store = await filled(fileSystem, dir)
@@ -235,7 +232,7 @@ test('the error names the file that is there, at the byte where the record would
   expect(await refusal()).toEqual(expected())
 })
 
-test('the bytes that a short write left never reach the next record', async () => {
+test('the bytes that a short write left do not get into the next record', async () => {
   const dir = directory()
   const fileSystem = new FaultyFileSystem()
   const store = await filled(fileSystem, dir)

@@ -31,21 +31,14 @@ export function recordsOf(dir: string, name = 'store'): ParsedLine[] {
   return linesOf(logPath(dir, name)).filter((line) => line.op !== 'CHECKPOINT')
 }
 
-/** The names in the log directory, in order, but for the files that are kept so that a full disk can be opened. */
+/** The names in the log directory, in order. */
 export function namesAndSockets(dir: string): string[] {
-  return readdirSync(join(dir, 'logs'))
-    .filter((fileName) => !isSpare(fileName))
-    .sort()
+  return readdirSync(join(dir, 'logs')).sort()
 }
 
 /** The same without the sockets of living owners. */
 export function fileNames(dir: string): string[] {
   return namesAndSockets(dir).filter((fileName) => !fileName.endsWith('.sock'))
-}
-
-/** Files that are there so that the store can be opened when the disk is full. */
-export function isSpare(fileName: string): boolean {
-  return /\.lock\.spare(\.\d)?$/.test(fileName)
 }
 
 export function stateOf(store: Store): Record<string, unknown> {

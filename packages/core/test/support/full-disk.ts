@@ -4,12 +4,12 @@ import { type CallKind, FaultyFileSystem, systemError } from './faulty-file-syst
 const BLOCK_BYTES = 4096
 
 /**
- * A disk on which others take every block that comes free: a file can be written to as far as the blocks go that it has,
- * and no further. Names and empty files cost nothing.
+ * A disk on which other programs take every block that is freed: a file can be written within the blocks that it has, but
+ * cannot grow. Names and empty files take no space.
  */
 export class FullDisk extends FaultyFileSystem {
   isFull = false
-  /** Called before each call that is made. */
+  /** Called before each call. */
   onCall: ((kind: CallKind, path: string) => void) | undefined
 
   override open(path: string, mode: OpenMode): OpenFile {
@@ -17,11 +17,11 @@ export class FullDisk extends FaultyFileSystem {
     const { write } = file
     file.write = (bytes, position) => {
       const whole = Buffer.from(bytes as string)
-      const room = this.isFull
+      const spaceBytes = this.isFull
         ? Math.ceil(file.status().sizeBytes / BLOCK_BYTES) * BLOCK_BYTES - position
         : whole.length
-      if (room <= 0 && whole.length > 0) throw systemError('ENOSPC')
-      return write.call(file, whole.subarray(0, room), position)
+      if (spaceBytes <= 0 && whole.length > 0) throw systemError('ENOSPC')
+      return write.call(file, whole.subarray(0, spaceBytes), position)
     }
     return file
   }

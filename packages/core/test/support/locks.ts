@@ -4,7 +4,7 @@ import type { LockRecord } from './core.js'
 import { machine } from './machine.js'
 import { ManualClock } from './manual-clock.js'
 
-/** What a lock file on this machine and in this process would say, but for what the test puts in. */
+/** The record of a lock that this process holds, with the fields that the test sets. */
 export function lockRecord(parts: Partial<LockRecord> = {}): LockRecord {
   const { pid, thread, host, bootId, pidNamespace, processStart } = machine().processes
   return {
@@ -25,7 +25,7 @@ export function lockPath(dir: string): string {
   return join(dir, 'logs', 'store.lock')
 }
 
-/** Puts a lock file, or a claim behind it, where a store is to be opened. */
+/** Writes the lock of a store, or with an ending a file beside it, such as a claim. */
 export function writeLock(dir: string, content: LockRecord | string | Uint8Array, ending = ''): void {
   mkdirSync(join(dir, 'logs'), { recursive: true })
   const isBytes = typeof content === 'string' || content instanceof Uint8Array
@@ -36,7 +36,7 @@ export function readLock(dir: string): LockRecord {
   return JSON.parse(readFileSync(lockPath(dir), 'utf8')) as LockRecord
 }
 
-/** A clock on which waiting takes no time: whatever is waited for falls due in the next turn. */
+/** A clock on which waiting takes no time: every timer fires in the next turn of the event loop. */
 export class HurriedClock extends ManualClock {
   override setTimer(callback: () => void, delayMs: number) {
     const timer = super.setTimer(callback, delayMs)

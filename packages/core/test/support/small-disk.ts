@@ -14,10 +14,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
 
-/** `FLATLOG_DISK=ext4` puts the disks into images: slower, and nearer to what people have. */
+/** `FLATLOG_DISK=ext4` uses ext4 images instead of tmpfs: slower, and closer to the disks of users. */
 const onExt4 = process.env.FLATLOG_DISK === 'ext4'
 
-/** A file system of its own, so small that it can be filled to its last byte. */
+/** A mounted file system that is small enough to be filled to its last byte. */
 export class SmallDisk {
   readonly path: string
   readonly #image: string
@@ -41,7 +41,7 @@ export class SmallDisk {
     return bavail * bsize
   }
 
-  /** Takes all the room that there is: block by block, and the last of them byte by byte. */
+  /** Takes all free space: block by block, and the last block byte by byte. */
   fill(): void {
     const descriptor = openSync(this.#filler, 'a')
     try {
@@ -53,12 +53,12 @@ export class SmallDisk {
     }
   }
 
-  /** Gives so many bytes back, as whole blocks; all by default. */
+  /** Frees so many bytes, in whole blocks; by default all that `fill` took. */
   giveBack(bytes = Number.POSITIVE_INFINITY): void {
     truncateSync(this.#filler, Math.max(0, statSync(this.#filler).size - bytes))
   }
 
-  /** Also where a test that has failed left files open on it. */
+  /** Works also if a failed test left files open on the disk. */
   remove(): void {
     run('umount', '-l', this.path)
     this.#forget()
@@ -74,7 +74,7 @@ function run(command: string, ...args: string[]): void {
   execFileSync(command, args, { stdio: 'ignore' })
 }
 
-/** The journal takes more than a small disk has, and the blocks that are kept for root would be the test's. */
+/** The journal of ext4 needs 5 MiB more. `-m 0`: no blocks are reserved for root, as which the tests run. */
 function mountImage(image: string, sizeBytes: number, at: string): void {
   writeFileSync(image, '')
   truncateSync(image, sizeBytes + 5 * 1024 * 1024)
@@ -91,7 +91,7 @@ function isWritten(descriptor: number, bytes: Buffer): boolean {
   }
 }
 
-/** Mounting takes rights that a user usually has not: where it is not allowed these tests are skipped, and seen to be. */
+/** Whether this user may mount file systems. If not, the tests that need a small disk are skipped. */
 export const canMount = (() => {
   try {
     new SmallDisk(65_536).remove()
@@ -101,7 +101,7 @@ export const canMount = (() => {
   }
 })()
 
-/** Call it once in a file. The disks that the function makes are gone after the test, also after one that failed. */
+/** To be called once in a file. The disks that the returned function makes are removed after each test. */
 export function useSmallDisks(): (sizeBytes?: number) => SmallDisk {
   const disks: SmallDisk[] = []
   afterEach(() => {
@@ -114,7 +114,7 @@ export function useSmallDisks(): (sizeBytes?: number) => SmallDisk {
   }
 }
 
-/** Resolves as soon as it is so, and says how long that took. */
+/** Resolves as soon as the condition holds, with the time that it took. */
 export async function untilSo(isSo: () => boolean | Promise<boolean>): Promise<number> {
   const startMs = performance.now()
   while (!(await isSo())) await new Promise((resolve) => setImmediate(resolve))
