@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { Recovery } from '../support/core.js'
+import { loadLegacy, type Recovery } from '../support/core.js'
 import { rounds } from '../support/long.js'
 import { Random } from '../support/random.js'
 import type { Profile } from './disk.js'
@@ -68,6 +68,8 @@ export async function crashAtEveryCall(
   random: Random,
   stride = 1,
 ): Promise<void> {
+  // Loading a file for the first time takes more turns of the event loop than `settle` waits.
+  await loadLegacy()
   const machine = await closedStore(profile, random.seed)
   await arrange(machine, scenario.arrange)
   const kept = scenario.keeps(filesOf(machine))

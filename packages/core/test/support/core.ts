@@ -83,6 +83,8 @@ export type { Machine } from '../../src/platform/machine.js'
 export { nodeFileSystem } from '../../src/platform/node-file-system.js'
 export { type Processes, systemProcesses } from '../../src/platform/processes.js'
 export { isLegacyLog } from '../../src/recovery/detect-legacy.js'
+/** Loads the code that the engine loads only for a store of format 0. */
+export const loadLegacy = () => import('../../src/legacy/read-legacy.js')
 export { judgeTail, type TailToJudge, type Verdict } from '../../src/recovery/judge-tail.js'
 export { AdmissionFilter } from '../../src/state/admission-filter.js'
 export { Part } from '../../src/state/checkpoint/part.js'
