@@ -54,11 +54,11 @@ export class Evidence {
     return this.#linesOf(path).some((line) => isLineIn(line, lines))
   }
 
-  /** The log's own, which names the store; its records do not. Behind one of those it is none. */
+  /** The log's own, which names the store; its parts and records do not. After one of those it does not count. */
   get hasHeader(): boolean {
     const { lines } = generationOf(this.subject.disk.bytesOf(LOG))
-    const records = lines.filter((line) => line.kind === 'record')
-    const first = this.#linesOf(LOG).find((line) => isSameLine(line, lines[0] as FileLine) || isLineIn(line, records))
+    const others = lines.filter((line) => line.kind === 'part' || line.kind === 'record')
+    const first = this.#linesOf(LOG).find((line) => isSameLine(line, lines[0] as FileLine) || isLineIn(line, others))
     return first !== undefined && isSameLine(first, lines[0] as FileLine)
   }
 
@@ -113,7 +113,8 @@ export class Evidence {
   get isForeignLogInCharge(): boolean {
     const own = this.#generations.flatMap((bytes) => generationOf(bytes).lines)
     // Records do not say which store they are of: some are the same in both.
-    const foreign = generationOf(this.foreign.bytesOf(LOG)).lines.filter((line) => !isLineIn(line, own))
+    const generations = [...backupsOf(this.foreign), LOG].map((path) => generationOf(this.foreign.bytesOf(path)))
+    const foreign = generations.flatMap(({ lines }) => lines).filter((line) => !isLineIn(line, own))
     return this.#linesOf(LOG).some((line) => isLineIn(line, foreign))
   }
 
