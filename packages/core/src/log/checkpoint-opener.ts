@@ -9,9 +9,9 @@ import type { WrittenCheckpoint } from './checkpoint-writer.js'
 import { type RawLine, readLines } from './line-reader.js'
 
 /**
- * Finds out what a checkpoint holds without reading more of it than must be: header and index line of a long one say
- * where its parts stand, and each part is checked when it is read. A short one is read whole. So is one of which header
- * and index do not fit together, since then something is damaged, and one that is to be read whole.
+ * Opens the checkpoint of a log, reading as little of it as possible. Of a long one only header and index line are read:
+ * they name the parts, each of which is checked when it is read. A short one is read whole; so is one whose header and
+ * index line do not match, because then something is damaged.
  */
 export async function openCheckpoint(file: OpenFile, slices: Slices, isWhole: boolean): Promise<CheckpointFound> {
   const found = isWhole ? undefined : await openByIndex(file, slices)
@@ -44,6 +44,7 @@ async function openByIndex(file: OpenFile, slices: Slices): Promise<CheckpointFo
   }
 }
 
+/** True if exactly these parts are in the file, each with its checksum. */
 async function areWhole(file: OpenFile, parts: PartTable, slices: Slices): Promise<boolean> {
   const [first, last] = [parts.summary(0), parts.summary(parts.length - 1)]
   let next = 0
@@ -56,9 +57,7 @@ async function areWhole(file: OpenFile, parts: PartTable, slices: Slices): Promi
   return next === parts.length
 }
 
-/**
- * Whether a file that was just written holds the checkpoint that was meant, read back from its first byte to its last.
- */
+/** Reads a checkpoint back that was just written, every byte of it. False if it is not what was written. */
 export async function readBackCheckpoint(
   file: OpenFile,
   { length, parts, indexAt, headerCrc, indexCrc }: WrittenCheckpoint,
@@ -67,7 +66,7 @@ export async function readBackCheckpoint(
   const header = firstLine(file, 0)
   if (!isLine(header, headerCrc)) return false
   if (parts.length === 0) return header.length === length
-  // What the rows say need not be read: they were spelled from the parts.
+  // The rows need not be decoded: they were made from the parts, and the checksum proves them.
   const index = firstLine(file, indexAt)
   if (!isLine(index, indexCrc) || index.offset + index.length !== length) return false
   return areWhole(file, new DecodedParts(parts), slices)
