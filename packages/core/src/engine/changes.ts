@@ -1,6 +1,6 @@
 import { decodeLine } from '../format/decode.js'
 import type { LogRecord } from '../format/record.js'
-import { readLines } from '../log/line-reader.js'
+import { readLine, readLines } from '../log/line-reader.js'
 import { backupsAmong } from '../log/store-files.js'
 import { FlatlogError, systemCode } from '../platform/errors.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
@@ -110,8 +110,8 @@ class RecordReader {
       const file = openIfThere(fileSystem, path)
       if (!file) return false
       try {
-        const first = readLines(file).next()
-        const line = first.done ? undefined : decodeLine(first.value.bytes)
+        const first = readLine(file, 0)
+        const line = first && decodeLine(first.bytes)
         return line?.kind === 'header' && line.seq === seq && line.crc === crc
       } finally {
         file.close()

@@ -2,7 +2,7 @@ import type { CheckpointPlace } from '../engine/backend.js'
 import type { ChangedRecord } from '../engine/events.js'
 import { checksumValue, endOfLine, formatChecksum } from '../format/checksum.js'
 import type { PlainRecord } from '../format/decode-fast.js'
-import { readLines } from '../log/line-reader.js'
+import { readLine } from '../log/line-reader.js'
 import { readTailRun } from '../log/record-reader.js'
 import type { Slices } from '../platform/clock.js'
 import type { Loaded } from '../recovery/read-log.js'
@@ -120,8 +120,7 @@ export class FollowedLog {
     }
     this.#left = this.#print()
     if (run.complete) return 'read'
-    const next = readLines(file, this.#endOffset).next()
-    return next.done || !next.value.ended ? 'read' : 'bad'
+    return readLine(file, this.#endOffset)?.ended ? 'bad' : 'read'
   }
 
   /** All records that were read behind that one, as they stand in the log; false where not all of them do. */

@@ -6,7 +6,7 @@ import type { OpenFile } from '../platform/file-system.js'
 import { OPEN_CHECKED_BYTES, OPEN_WHOLE_BYTES } from '../platform/limits.js'
 import { type CheckpointFound, readCheckpoint } from './checkpoint-reader.js'
 import type { WrittenCheckpoint } from './checkpoint-writer.js'
-import { type RawLine, readLines } from './line-reader.js'
+import { type RawLine, readLine, readLines } from './line-reader.js'
 
 /**
  * Opens the checkpoint of a log, reading as little of it as possible. Of a long one only header and index line are read:
@@ -19,11 +19,14 @@ export async function openCheckpoint(file: OpenFile, slices: Slices, isWhole: bo
 }
 
 async function openByIndex(file: OpenFile, slices: Slices): Promise<CheckpointFound | undefined> {
-  const first = firstLine(file, 0)
+  const first = readLine(file, 0)
   const header = first?.ended ? decodeLine(first.bytes) : undefined
   if (header?.kind !== 'header' || header.indexAt <= OPEN_WHOLE_BYTES) return undefined
-  const raw = firstLine(file, header.indexAt)
-  const index = raw?.ended ? scanIndexLine(raw.bytes, (first as RawLine).length, header.indexAt) : undefined
+  const raw = readLine(file, header.indexAt)
+  // A copy: the index keeps its line, and the buffer of the reader may be twice as long.
+  const index = raw?.ended
+    ? scanIndexLine(Buffer.from(raw.bytes), (first as RawLine).length, header.indexAt)
+    : undefined
   if (!raw || index?.seq !== header.seq) return undefined
   const { parts } = index
   if (header.indexAt <= OPEN_CHECKED_BYTES && !(await areWhole(file, parts, slices))) return undefined
@@ -63,20 +66,15 @@ export async function readBackCheckpoint(
   { length, parts, indexAt, headerCrc, indexCrc }: WrittenCheckpoint,
   slices: Slices,
 ): Promise<boolean> {
-  const header = firstLine(file, 0)
+  const header = readLine(file, 0)
   if (!isLine(header, headerCrc)) return false
   if (parts.length === 0) return header.length === length
   // The rows need not be decoded: they were made from the parts, and the checksum proves them.
-  const index = firstLine(file, indexAt)
+  const index = readLine(file, indexAt)
   if (!isLine(index, indexCrc) || index.offset + index.length !== length) return false
   return areWhole(file, new DecodedParts(parts), slices)
 }
 
 function isLine(line: RawLine | undefined, crc: string): line is RawLine {
   return line?.ended === true && validChecksum(line.bytes) === crc
-}
-
-function firstLine(file: OpenFile, offset: number): RawLine | undefined {
-  const { value } = readLines(file, offset).next()
-  return value as RawLine | undefined
 }

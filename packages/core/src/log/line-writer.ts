@@ -106,11 +106,6 @@ export class LineWriter {
     return { bytes, crc }
   }
 
-  /** Skips bytes that the caller has written itself, after a flush. */
-  skip(bytes: number): void {
-    this.#offset += bytes
-  }
-
   flush(): void {
     const { bytes } = this.#lines
     if (bytes.length === 0) return

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { formatChecksum } from '../format/checksum.js'
 import { decodeLine } from '../format/decode.js'
 import { PlainRecord } from '../format/decode-fast.js'
@@ -6,7 +7,7 @@ import type { LogRecord, Operation } from '../format/record.js'
 import type { Slices } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { LineWindow, type RawLine, readLines } from './line-reader.js'
+import { LineWindow, type RawLine, readLine, readLines } from './line-reader.js'
 
 /** Where the records after a checkpoint begin. */
 export interface TailStart {
@@ -61,36 +62,33 @@ export async function readTailRun(
   provenSeq = 0,
 ): Promise<TailRun> {
   const run = new Run(start, provenSeq)
-  const window = new LineWindow(file)
+  const window = new LineWindow(file, start.offset)
   const plain = new PlainRecord()
   for (;;) {
     const offset = run.endOffset
-    if (window.moveTo(offset)) {
-      const { text, bytes } = window
-      for (let from = 0, end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
-        if (plain.read(window, from, end)) {
-          if (!run.acceptPlain(plain, offset + from, end + 1 - from)) return run.result(false)
-          listener?.plain(plain, offset + from)
-        } else {
-          const length = end + 1 - from
-          const raw = {
-            number: run.nextLine,
-            offset: offset + from,
-            length,
-            bytes: bytes.subarray(from, end),
-            ended: true,
-          }
-          if (!acceptOther(file, raw, run, listener)) return run.result(false)
-        }
-        from = end + 1
-        if (slices.isDue()) await slices.pause()
-      }
+    if (!window.moveTo(offset)) {
+      const raw = readLine(file, offset, run.nextLine)
+      if (!raw) return run.result(true)
+      if (!acceptOther(file, raw, run, listener)) return run.result(false)
+      if (slices.isDue(raw.length)) await slices.pause()
       continue
     }
-    const raw = readLines(file, offset, run.nextLine).next().value as RawLine | undefined
-    if (!raw) return run.result(true)
-    if (!acceptOther(file, raw, run, listener)) return run.result(false)
-    if (slices.isDue(raw.length)) await slices.pause()
+    const { bytes } = window
+    const text = bytes.toString('latin1')
+    const shown = { bytes, text, isAscii: isAscii(bytes) }
+    for (let from = 0, end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
+      const length = end + 1 - from
+      if (plain.read(shown, from, end)) {
+        if (!run.acceptPlain(plain, offset + from, length)) return run.result(false)
+        listener?.plain(plain, offset + from)
+      } else {
+        const line = bytes.subarray(from, end)
+        const raw = { number: run.nextLine, offset: offset + from, length, bytes: line, ended: true }
+        if (!acceptOther(file, raw, run, listener)) return run.result(false)
+      }
+      from = end + 1
+      if (slices.isDue()) await slices.pause()
+    }
   }
 }
 

@@ -30,7 +30,7 @@ export const PRESSED_SLICE_MS = 4
 /** The slice of writers meanwhile. */
 export const PRESSED_TURN_MS = 1
 
-/** The longest line or main file of format 0 that is read; a JavaScript string cannot be longer. */
+/** The longest line or main file of format 0 that is read: about the longest that fits a JavaScript string. */
 export const MAX_LEGACY_TEXT_BYTES = 511 * MIB
 
 export const DEFAULT_SYNC_INTERVAL_MS = 1000
