@@ -2,7 +2,7 @@ import type { ChangedRecord } from '../engine/events.js'
 import { checksumValue, endOfLine, formatChecksum } from '../format/checksum.js'
 import type { PlainRecord } from '../format/decode-fast.js'
 import type { CheckpointPlace } from '../log/checkpoint-reader.js'
-import { readLines } from '../log/line-reader.js'
+import { readLine } from '../log/line-reader.js'
 import { readTailRun } from '../log/record-reader.js'
 import type { Slices } from '../platform/clock.js'
 import type { ReadLog } from '../recovery/read-log.js'
@@ -117,8 +117,7 @@ export class FollowedLog {
     }
     this.#left = this.#print()
     if (run.complete) return 'read'
-    const next = readLines(file, this.#endOffset).next()
-    return next.done || !next.value.ended ? 'read' : 'bad'
+    return readLine(file, this.#endOffset)?.ended ? 'bad' : 'read'
   }
 
   /** All records that were read behind that one, as they stand in the log; false where not all of them do. */

@@ -1,16 +1,16 @@
 import { crc32 } from 'node:zlib'
 
-/** CRC-32 (the one of zlib, gzip and PNG) over the bytes, or over the UTF-8 bytes of a text, as 8 hex digits. */
+/** CRC-32, as in zlib, of bytes or of the UTF-8 bytes of a text: 8 hexadecimal digits. */
 export function checksum(data: Uint8Array | string): string {
   return formatChecksum(crc32(data))
 }
 
-/** The same as a number. */
+/** The same checksum as a number. */
 export function checksumValue(data: Uint8Array | string): number {
   return crc32(data)
 }
 
-/** The same over bytes that come in pieces. */
+/** The checksum of bytes that come in pieces. */
 export class RunningChecksum {
   #value = 0
 
@@ -23,19 +23,19 @@ export class RunningChecksum {
   }
 }
 
-/** Two digits for each byte: four of them put together take a fifth of the time that `toString(16)` takes. */
+/** The two digits of each byte. Joining four of them takes a fifth of the time of `toString(16)`. */
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
-/** As it stands in a line. */
+/** A checksum as lines contain it. */
 export function formatChecksum(value: number): string {
   return `${HEX[value >>> 24]}${HEX[(value >>> 16) & 0xff]}${HEX[(value >>> 8) & 0xff]}${HEX[value & 0xff]}`
 }
 
-/** What every line of a version 1 file ends with: `,"crc":"xxxxxxxx"}`. */
+/** The length of `,"crc":"xxxxxxxx"}`, with which every line of a version 1 file ends. */
 export const CHECKSUM_BYTES = 18
 const CHECKSUM_START = Buffer.from(',"crc":"')
 
-/** What follows the bytes that the checksum is of. */
+/** The end of a line: all that follows the bytes that the checksum covers. */
 export function endOfLine(crc: string): string {
   return `,"crc":"${crc}"}`
 }
@@ -44,11 +44,11 @@ export function withChecksum(lineWithoutEnd: string): string {
   return lineWithoutEnd + endOfLine(checksum(lineWithoutEnd))
 }
 
-/** The checksum that a line (without its newline) carries and that fits its bytes; undefined where it does not fit. */
+/** The checksum in a line (without its newline) if it matches the line's bytes; otherwise undefined. */
 export function validChecksum(line: Buffer): string | undefined {
   const end = line.length - CHECKSUM_BYTES
   if (end <= 0) return undefined
-  // Byte by byte: for so few of them a call costs more than the loop.
+  // A loop: for so few bytes a call costs more.
   for (let at = 0; at < CHECKSUM_START.length; at++) if (line[end + at] !== CHECKSUM_START[at]) return undefined
   if (line[line.length - 2] !== 0x22 || line[line.length - 1] !== 0x7d) return undefined
   const written = hexAt(line, end + CHECKSUM_START.length)
@@ -57,7 +57,7 @@ export function validChecksum(line: Buffer): string | undefined {
     : undefined
 }
 
-/** Eight hex digits, in the one way in which they are written; -1 where there is anything else. */
+/** The value of eight lowercase hexadecimal digits; -1 if there is any other byte. */
 function hexAt(line: Buffer, start: number): number {
   let value = 0
   for (let at = start; at < start + 8; at++) {

@@ -11,45 +11,49 @@ const EXPIRES = ',"expires":'
 const ENCODING = ',"encoding":"'
 const VALUE = ',"value":'
 
-/** Bytes of a file, and the same as Latin-1, in which a character is a byte. */
+/** Bytes of a file, and the same bytes as Latin-1 text, in which each character is one byte. */
 export interface BytesAndText {
   readonly bytes: Buffer
   readonly text: string
-  /** No byte is above 0x7f. */
+  /** True if no byte is above 0x7f. */
   readonly isAscii: boolean
 }
 
 /**
- * The records of which nearly all of a log consists: a SET or DELETE of one key that is spelled as it reads. A store is
- * opened as fast as they are read, mostly before anything of this has been optimized, so they are taken apart where they
- * stand among others: without an object for each thing that they say, and in few steps that each do much. Whatever is
- * not exactly of this shape is left to `decodeLine`.
+ * The fast decoder for the usual record: a SET or DELETE of one key without escapes.
+ *
+ * Nearly all lines of a log are such records, so the speed of opening is the speed of this class; and it runs mostly
+ * before the JIT has optimized it. So it decodes a line in place, into one object that is used for all lines, in few
+ * steps that each do much. `decodeLine` handles every other line.
  */
 export class PlainRecord {
   timestamp = ''
   seq = 0
-  /** 0 where the record does not say. */
+  /** 0 if the record has none. */
   synced = 0
-  /** The line's checksum as a number. */
   crc = 0
   isDelete = false
   key = ''
-  /** How many the key has in the line. */
+  /** The length of the key in the line, without its quotes. */
   keyBytes = 0
   expires: number | undefined
   encoding: Encoding | undefined
-  /** Bytes from the start of the line to the value's text, and how many it has; 0 for a DELETE. */
+  /** Where the text of the value begins, in bytes from the start of the line; 0 in a DELETE. */
   valueStart = 0
+  /** The length of that text; 0 in a DELETE. */
   valueBytes = 0
   #text = ''
   #at = 0
 
-  /** The line from `start` to `end`, where its newline is. False where it is no such record; the fields are of no use then. */
+  /**
+   * Decodes the line that begins at `start` and whose newline is at `end`. False if it is not a usual record with a
+   * valid checksum; then the fields mean nothing.
+   */
   read(from: BytesAndText, start: number, end: number): boolean {
     const stop = end - CHECKSUM_BYTES
     if (stop <= start) return false
     const { text, bytes, isAscii } = from
-    // Of ASCII the text is as good, and a slice of it costs less than one of the bytes.
+    // For ASCII the text has the same checksum, and slicing it costs less than slicing the bytes.
     const crc = checksumValue(isAscii ? text.slice(start, stop) : bytes.subarray(start, stop))
     if (!text.startsWith(endOfLine(formatChecksum(crc)), stop)) return false
     this.crc = crc
@@ -61,7 +65,7 @@ export class PlainRecord {
     const text = this.#text
     const end = start + TIMESTAMP_END
     if (!text.startsWith(TIMESTAMP, start) || !text.startsWith(SEQ, end)) return false
-    // Many records bear the time of the one ahead.
+    // Most records have the timestamp of the record before them.
     if (this.timestamp === '' || !text.startsWith(this.timestamp, start + TIMESTAMP.length)) {
       const timestamp = text.slice(start + TIMESTAMP.length, end)
       if (timestamp.includes('"')) return false
@@ -80,7 +84,7 @@ export class PlainRecord {
     const start = this.#at
     const end = this.#text.indexOf('"', start)
     if (end === -1) return false
-    // From the bytes: a slice of the text would keep all of it.
+    // Made from the bytes: a slice of the text would keep the whole text in memory.
     const key = bytes.toString(isAscii ? 'latin1' : 'utf8', start, end)
     if (key.includes('\\')) return false
     this.key = key
@@ -115,7 +119,7 @@ export class PlainRecord {
     return true
   }
 
-  /** NaN where there are no digits. */
+  /** The number that comes next; NaN if there are no digits. */
   #integer(): number {
     const start = this.#at
     let value = 0
@@ -128,7 +132,7 @@ export class PlainRecord {
   }
 }
 
-/** A copy that does not keep what it was cut out of. */
+/** A copy of a slice of a text that does not keep the whole text in memory. */
 function flat(slice: string): string {
   return Buffer.from(slice, 'latin1').toString('latin1')
 }

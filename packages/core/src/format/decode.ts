@@ -16,8 +16,8 @@ import {
 import type { Encoding, ValueText } from './value.js'
 
 /**
- * Lines of a version 1 file to what they say. Nothing here throws for data: a line whose checksum does not fit is
- * `bad`, one that is whole but says what this version does not know is `newer`.
+ * A decoded line of a version 1 file. `bad`: its checksum does not match. `newer`: its checksum matches, but this
+ * version does not know what it contains.
  */
 export type Line =
   | LogRecord
@@ -29,23 +29,26 @@ export type Line =
 
 const BAD: Line = { kind: 'bad' }
 
-/** `valueStarts` gets the bytes of the line at which the text of each value of a record begins, in the order of its operations. */
+/**
+ * Decodes any line; no line makes it throw. `valueStarts` gets the byte of the line at which the text of each value of
+ * a record begins, in the order of its operations.
+ */
 export function decodeLine(line: Buffer, valueStarts?: number[]): Line {
   const crc = validChecksum(line)
   if (crc === undefined) return BAD
   const text = line.toString('utf8', 0, line.length - CHECKSUM_BYTES)
   try {
     const scanned = new LineScanner(text, crc, valueStarts).scan()
-    if (valueStarts && text.length !== line.length - CHECKSUM_BYTES) inBytes(text, valueStarts)
+    if (valueStarts && text.length !== line.length - CHECKSUM_BYTES) toBytes(text, valueStarts)
     return scanned
   } catch (error) {
-    // The bytes are what their writer meant, and this version cannot read them: so the writer was another version.
-    return { kind: 'newer', what: error instanceof Unexpected ? error.message : 'a value that is no JSON' }
+    // The checksum proves that the bytes are as they were written, so the writer was another version.
+    return { kind: 'newer', what: error instanceof Unexpected ? error.message : 'invalid JSON' }
   }
 }
 
-/** From places in the text to places in its bytes. */
-function inBytes(text: string, places: number[]): void {
+/** Converts places in a text to places in its UTF-8 bytes. */
+function toBytes(text: string, places: number[]): void {
   let [character, byte] = [0, 0]
   for (const [at, place] of places.entries()) {
     byte += Buffer.byteLength(text.slice(character, place))
@@ -54,9 +57,10 @@ function inBytes(text: string, places: number[]): void {
   }
 }
 
+/** The line contains what its message says, which this version does not know. */
 class Unexpected extends Error {}
 
-/** Walks over the fields in their fixed order. */
+/** Reads the fields of a line in their fixed order. */
 class LineScanner {
   #at = 0
 
@@ -69,7 +73,7 @@ class LineScanner {
   scan(): Line {
     this.#expect('{"timestamp":')
     const timestamp = this.#string()
-    // The line of a mark in the place of a log is none of ours there, and no newer version's either.
+    // This is the line of a mark. In a log it is garbage, not the line of a newer version.
     if (this.#take(',"format":')) return BAD
     this.#expect(',"seq":')
     const seq = this.#integer()
@@ -135,7 +139,7 @@ class LineScanner {
     this.#expect(',"compactedAt":')
     const compactedAt = this.#string()
     this.#expectEnd()
-    if (!Number.isSafeInteger(indexAt)) throw new Unexpected('a place of the index that is no number')
+    if (!Number.isSafeInteger(indexAt)) throw new Unexpected('an indexAt that is not a number')
     return { kind: 'header', timestamp, seq, store, indexAt, state, compactedAt, crc: this.crc }
   }
 
@@ -150,7 +154,7 @@ class LineScanner {
   }
 
   #pairs(): [key: string, value: ValueText][] {
-    if (this.text[this.#at] !== '{') throw new Unexpected('a state that is no object')
+    if (this.text[this.#at] !== '{') throw new Unexpected('a state that is not an object')
     const pairs: [string, ValueText][] = []
     this.#at = sliceObject(this.text, this.#at, (key, text, start) => {
       pairs.push([key, { text }])
@@ -166,16 +170,16 @@ class LineScanner {
   }
 
   #expect(literal: string): void {
-    if (!this.#take(literal)) throw new Unexpected(`something else than ${literal} at character ${this.#at}`)
+    if (!this.#take(literal)) throw new Unexpected(`something other than ${literal} at character ${this.#at}`)
   }
 
   #expectEnd(): void {
-    if (this.#at !== this.text.length) throw new Unexpected(`more than was expected at character ${this.#at}`)
+    if (this.#at !== this.text.length) throw new Unexpected(`an unknown field at character ${this.#at}`)
   }
 
   #string(): string {
     const end = this.text[this.#at] === '"' ? endOfString(this.text, this.#at) : -1
-    if (end === -1) throw new Unexpected(`no string at character ${this.#at}`)
+    if (end === -1) throw new Unexpected(`something other than a string at character ${this.#at}`)
     const value = unquote(this.text.slice(this.#at, end))
     this.#at = end
     return value
@@ -185,7 +189,8 @@ class LineScanner {
     let end = this.#at
     while (this.text.charCodeAt(end) >= 0x30 && this.text.charCodeAt(end) <= 0x39) end++
     const value = end === this.#at ? Number.NaN : Number(this.text.slice(this.#at, end))
-    if (!Number.isSafeInteger(value)) throw new Unexpected(`no whole number at character ${this.#at}`)
+    if (!Number.isSafeInteger(value))
+      throw new Unexpected(`something other than a whole number at character ${this.#at}`)
     this.#at = end
     return value
   }
@@ -206,7 +211,7 @@ function withMeta(pairs: [string, ValueText][], meta: PartMeta, timestampMs: num
 }
 
 function toRow(row: unknown): IndexRow {
-  if (!Array.isArray(row) || row.length < 6) throw new Unexpected('an index row of another shape')
+  if (!Array.isArray(row) || row.length < 6) throw new Unexpected('an index row of another form')
   const [firstKey, offset, keys, minExpires, maxExpires, crc] = row
   return { firstKey, offset, keys, minExpires, maxExpires, crc }
 }

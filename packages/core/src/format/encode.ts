@@ -11,11 +11,11 @@ import {
 } from './record.js'
 import type { ValueText } from './value.js'
 
-/** Operations and checkpoints to lines, without the newline. The order of the fields is part of the format. */
+/** Encodes records and checkpoints as lines, without the newline. The order of the fields is part of the format. */
 
 /**
- * The line's text from `"op"` on: it can be made before the record's place in the log is known. `valueStarts` is told where
- * in it the text of each value begins, in the order of the operations; where there is one value, it ends with that.
+ * The text of a record from `"op"` on, which does not depend on the record's place in the log. `valueStarts` gets the
+ * place in it where the text of each value of a batch or replace begins; a single value ends the text.
  */
 export function encodeOperation(operation: Operation, valueStarts?: number[]): string {
   switch (operation.kind) {
@@ -66,13 +66,13 @@ function encodeKeyed(operation: SetOperation | DeleteOperation): string {
   )
 }
 
-/** Without its checksum. */
+/** A record without its checksum. `operation` comes from `encodeOperation`. */
 export function encodeRecord(timestamp: string, seq: number, synced: number | undefined, operation: string): string {
   const known = synced === undefined ? '' : `"synced":${synced},`
   return `{"timestamp":"${timestamp}","seq":${seq},${known}${operation}`
 }
 
-/** Fifteen digits, so that a header has the same length before and after the place of the index is known. */
+/** A fixed width, so that the length of a header is known before the place of the index is. */
 const INDEX_AT_DIGITS = 15
 
 export function encodeHeader(header: Omit<HeaderLine, 'kind' | 'crc'>): string {
@@ -83,7 +83,7 @@ export function encodeHeader(header: Omit<HeaderLine, 'kind' | 'crc'>): string {
   )
 }
 
-/** One key of a state as it stands in a header or a part. */
+/** `"key":value`, as in a header or a part. */
 export function encodePair({ key, value }: PartValue): string {
   return `${quote(key)}:${value.text}`
 }
@@ -94,7 +94,7 @@ export function spellPair(pair: PartValue): SpelledPair {
   return { key, spelled, bytes: Buffer.byteLength(spelled), encoding: value.encoding, expires, time }
 }
 
-/** Without its checksum. */
+/** A part without its checksum. */
 export function encodePart(timestamp: string, timestampMs: number, seq: number, state: readonly SpelledPair[]): string {
   let text =
     `{"timestamp":"${timestamp}","seq":${seq},"op":"CHECKPOINT","part":true,` +
@@ -107,7 +107,7 @@ export function encodePart(timestamp: string, timestampMs: number, seq: number, 
   return `${text}}`
 }
 
-/** `expires` and `encoding` of the keys that have them; `ages` in key order if the store keeps times. */
+/** `expires` and `encoding` of the keys that have them, and `ages` in key order if the store keeps times. */
 function encodeMeta(state: readonly SpelledPair[], timestampMs: number): string {
   const expires: string[] = []
   const encoding: string[] = []

@@ -1,22 +1,25 @@
 import { isAscii } from 'node:buffer'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import { CHECKSUM_BYTES, endOfLine, RunningChecksum, validChecksum } from './checksum.js'
-import { quote, unquote } from './json-text.js'
+import { endOfString, quote, unquote } from './json-text.js'
 import type { IndexRow, PartSummary } from './record.js'
 
-/** Parts in key order, of which many are never looked at: what is said of one is put together when it is asked for. */
+/** The index line of a checkpoint: one row for each part. */
+
+/** The parts of a checkpoint in key order. Many are never used, so a summary is made when it is asked for. */
 export interface PartTable {
   readonly length: number
-  /** Of all their lines, with their newlines. */
+  /** The length of all their lines, with the newlines. */
   readonly bytes: number
   firstKey(at: number): string
   summary(at: number): PartSummary
-  /** The same as far as it concerns when its keys expire. */
+  /** The fields of the summary that say when keys expire. */
   expiry(at: number): PartExpiry
 }
 
 export type PartExpiry = Pick<PartSummary, 'keys' | 'minExpires' | 'maxExpires'>
 
+/** Parts whose summaries are in memory. */
 export class DecodedParts implements PartTable {
   readonly bytes: number
 
@@ -29,7 +32,7 @@ export class DecodedParts implements PartTable {
   }
 
   firstKey(at: number): string {
-    return (this.parts[at] as PartSummary).firstKey
+    return this.summary(at).firstKey
   }
 
   summary(at: number): PartSummary {
@@ -41,13 +44,10 @@ export class DecodedParts implements PartTable {
   }
 }
 
-/** Rows are turned into bytes so many characters at a time. */
+/** Rows are encoded when their text has this many characters. */
 const CHUNK_CHARACTERS = READ_CHUNK_BYTES / 4
 
-/**
- * The index line of a checkpoint, put together while its parts are written: it is megabytes long where there are many, and
- * would hold everybody up if it were made at the end.
- */
+/** Encodes an index line while the parts are written: it can have megabytes, which would block if made at the end. */
 export class IndexLineWriter {
   readonly #chunks: Buffer[] = []
   readonly #crc = new RunningChecksum()
@@ -55,11 +55,11 @@ export class IndexLineWriter {
   #separator = ''
 
   constructor(timestamp: string, seq: number) {
-    this.#text = encodeIndexStart(timestamp, seq)
+    this.#text = `{"timestamp":"${timestamp}","seq":${seq},"op":"CHECKPOINT","index":[`
   }
 
-  add(row: IndexRow): void {
-    this.#text += this.#separator + encodeIndexRow(row)
+  add({ firstKey, offset, keys, minExpires, maxExpires, crc }: IndexRow): void {
+    this.#text += `${this.#separator}[${quote(firstKey)},${offset},${keys},${minExpires},${maxExpires},"${crc}"]`
     this.#separator = ','
     if (this.#text.length >= CHUNK_CHARACTERS) this.#endChunk()
   }
@@ -80,15 +80,6 @@ export class IndexLineWriter {
   }
 }
 
-/** What an index line begins with; its rows follow, with commas between them, and a closing bracket. */
-function encodeIndexStart(timestamp: string, seq: number): string {
-  return `{"timestamp":"${timestamp}","seq":${seq},"op":"CHECKPOINT","index":[`
-}
-
-function encodeIndexRow({ firstKey, offset, keys, minExpires, maxExpires, crc }: IndexRow): string {
-  return `[${quote(firstKey)},${offset},${keys},${minExpires ?? 'null'},${maxExpires ?? 'null'},"${crc}"]`
-}
-
 export interface ScannedIndex {
   readonly timestamp: string
   readonly seq: number
@@ -99,8 +90,8 @@ const BEGINNING = /^\{"timestamp":"([^"]*)","seq":(\d{1,16}),"op":"CHECKPOINT","
 const BEGINNING_BYTES = 1024
 
 /**
- * An index line that stands at `indexAt`, with the first part at `partsAt`; undefined where the line is none, or does
- * not fit there. It is kept for as long as the parts are.
+ * Scans the index line at `indexAt` of a file whose first part is at `partsAt`. Undefined if it is not an index line, or
+ * if its rows do not fit these places. The result refers to `line`.
  */
 export function scanIndexLine(line: Buffer, partsAt: number, indexAt: number): ScannedIndex | undefined {
   if (validChecksum(line) === undefined) return undefined
@@ -109,80 +100,73 @@ export function scanIndexLine(line: Buffer, partsAt: number, indexAt: number): S
   if (!beginning) return undefined
   const [{ length }, timestamp, seq] = beginning as unknown as [string, string, string]
   try {
-    const parts = EncodedParts.find(line, length, end, isAscii(line), partsAt, indexAt)
+    const parts = EncodedParts.find(line, length, end, partsAt, indexAt)
     return parts && { timestamp, seq: Number(seq), parts }
   } catch {
-    // A key that is no JSON.
+    // A key has an invalid escape.
     return undefined
   }
 }
 
-const BACKSLASH = 0x5c
 const CRC_DIGITS = 8
-/** What follows a row's key, up to the opening quote of the next row's or to the end of the list. */
-const BEHIND_KEY = /,\d{1,16},\d{1,16},(?:null|\d{1,16}),(?:null|\d{1,16}),"[0-9a-f]{8}"\](?:,\["|\]$)/y
+/** The rest of a row after its key, up to the opening quote of the next key or the end of the list. */
+const AFTER_KEY = /,\d{1,16},\d{1,16},(?:null|\d{1,16}),(?:null|\d{1,16}),"[0-9a-f]{8}"\](?:,\["|\]$)/y
 
 /**
- * The rows of an index line where they stand in its bytes. A store is opened as fast as they are walked over, so that
- * finds out no more than where each of them is and that they fit together; what a row says is read when it is asked for.
+ * Parts whose summaries are read from the bytes of the index line on demand.
+ *
+ * The speed of opening a large store is the speed of `find`, so it only checks that the rows follow each other and
+ * remembers where they are.
  */
-export class EncodedParts implements PartTable {
-  /** The first keys that somebody asked for: a binary search comes by the same ones again and again. */
+class EncodedParts implements PartTable {
+  /** The first keys that were asked for: binary searches ask for the same ones again and again. */
   readonly #keys: (string | undefined)[]
 
   private constructor(
     private readonly line: Buffer,
-    /** Of each row's key, the opening quote and the place behind the closing one. */
-    private readonly starts: Uint32Array,
-    private readonly ends: Uint32Array,
+    /** For the key of each row: the place of its opening quote, and the place after its closing quote. */
+    private readonly keyStarts: Uint32Array,
+    private readonly keyEnds: Uint32Array,
     private readonly isAscii: boolean,
     private readonly indexAt: number,
   ) {
-    this.#keys = new Array<string | undefined>(starts.length)
+    this.#keys = new Array<string | undefined>(keyStarts.length)
   }
 
   /**
-   * The rows that stand in `line` from `start` to `end`, whose parts stand line by line behind each other from `partsAt`
-   * to the index line at `indexAt`, with keys that rise; undefined where they do not, or are spelled in another way.
+   * The rows of `line` between `start` and `end`. Undefined if they are not written as `IndexLineWriter` writes them, or
+   * if the parts do not begin at `partsAt`, rise in key and place, and end before `indexAt`.
    */
-  static find(
-    line: Buffer,
-    start: number,
-    end: number,
-    isAscii: boolean,
-    partsAt: number,
-    indexAt: number,
-  ): EncodedParts | undefined {
+  static find(line: Buffer, start: number, end: number, partsAt: number, indexAt: number): EncodedParts | undefined {
     const text = line.toString('latin1', 0, end)
-    const isPlain = isAscii && !text.includes('\\', start)
-    const starts: number[] = []
-    const ends: number[] = []
+    if (!text.startsWith('[["', start)) return undefined
+    const isAsciiLine = isAscii(line)
+    const isPlain = isAsciiLine && !text.includes('\\', start)
+    const keyStarts: number[] = []
+    const keyEnds: number[] = []
     let lastKey = ''
     let lastOffset = 0
-    if (!text.startsWith('[["', start)) return undefined
-    for (let from = start + 2; from < end; ) {
-      let quote = text.indexOf('"', from + 1)
-      if (!isPlain) while (quote !== -1 && isEscaped(line, quote)) quote = text.indexOf('"', quote + 1)
-      BEHIND_KEY.lastIndex = quote + 1
-      // Whoever wrote it in another way is read in another way.
-      if (quote === -1 || !BEHIND_KEY.test(text)) return undefined
-      const key = isPlain ? text.slice(from + 1, quote) : keyIn(line, from, quote + 1, isAscii)
-      const offset = Number(text.slice(quote + 2, text.indexOf(',', quote + 2)))
-      const isBehind = starts.length === 0 ? offset === partsAt : key > lastKey && offset > lastOffset
-      if (!isBehind) return undefined
-      starts.push(from)
-      ends.push(quote + 1)
+    for (let keyStart = start + 2; keyStart < end; ) {
+      const keyEnd = endOfString(text, keyStart)
+      AFTER_KEY.lastIndex = keyEnd
+      if (keyEnd === -1 || !AFTER_KEY.test(text)) return undefined
+      const key = isPlain ? text.slice(keyStart + 1, keyEnd - 1) : decodeKey(line, keyStart, keyEnd, isAsciiLine)
+      const offset = Number(text.slice(keyEnd + 1, text.indexOf(',', keyEnd + 1)))
+      const isNext = keyStarts.length === 0 ? offset === partsAt : key > lastKey && offset > lastOffset
+      if (!isNext) return undefined
+      keyStarts.push(keyStart)
+      keyEnds.push(keyEnd)
       lastKey = key
       lastOffset = offset
-      // The last row is followed by the end of the list, any other by the next one's opening quote.
-      from = BEHIND_KEY.lastIndex === end ? end : BEHIND_KEY.lastIndex - 1
+      // After the last row comes the end of the list, after any other the opening quote of the next key.
+      keyStart = AFTER_KEY.lastIndex === end ? end : AFTER_KEY.lastIndex - 1
     }
     if (lastOffset >= indexAt) return undefined
-    return new EncodedParts(line, Uint32Array.from(starts), Uint32Array.from(ends), isAscii, indexAt)
+    return new EncodedParts(line, Uint32Array.from(keyStarts), Uint32Array.from(keyEnds), isAsciiLine, indexAt)
   }
 
   get length(): number {
-    return this.starts.length
+    return this.keyStarts.length
   }
 
   get bytes(): number {
@@ -192,14 +176,14 @@ export class EncodedParts implements PartTable {
   firstKey(at: number): string {
     const known = this.#keys[at]
     if (known !== undefined) return known
-    const key = keyIn(this.line, this.starts[at] as number, this.ends[at] as number, this.isAscii)
+    const key = decodeKey(this.line, this.keyStarts[at] as number, this.keyEnds[at] as number, this.isAscii)
     this.#keys[at] = key
     return key
   }
 
   summary(at: number): PartSummary {
     const { offset, keys, minExpires, maxExpires, crc } = this.#row(at)
-    const end = at + 1 < this.starts.length ? this.#row(at + 1).offset : this.indexAt
+    const end = at + 1 < this.keyStarts.length ? this.#row(at + 1).offset : this.indexAt
     return { firstKey: this.firstKey(at), offset, keys, minExpires, maxExpires, crc, bytes: end - offset - 1 }
   }
 
@@ -208,11 +192,11 @@ export class EncodedParts implements PartTable {
   }
 
   #row(at: number): Row {
-    return new Row(this.line, this.ends[at] as number)
+    return new Row(this.line, this.keyEnds[at] as number)
   }
 }
 
-/** What stands in a row behind its key. */
+/** The fields of a row after its key. */
 class Row {
   readonly offset: number
   readonly keys: number
@@ -221,9 +205,9 @@ class Row {
   readonly #line: Buffer
   #at: number
 
-  constructor(line: Buffer, start: number) {
+  constructor(line: Buffer, keyEnd: number) {
     this.#line = line
-    this.#at = start
+    this.#at = keyEnd
     this.offset = this.#number() as number
     this.keys = this.#number() as number
     this.minExpires = this.#number()
@@ -235,7 +219,7 @@ class Row {
     return this.#line.toString('latin1', start, start + CRC_DIGITS)
   }
 
-  /** Behind the next comma; null where that is what is written. */
+  /** The number after the next comma, or null. */
   #number(): number | null {
     let at = this.#at + 1
     let value = 0
@@ -251,12 +235,6 @@ class Row {
   }
 }
 
-function isEscaped(line: Buffer, quote: number): boolean {
-  let backslashes = 0
-  while (line[quote - 1 - backslashes] === BACKSLASH) backslashes++
-  return backslashes % 2 === 1
-}
-
-function keyIn(line: Buffer, start: number, end: number, isAscii: boolean): string {
-  return unquote(line.toString(isAscii ? 'latin1' : 'utf8', start, end))
+function decodeKey(line: Buffer, start: number, end: number, isAsciiLine: boolean): string {
+  return unquote(line.toString(isAsciiLine ? 'latin1' : 'utf8', start, end))
 }

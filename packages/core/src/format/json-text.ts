@@ -1,10 +1,10 @@
 /**
- * JSON as text. The log hands values through as the text they came as: `JSON.parse` and `JSON.stringify` in between
- * would put a key like "10" before "9", spell numbers anew and trip over `__proto__`. So objects are cut into slices
- * of their text instead.
+ * JSON as text. Values pass through the log as the text that they came as: `JSON.parse` and `JSON.stringify` would
+ * order the key "10" before "9", write numbers in another way and mishandle `__proto__`. So objects are cut into slices
+ * of their text.
  */
 
-/** Legal in JSON strings, but line ends to some tools that read text; written as escapes. */
+/** U+2028 and U+2029 are allowed in JSON strings, but end a line for some tools; they are written as escapes. */
 const SEPARATORS = /[\u2028\u2029]/
 const ALL_SEPARATORS = /[\u2028\u2029]/g
 
@@ -13,10 +13,10 @@ export function escapeSeparators(json: string): string {
   return json.replace(ALL_SEPARATORS, (separator) => (separator === '\u2028' ? '\\u2028' : '\\u2029'))
 }
 
-/** Printable ASCII without quote and backslash: what most keys consist of. */
+/** Printable ASCII without quote and backslash, as in most keys. */
 const PLAIN = /^[ !#-[\]-~]*$/
 
-/** A string as it stands in a file: always spelled the same, so that keys can be compared by their bytes. */
+/** A string as files contain it: always written in the same way, so that keys can be compared by their bytes. */
 export function quote(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : escapeSeparators(JSON.stringify(text))
 }
@@ -24,7 +24,7 @@ export function quote(text: string): string {
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
-/** The place behind a string literal that starts at `start`; -1 where it has no end. */
+/** The place after the string literal that begins at `start`; -1 if it does not end. */
 export function endOfString(json: string, start: number): number {
   for (let from = start + 1; ; ) {
     const end = json.indexOf('"', from)
@@ -36,12 +36,12 @@ export function endOfString(json: string, start: number): number {
   }
 }
 
-/** The text that a string literal stands for. */
+/** The string that a literal stands for. */
 export function unquote(literal: string): string {
   return literal.includes('\\') ? (JSON.parse(literal) as string) : literal.slice(1, -1)
 }
 
-/** The same of what stands between its quotes; nothing is copied where nothing is escaped. */
+/** The same for a literal without its quotes. Without escapes it is returned as it is. */
 export function unescaped(between: string): string {
   return between.includes('\\') ? (JSON.parse(`"${between}"`) as string) : between
 }
@@ -55,7 +55,7 @@ function skipSpace(json: string, start: number): number {
   }
 }
 
-/** The place behind the JSON value that starts at `start`. The text must be JSON (checked, or parsed before). */
+/** The place after the JSON value that begins at `start`. The text must be known to be JSON. */
 export function endOfValue(json: string, start: number): number {
   let depth = 0
   let at = start
@@ -90,7 +90,7 @@ export function endOfValue(json: string, start: number): number {
   }
 }
 
-/** Numbers, true, false and null end before what cannot stand in them. */
+/** The place after a number, true, false or null: the next character that cannot be part of one. */
 function endOfScalar(json: string, start: number): number {
   let at = start
   while (at < json.length && !',]}: \n\r\t"'.includes(json[at] as string)) at++
@@ -98,8 +98,8 @@ function endOfScalar(json: string, start: number): number {
 }
 
 /**
- * Calls back with each key of a JSON object and the text of its value, in the order of the text, a doubled key twice.
- * Returns the place behind the object. The text must be JSON.
+ * Calls back with each key of a JSON object and the text of its value, in the order of the text; a key that is there
+ * twice comes twice. Returns the place after the object. The text must be known to be JSON.
  */
 export function sliceObject(
   json: string,
@@ -122,7 +122,7 @@ export function sliceObject(
 
 const SPACE = /[ \n\r\t]/
 
-/** The same JSON on one line, without the white space between its tokens and with separators escaped. */
+/** The same JSON on one line: no white space between tokens, and U+2028 and U+2029 escaped. */
 export function oneLine(json: string): string {
   if (!SPACE.test(json)) return escapeSeparators(json)
   let compact = ''

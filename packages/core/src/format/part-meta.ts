@@ -1,15 +1,15 @@
 import type { IndexRow, PartValue } from './record.js'
 import type { Encoding } from './value.js'
 
-/** What a part says of its keys beside their values. */
+/** The `meta` of a part: what is known of its keys beside their values. */
 export interface PartMeta {
   readonly expires?: Readonly<Record<string, number>>
   readonly encoding?: Readonly<Record<string, Encoding>>
-  /** In key order; null where it is not known when the key was written. */
+  /** In key order: how long before the part's timestamp each value was written, in ms; null if that is unknown. */
   readonly ages?: readonly (number | null)[]
 }
 
-/** With the time from which `ages` are counted back. */
+/** With the time from which `ages` count back. */
 export interface DatedMeta extends PartMeta {
   readonly timestampMs: number
 }
@@ -20,7 +20,7 @@ export interface KeyMeta {
   readonly time: number | undefined
 }
 
-/** For what is kept for many keys: of most there is nothing to say, and then it is undefined. */
+/** Undefined if there is nothing to keep: so it is for most keys, and many are kept. */
 export function toKeyMeta(
   encoding: Encoding | undefined,
   expires: number | undefined,
@@ -42,7 +42,7 @@ export function metaOf(meta: DatedMeta, key: string, position: number): KeyMeta 
   }
 }
 
-/** When the keys of a part expire, as its row in the index says it. */
+/** When the first and when all keys of a part expire, as the index contains it. */
 export function expiryRange(state: readonly Pick<PartValue, 'expires'>[]): Pick<IndexRow, 'minExpires' | 'maxExpires'> {
   let minExpires: number | null = null
   let maxExpires: number | null = state.length ? 0 : null
@@ -56,11 +56,12 @@ export function expiryRange(state: readonly Pick<PartValue, 'expires'>[]): Pick<
   return { minExpires, maxExpires }
 }
 
-/** What a key takes in a part beside its name and its value: quotes, colon, comma, and what `meta` says of it. */
+/** What a pair takes beside key and value: quotes, colon, comma. */
 const PAIR_BYTES = 8
+/** What `meta` takes for a key beside its name. */
 const META_BYTES = 48
 
-/** About how many bytes a key has in a part, and seldom fewer: only its escapes are not counted. */
+/** About how many bytes a pair takes in a part. It rarely takes more: only escapes of the key are not counted. */
 export function bytesInPart(
   key: string,
   valueBytes: number,
@@ -71,7 +72,7 @@ export function bytesInPart(
 ): number {
   let bytes = keyBytes + valueBytes + PAIR_BYTES
   if (expires !== undefined || time !== undefined || encoding !== undefined) bytes += META_BYTES
-  // That it expires and how it is encoded is said under its name again.
+  // `meta` repeats the key for each of these.
   if (expires !== undefined) bytes += keyBytes
   if (encoding !== undefined) bytes += keyBytes
   return bytes

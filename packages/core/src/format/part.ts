@@ -3,12 +3,12 @@ import { type DatedMeta, metaOf, NO_META, type PartMeta } from './part-meta.js'
 import type { SpelledPair } from './record.js'
 
 /**
- * Where the keys of a part stand in its line, so that one value can be cut out of it without decoding the others. All
- * places are bytes: the line is looked at as Latin-1, in which a character is a byte and JSON's own signs are what they are.
+ * Where the keys of a part are in its line, so that one value can be cut out without decoding the others. All places
+ * are byte offsets: the line is read as Latin-1, in which each character is a byte and JSON's punctuation is itself.
  *
- * It is kept for each part that was ever read, so it is little more than a stretch of numbers in an array that it shares
- * with others: flags, how many keys there are, where `meta` begins and ends, the place of each key's opening quote, and the
- * state's end.
+ * A layout is kept for every part that was ever read, so it is only a range of numbers in an array that several
+ * layouts share: flags, the number of keys, start and end of `meta`, the place of each key's opening quote, and the end
+ * of the state.
  */
 export interface PartLayout {
   readonly numbers: Uint16Array | Uint32Array
@@ -17,28 +17,28 @@ export interface PartLayout {
 
 const HEAD = 4
 const ASCII = 1
-/** For those who keep more behind the layout. */
+/** Set by users of the layout that keep more numbers after it. */
 export const MORE_FLAG = 2
 
 const TIMESTAMP = '{"timestamp":"'
 const BEGINNING = /^\{"timestamp":"[^"]*","seq":\d+,"op":"CHECKPOINT","part":true/
-const META = ',"meta":'
-const STATE = ',"state":{'
+const META_FIELD = ',"meta":'
+const STATE_FIELD = ',"state":{'
 const NOT_ASCII = /[\x80-\xff]/
 
-/** Undefined where the line is none of a part. `slab`: where the numbers are kept; without it they are in an own array. */
+/** Undefined if the line is not a part. `slab` provides the array; without it the layout gets one of its own. */
 export function layOutPart(line: string, slab?: NumberSlab): PartLayout | undefined {
   const beginning = BEGINNING.exec(line)
   if (!beginning) return undefined
   let at = beginning[0].length
   let [metaStart, metaEnd] = [at, at]
-  if (line.startsWith(META, at)) {
-    metaStart = at + META.length
+  if (line.startsWith(META_FIELD, at)) {
+    metaStart = at + META_FIELD.length
     metaEnd = endOfValue(line, metaStart)
     at = metaEnd
   }
-  if (!line.startsWith(STATE, at)) return undefined
-  at += STATE.length
+  if (!line.startsWith(STATE_FIELD, at)) return undefined
+  at += STATE_FIELD.length
   const numbers = [NOT_ASCII.test(line) ? 0 : ASCII, 0, metaStart, metaEnd]
   while (line[at] === '"') {
     numbers.push(at)
@@ -57,12 +57,12 @@ export function layOutPart(line: string, slab?: NumberSlab): PartLayout | undefi
   return range
 }
 
-/** Of the whole line. */
+/** True if the whole line is ASCII. */
 export function isAscii({ numbers, from }: PartLayout): boolean {
   return ((numbers[from] as number) & ASCII) !== 0
 }
 
-/** How many numbers it is. */
+/** How many numbers the layout has. */
 export function layoutLength(layout: PartLayout): number {
   return HEAD + keyCount(layout) + 1
 }
@@ -79,18 +79,18 @@ export function metaEnd({ numbers, from }: PartLayout): number {
   return numbers[from + 3] as number
 }
 
-/** Where the key at `position` begins, with its quote. */
+/** Where the key at `position` begins, at its opening quote. */
 export function keyStart({ numbers, from }: PartLayout, position: number): number {
   return numbers[from + HEAD + position] as number
 }
 
-/** Where the value of the key at `position` ends: ahead of the comma, or of the state's closing brace. */
+/** Where the value of the key at `position` ends: at the comma, or at the closing brace of the state. */
 export function valueEnd(layout: PartLayout, position: number): number {
   const next = keyStart(layout, position + 1)
   return position + 1 === keyCount(layout) ? next : next - 1
 }
 
-/** The position of a key by the place of its quote; -1 where none begins there. */
+/** The position of the key whose opening quote is at `place`; -1 if there is none. */
 export function positionAt(layout: PartLayout, place: number): number {
   let low = 0
   let high = keyCount(layout) - 1
@@ -104,6 +104,7 @@ export function positionAt(layout: PartLayout, place: number): number {
   return -1
 }
 
+/** The `meta` of a part, with the part's timestamp if it has `ages`. */
 export function parseMeta(line: Buffer, layout: PartLayout): DatedMeta {
   const [start, end] = [metaStart(layout), metaEnd(layout)]
   if (end - start <= 2) return NO_META
@@ -114,8 +115,8 @@ export function parseMeta(line: Buffer, layout: PartLayout): DatedMeta {
 }
 
 /**
- * Cuts a part into its pairs without decoding them. `latin`: the line, a character a byte. Where it is ASCII the pairs
- * are slices of that, so whoever keeps one of them keeps all of the line.
+ * Cuts a part into its pairs without decoding their values. `latin` is the line as Latin-1; if it is ASCII the pairs are
+ * slices of it, so a pair that is kept keeps the whole line in memory.
  */
 export function cutPart(line: Buffer, latin: string, layout: PartLayout, meta: DatedMeta): SpelledPair[] {
   const isPlain = isAscii(layout)
@@ -126,26 +127,26 @@ export function cutPart(line: Buffer, latin: string, layout: PartLayout, meta: D
     const start = keyStart(layout, position)
     const end = valueEnd(layout, position)
     const key = unquote(cut(start, endOfString(latin, start)))
-    const { expires, encoding, time } = meta === NO_META ? NOTHING : metaOf(meta, key, position)
+    const { expires, encoding, time } = meta === NO_META ? NO_KEY_META : metaOf(meta, key, position)
     pairs.push({ key, spelled: cut(start, end), bytes: end - start, encoding, expires, time })
   }
   return pairs
 }
 
-const NOTHING = { expires: undefined, encoding: undefined, time: undefined }
+const NO_KEY_META = { expires: undefined, encoding: undefined, time: undefined }
 
-/** A stretch of an array that is shared with others. */
+/** A range of an array that several owners share. */
 export interface NumberRange {
   readonly numbers: Uint16Array
   readonly from: number
 }
 
-/** An array of its own takes 200 bytes beside what is in it: too much for some dozen small numbers. */
 const CHUNK_NUMBERS = 8 * 1024
 
 /**
- * Gives out stretches of arrays for small numbers (slab allocation: Bonwick, "The Slab Allocator", 1994). A stretch is
- * never given back; a chunk goes with the last that is kept of it, so chunks are small.
+ * Hands out ranges of shared arrays (slab allocation: Bonwick, "The Slab Allocator", 1994), since an array of its own
+ * costs 200 bytes beside its numbers. Ranges are not returned: an array is freed with the last of its ranges, and so
+ * arrays are small.
  */
 export class NumberSlab {
   #chunk = new Uint16Array(0)

@@ -1,6 +1,6 @@
 import type { Encoding, ValueText } from './value.js'
 
-/** What a record does to the state. In a file, `clear` is a DELETE with a prefix and `replace` a SET with data. */
+/** The change that a record makes. In a file, `clear` is a DELETE with a prefix and `replace` a SET with data. */
 export type Operation =
   | SetOperation
   | DeleteOperation
@@ -12,7 +12,7 @@ export interface SetOperation {
   readonly kind: 'set'
   readonly key: string
   readonly value: ValueText
-  /** Unix time in ms at which the key is gone. */
+  /** Unix time in ms at which the key expires. */
   readonly expires?: number | undefined
 }
 
@@ -21,10 +21,10 @@ export interface DeleteOperation {
   readonly key: string
 }
 
-/** One line of the log behind the checkpoint. */
+/** A line of the log after the checkpoint. */
 export interface LogRecord {
   readonly kind: 'record'
-  /** ISO 8601, never before that of the record ahead. */
+  /** ISO 8601; never before the timestamp of the record before it. */
   readonly timestamp: string
   readonly seq: number
   /** The highest seq that was known to be on disk when this was written; only in the first record of a write. */
@@ -40,60 +40,24 @@ export interface HeaderLine {
   /** The last record that the checkpoint covers; 0 in a new log. */
   readonly seq: number
   readonly store: string
-  /** Where the index line stands; 0 when the whole state stands in the header. */
+  /** The offset of the index line; 0 if there are no parts and the header contains the whole state. */
   readonly indexAt: number
   readonly state: readonly PartValue[]
   readonly compactedAt: string
   readonly crc: string
 }
 
-/** A run of keys of the checkpoint, in key order. */
+/** A part: a run of keys of the checkpoint, in key order. */
 export interface PartLine {
   readonly kind: 'part'
   readonly timestamp: string
+  /** The checkpoint that first contained this part: a later one may have copied it. */
   readonly seq: number
   readonly state: readonly PartValue[]
   readonly crc: string
 }
 
-export interface PartValue {
-  readonly key: string
-  readonly value: ValueText
-  readonly expires?: number | undefined
-  /** Unix ms when the value was written, where the store keeps that. */
-  readonly time?: number | undefined
-}
-
-/** One key of a state as it is spelled in a part. */
-export interface SpelledPair {
-  readonly key: string
-  /** `"key":value`. */
-  readonly spelled: string
-  /** How many bytes that has. */
-  readonly bytes: number
-  readonly encoding: Encoding | undefined
-  readonly expires: number | undefined
-  readonly time: number | undefined
-}
-
-/** What the index line says of one part. */
-export interface IndexRow {
-  readonly firstKey: string
-  readonly offset: number
-  readonly keys: number
-  /** The first expiry in the part; null when no key of it expires. */
-  readonly minExpires: number | null
-  /** When the whole part is dead; null when one of its keys never expires. */
-  readonly maxExpires: number | null
-  readonly crc: string
-}
-
-/** A part as it stands in a file. */
-export interface PartSummary extends IndexRow {
-  /** The length of its line, without the newline. */
-  readonly bytes: number
-}
-
+/** The index line, which follows the parts and has a row for each. */
 export interface IndexLine {
   readonly kind: 'index'
   readonly timestamp: string
@@ -102,22 +66,60 @@ export interface IndexLine {
   readonly crc: string
 }
 
+export interface PartValue {
+  readonly key: string
+  readonly value: ValueText
+  readonly expires?: number | undefined
+  /** Unix ms at which the value was written, if the store keeps times. */
+  readonly time?: number | undefined
+}
+
+/** A key of a part with its value, already encoded. */
+export interface SpelledPair {
+  readonly key: string
+  /** `"key":value`. */
+  readonly spelled: string
+  /** The length of that text in UTF-8. */
+  readonly bytes: number
+  readonly encoding: Encoding | undefined
+  readonly expires: number | undefined
+  readonly time: number | undefined
+}
+
+/** The row of one part in the index line. */
+export interface IndexRow {
+  readonly firstKey: string
+  readonly offset: number
+  readonly keys: number
+  /** When the first key of the part expires; null if none does. */
+  readonly minExpires: number | null
+  /** When all keys of the part have expired; null if one of them never does. */
+  readonly maxExpires: number | null
+  readonly crc: string
+}
+
+/** A part of a file. */
+export interface PartSummary extends IndexRow {
+  /** The length of its line without the newline. */
+  readonly bytes: number
+}
+
 export const FORMAT = 1
 
-/** A record that stands in a file, as far as it takes to find its values there. */
+/** A record that has been written, with what it takes to find its values in the file. */
 export interface WrittenRecord {
   readonly operation: Operation
-  /** The line's text from `"op"` to the checksum. */
+  /** The text of the line from `"op"` to the checksum. */
   readonly encoded: string
-  /** Where in it the text of each value begins, where there may be several. */
+  /** Where in that text the text of each value begins; only for a record that may have several. */
   readonly valueStarts: readonly number[] | undefined
-  /** Bytes from the start of the file to the end of that text. */
+  /** The offset in the file at which that text ends. */
   readonly encodedEnd: number
-  /** A byte for each character of the line. */
+  /** True if each character of the line is one byte. */
   readonly isAscii: boolean
 }
 
-/** Bytes from the start of the file to each value of a record of many, in the order of its operations. */
+/** The offset in the file of each value of a record of several operations, in their order. */
 export function valueOffsets({ valueStarts = [], encoded, encodedEnd, isAscii }: WrittenRecord): number[] {
   if (isAscii) return valueStarts.map((start) => encodedEnd - encoded.length + start)
   let offset = encodedEnd - Buffer.byteLength(encoded)

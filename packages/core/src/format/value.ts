@@ -2,29 +2,29 @@ import { FlatlogError } from '../platform/errors.js'
 import { MAX_RECORD_BYTES } from '../platform/limits.js'
 import { endOfValue, escapeSeparators, quote } from './json-text.js'
 
-/** How a value stands in the log when it is not simply JSON. */
+/** What the JSON string of a value stands for, if the value is not simply JSON. */
 export type Encoding = 'text' | 'base64'
 
-/** A value as its line holds it: the text of a JSON value, and what that stands for. */
+/** A value as lines contain it: the text of a JSON value, and its encoding. */
 export interface ValueText {
   readonly text: string
   readonly encoding?: Encoding | undefined
 }
 
-/** What is wrong with a value, and where inside it. The path is built on the way back out, so it costs nothing. */
+/** Why a value cannot be stored, and where inside it. The path is built on the way out, so that good values pay nothing. */
 interface Fault {
   reason: string
   path: (string | number)[]
 }
 
-/** Deeper than this, the ancestors are kept and a circle is found at its second round. */
+/** Below this depth ancestors are remembered, so a circle is found in its second round. */
 const CIRCLE_CHECK_DEPTH = 100
 
-/** What the walk over a value keeps in mind. */
+/** What one walk over a value remembers. */
 interface Walk {
-  /** Only those below `CIRCLE_CHECK_DEPTH`, where few values go. */
+  /** Only those below CIRCLE_CHECK_DEPTH, which few values reach. */
   ancestors: Set<object> | undefined
-  /** Characters of the strings so far: a lower bound for the length of the text, known before it is made. */
+  /** Characters of all strings so far: a lower bound for the length of the text, known before the text is made. */
   characters: number
 }
 
@@ -67,10 +67,10 @@ function faultInside(value: object, depth: number, walk: Walk): Fault | undefine
   const isArray = Array.isArray(value)
   if (!isArray && Object.getPrototypeOf(value) !== Object.prototype) {
     const tag = Object.prototype.toString.call(value).slice(8, -1)
-    if (tag !== 'Object') return { reason: `a ${tag} would come back as something else`, path: [] }
+    if (tag !== 'Object') return { reason: `JSON does not preserve values of type ${tag}`, path: [] }
   }
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function') {
-    return { reason: 'it has a toJSON method and would come back as something else', path: [] }
+    return { reason: 'it has a toJSON method, so JSON would store something else', path: [] }
   }
   if (isArray) {
     for (let index = 0; index < value.length; index++) {
@@ -81,7 +81,7 @@ function faultInside(value: object, depth: number, walk: Walk): Fault | undefine
   }
   for (const key of Object.keys(value)) {
     const child = (value as Record<string, unknown>)[key]
-    // An undefined property is left out, as JSON.stringify does.
+    // JSON.stringify leaves an undefined property out.
     if (child === undefined) continue
     count(walk, key)
     const fault = faultOf(child, depth + 1, walk)
@@ -94,37 +94,37 @@ function spellPath(path: (string | number)[]): string {
   return path.map((step) => (typeof step === 'number' ? `[${step}]` : `[${JSON.stringify(step)}]`)).join('')
 }
 
-function invalid(key: string, what: string, cause?: unknown): FlatlogError {
+function invalid(key: string, reason: string, cause?: unknown): FlatlogError {
   return new FlatlogError(
     'FLATLOG_INVALID_VALUE',
-    `The value for key ${JSON.stringify(key)} cannot be stored: ${what}. What to do: turn it into plain JSON data ` +
-      'first; for bytes there is setBytes, for text setText.',
+    `The value for key ${JSON.stringify(key)} cannot be stored: ${reason}. What to do: convert it to plain JSON data ` +
+      'first; for bytes use setBytes, for text setText.',
     { cause },
   )
 }
 
-export function tooLarge(key: string, bytes: number | undefined): FlatlogError {
-  const size = bytes === undefined ? 'more bytes than that' : `about ${bytes} bytes`
+function tooLarge(key: string, bytes: number | undefined): FlatlogError {
+  const size = bytes === undefined ? `more than ${MAX_RECORD_BYTES}` : `about ${bytes}`
   return new FlatlogError(
     'FLATLOG_TOO_LARGE',
-    `A record has at most ${MAX_RECORD_BYTES} bytes; that for key ${JSON.stringify(key.slice(0, 100))} would have ` +
-      `${size}. What to do: split the value over several keys, or keep it in a file of its own.`,
+    `The record for key ${JSON.stringify(key.slice(0, 100))} would have ${size} bytes; the limit is ${MAX_RECORD_BYTES}. ` +
+      'What to do: split the value over several keys, or keep it in a file of its own.',
   )
 }
 
-/** What stands in a line beside the operation, at most. */
+/** The most that a line contains beside its operation. */
 const LINE_OVERHEAD_BYTES = 128
-/** What a character may take at most in UTF-8. */
+/** The most that a character takes in UTF-8. */
 const CHARACTER_BYTES = 3
 
-/** The refusal of an operation whose line would be too long. */
+/** The error for an operation whose line would be too long; undefined if it fits. */
 export function tooLong(encoded: string, key: string): FlatlogError | undefined {
   if (encoded.length * CHARACTER_BYTES + LINE_OVERHEAD_BYTES <= MAX_RECORD_BYTES) return undefined
   const bytes = Buffer.byteLength(encoded) + LINE_OVERHEAD_BYTES
   return bytes > MAX_RECORD_BYTES ? tooLarge(key, bytes) : undefined
 }
 
-/** The text of a value that a caller gave as a JavaScript value; what JSON would change in silence is refused. */
+/** Encodes a JavaScript value. Throws FLATLOG_INVALID_VALUE for anything that JSON would change silently. */
 export function fromValue(key: string, value: unknown): ValueText {
   if (typeof value === 'string') {
     if (value.length > MAX_RECORD_BYTES) throw tooLarge(key, value.length)
@@ -137,14 +137,14 @@ export function fromValue(key: string, value: unknown): ValueText {
   } catch (error) {
     if (error instanceof FlatlogError) throw error
     if (error instanceof TooLong) throw tooLarge(key, undefined)
-    // The longest string that there can be is shorter than what this value would need.
+    // The text would be longer than a string can be.
     if (error instanceof RangeError && /string length/i.test(error.message)) throw tooLarge(key, undefined)
     if (error instanceof RangeError) throw invalid(key, 'it is nested too deeply', error)
     throw invalid(key, `reading it failed (${(error as Error)?.message ?? String(error)})`, error)
   }
 }
 
-/** What would not survive as a JSON value on one line of UTF-8, or would end the line for some tools. */
+/** JSON that would not survive on one line of UTF-8, or that contains what some tools take for the end of a line. */
 const NOT_VERBATIM = /^[ \t]|[ \t]$|[\n\r\u2028\u2029\ufeff]/
 
 function isVerbatimJson(text: string): boolean {
@@ -162,14 +162,15 @@ function isWellFormed(text: string): boolean {
 }
 
 /**
- * The form in which a text is stored so that the very same text comes back: as a JSON value where it is one, so that
- * the log reads as data; as a string that says so elsewhere, or wherever the caller asks for that.
+ * Encodes a text so that exactly this text comes back. A text that is JSON is stored as that JSON value, so that the
+ * log reads as data; any other text, or every text with `asText`, as a string with the encoding `text`.
  */
 export function fromText(key: string, text: string, asText = false): ValueText {
   if (text.length > MAX_RECORD_BYTES) throw tooLarge(key, text.length)
   return !asText && isVerbatimJson(text) ? { text } : { text: quote(text), encoding: 'text' }
 }
 
+/** Encodes bytes as base64. */
 export function fromBytes(key: string, bytes: Uint8Array): ValueText {
   const base64Length = Math.ceil(bytes.length / 3) * 4
   if (base64Length > MAX_RECORD_BYTES) throw tooLarge(key, base64Length)
@@ -177,26 +178,26 @@ export function fromBytes(key: string, bytes: Uint8Array): ValueText {
   return { text: `"${base64}"`, encoding: 'base64' }
 }
 
-/** A fresh value at every call: nothing that a caller does to it reaches the store. */
+/** Decodes a value. Each call makes a new one, so that changing it does not change the store. */
 export function toValue(value: ValueText, key: string): unknown {
   return value.encoding === 'base64' ? toBytes(value, key) : parse(value.text, key)
 }
 
-/** The text as it was given; for a value its JSON text, for bytes what they say in UTF-8, as a file would. */
+/** The text that was stored with `fromText`; of another value its JSON text; of bytes what they are in UTF-8. */
 export function toText(value: ValueText, key: string): string {
   if (value.encoding === 'text') return textOf(value.text, key)
   return value.encoding === 'base64' ? Buffer.from(toBytes(value, key)).toString('utf8') : value.text
 }
 
-/** The bytes as they were given; for anything else the UTF-8 bytes of its text. */
+/** The bytes that were stored with `fromBytes`; of anything else the UTF-8 bytes of its text. */
 export function toBytes(value: ValueText, key: string): Uint8Array {
   if (value.encoding !== 'base64') return new Uint8Array(Buffer.from(toText(value, key), 'utf8'))
-  // A copy of its own: small buffers share one allocation, which a caller must not be able to reach through this one.
+  // A copy: small buffers share an allocation, which the caller must not reach through `buffer`.
   return new Uint8Array(Buffer.from(textOf(value.text, key), 'base64'))
 }
 
 function textOf(literal: string, key: string): string {
-  // Without a backslash a string is what stands between its quotes, and need not be parsed.
+  // A string without escapes need not be parsed.
   const isPlain = literal.length > 1 && literal.indexOf('"', 1) === literal.length - 1 && !literal.includes('\\')
   const text = isPlain && literal[0] === '"' ? literal.slice(1, -1) : parse(literal, key)
   if (typeof text !== 'string') throw noValue(key)
@@ -211,17 +212,17 @@ function parse(text: string, key: string): unknown {
   }
 }
 
-/** A checksum says that the bytes are those that were written, and not that a value was written. */
+/** The error for a stored text that is not a value. A valid checksum proves what was written, not that it was a value. */
 export function noValue(key: string, cause?: unknown): FlatlogError {
   return new FlatlogError(
     'FLATLOG_CORRUPT',
-    `What the log holds as the value of key ${JSON.stringify(key)} is no value, though its checksum fits: whoever wrote it wrote ` +
-      'it so. All other keys are as they should be. What to do: set the key anew, or delete it.',
+    `What the log contains for key ${JSON.stringify(key)} is not a value, although its checksum is valid: it was ` +
+      'written that way. Other keys are not affected. What to do: set the key again, or delete it.',
     { cause },
   )
 }
 
-/** Whether a text between others is taken for one value, no more and no less. Whether it is one shows when it is parsed. */
+/** True if a text reads as exactly one value between others. Whether it is valid JSON shows when it is parsed. */
 export function isOneValue(text: string): boolean {
   return !NO_START.test(text) && endOfValue(`${text},`, 0) === text.length
 }

@@ -6,12 +6,12 @@ import type { OpenFile } from '../platform/file-system.js'
 import { OPEN_CHECKED_BYTES, OPEN_WHOLE_BYTES } from '../platform/limits.js'
 import { type CheckpointFound, readCheckpoint } from './checkpoint-reader.js'
 import type { WrittenCheckpoint } from './checkpoint-writer.js'
-import { type RawLine, readLines } from './line-reader.js'
+import { type RawLine, readLine, readLines } from './line-reader.js'
 
 /**
- * Finds out what a checkpoint holds without reading more of it than must be: header and index line of a long one say
- * where its parts stand, and each part is checked when it is read. A short one is read whole. So is one of which header
- * and index do not fit together, since then something is damaged, and one that is to be read whole.
+ * Opens the checkpoint of a log, reading as little of it as possible. Of a long one only header and index line are read:
+ * they name the parts, each of which is checked when it is read. A short one is read whole; so is one whose header and
+ * index line do not match, because then something is damaged.
  */
 export async function openCheckpoint(file: OpenFile, slices: Slices, isWhole: boolean): Promise<CheckpointFound> {
   const found = isWhole ? undefined : await openByIndex(file, slices)
@@ -19,11 +19,14 @@ export async function openCheckpoint(file: OpenFile, slices: Slices, isWhole: bo
 }
 
 async function openByIndex(file: OpenFile, slices: Slices): Promise<CheckpointFound | undefined> {
-  const first = firstLine(file, 0)
+  const first = readLine(file, 0)
   const header = first?.ended ? decodeLine(first.bytes) : undefined
   if (header?.kind !== 'header' || header.indexAt <= OPEN_WHOLE_BYTES) return undefined
-  const raw = firstLine(file, header.indexAt)
-  const index = raw?.ended ? scanIndexLine(raw.bytes, (first as RawLine).length, header.indexAt) : undefined
+  const raw = readLine(file, header.indexAt)
+  // A copy: the index keeps its line, and the buffer of the reader may be twice as long.
+  const index = raw?.ended
+    ? scanIndexLine(Buffer.from(raw.bytes), (first as RawLine).length, header.indexAt)
+    : undefined
   if (!raw || index?.seq !== header.seq) return undefined
   const { parts } = index
   if (header.indexAt <= OPEN_CHECKED_BYTES && !(await areWhole(file, parts, slices))) return undefined
@@ -44,6 +47,7 @@ async function openByIndex(file: OpenFile, slices: Slices): Promise<CheckpointFo
   }
 }
 
+/** True if exactly these parts are in the file, each with its checksum. */
 async function areWhole(file: OpenFile, parts: PartTable, slices: Slices): Promise<boolean> {
   const [first, last] = [parts.summary(0), parts.summary(parts.length - 1)]
   let next = 0
@@ -56,28 +60,21 @@ async function areWhole(file: OpenFile, parts: PartTable, slices: Slices): Promi
   return next === parts.length
 }
 
-/**
- * Whether a file that was just written holds the checkpoint that was meant, read back from its first byte to its last.
- */
+/** Reads a checkpoint back that was just written, every byte of it. False if it is not what was written. */
 export async function readBackCheckpoint(
   file: OpenFile,
   { length, parts, indexAt, headerCrc, indexCrc }: WrittenCheckpoint,
   slices: Slices,
 ): Promise<boolean> {
-  const header = firstLine(file, 0)
+  const header = readLine(file, 0)
   if (!isLine(header, headerCrc)) return false
   if (parts.length === 0) return header.length === length
-  // What the rows say need not be read: they were spelled from the parts.
-  const index = firstLine(file, indexAt)
+  // The rows need not be decoded: they were made from the parts, and the checksum proves them.
+  const index = readLine(file, indexAt)
   if (!isLine(index, indexCrc) || index.offset + index.length !== length) return false
   return areWhole(file, new DecodedParts(parts), slices)
 }
 
 function isLine(line: RawLine | undefined, crc: string): line is RawLine {
   return line?.ended === true && validChecksum(line.bytes) === crc
-}
-
-function firstLine(file: OpenFile, offset: number): RawLine | undefined {
-  const { value } = readLines(file, offset).next()
-  return value as RawLine | undefined
 }

@@ -8,45 +8,46 @@ import type { OpenFile } from '../platform/file-system.js'
 import { readFully } from '../platform/whole-file.js'
 import { type RawLine, readLines } from './line-reader.js'
 
-/** A stretch of keys, in key order; undefined is "without bound". */
+/** A range of keys in key order. An undefined bound is open. */
 export interface KeyRange {
-  /** The first key that may be in it. */
+  /** The first key of the range. */
   readonly from: string | undefined
-  /** The first key behind it. */
+  /** The first key after the range. */
   readonly to: string | undefined
 }
 
 export interface BadLine {
   readonly number: number
   readonly offset: number
-  /** 0 where a line is missing. */
+  /** 0 if the line is missing. */
   readonly length: number
 }
 
-/** What was found of a generation's checkpoint: header, parts and index line. */
+/** The result of reading a checkpoint: header, parts and index line, whole or damaged. */
 export interface CheckpointFound {
   readonly header: HeaderLine | undefined
-  /** The record that the checkpoint covers; undefined where neither header nor index could be read. */
+  /** The last record that the checkpoint covers; undefined if neither header nor index can be read. */
   readonly seq: number | undefined
-  /** Where the records behind the checkpoint begin, in bytes and in lines. */
+  /** Where the records after the checkpoint begin. */
   readonly end: number
+  /** The number of the line there. */
   readonly nextLine: number
-  /** The last time that a readable line of the checkpoint bears. */
+  /** The latest timestamp of a readable line of the checkpoint. */
   readonly timestamp: string
   readonly parts: number
-  /** Those that count, in key order. */
+  /** The parts of this checkpoint in key order, without those that belong elsewhere. */
   readonly ownParts: PartTable
-  /** Undefined where they were not counted. */
+  /** Undefined if the keys were not counted. */
   readonly keys: number | undefined
-  /** The highest record that any part is of; undefined where there is no part. */
+  /** The highest seq of a part; undefined without parts. */
   readonly partsSeq: number | undefined
-  /** The file ends inside the checkpoint, or in something that cannot be read and begins there. */
+  /** True if the file ends inside the checkpoint, or in an unreadable line that begins there. */
   readonly isCutOff: boolean
-  /** Lines that cannot be read, are missing, are there twice, not where they were written, or not of this checkpoint. */
+  /** Lines that are unreadable, missing, doubled, moved, or not of this checkpoint. */
   readonly bad: readonly BadLine[]
-  /** Keys whose values stood in lines that could not be read. */
+  /** The keys of lines that are unreadable or missing. */
   readonly lost: readonly KeyRange[]
-  /** What a newer version wrote, if there is such a line. */
+  /** A line that a newer version wrote. */
   readonly newer: { readonly what: string; readonly offset: number } | undefined
 }
 
@@ -55,8 +56,8 @@ export function isInRange(key: string, range: KeyRange): boolean {
 }
 
 /**
- * Reads every line of the checkpoint of an open version 1 file. Its state, which may be more than there is memory for,
- * is handed over piece by piece where it is asked for.
+ * Reads every line of the checkpoint of a version 1 file. `onState` gets the state in pieces, since it may be larger
+ * than memory.
  */
 export async function readCheckpoint(
   file: OpenFile,
@@ -65,7 +66,7 @@ export async function readCheckpoint(
 ): Promise<CheckpointFound> {
   const lines = new CheckpointLines()
   for (const raw of readLines(file)) {
-    if (lines.isOver(raw)) break
+    if (!lines.add(raw)) break
     if (slices.isDue()) await slices.pause()
   }
   const found = lines.judge(file.status().sizeBytes)
@@ -80,8 +81,8 @@ export async function readCheckpoint(
 }
 
 /**
- * The id of the store that a log or backup says it is of. Undefined if none of its lines can be read; `store` is
- * undefined if the first one that can be read, and that holds any state, is not the header.
+ * Reads the id of the store from the header of a log or backup. Undefined if no line can be read; `store` is undefined
+ * if the first readable line that contains state is not the header.
  */
 export function readStoreId(file: OpenFile): { readonly store: string | undefined } | undefined {
   for (const raw of readLines(file)) {
@@ -99,7 +100,7 @@ export interface CheckpointPlace {
   readonly crc: string
 }
 
-/** A part's keys and values, read again from where it was found. */
+/** Reads the keys and values of a part again. Throws FLATLOG_IO if it has changed. */
 export function readPartState(file: OpenFile, { offset, bytes }: PartSummary): readonly PartValue[] {
   const line = readFully(file, Buffer.allocUnsafe(bytes), offset)
   const part = line && decodeLine(line)
@@ -114,10 +115,10 @@ interface FoundPart {
   readonly lastKey: string
   readonly place: BadLine
 }
-/** What stands where in the checkpoint: a part, or something that cannot be read and may have been one. */
+/** A part, or an unreadable line that may have been one. */
 type Found = FoundPart | 'gap'
 
-/** Gathers the lines that belong to the checkpoint, and then judges them together. */
+/** Collects the lines of a checkpoint, then judges them together. */
 class CheckpointLines {
   #header: HeaderLine | undefined
   #headerPlace: BadLine = { number: 0, offset: 0, length: 0 }
@@ -126,44 +127,44 @@ class CheckpointLines {
   #newer: CheckpointFound['newer']
   #found: Found[] = []
   readonly #bad: BadLine[] = []
-  /** Where the last line ends that cannot be read. */
+  /** Where the last unreadable line ends. */
   #unreadableEnd = 0
-  /** Lines that cannot be read and of which it is not known yet whether a line of the checkpoint follows. */
+  /** Unreadable lines after which no line of the checkpoint has come yet. */
   #pending: BadLine[] = []
-  /** The line behind the last one that was looked at, or the first record. */
+  /** The line after the last one of the checkpoint so far, or the first record. */
   #next: { number: number; offset: number } | undefined
 
-  /** Takes a line; true once the checkpoint has ended before it: at the first record, wherever that stands. */
-  isOver(raw: RawLine): boolean {
+  /** Adds the next line of the file. False if the checkpoint has ended before it: it ends at the first record. */
+  add(raw: RawLine): boolean {
     const line = decodeLine(raw.bytes)
     const place = { number: raw.number, offset: raw.offset, length: raw.length }
     this.#next = { number: raw.number, offset: raw.offset }
-    if (line.kind === 'record') return true
+    if (line.kind === 'record') return false
     if (line.kind === 'newer') {
       this.#newer = { what: line.what, offset: raw.offset }
-      return true
+      return false
     }
     this.#next = { number: raw.number + 1, offset: raw.offset + raw.length }
     if (line.kind === 'bad') {
       this.#pending.push(place)
-      return false
+      return true
     }
-    // A line of the checkpoint: what could not be read before it stood in the checkpoint too.
-    for (const bad of this.#pending.splice(0)) this.#miss(bad)
-    this.#add(line, place, raw.ended)
-    // It says what it says, but more than its newline may be gone with that.
+    // Since this line is of the checkpoint, so were the unreadable lines before it.
+    for (const bad of this.#pending.splice(0)) this.#addUnreadable(bad)
+    this.#addReadable(line, place, raw.ended)
+    // The line is valid, but more than its newline may be missing.
     if (!raw.ended) {
       this.#bad.push(place)
       this.#unreadableEnd = raw.offset + raw.length
     }
-    return false
+    return true
   }
 
-  #add(line: HeaderLine | PartLine | IndexLine, place: BadLine, isEnded: boolean): void {
+  #addReadable(line: HeaderLine | PartLine | IndexLine, place: BadLine, isEnded: boolean): void {
     if (line.kind === 'header' && !this.#header && this.#parts().length === 0) {
       this.#header = line
       this.#headerPlace = place
-      // What stood before the header held no keys, and an index line there is another one than its own.
+      // Lines before the header contained no keys of it, and an index line there is not its own.
       this.#found = []
       if (this.#indexPlace) this.#bad.push(this.#indexPlace)
       this.#indexPlace = undefined
@@ -174,10 +175,10 @@ class CheckpointLines {
     } else this.#bad.push(place)
   }
 
-  #miss(place: BadLine): void {
+  #addUnreadable(place: BadLine): void {
     this.#bad.push(place)
     this.#unreadableEnd = place.offset + place.length
-    // The index line held no keys; its place is known from the header.
+    // The index line, whose place the header names, contains no keys.
     if (this.#index === undefined && place.offset !== this.#header?.indexAt) this.#found.push('gap')
   }
 
@@ -215,23 +216,23 @@ class CheckpointLines {
     }
   }
 
-  /** Bad lines behind which no line of the checkpoint came: its own up to where the header says that the index is. */
+  /** Decides which of the pending lines are of the checkpoint: those up to the place of the index. */
   #claimPending(): void {
     const { indexAt } = this.#header ?? {}
-    // Where nothing says how far the checkpoint goes, one line is its own: the header, or the index behind the parts.
+    // If the end of the checkpoint is unknown, one line is its own: the header, or the index after the parts.
     let unplaced = !this.#header && !this.#index ? 1 : 0
     while (this.#pending.length) {
       const [first] = this.#pending as [BadLine]
       const isBeforeIndex = indexAt !== undefined && indexAt > 0 && !this.#index && first.offset <= indexAt
       if (!isBeforeIndex && unplaced-- === 0) return
       this.#pending.shift()
-      this.#miss(first)
+      this.#addUnreadable(first)
     }
   }
 
   /**
-   * Whether the index names exactly the parts that were found, in their order. Of a large checkpoint that is all there is
-   * to judge; and two of its many parts may well have the same checksum, by which the others are told apart below.
+   * True if the index names exactly the parts that were found, in their order. Then nothing is left to judge. Besides, in
+   * a large checkpoint two parts may have the same checksum, by which `#ownParts` tells parts apart.
    */
   #isAsWritten(parts: readonly FoundPart[]): boolean {
     const [header, rows, indexAt] = [this.#header, this.#index?.rows, this.#indexPlace?.offset]
@@ -249,11 +250,11 @@ class CheckpointLines {
     return true
   }
 
-  /** The parts that count, each once; the others are set down as bad. */
+  /** The parts of this checkpoint, each once. The others are added to the bad lines. */
   #ownParts(): FoundPart[] {
     const rows = this.#index && new Map(this.#index.rows.map((row, position) => [row.crc, position]))
     const seen = new Set<string>()
-    const strangers = new Set<Found>()
+    const foreign = new Set<Found>()
     let furthest = -1
     const indexAt = this.#indexPlace?.offset ?? Number.POSITIVE_INFINITY
     const own: FoundPart[] = []
@@ -263,25 +264,25 @@ class CheckpointLines {
       const isForeign = position === undefined || seq > (this.#header?.seq ?? seq)
       if (isForeign || seen.has(summary.crc)) {
         this.#bad.push(place)
-        strangers.add(each)
+        foreign.add(each)
         continue
       }
-      // Not lost, but not where it was written either.
+      // A part that has moved is not lost, but reported.
       const last = own.at(-1)?.lastKey
-      const isBehind = last === undefined || summary.firstKey > last
-      if (position < furthest || !isBehind || place.offset > indexAt) this.#bad.push(place)
+      const isInOrder = last === undefined || summary.firstKey > last
+      if (position < furthest || !isInOrder || place.offset > indexAt) this.#bad.push(place)
       furthest = Math.max(furthest, position)
       seen.add(summary.crc)
       own.push(each)
     }
-    this.#found = this.#found.filter((found) => !strangers.has(found))
+    this.#found = this.#found.filter((found) => !foreign.has(found))
     return own
   }
 
   #lost(parts: readonly FoundPart[]): KeyRange[] {
     if (this.#header?.indexAt === 0) return []
     if (!this.#index) return this.#lostByGaps()
-    // The index names every part, so what it names and was not found is exactly what is missing.
+    // The index names every part, so exactly the parts that it names and that were not found are lost.
     const found = new Set(parts.map(({ summary }) => summary.crc))
     const { rows } = this.#index
     return rows.flatMap((row, position) =>
@@ -289,7 +290,7 @@ class CheckpointLines {
     )
   }
 
-  /** Where lines are gone without a trace: a header, the first part that the index names in vain, or the index line. */
+  /** The place of a line that is missing without a trace: the header, the first lost part, or the index line. */
   #missing(parts: readonly FoundPart[], lost: readonly KeyRange[]): BadLine[] {
     if (!this.#header) return [{ number: 1, offset: 0, length: 0 }]
     if (lost.length === 0 && (this.#index || this.#header.indexAt === 0)) return []
@@ -299,10 +300,10 @@ class CheckpointLines {
     return [{ number: number + 1, offset: offset + length, length: 0 }]
   }
 
-  /** Without the index: whatever lies between the readable neighbours of each bad stretch. */
+  /** The keys that may be lost if there is no index: those between the readable neighbours of each gap. */
   #lostByGaps(): KeyRange[] {
     const indexAt = this.#header?.indexAt
-    // Where not even the index line's place is left, parts may be missing behind the last one that was found.
+    // If even the place of the index line is unknown, parts may be missing after the last one that was found.
     const isAtIndex = ({ offset, length }: BadLine) => offset === indexAt || offset + length === indexAt
     const hasIndexPlace = [...this.#bad, ...this.#parts().map((each) => each.place)].some(isAtIndex)
     const found: Found[] = hasIndexPlace ? this.#found : [...this.#found, 'gap']
@@ -312,7 +313,7 @@ class CheckpointLines {
       if (each !== 'gap' || before === 'gap') return
       const after = found.slice(position).find((later) => later !== 'gap')
       const last = before?.lastKey
-      // The smallest string behind the last key of the part ahead.
+      // The smallest string after the last key of the part before.
       lost.push({ from: last === undefined ? undefined : `${last}\0`, to: after?.summary.firstKey })
     })
     return lost
@@ -333,8 +334,8 @@ function toFound(line: PartLine, place: BadLine, isEnded: boolean): FoundPart {
 }
 
 /**
- * As a lookup wants them. Where no index tells which of two parts with the same keys is a stranger, the later one is
- * left out: a lookup would find only one of them.
+ * The parts in the order of their keys, for lookups. If two have the same keys and no index tells which of them is
+ * foreign, the later one is left out: a lookup would find only one of them.
  */
 function inKeyOrder(parts: readonly FoundPart[]): PartSummary[] {
   const inOrder = parts

@@ -6,54 +6,56 @@ import type { HeaderLine, PartSummary, PartValue, SpelledPair } from '../format/
 import type { OpenFile } from '../platform/file-system.js'
 import { MAX_PARTS, MAX_READ_RECORD_BYTES, PART_BYTES, SYNC_STEP_BYTES } from '../platform/limits.js'
 import { writeFully } from '../platform/whole-file.js'
-import { WriteBuffer } from './line-writer.js'
+import { LineWriter } from './line-writer.js'
 
 export interface CheckpointStart {
   /** The record that the checkpoint covers. */
   readonly seq: number
   readonly store: string
   readonly timestamp: string
-  /** About how many bytes the state has: larger checkpoints get larger parts. */
+  /** About how many bytes the state has: a larger checkpoint gets longer parts. */
   readonly stateBytes: number
 }
 
-/** What was written. */
+/** A checkpoint that was written. */
 export interface WrittenCheckpoint {
-  /** Of the checkpoint, in bytes. */
+  /** The length of the checkpoint in bytes. */
   readonly length: number
+  /** Its parts; `origin` is the part of an earlier checkpoint that was copied. */
   readonly parts: readonly (PartSummary & { readonly origin?: PartSummary })[]
-  /** The whole state, where it stands in the header and not in parts. */
+  /** The whole state if the header contains it; otherwise empty. */
   readonly inlineState: readonly PartValue[]
-  /** Where the index line begins; 0 where there is none. */
+  /** Where the index line begins; 0 if there is none. */
   readonly indexAt: number
-  /** The checksums of these two lines; empty where there is no index. */
+  /** The checksum of the header. */
   readonly headerCrc: string
+  /** The checksum of the index line; empty if there is none. */
   readonly indexCrc: string
 }
 
 const MAX_PART_BYTES = MAX_READ_RECORD_BYTES / 4
-/** What a row of the index has beside its key. */
+/** About the length of a row of the index beside its key. */
 const ROW_BYTES = 64
-/** Each time that the index has grown by this, parts get twice as long. */
+/** Each time that the index has grown by this, parts become twice as long. */
 const INDEX_STEP_BYTES = 16 * 1024 * 1024
 
 /**
  * Writes the checkpoint of a new generation: header, parts in key order, index line. The header is written last, into
- * the room that was left for it, so an unfinished file begins with zeros and is never taken for a whole one.
+ * room that was left for it, so an unfinished file begins with zeros and is never mistaken for a finished one.
  */
 export class CheckpointWriter {
   readonly #file: OpenFile
   readonly #start: CheckpointStart
   readonly #timestampMs: number
   #partBytes: number
-  /** About how long the index line becomes. */
+  /** About how much the index line has grown since the length of a part was doubled. */
   #indexBytes = 0
   readonly #parts: (PartSummary & { readonly origin?: PartSummary })[] = []
   readonly #index: IndexLineWriter
   readonly #headerBytes: number
   /** Where the next part begins. */
   #offset: number
-  readonly #buffer: WriteBuffer
+  readonly #lines: LineWriter
   #part: SpelledPair[] = []
   #partLength = 0
   #lastKey: string | undefined
@@ -66,24 +68,24 @@ export class CheckpointWriter {
     this.#partBytes = Math.min(Math.max(PART_BYTES, Math.ceil(start.stateBytes / MAX_PARTS)), MAX_PART_BYTES)
     this.#headerBytes = Buffer.byteLength(encodeHeader(this.#header([], 0))) + 1
     this.#offset = this.#headerBytes
-    this.#buffer = new WriteBuffer(file, this.#offset)
+    this.#lines = new LineWriter(file, this.#offset)
   }
 
-  /** How far the file has been written by now. */
+  /** The offset up to which the file has been written. */
   get writtenTo(): number {
-    return this.#buffer.offset
+    return this.#lines.offset
   }
 
-  /** Keys come in rising order, each once. */
+  /** Adds a key. Keys must come in rising order, each once. */
   add(pair: PartValue): void {
     this.addSpelled(spellPair(pair))
   }
 
-  /** The same. */
+  /** The same for a pair that is already encoded. */
   addSpelled(pair: SpelledPair): void {
     this.#inOrder(pair.key)
     const length = pair.bytes + 1
-    // A value that is longer than a part stands in one of its own.
+    // A value that is longer than a part gets a part of its own.
     if (this.#part.length && this.#partLength + length > this.#partBytes) this.#endPart()
     this.#part.push(pair)
     this.#partLength += length
@@ -97,43 +99,43 @@ export class CheckpointWriter {
   }
 
   /**
-   * Whether a part of an earlier checkpoint, of that length, may follow as it is. Short parts are put together with
-   * their neighbours, so that the number of parts stays in proportion to the state.
+   * True if a part of this length from an earlier checkpoint may be copied next. Short parts are merged with their
+   * neighbours instead, so that the number of parts stays in proportion to the state.
    */
   takesPart(bytes: number): boolean {
     const least = this.#partBytes / 2
     return bytes >= least && (this.#part.length === 0 || this.#partLength >= least)
   }
 
-  /** A part of an earlier checkpoint, byte for byte. `line`: without its newline; it was checked. */
+  /** Copies a part of an earlier checkpoint byte by byte. `line` is without its newline and has been checked. */
   addPart(part: PartSummary, line: Buffer): void {
     if (this.#part.length) this.#endPart()
     this.#inOrder(part.firstKey)
     const { firstKey, keys, minExpires, maxExpires, crc, bytes } = part
     this.#addRow({ firstKey, offset: this.#offset, keys, minExpires, maxExpires, crc, bytes, origin: part })
-    this.#offset += this.#buffer.addLine(line)
+    this.#offset += this.#lines.addLine(line)
   }
 
-  /** Nothing is synced yet. */
+  /** Writes index line and header. The caller must sync the file. */
   finish(): WrittenCheckpoint {
     if (this.#parts.length === 0 && this.#fitsHeader()) return this.#finishInline()
     if (this.#part.length) this.#endPart()
     const indexAt = this.#offset
     const { chunks, crc: indexCrc } = this.#index.end()
-    this.#buffer.flush()
+    this.#lines.flush()
     for (const chunk of chunks) {
       writeFully(this.#file, chunk, this.#offset)
       this.#offset += chunk.length
     }
     const header = encodeHeader(this.#header([], indexAt))
     const bytes = Buffer.from(`${header}\n`)
-    if (bytes.length !== this.#headerBytes) throw new Error('the header does not fit the room that was left for it')
+    if (bytes.length !== this.#headerBytes) throw new Error('the header does not fit the room left for it')
     writeFully(this.#file, bytes, 0)
     const headerCrc = crcOf(header)
     return { length: this.#offset, parts: this.#parts, inlineState: [], indexAt, headerCrc, indexCrc }
   }
 
-  /** A header has no place to say that a key expires, how its value is encoded, or when it was written. */
+  /** A header cannot contain expiry, encoding or time of a key. */
   #fitsHeader(): boolean {
     return this.#part.every(
       ({ expires, encoding, time }) => expires === undefined && encoding === undefined && time === undefined,
@@ -157,9 +159,9 @@ export class CheckpointWriter {
   #endPart(): void {
     const part = this.#part
     const { timestamp, seq } = this.#start
-    // A text of its own: the key may be a slice of the part that it comes from, and would keep all of that.
+    // A copy: the key may be a slice of an earlier part, and would keep all of it in memory.
     const firstKey = JSON.parse(quote((part[0] as SpelledPair).key)) as string
-    const { bytes, crc } = this.#buffer.addText(encodePart(timestamp, this.#timestampMs, seq, part))
+    const { bytes, crc } = this.#lines.addText(encodePart(timestamp, this.#timestampMs, seq, part))
     const at = { offset: this.#offset, bytes: bytes - 1 }
     this.#addRow({ firstKey, keys: part.length, ...expiryRange(part), crc, ...at })
     this.#offset += bytes
@@ -167,7 +169,7 @@ export class CheckpointWriter {
     this.#partLength = 0
   }
 
-  /** The index is one line, which has its limit: where keys are very long there are fewer parts. */
+  /** Adds a row to the index. The index is one line of limited length, so if keys are very long parts become longer. */
   #addRow(part: PartSummary & { readonly origin?: PartSummary }): void {
     const { firstKey } = part
     this.#parts.push(part)
@@ -184,8 +186,8 @@ function crcOf(line: string): string {
 }
 
 /**
- * Brings a file to disk while it is being written, one sync at a time. A sync that failed may have lost pages that the next
- * one says nothing of, so it is never taken for made good by another.
+ * Syncs a file while it is being written, one sync at a time. After a failed sync it gives up, because the next sync may
+ * falsely succeed: the pages that the first one lost are no longer dirty.
  */
 export class BackgroundSync {
   #startedAt = 0
@@ -194,7 +196,7 @@ export class BackgroundSync {
 
   constructor(private readonly file: OpenFile) {}
 
-  /** The file has been written up to there. */
+  /** Syncs the file if it has grown enough. `offset`: how far it has been written. */
   reached(offset: number): void {
     if (this.#failure) throw this.#failure.cause
     if (this.#syncing || offset - this.#startedAt < SYNC_STEP_BYTES) return
@@ -210,7 +212,7 @@ export class BackgroundSync {
     )
   }
 
-  /** Resolves when nothing is under way; rejects if any of it has failed. What was written last is not synced yet. */
+  /** Resolves when no sync is under way; rejects if one has failed. The last bytes may still need a sync. */
   async end(): Promise<void> {
     await this.#syncing
     if (this.#failure) throw this.#failure.cause

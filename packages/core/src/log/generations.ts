@@ -4,7 +4,7 @@ import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { openIfThere } from '../platform/whole-file.js'
 import { type CheckpointFound, readCheckpoint, readStoreId } from './checkpoint-reader.js'
-import { readLines } from './line-reader.js'
+import { readLine, readLines } from './line-reader.js'
 import { newerVersion, readTailRun } from './record-reader.js'
 import type { Backup, StoreFiles } from './store-files.js'
 
@@ -73,8 +73,8 @@ export class Generations {
       const file = this.open(backup)
       if (!file) return false
       try {
-        const first = readLines(file).next()
-        const line = first.done ? undefined : decodeLine(first.value.bytes)
+        const first = readLine(file, 0)
+        const line = first && decodeLine(first.bytes)
         return line?.kind === 'header' && line.seq === seq && line.crc === crc
       } finally {
         file.close()

@@ -1,28 +1,65 @@
-import { isAscii } from 'node:buffer'
-import type { BytesAndText } from '../format/decode-fast.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { MAX_READ_RECORD_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 
-/** A line of a file. The newline byte is the only framing; nothing else in a line is looked at to find its end. */
+/** A line of a file. Only the newline byte ends it, whatever else it contains. */
 export interface RawLine {
-  /** 1 is the first line of the file. */
+  /** The first line of a file is 1. */
   readonly number: number
   readonly offset: number
   /** With the newline, if there is one. */
   readonly length: number
-  /** Without the newline; valid until the next line is asked for. Empty where the line is too long to be read. */
+  /** Without the newline. Valid until the next line is read; empty if the line is too long to be read. */
   readonly bytes: Buffer
   /** False for a last line without a newline. */
   readonly ended: boolean
 }
 
 const NEWLINE = 0x0a
-/** For a file that grows while it is read. */
-const MIN_CHUNK_BYTES = 4096
+/** How much is read at first: most lines are short. */
+const FIRST_BYTES = READ_CHUNK_BYTES / 4
+/** The least that is read at once, for a file that grows while it is read. */
+const MIN_BYTES = 4096
+
+/** A window over a file that contains at least one whole line, so that lines are read in place. */
+export class LineWindow {
+  /** What the window shows. Valid until it moves. */
+  bytes: Buffer
+  #buffer: Buffer
+
+  /** The window grows up to `maxBytes` to show a whole line. It shows nothing after `end`. */
+  constructor(
+    private readonly file: OpenFile,
+    start: number,
+    private readonly maxBytes = READ_CHUNK_BYTES,
+    private readonly end = Number.POSITIVE_INFINITY,
+  ) {
+    // Many small files are read when a store is opened, so no more is allocated than there is to read.
+    const rest = Math.max(Math.min(end, file.status().sizeBytes) - start, MIN_BYTES)
+    this.#buffer = Buffer.allocUnsafeSlow(Math.min(rest, FIRST_BYTES, maxBytes))
+    this.bytes = this.#buffer.subarray(0, 0)
+  }
+
+  /** Moves to a line. False if its end is not in the window: the file ends before, or the line is too long. */
+  moveTo(offset: number): boolean {
+    let filled = 0
+    for (;;) {
+      const wanted = Math.min(this.#buffer.length, this.end - offset)
+      const added = this.#buffer.subarray(filled, Math.max(wanted, filled))
+      const read = this.file.read(added, offset + filled)
+      filled += read
+      this.bytes = this.#buffer.subarray(0, filled)
+      if (added.subarray(0, read).includes(NEWLINE)) return true
+      if (filled < this.#buffer.length || filled === this.maxBytes) return false
+      const larger = Buffer.allocUnsafeSlow(Math.min(2 * filled, this.maxBytes))
+      this.#buffer.copy(larger, 0, 0, filled)
+      this.#buffer = larger
+    }
+  }
+}
 
 /**
- * The lines of a file from `start`, in chunks, so that a file of any size passes through little memory. A line over
- * `maxLineBytes` is walked over without being kept: it comes with its length and no bytes.
+ * Reads the lines of a file one after the other, so that a file of any size takes little memory. The bytes of a line
+ * that is longer than `maxLineBytes` are skipped: it has its length, but is empty.
  */
 export function* readLines(
   file: OpenFile,
@@ -31,82 +68,48 @@ export function* readLines(
   end = Number.POSITIVE_INFINITY,
   maxLineBytes = MAX_READ_RECORD_BYTES,
 ): Generator<RawLine> {
-  // Most files are small, and many are read when a store is opened: no more is allocated than there is to read.
-  const rest = Math.min(end, file.status().sizeBytes) - start
-  const chunk = Buffer.allocUnsafe(Math.min(READ_CHUNK_BYTES, Math.max(rest, MIN_CHUNK_BYTES)))
-  let pieces: Buffer[] = []
-  let pieceBytes = 0
-  let lineOffset = start
+  const window = new LineWindow(file, start, maxLineBytes, end)
+  let offset = start
   let number = firstNumber
-  let position = start
-
-  const line = (rest: Buffer, length: number, ended: boolean): RawLine => {
-    const tooLong = length > maxLineBytes
-    const bytes = tooLong ? Buffer.alloc(0) : pieces.length ? Buffer.concat([...pieces, rest]) : rest
-    const result = { number, offset: lineOffset, length, bytes, ended }
-    pieces = []
-    pieceBytes = 0
-    lineOffset += length
-    number++
-    return result
-  }
-
-  while (position < end) {
-    const wanted = Math.min(chunk.length, end - position)
-    const filled = file.read(wanted === chunk.length ? chunk : chunk.subarray(0, wanted), position)
-    if (filled === 0) break
-    position += filled
-    let from = 0
-    for (;;) {
-      const newline = chunk.subarray(0, filled).indexOf(NEWLINE, from)
-      if (newline === -1) break
-      yield line(chunk.subarray(from, newline), pieceBytes + (newline - from) + 1, true)
-      from = newline + 1
-    }
-    if (from < filled) {
-      const rest = filled - from
-      // The chunk is filled anew by the next read, so what is carried over is copied out of it.
-      if (pieceBytes + rest <= maxLineBytes) pieces.push(Buffer.from(chunk.subarray(from, filled)))
-      else pieces = []
-      pieceBytes += rest
+  for (;;) {
+    const isWhole = window.moveTo(offset)
+    const { bytes } = window
+    if (bytes.length === 0) return
+    if (isWhole) {
+      let from = 0
+      for (let to = bytes.indexOf(NEWLINE); to !== -1; to = bytes.indexOf(NEWLINE, from)) {
+        const length = to + 1 - from
+        yield { number, offset: offset + from, length, bytes: bytes.subarray(from, to), ended: true }
+        number++
+        from = to + 1
+      }
+      offset += from
+    } else if (bytes.length < maxLineBytes) {
+      yield { number, offset, length: bytes.length, bytes, ended: false }
+      return
+    } else {
+      const { length, ended } = findEnd(file, offset, bytes.length, end)
+      yield { number, offset, length, bytes: length > maxLineBytes ? bytes.subarray(0, 0) : bytes, ended }
+      if (!ended) return
+      number++
+      offset += length
     }
   }
-  if (pieceBytes > 0) yield line(Buffer.alloc(0), pieceBytes, false)
 }
 
-/** What of a file is looked at first: as text it is a string of its own, of which few should be long. */
-const FIRST_BYTES = 64 * 1024
-const NONE = Buffer.alloc(0)
+/** The line at `offset`; undefined if the file ends there. */
+export function readLine(file: OpenFile, offset: number, number = 1): RawLine | undefined {
+  return readLines(file, offset, number).next().value as RawLine | undefined
+}
 
-/**
- * The lines of a file as many at once as a window shows, which are walked over where they stand: nothing is made for a
- * line. What the window shows is valid until it is moved.
- */
-export class LineWindow implements BytesAndText {
-  #buffer = NONE
-  bytes: Buffer = NONE
-  text = ''
-  isAscii = true
-
-  readonly #sizeBytes: number
-
-  constructor(private readonly file: OpenFile) {
-    this.#sizeBytes = file.status().sizeBytes
-  }
-
-  /** False where no line ends within it: it is the last one, or a very long one. */
-  moveTo(offset: number): boolean {
-    const rest = this.#sizeBytes - offset
-    for (let wanted = Math.max(this.#buffer.length, FIRST_BYTES); ; wanted *= 2) {
-      if (this.#buffer.length < Math.min(wanted, rest)) this.#buffer = Buffer.allocUnsafeSlow(Math.min(wanted, rest))
-      const filled = rest > 0 ? this.file.read(this.#buffer, offset) : 0
-      this.bytes = this.#buffer.subarray(0, filled)
-      this.text = this.bytes.toString('latin1')
-      if (this.text.includes('\n')) {
-        this.isAscii = isAscii(this.bytes)
-        return true
-      }
-      if (wanted >= rest || wanted >= READ_CHUNK_BYTES) return false
-    }
+/** Finds the end of the line at `offset`, whose first `length` bytes contain no newline. */
+function findEnd(file: OpenFile, offset: number, length: number, end: number): { length: number; ended: boolean } {
+  const chunk = Buffer.allocUnsafe(READ_CHUNK_BYTES)
+  for (let found = length; ; ) {
+    const filled = file.read(chunk.subarray(0, Math.min(chunk.length, end - offset - found)), offset + found)
+    const newline = chunk.subarray(0, filled).indexOf(NEWLINE)
+    if (newline !== -1) return { length: found + newline + 1, ended: true }
+    if (filled === 0) return { length: found, ended: false }
+    found += filled
   }
 }

@@ -4,21 +4,23 @@ import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import { writeFully } from '../platform/whole-file.js'
 
 const NEWLINE = 0x0a
-/** What a character may take at most in UTF-8. */
+/** The most that a character takes in UTF-8. */
 const CHARACTER_BYTES = 3
 const END_BYTES = CHECKSUM_BYTES + 1
-/** What is longer is not kept for the next lines. */
+/** A longer buffer is not kept for the next lines. */
 const MAX_KEPT_BYTES = 1024 * 1024
+/** If a buffer is fuller than this, it is written before the next line, so that it rarely has to grow. */
+const FULL_SHARE = 0.75
 
-/** Lines as bytes, put together so that one call writes them all. */
+/** Encodes lines into one buffer, so that one call writes them all. */
 export class LineBuffer {
   #bytes: Buffer
   #length = 0
-  /** Where the text of the line that was added last ends, ahead of its checksum. */
+  /** The end of the text of the last line in the buffer, where its checksum begins. */
   textEnd = 0
-  /** Its checksum. */
+  /** The checksum of the last line. */
   crc = ''
-  /** A byte for each character of it. */
+  /** True if each character of the last line is one byte. */
   isAscii = true
 
   constructor(private readonly initialBytes: number) {
@@ -29,7 +31,7 @@ export class LineBuffer {
     return this.#length
   }
 
-  /** The lines; valid until the next one is added. */
+  /** The lines. Valid until the next one is added. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#length)
   }
@@ -39,7 +41,7 @@ export class LineBuffer {
     if (this.#bytes.length > MAX_KEPT_BYTES) this.#bytes = Buffer.allocUnsafeSlow(this.initialBytes)
   }
 
-  /** A line that its checksum is put to here. Returns how many bytes it has with its newline. */
+  /** Adds a line and its checksum. Returns its length in bytes with the newline. */
   addText(text: string): number {
     const start = this.#length
     this.#makeRoom(text.length * CHARACTER_BYTES + END_BYTES)
@@ -54,7 +56,7 @@ export class LineBuffer {
     return written + END_BYTES
   }
 
-  /** A line without its newline, as it is. */
+  /** Adds a line that already has a checksum, without its newline. Returns its length with the newline. */
   addLine(line: Uint8Array): number {
     this.#makeRoom(line.length + 1)
     this.#bytes.set(line, this.#length)
@@ -72,8 +74,8 @@ export class LineBuffer {
   }
 }
 
-/** Lines on their way to a file, many in one write. */
-export class WriteBuffer {
+/** Writes lines to a file, many in one write. */
+export class LineWriter {
   readonly #lines = new LineBuffer(READ_CHUNK_BYTES)
   #offset: number
 
@@ -84,29 +86,24 @@ export class WriteBuffer {
     this.#offset = offset
   }
 
-  /** Where the next byte that is written goes. */
+  /** How far the file has been written. */
   get offset(): number {
     return this.#offset
   }
 
-  /** A line without its newline, as it is. Returns how many bytes have been added. */
+  /** Adds a line that already has a checksum, without its newline. Returns its length with the newline. */
   addLine(line: Uint8Array): number {
     const bytes = this.#lines.addLine(line)
     this.#flushLong()
     return bytes
   }
 
-  /** A line that its checksum is yet to be put to. */
+  /** Adds a line and its checksum. */
   addText(text: string): { bytes: number; crc: string } {
     const bytes = this.#lines.addText(text)
     const { crc } = this.#lines
     this.#flushLong()
     return { bytes, crc }
-  }
-
-  /** So many bytes were written by others. What was added before must have been flushed. */
-  skip(bytes: number): void {
-    this.#offset += bytes
   }
 
   flush(): void {
@@ -117,10 +114,7 @@ export class WriteBuffer {
     this.#lines.clear()
   }
 
-  /** Before there is no room for a part as long as they usually are, so that the lines stay where they are. */
   #flushLong(): void {
     if (this.#lines.length > READ_CHUNK_BYTES * FULL_SHARE) this.flush()
   }
 }
-
-const FULL_SHARE = 0.75

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { formatChecksum } from '../format/checksum.js'
 import { decodeLine } from '../format/decode.js'
 import { PlainRecord } from '../format/decode-fast.js'
@@ -6,29 +7,29 @@ import type { LogRecord, Operation } from '../format/record.js'
 import type { Slices } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { LineWindow, type RawLine, readLines } from './line-reader.js'
+import { LineWindow, type RawLine, readLine, readLines } from './line-reader.js'
 
-/** Where the records behind a checkpoint begin, and what the first of them should be. */
+/** Where the records after a checkpoint begin. */
 export interface TailStart {
   readonly offset: number
   readonly line: number
-  /** The record that the checkpoint covers; undefined where nothing says which. */
+  /** The last record that the checkpoint covers; undefined if that is unknown. */
   readonly afterSeq: number | undefined
 }
 
-/** Where the records that follow each other without a fault end. */
+/** A run of records that are whole and follow each other: where it ends, and what its last record is. */
 export interface TailRun {
   readonly lastSeq: number
   readonly lastCrc: string
   readonly lastTimestamp: string
-  /** The highest `synced` that any of them bore. */
+  /** The highest `synced` of any of them. */
   readonly synced: number
   readonly endOffset: number
-  /** Where the first record begins that nothing proves to be on disk; `endOffset` where all of them are. */
+  /** Where the first record begins that is not proven to be on disk; `endOffset` if all are. */
   readonly unprovenOffset: number
-  /** The number of the line behind them. */
+  /** The number of the line after them. */
   readonly nextLine: number
-  /** True when the file ends there too. */
+  /** True if the file ends there, too. */
   readonly complete: boolean
 }
 
@@ -38,20 +39,20 @@ export interface PlacedRecord {
   readonly length: number
   /** The line without its newline; valid until the next record. */
   readonly line: Buffer
-  /** At which byte of the line the text of each value begins, in the order of the record's operations. */
+  /** The byte of the line at which the text of each value begins, in the order of the operations. */
   readonly valueStarts: readonly number[]
 }
 
-/** Who hears of the records of a run. */
+/** Gets the records of a run. */
 export interface RunListener {
   record(placed: PlacedRecord): void
-  /** A record of the usual kind, which is handed over in one object that is used again for the next. */
+  /** A usual record. The same object is used again for the next record. */
   plain(record: PlainRecord, offset: number): void
 }
 
 /**
- * Hands over record after record as long as each is whole and follows the one ahead. `provenSeq` is the last record
- * that is known from elsewhere to be on disk.
+ * Reads records as long as each is whole and follows the one before it. `provenSeq` is the last record that is known
+ * from elsewhere to be on disk.
  */
 export async function readTailRun(
   file: OpenFile,
@@ -61,43 +62,40 @@ export async function readTailRun(
   provenSeq = 0,
 ): Promise<TailRun> {
   const run = new Run(start, provenSeq)
-  const window = new LineWindow(file)
+  const window = new LineWindow(file, start.offset)
   const plain = new PlainRecord()
   for (;;) {
     const offset = run.endOffset
-    if (window.moveTo(offset)) {
-      const { text, bytes } = window
-      for (let from = 0, end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
-        if (plain.read(window, from, end)) {
-          if (!run.takesPlain(plain, offset + from, end + 1 - from)) return run.result(false)
-          listener?.plain(plain, offset + from)
-        } else {
-          const length = end + 1 - from
-          const raw = {
-            number: run.nextLine,
-            offset: offset + from,
-            length,
-            bytes: bytes.subarray(from, end),
-            ended: true,
-          }
-          if (!takesOther(file, raw, run, listener)) return run.result(false)
-        }
-        from = end + 1
-        if (slices.isDue()) await slices.pause()
-      }
+    if (!window.moveTo(offset)) {
+      const raw = readLine(file, offset, run.nextLine)
+      if (!raw) return run.result(true)
+      if (!acceptOther(file, raw, run, listener)) return run.result(false)
+      if (slices.isDue(raw.length)) await slices.pause()
       continue
     }
-    const raw = readLines(file, offset, run.nextLine).next().value as RawLine | undefined
-    if (!raw) return run.result(true)
-    if (!takesOther(file, raw, run, listener)) return run.result(false)
-    if (slices.isDue(raw.length)) await slices.pause()
+    const { bytes } = window
+    const text = bytes.toString('latin1')
+    const shown = { bytes, text, isAscii: isAscii(bytes) }
+    for (let from = 0, end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
+      const length = end + 1 - from
+      if (plain.read(shown, from, end)) {
+        if (!run.acceptPlain(plain, offset + from, length)) return run.result(false)
+        listener?.plain(plain, offset + from)
+      } else {
+        const line = bytes.subarray(from, end)
+        const raw = { number: run.nextLine, offset: offset + from, length, bytes: line, ended: true }
+        if (!acceptOther(file, raw, run, listener)) return run.result(false)
+      }
+      from = end + 1
+      if (slices.isDue()) await slices.pause()
+    }
   }
 }
 
-function takesOther(file: OpenFile, raw: RawLine, run: Run, listener: RunListener | undefined): boolean {
+function acceptOther(file: OpenFile, raw: RawLine, run: Run, listener: RunListener | undefined): boolean {
   const valueStarts: number[] = []
   const record = decodeRecord(file, raw, listener && valueStarts)
-  if (!record || !raw.ended || !run.takes(record, raw)) return false
+  if (!record || !raw.ended || !run.accept(record, raw)) return false
   listener?.record({ record, offset: raw.offset, length: raw.length, line: raw.bytes, valueStarts })
   return true
 }
@@ -106,7 +104,7 @@ class Run {
   endOffset: number
   nextLine: number
   #lastSeq: number | undefined
-  /** Spelled when it is asked for, as only the last one is. */
+  /** A string, or a number that is formatted at the end: only the last one is needed, and most records have a number. */
   #lastCrc: string | number = ''
   #lastTimestamp = ''
   #synced = 0
@@ -119,16 +117,16 @@ class Run {
     this.#unproven = new Unproven(provenSeq)
   }
 
-  /** False where the record does not follow the last one. */
-  takes({ seq, synced = 0, crc, timestamp }: LogRecord, { offset, length }: RawLine): boolean {
-    return this.#takes(seq, synced, crc, timestamp, offset, length)
+  /** False if the record does not follow the last one. */
+  accept({ seq, synced = 0, crc, timestamp }: LogRecord, { offset, length }: RawLine): boolean {
+    return this.#accept(seq, synced, crc, timestamp, offset, length)
   }
 
-  takesPlain({ seq, synced, crc, timestamp }: PlainRecord, offset: number, length: number): boolean {
-    return this.#takes(seq, synced, crc, timestamp, offset, length)
+  acceptPlain({ seq, synced, crc, timestamp }: PlainRecord, offset: number, length: number): boolean {
+    return this.#accept(seq, synced, crc, timestamp, offset, length)
   }
 
-  #takes(seq: number, synced: number, crc: string | number, timestamp: string, offset: number, length: number) {
+  #accept(seq: number, synced: number, crc: string | number, timestamp: string, offset: number, length: number) {
     if (this.#lastSeq !== undefined && seq !== this.#lastSeq + 1) return false
     this.#lastSeq = seq
     this.#lastCrc = crc
@@ -155,7 +153,7 @@ class Run {
   }
 }
 
-/** The records of a run of which nothing says yet that they are on disk. */
+/** The records of a run that are not yet proven to be on disk. */
 class Unproven {
   #records: { readonly seq: number; readonly offset: number }[] = []
 
@@ -164,7 +162,7 @@ class Unproven {
   add(seq: number, offset: number, synced: number): void {
     if (synced > this.provenSeq) {
       this.provenSeq = synced
-      // What a write says to be synced is mostly all that was ahead of it.
+      // Mostly these are all records so far: a write follows the sync of the one before.
       const first = this.#records.findIndex((each) => each.seq > synced)
       this.#records = first === -1 ? [] : this.#records.slice(first)
     }
@@ -185,13 +183,13 @@ function decodeRecord(file: OpenFile, raw: RawLine, valueStarts?: number[]): Log
 export function newerVersion(path: string, offset: number, what: string): FlatlogError {
   return new FlatlogError(
     'FLATLOG_VERSION',
-    `${path} was written by a newer version of Flatlog: at byte ${offset} it has ${what}. Nothing was touched. ` +
+    `${path} was written by a newer version of Flatlog: it contains ${what} at byte ${offset}. Nothing was changed. ` +
       'What to do: open it with that version.',
     { path, offset },
   )
 }
 
-/** One line of a tail in which something is wrong, as far as it can be read. */
+/** A line of a tail in which something is wrong, as far as it can be read. */
 export type SurveyLine = SurveyRecord | SurveyBad
 
 interface SurveyPlace {
@@ -199,7 +197,7 @@ interface SurveyPlace {
   readonly offset: number
   readonly length: number
   readonly ended: boolean
-  /** The key that the line is about, if it is about one; of a bad line no more than a guess. */
+  /** The key of the record if it has one; only a guess for a bad line. */
   readonly key: string | undefined
 }
 
@@ -212,13 +210,13 @@ export interface SurveyRecord extends SurveyPlace {
 
 export interface SurveyBad extends SurveyPlace {
   readonly kind: 'bad'
-  /** It begins as a record does. */
+  /** True if it begins like a record. */
   readonly begun: boolean
 }
 
 const BEGINNING = Buffer.from('{"timestamp":"')
 
-/** Every line of the tail, whatever it is: what is needed to tell a torn tail from damage. */
+/** Lists every line of the tail, from which a torn tail can be told from damage. */
 export async function surveyTail(file: OpenFile, start: TailStart, slices: Slices): Promise<SurveyLine[]> {
   const survey: SurveyLine[] = []
   for (const raw of readLines(file, start.offset, start.line)) {
@@ -240,11 +238,11 @@ function keyOf(operation: Operation): string | undefined {
   return operation.kind === 'set' || operation.kind === 'delete' ? operation.key : undefined
 }
 
-/** A key cannot be longer than this to be worth a guess. */
+/** How much of a line is searched for its key. */
 const GUESS_BYTES = 64 * 1024
 const KEY = /"key":("(?:[^"\\]|\\.)*")/
 
-/** The key of a line whose checksum does not fit. The flipped bit may stand in the key itself, so it is a guess. */
+/** The key of a bad line. The damage may be in the key itself, so it is a guess. */
 export function guessKey(bytes: Buffer): string | undefined {
   const literal = KEY.exec(bytes.toString('utf8', 0, GUESS_BYTES))?.[1]
   try {

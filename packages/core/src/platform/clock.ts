@@ -1,22 +1,22 @@
 import { SLICE_MS } from './limits.js'
 
 /**
- * Time, timers and turns of the event loop are passed in, so that tests move the clock instead of waiting for it and
- * a simulated disk decides when things happen.
+ * Time, timers and turns of the event loop. They are passed in, so that tests move the clock instead of waiting for it
+ * and a simulated disk decides when things happen.
  */
 export interface Clock {
-  /** Unix time in ms: what expiry and timestamps are made of. It may jump, also backwards. */
+  /** Unix time in ms, for expiry and timestamps. It may jump, also backwards. */
   now(): number
-  /** Milliseconds that only grow: for measuring how long something took. */
+  /** Milliseconds that never decrease, for measuring durations. */
   monotonicMs(): number
-  /** Calls back once after `delayMs`. Unless asked to, the timer does not keep the process alive. */
+  /** Calls back once after `delayMs`. Only with `keepAlive` does the timer keep the process alive. */
   setTimer(callback: () => void, delayMs: number, keepAlive?: boolean): Timer
   /**
-   * Calls back when the current turn has run dry, promise reactions included: what a turn gathered is then complete. Turns
-   * that follow from each other for `maxTurnMs` (4 by default) let the event loop come round first.
+   * Calls back after the current turn and its promise reactions. If such turns have followed each other for `maxTurnMs`
+   * (4 by default), the event loop goes round first.
    */
   afterTurn(callback: () => void, maxTurnMs?: number): void
-  /** Resolves after pending input and output had their chance, and no sooner than `restMs`: what long work does between its slices. */
+  /** Resolves after pending input and output were handled, and not before `restMs`. Long work awaits it between slices. */
   yieldToOthers(restMs?: number): Promise<void>
 }
 
@@ -24,20 +24,20 @@ export interface Timer {
   cancel(): void
 }
 
-/** Longer delays make `setTimeout` fire at once. */
+/** With a longer delay `setTimeout` fires at once. */
 const MAX_TIMEOUT_MS = 2_147_483_647
 
 /**
- * A chain of writes each of which awaits the last one would never leave its turn, and timers, sockets and signals would
- * wait for it for ever. After this long the next step waits for the event loop to come round.
+ * A chain of writes that each await the one before never leaves its turn, so timers, sockets and signals would wait
+ * forever. After this time the next write waits until the event loop has gone round.
  */
 const MAX_TURN_MS = 4
 let turnStartMs = 0
 
 function afterTurn(callback: () => void, maxTurnMs = MAX_TURN_MS): void {
   if (performance.now() - turnStartMs < maxTurnMs) {
-    // A tick queued from inside a promise reaction runs after all reactions that are ready, so writers that were
-    // waiting for the same acknowledgement meet again in the next write.
+    // A tick from a promise reaction runs after all reactions that are ready, so writers that awaited the same
+    // acknowledgement share the next write, too.
     process.nextTick(callback)
     return
   }
@@ -63,26 +63,26 @@ export const systemClock: Clock = {
     }),
 }
 
-/** Waits. Somebody waits for the waiting, so the process stays for it: it would end in silence otherwise. */
+/** Waits, and keeps the process alive while it does: the caller is awaiting this. */
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => {
     clock.setTimer(resolve, delayMs, true)
   })
 }
 
-/** The clock is asked only after so many steps: for small ones the asking would cost more than the step. */
-const STEPS_A_LOOK = 16
-/** So many bytes are a step more. */
+/** The clock is read only after so many steps: for a small step, reading it would cost more than the step. */
+const STEPS_PER_LOOK = 16
+/** A step over this many bytes counts as two. */
 const STEP_BYTES = 16 * 1024
 
 export interface SliceOptions {
-  /** Asked at each look; default SLICE_MS. */
+  /** The length of a slice, read anew each time. Default SLICE_MS. */
   readonly sliceMs?: () => number
-  /** How long to rest behind a slice, in its own length: work that nobody waits for leaves the processor to others. */
+  /** How long to rest after each slice, as a multiple of its length: for work that no caller awaits. Default 0. */
   readonly restShare?: number
 }
 
-/** Cuts long work into slices of a few milliseconds, between which others run: `if (s.isDue()) await s.pause()`. */
+/** Cuts long work into slices between which other tasks run: `if (slices.isDue()) await slices.pause()`. */
 export class Slices {
   #start: number
   #steps = 0
@@ -94,14 +94,15 @@ export class Slices {
     this.#start = clock.monotonicMs()
   }
 
-  /** `bytes`: how many the step had to do with, where that may be a lot. */
+  /** True if the slice is over. `bytes`: how many the last step processed, if they may be many. */
   isDue(bytes = 0): boolean {
     this.#steps += 1 + bytes / STEP_BYTES
-    if (this.#steps < STEPS_A_LOOK) return false
+    if (this.#steps < STEPS_PER_LOOK) return false
     this.#steps = 0
     return this.clock.monotonicMs() - this.#start >= (this.options.sliceMs?.() ?? SLICE_MS)
   }
 
+  /** Lets other tasks run, then begins a new slice. */
   async pause(): Promise<void> {
     const { clock } = this
     const { restShare = 0 } = this.options

@@ -3,7 +3,7 @@ import type { FileSystem } from './file-system.js'
 import { nodeFileSystem } from './node-file-system.js'
 import { type Processes, systemProcesses } from './processes.js'
 
-/** Everything outside the engine that it depends on. Tests pass other ones in. */
+/** Everything outside the engine that it depends on. Tests pass in another machine. */
 export interface Machine {
   readonly fileSystem: FileSystem
   readonly clock: Clock
@@ -12,7 +12,7 @@ export interface Machine {
 
 let machine: Machine | undefined
 
-/** The machine that this process runs on. */
+/** The machine on which this process runs. */
 export function thisMachine(): Machine {
   machine ??= {
     fileSystem: nodeFileSystem,

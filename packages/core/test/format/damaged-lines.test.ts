@@ -41,30 +41,31 @@ const LINES: [what: string, line: string][] = [
   ],
 ]
 
-describe('a damaged line is never read', () => {
-  it.each(LINES)('%s: whichever single bit is flipped', (_what, text) => {
+describe('a damaged line is bad', () => {
+  it.each(LINES)('%s: with any single bit flipped', (_what, text) => {
     const bytes = Buffer.from(text)
     expect(decodeLine(bytes).kind).not.toBe('bad')
     for (let at = 0; at < bytes.length; at++) {
       for (let bit = 0; bit < 8; bit++) {
         bytes[at]! ^= 1 << bit
-        if (decodeLine(bytes).kind !== 'bad') expect.fail(`bit ${bit} of byte ${at} (${text[at]}) was not missed`)
+        if (decodeLine(bytes).kind !== 'bad')
+          expect.fail(`a flip of bit ${bit} of byte ${at} (${text[at]}) was not noticed`)
         bytes[at]! ^= 1 << bit
       }
     }
   })
 
-  it.each(LINES)('%s: wherever it is cut, at either end', (_what, text) => {
+  it.each(LINES)('%s: cut anywhere, at either end', (_what, text) => {
     const bytes = Buffer.from(text)
     for (let at = 0; at < bytes.length; at++) expect(decodeLine(bytes.subarray(0, at)).kind).toBe('bad')
     for (let at = 1; at < bytes.length; at++) expect(decodeLine(bytes.subarray(at)).kind).toBe('bad')
   })
 
-  it.each(LINES)('%s: with anything behind it', (_what, text) => {
+  it.each(LINES)('%s: with anything after it', (_what, text) => {
     for (const rest of [' ', '\r', '\0', '}', text]) expect(decodeLine(Buffer.from(text + rest)).kind).toBe('bad')
   })
 
-  it.each(LINES)('%s: from any byte on overwritten with zeros', (_what, text) => {
+  it.each(LINES)('%s: overwritten with zeros from any byte on', (_what, text) => {
     const bytes = Buffer.from(text)
     for (let at = bytes.length - 1; at >= 0; at--) {
       bytes[at] = 0
@@ -72,7 +73,7 @@ describe('a damaged line is never read', () => {
     }
   })
 
-  it('two neighbouring bytes swapped, wherever they differ', () => {
+  it('any two different neighbouring bytes swapped', () => {
     fc.assert(
       fc.property(anyOperation, fc.nat(), (operation, place) => {
         const bytes = Buffer.from(record(operation))
@@ -86,14 +87,14 @@ describe('a damaged line is never read', () => {
     )
   })
 
-  it('the checksum in capitals is not the one that was written', () => {
+  it('the checksum in capitals', () => {
     const [, text] = LINES.find(([, line]) => /[a-f]/.test(line.slice(-10, -2)))!
     expect(decodeLine(Buffer.from(text.slice(0, -10) + text.slice(-10).toUpperCase())).kind).toBe('bad')
   })
 })
 
-describe('what never was a line', () => {
-  it('zeros, however many', () => {
+describe('bytes that were never a line', () => {
+  it('any number of zeros', () => {
     for (const length of [0, 1, 17, 18, 19, 36, 100, 511, 512, 4096, 65_536]) {
       expect(decodeLine(Buffer.alloc(length)).kind).toBe('bad')
     }
@@ -103,12 +104,12 @@ describe('what never was a line', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => decodeLine(Buffer.from(bytes)).kind === 'bad'))
   })
 
-  it('a lone checksum', () => {
+  it('a checksum alone', () => {
     expect(decodeLine(Buffer.from(',"crc":"00000000"}')).kind).toBe('bad')
     expect(validChecksum(Buffer.from(',"crc":"00000000"}'))).toBeUndefined()
   })
 
-  it('bytes of anyone that bear a right checksum: read as the work of another version, without a throw', () => {
+  it('any bytes with a valid checksum are taken for a newer version, without a throw', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 100 }), (bytes) => {
         const body = Buffer.from(bytes)
@@ -118,7 +119,7 @@ describe('what never was a line', () => {
     )
   })
 
-  it('fields of a record in disorder, with a right checksum: never half a record, never a throw', () => {
+  it('fields in any order with a valid checksum are never half a record and never make it throw', () => {
     const words = fc.constantFrom(
       ...['{"timestamp":', `"${TIME}"`, ',"seq":', '1', ',"op":', '"SET"', '"DELETE"', '"BATCH"', '"CHECKPOINT"'],
       ...[',"key":', ',"prefix":', ',"data":', ',"ops":[', ']', ',"value":', '{', '}', '"a"', ':', ',"index":', 'null'],
@@ -129,7 +130,7 @@ describe('what never was a line', () => {
         const start = withStart ? `{"timestamp":"${TIME}","seq":1,"op":` : ''
         const body = start + chosen.join('')
         const decoded = decodeLine(Buffer.from(`${body},"crc":"${crc32(Buffer.from(body))}"}`))
-        // What reads like a mark is known to be none of a log.
+        // A line that reads like a mark is known not to belong in a log.
         const isMark = /^\{"timestamp":"[^"]*","format":/.test(body)
         if (body !== '' && !isMark) expect(decoded.kind).not.toBe('bad')
       }),

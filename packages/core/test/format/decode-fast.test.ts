@@ -13,7 +13,7 @@ import {
 } from '../support/core.js'
 import { recordLine } from './support.js'
 
-/** Records that are taken apart the short way say the same as those that are decoded. */
+/** The fast decoder agrees with the slow one. */
 
 const TIME = '2025-01-15T12:34:56.789Z'
 const anyKey = fc.oneof(
@@ -40,7 +40,7 @@ const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('clear' as const), prefix: anyKey }) },
 )
 
-/** The line is read where it stands between two others. */
+/** Reads the line in place between two others. */
 function read(record: PlainRecord, line: Buffer): boolean {
   const bytes = Buffer.concat([Buffer.from('{"crc":"ä"}\n'), line, Buffer.from('\n{')])
   const start = bytes.indexOf(0x0a) + 1
@@ -53,7 +53,7 @@ function read(record: PlainRecord, line: Buffer): boolean {
   return found
 }
 
-/** What both ways of reading find, in the same words. */
+/** The result of the fast decoder in the form of `decoded`. */
 function plainly(record: PlainRecord, line: Buffer) {
   const { timestamp, seq, synced, isDelete, key, keyBytes, expires, encoding, valueStart, valueBytes } = record
   expect(keyBytes).toBe(Buffer.byteLength(key))
@@ -74,7 +74,7 @@ function decoded(line: Buffer) {
   return { timestamp, seq, synced, crc, key, expires, encoding: value.encoding, text: value.text, valueStart }
 }
 
-test('whatever is written is read as it is decoded, or left to the decoder', () => {
+test('a record is read as the slow decoder reads it, or left to that', () => {
   const plain = new PlainRecord()
   let plainOnes = 0
   fc.assert(
@@ -89,7 +89,7 @@ test('whatever is written is read as it is decoded, or left to the decoder', () 
   expect(plainOnes).toBeGreaterThan(1000)
 })
 
-test('a line that was changed anywhere is none', () => {
+test('a line with any byte changed is refused', () => {
   const plain = new PlainRecord()
   const line = Buffer.from(
     recordLine(TIME, 7, 6, encodeOperation({ kind: 'set', key: 'k', value: fromValue('', [1]) })),
@@ -101,7 +101,7 @@ test('a line that was changed anywhere is none', () => {
   }
 })
 
-test('a line of another shape is left to the decoder, though its checksum fits', () => {
+test('a line of another form is left to the slow decoder, even if its checksum matches', () => {
   const plain = new PlainRecord()
   const withEnd = (body: string) => Buffer.from(recordLine(TIME, 1, undefined, body))
   const others = [
@@ -118,7 +118,7 @@ test('a line of another shape is left to the decoder, though its checksum fits',
   for (const other of others) expect(read(plain, withEnd(other)), other).toBe(false)
 })
 
-test('a timestamp that is none is none the second time either', () => {
+test('a bad timestamp is refused the second time, too', () => {
   const plain = new PlainRecord()
   const line = Buffer.from(recordLine('2025-01-15T12:34:56"789Z', 1, undefined, '"op":"DELETE","key":"a"'))
   for (let time = 0; time < 2; time++) expect(read(plain, line)).toBe(false)

@@ -10,7 +10,7 @@ import {
 } from '../support/core.js'
 import { crc32, indexLine, line, partLine, recordLine, TIME } from './support.js'
 
-/** The lines of format 1, spelled out. Files that exist look like this: a change here is a change of the format. */
+/** The lines of format 1, written out. Existing files contain them: a change here changes the format. */
 
 const AT = `{"timestamp":"${TIME}"`
 
@@ -28,7 +28,7 @@ const RECORDS: [what: string, operation: Operation, synced: number | undefined, 
     `${AT},"seq":42,"synced":41,"op":"SET","key":"user123","value":null`,
   ],
   [
-    'SET as the first record behind an empty checkpoint',
+    'SET as the first record after an empty checkpoint',
     { kind: 'set', key: '', value: fromValue('', '') },
     0,
     `${AT},"seq":42,"synced":0,"op":"SET","key":"","value":""`,
@@ -46,7 +46,7 @@ const RECORDS: [what: string, operation: Operation, synced: number | undefined, 
     `${AT},"seq":42,"op":"SET","key":"k","encoding":"text","value":"a \\"b\\"\\n"`,
   ],
   [
-    'SET of a text that is JSON: verbatim, its spaces and its numbers too',
+    'SET of a text that is JSON: verbatim, with its spaces and numbers',
     { kind: 'set', key: 'k', value: fromText('', '{"b": 1.0, "a":1e400, "a":[ ]}') },
     undefined,
     `${AT},"seq":42,"op":"SET","key":"k","value":{"b": 1.0, "a":1e400, "a":[ ]}`,
@@ -94,13 +94,13 @@ const RECORDS: [what: string, operation: Operation, synced: number | undefined, 
       '{"op":"DELETE","key":"c"},{"op":"SET","key":"d","encoding":"text","value":"x"}]',
   ],
   [
-    'a key of line ends and halves of characters, all escaped',
+    'a key of line ends and a lone surrogate, all escaped',
     { kind: 'delete', key: '\u2028\u2029\n\r\0\ud800é' },
     undefined,
     `${AT},"seq":42,"op":"DELETE","key":"\\u2028\\u2029\\n\\r\\u0000\\ud800é"`,
   ],
   [
-    'a value with separators, escaped in strings and in names',
+    'a value with U+2028 and U+2029, escaped in strings and names',
     { kind: 'set', key: 'k', value: fromValue('', { '\u2028': '\u2029' }) },
     undefined,
     `${AT},"seq":42,"op":"SET","key":"k","value":{"\\u2028":"\\u2029"}`,
@@ -122,8 +122,8 @@ describe('records', () => {
     })
   })
 
-  it('has the very bytes of the example in the format description', () => {
-    // The checksum was worked out by another program (Python's zlib).
+  it('match the example in the format description byte by byte', () => {
+    // The checksum is from another program (Python's zlib).
     const operation = encodeOperation({ kind: 'set', key: 'user123', value: fromValue('', { score: 100 }) })
     expect(recordLine(TIME, 42, undefined, operation)).toBe(
       '{"timestamp":"2025-01-15T12:34:56.789Z","seq":42,"op":"SET","key":"user123","value":{"score":100},"crc":"20fe2fc0"}',
@@ -132,9 +132,9 @@ describe('records', () => {
 })
 
 describe('the checksum', () => {
-  it('is CRC-32 in eight lower-case digits', () => {
+  it('is CRC-32 in eight lowercase digits', () => {
     expect(crc32(Buffer.from('123456789'))).toBe('cbf43926')
-    // The checksum of this record begins with a zero, which must not be dropped.
+    // The checksum of this record begins with a zero.
     const short = recordLine(TIME, 42, undefined, '"op":"DELETE","key":"k107"')
     expect(short.slice(-18)).toMatch(/^,"crc":"0[0-9a-f]{7}"\}$/)
     expect(decodeLine(Buffer.from(short)).kind).toBe('record')
@@ -152,7 +152,7 @@ describe('the checksum', () => {
 describe('the checkpoint', () => {
   const store = '0123456789abcdef'
 
-  it('header with the whole state in it', () => {
+  it('header that contains the whole state', () => {
     const header = {
       timestamp: TIME,
       seq: 42,
@@ -174,7 +174,7 @@ describe('the checkpoint', () => {
     expect(decodeLine(Buffer.from(written))).toEqual({ kind: 'header', ...header, crc: written.slice(-10, -2) })
   })
 
-  it('header that points to the index: as long as one that does not yet', () => {
+  it('header that points to the index: as long as one that does not', () => {
     const header = { timestamp: TIME, seq: 0, store, indexAt: 123456789, compactedAt: TIME, state: [] }
     const written = encodeHeader(header)
     expect(written).toBe(
@@ -187,7 +187,7 @@ describe('the checkpoint', () => {
     expect(decodeLine(Buffer.from(written))).toMatchObject({ kind: 'header', indexAt: 123456789, state: [] })
   })
 
-  it('part without anything to say beside the values', () => {
+  it('part with empty meta', () => {
     const written = partLine(TIME, Date.parse(TIME), 7, [{ key: 'a', value: fromValue('', 1) }])
     expect(written).toBe(line(`${AT},"seq":7,"op":"CHECKPOINT","part":true,"meta":{},"state":{"a":1}`))
   })
@@ -240,21 +240,21 @@ describe('the checkpoint', () => {
 
 describe('lines of a newer version', () => {
   it.each([
-    ['an operation that is not known', `${AT},"seq":1,"op":"MERGE","key":"a","value":1`],
-    ['an operation that is not known, in a batch', `${AT},"seq":1,"op":"BATCH","ops":[{"op":"MERGE","key":"a"}]`],
+    ['an unknown operation', `${AT},"seq":1,"op":"MERGE","key":"a","value":1`],
+    ['an unknown operation in a batch', `${AT},"seq":1,"op":"BATCH","ops":[{"op":"MERGE","key":"a"}]`],
     ['a higher format', `${AT},"seq":1,"op":"CHECKPOINT","format":2,"store":"${'0'.repeat(16)}","state":{}`],
     [
-      'a higher format that says the rest as this one does',
+      'a higher format with the fields of this one',
       `${AT},"seq":1,"op":"CHECKPOINT","format":2,"store":"${'0'.repeat(16)}","indexAt":"000000000000000",` +
         `"state":{},"compactedAt":"${TIME}"`,
     ],
     ['a higher format with other fields', `${AT},"seq":1,"op":"CHECKPOINT","format":17,"parts":[]`],
     ['another encoding', `${AT},"seq":1,"op":"SET","key":"a","encoding":"zstd","value":"x"`],
     ['another kind of checkpoint line', `${AT},"seq":1,"op":"CHECKPOINT","bloom":"x"`],
-    ['another field ahead of the key', `${AT},"seq":1,"op":"SET","tag":1,"key":"a","value":1`],
-    ['another field behind the key of a DELETE', `${AT},"seq":1,"op":"DELETE","key":"a","why":1`],
-    ['a seq that no number can hold', `${AT},"seq":9007199254740993,"op":"DELETE","key":"a"`],
-    ['a state that is no object', `${AT},"seq":1,"op":"SET","data":[1]`],
+    ['another field before the key', `${AT},"seq":1,"op":"SET","tag":1,"key":"a","value":1`],
+    ['another field after the key of a DELETE', `${AT},"seq":1,"op":"DELETE","key":"a","why":1`],
+    ['a seq that is too large for a number', `${AT},"seq":9007199254740993,"op":"DELETE","key":"a"`],
+    ['a state that is not an object', `${AT},"seq":1,"op":"SET","data":[1]`],
   ])('%s', (_what, body) => {
     expect(decodeLine(Buffer.from(line(body)))).toMatchObject({ kind: 'newer', what: expect.any(String) })
   })

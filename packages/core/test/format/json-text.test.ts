@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { endOfString, endOfValue, oneLine, quote, sliceObject, unquote } from '../support/core.js'
 import { anyString } from './support.js'
 
-/** The same JSON with white space of all kinds between its tokens, by a walk of its own over the characters. */
+/** The same JSON with all kinds of white space between its tokens, independent of the code under test. */
 function spread(json: string, spaces: readonly string[]): string {
   let result = ''
   let inString = false
@@ -53,7 +53,7 @@ describe('sliceObject', () => {
     )
   })
 
-  it('keeps order, doubled keys and the spelling of values, where JSON.parse would not', () => {
+  it('keeps order, repeated keys and the text of values, which JSON.parse would not', () => {
     const found: [string, string][] = []
     const json = ' {"10":1.0,"9":1e400,"__proto__":{"a":[ ]},"a":1,"a":"\\u0041" ,"":-0}'
     expect(sliceObject(json, 1, (key, text) => found.push([key, text]))).toBe(json.length)
@@ -67,13 +67,13 @@ describe('sliceObject', () => {
     ])
   })
 
-  it('an empty object has nothing in it', () => {
+  it('finds nothing in an empty object', () => {
     for (const json of ['{}', '{ }', '{\n\t\r }']) {
       expect(sliceObject(json, 0, () => expect.fail('called'))).toBe(json.length)
     }
   })
 
-  it('is not misled by the same spelling inside a value', () => {
+  it('is not misled by the same text inside a value', () => {
     const object = { a: '"b":1}', 'b"': { b: '{"a":2' }, '\\': '\\"', b: [{ b: 'x' }] }
     const found: Record<string, unknown> = {}
     sliceObject(JSON.stringify(object), 0, (key, text) => {
@@ -91,23 +91,23 @@ describe('endOfValue', () => {
         anySpaces,
         fc.constantFrom('', ',', '}', ']', ' ', '\n', ',"crc":"', '}]}', ' , 1'),
         fc.string(),
-        (value, spaces, rest, ahead) => {
+        (value, spaces, rest, before) => {
           const json = spread(JSON.stringify(value), spaces).trim()
-          expect(endOfValue(ahead + json + rest, ahead.length)).toBe(ahead.length + json.length)
+          expect(endOfValue(before + json + rest, before.length)).toBe(before.length + json.length)
         },
       ),
       { numRuns: 1000 },
     )
   })
 
-  it('goes through a deep nest without a deep stack', () => {
+  it('needs no deep stack for a deeply nested value', () => {
     const depth = 200_000
     expect(endOfValue(`${'['.repeat(depth)}${']'.repeat(depth)},1`, 0)).toBe(2 * depth)
   })
 })
 
 describe('oneLine', () => {
-  it('takes the white space out between tokens and nowhere else', () => {
+  it('removes white space between tokens and nowhere else', () => {
     fc.assert(
       fc.property(fc.jsonValue(), anySpaces, (value, spaces) => {
         const json = JSON.stringify(value)
@@ -119,7 +119,7 @@ describe('oneLine', () => {
     )
   })
 
-  it('leaves numbers, escapes, doubled keys and the order as they are', () => {
+  it('keeps numbers, escapes, repeated keys and the order', () => {
     expect(oneLine('{ "10" : 1.0 ,\r\n"9": 1e400, "9": "a  b\\n\\" :," }')).toBe(
       '{"10":1.0,"9":1e400,"9":"a  b\\n\\" :,"}',
     )
@@ -127,7 +127,7 @@ describe('oneLine', () => {
 })
 
 describe('strings', () => {
-  it('quote and unquote are each other in reverse, and quote is what JSON.stringify spells', () => {
+  it('quote is JSON.stringify with two more escapes, and unquote its reverse', () => {
     fc.assert(
       fc.property(anyString, (text) => {
         const literal = quote(text)
@@ -140,7 +140,7 @@ describe('strings', () => {
     )
   })
 
-  it('a string without an end has none', () => {
+  it('a string that is cut off has no end', () => {
     for (const json of ['"', '"abc', '"abc\\"', '"\\\\\\"']) expect(endOfString(json, 0)).toBe(-1)
     expect(endOfString('"\\\\"', 0)).toBe(4)
   })

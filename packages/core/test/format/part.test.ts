@@ -43,7 +43,7 @@ function startsOf(layout: PartLayout): number[] {
   return Array.from({ length: keyCount(layout) }, (_, position) => keyStart(layout, position))
 }
 
-/** Its keys and values, cut out one by one. */
+/** The keys and values of a part, cut out one by one. */
 function cut(line: Buffer): PartValue[] {
   const layout = layOut(line)
   const latin = line.toString('latin1')
@@ -57,8 +57,8 @@ function cut(line: Buffer): PartValue[] {
   })
 }
 
-describe('a part that is cut where its keys stand', () => {
-  it('says what the whole line says, whatever the keys and values', () => {
+describe('the layout of a part', () => {
+  it('finds the keys and values that decoding finds', () => {
     fc.assert(
       fc.property(anyPart, anySeq, (state, seq) => {
         const line = Buffer.from(partLine(TIME, NOW, seq, state))
@@ -69,7 +69,7 @@ describe('a part that is cut where its keys stand', () => {
     )
   })
 
-  it('has a key where one begins, and nowhere else, also where a value spells one', () => {
+  it('has a key where one begins and nowhere else, even if a value contains the same text', () => {
     fc.assert(
       fc.property(anyPart, (state) => {
         const spelled = state.map(({ key }) => `${quote(key)}:1`).join(',')
@@ -99,7 +99,7 @@ describe('a part that is cut where its keys stand', () => {
     )
   })
 
-  it('may be longer than what two bytes can count', () => {
+  it('works for a line of more than 64 KiB', () => {
     for (const length of [65_000, 65_200, 65_300, 65_400, 65_535, 65_536, 70_000]) {
       const state = [
         { key: 'a', value: fromValue('', 'x'.repeat(length)) },
@@ -111,7 +111,7 @@ describe('a part that is cut where its keys stand', () => {
     }
   })
 
-  it('may have no meta at all, and no keys', () => {
+  it('works without meta and without keys', () => {
     const bare = (state: string) => `{"timestamp":"${TIME}","seq":1,"op":"CHECKPOINT","part":true,"state":${state}`
     expect(cut(Buffer.from(withCrc(bare('{"a":[{"b":1}],"c":"}"}'))))).toMatchObject([
       { key: 'a', value: { text: '[{"b":1}]' } },
@@ -121,7 +121,7 @@ describe('a part that is cut where its keys stand', () => {
     expect([keyCount(empty), positionAt(empty, keyStart(empty, 0))]).toEqual([0, -1])
   })
 
-  it('is none where the line is another one, or cut off', () => {
+  it('is undefined for another line or one that is cut off', () => {
     const line = partLine(TIME, NOW, 1, [{ key: 'a', value: fromValue('', { b: ['c', 1] }) }])
     const others = [
       '',
@@ -137,8 +137,8 @@ describe('a part that is cut where its keys stand', () => {
   })
 })
 
-describe('when the keys of a part expire', () => {
-  it('is when the first does, and when all have', () => {
+describe('the range in which the keys of a part expire', () => {
+  it('begins with the first and ends with the last', () => {
     const anyState = fc.array(fc.record({ expires: fc.option(fc.nat({ max: 20 }), { nil: undefined, freq: 5 }) }), {
       maxLength: 6,
     })

@@ -28,15 +28,15 @@ import {
 const NOW = Date.parse(TIME)
 const anySynced = fc.option(fc.nat(), { nil: undefined })
 
-describe('what is encoded comes back', () => {
-  it('records', () => {
+describe('encoding and decoding', () => {
+  it('returns records', () => {
     fc.assert(
       fc.property(anyOperation, anySeq, anySynced, (operation, seq, synced) => {
         const text = recordLine(TIME, seq, synced, encodeOperation(operation))
         const bytes = Buffer.from(text)
         const crc = text.slice(-10, -2)
         expect(decodeLine(bytes)).toEqual({ kind: 'record', timestamp: TIME, seq, synced, operation, crc })
-        // One line, without what some tools take for the end of one, and JSON for those that read it.
+        // One line for every tool, and valid JSON.
         expect(text).not.toMatch(/[\n\r\u2028\u2029]/)
         expect(bytes.toString()).toBe(text)
         expect(JSON.parse(text)).toMatchObject({ timestamp: TIME, seq })
@@ -45,7 +45,7 @@ describe('what is encoded comes back', () => {
     )
   })
 
-  it('parts, whatever the keys are called', () => {
+  it('returns parts with any keys', () => {
     const anyPart = fc.uniqueArray(
       fc.record({
         key: anyString,
@@ -72,7 +72,7 @@ describe('what is encoded comes back', () => {
     )
   })
 
-  it('headers and index lines', () => {
+  it('returns headers and index lines', () => {
     const anyState = fc.array(fc.record({ key: anyString, value: anyJson.map((value) => fromValue('', value)) }), {
       maxLength: 5,
     })
@@ -108,7 +108,7 @@ describe('what is encoded comes back', () => {
   })
 })
 
-/** Through the line of a record and through the part of a checkpoint, as a value goes in its life. */
+/** A value after it went through the line of a record and the part of a checkpoint. */
 function throughFiles(value: ReturnType<typeof fromText>) {
   const record = decodeLine(
     Buffer.from(recordLine(TIME, 1, undefined, encodeOperation({ kind: 'set', key: 'k', value }))),
@@ -122,7 +122,7 @@ function throughFiles(value: ReturnType<typeof fromText>) {
 }
 
 describe('values', () => {
-  it('any text comes back as the very same text', () => {
+  it('any text comes back unchanged', () => {
     fc.assert(
       fc.property(anyText, fc.boolean(), (text, asText) => {
         expect(toText(throughFiles(fromText('k', text, asText)), 'k')).toBe(text)
@@ -133,38 +133,38 @@ describe('values', () => {
 
   it.each([
     ['spaces between the tokens', '{"a": [1, 2 , {"b" :null}]}', undefined],
-    ['doubled keys', '{"a":1,"a":2}', undefined],
-    ['numbers in their own spelling', '[1e400,1.0,-0,0.10,1E5,12345678901234567890]', undefined],
+    ['repeated keys', '{"a":1,"a":2}', undefined],
+    ['unusual numbers', '[1e400,1.0,-0,0.10,1E5,12345678901234567890]', undefined],
     ['keys that look like numbers', '{"10":1,"9":2}', undefined],
     ['__proto__', '{"__proto__":{"x":1}}', undefined],
-    ['escapes that need not be', '"\\u0041\\/"', undefined],
-    ['an escaped half of a character', '"\\ud800"', undefined],
+    ['unnecessary escapes', '"\\u0041\\/"', undefined],
+    ['an escaped lone surrogate', '"\\ud800"', undefined],
     ['a tab between tokens', '[1,\t2]', undefined],
-    ['next line, which is no line end here', '"\u0085"', undefined],
+    ['U+0085, which does not end a line here', '"\u0085"', undefined],
     ['white space before it', ' {"a":1}', 'text'],
-    ['white space behind it', '{"a":1}\t', 'text'],
+    ['white space after it', '{"a":1}\t', 'text'],
     ['a newline inside', '{\n"a":1}', 'text'],
-    ['a newline behind it', '1\n', 'text'],
+    ['a newline after it', '1\n', 'text'],
     ['a carriage return', '{\r"a":1}', 'text'],
-    ['a byte order mark ahead', '\ufeff{"a":1}', 'text'],
+    ['a byte order mark before it', '\ufeff{"a":1}', 'text'],
     ['a byte order mark inside', '"\ufeff"', 'text'],
     ['a line separator', '"\u2028"', 'text'],
     ['a paragraph separator', '"\u2029"', 'text'],
-    ['half of a character', '"\ud800"', 'text'],
-    ['no JSON', 'hello', 'text'],
+    ['a lone surrogate', '"\ud800"', 'text'],
+    ['not JSON', 'hello', 'text'],
     ['nothing', '', 'text'],
     ['nearly JSON', "{'a':1}", 'text'],
     ['two values', '1 2', 'text'],
     ['NaN', 'NaN', 'text'],
-    ['a very deep nest', '['.repeat(5000) + ']'.repeat(5000), undefined],
-  ])('%s: the same text, and the right encoding', (_what, text, encoding) => {
+    ['a deeply nested value', '['.repeat(5000) + ']'.repeat(5000), undefined],
+  ])('%s: comes back unchanged, with the right encoding', (_what, text, encoding) => {
     const value = fromText('k', text)
     expect(value.encoding).toBe(encoding)
     if (encoding === undefined) expect(value.text).toBe(text)
     expect(toText(throughFiles(value), 'k')).toBe(text)
   })
 
-  it('any JSON value comes back equal and fresh', () => {
+  it('any JSON value comes back as an equal new value', () => {
     fc.assert(
       fc.property(anyJson, (value) => {
         const text = throughFiles(fromValue('k', value))
@@ -175,7 +175,7 @@ describe('values', () => {
     )
   })
 
-  it('bytes come back as they were, in an array of their own', () => {
+  it('bytes come back unchanged, in an array of their own', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         const value = throughFiles(fromBytes('k', bytes))
@@ -187,12 +187,12 @@ describe('values', () => {
     )
   })
 
-  it('takes only the given window of a larger buffer', () => {
+  it('a view of a larger buffer stores only its own bytes', () => {
     const window = new Uint8Array([1, 2, 3, 4, 5]).subarray(1, 3)
     expect([...toBytes(fromBytes('k', window), 'k')]).toEqual([2, 3])
   })
 
-  it('a text or a value read as bytes is its UTF-8', () => {
+  it('a text or a value that is read as bytes is its UTF-8', () => {
     expect(Buffer.from(toBytes(fromText('k', 'é'), 'k')).toString('hex')).toBe('c3a9')
     expect(Buffer.from(toBytes(fromValue('k', ['é']), 'k')).toString()).toBe('["é"]')
   })

@@ -15,7 +15,7 @@ import {
   type ValueText,
 } from '../support/core.js'
 
-/** CRC-32 bit by bit, from its definition, so that the tests do not ask the code under test what is right. */
+/** CRC-32 bit by bit, from its definition and not from the code under test. */
 export function crc32(bytes: Uint8Array): string {
   let crc = 0xffffffff
   for (const byte of bytes) {
@@ -25,7 +25,7 @@ export function crc32(bytes: Uint8Array): string {
   return ((crc ^ 0xffffffff) >>> 0).toString(16).padStart(8, '0')
 }
 
-/** A line of the format: what is given, and the checksum over its UTF-8 bytes. */
+/** A line of the format: the text and its checksum. */
 export function line(body: string): string {
   return `${body},"crc":"${crc32(Buffer.from(body))}"}`
 }
@@ -41,7 +41,7 @@ export function indexLine(timestamp: string, seq: number, rows: readonly IndexRo
   for (const row of rows) index.add(row)
   const { chunks, crc } = index.end()
   const text = Buffer.concat(chunks).toString().slice(0, -1)
-  if (!text.endsWith(`"${crc}"}`)) throw new Error('the checksum that is told is not that of the line')
+  if (!text.endsWith(`"${crc}"}`)) throw new Error('end() returned the wrong checksum')
   return text
 }
 
@@ -79,7 +79,7 @@ const AWKWARD = [
   '\u00e9'.repeat(5 * 1024),
 ]
 
-/** Any string at all: of code units, so lone surrogates too. */
+/** Any string, also with lone surrogates. */
 export const anyString = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(...AWKWARD) },
   { weight: 2, arbitrary: fc.string() },
@@ -94,7 +94,7 @@ export const anyString = fc.oneof(
 
 export const anyJson = fc.jsonValue({ maxDepth: 4 })
 
-/** Texts as callers of setText have them: JSON in all spellings, nearly JSON, and anything else. */
+/** Texts for setText: JSON in every form, almost JSON, and anything else. */
 export const anyText = fc.oneof(
   { weight: 3, arbitrary: anyString },
   { weight: 2, arbitrary: fc.json() },

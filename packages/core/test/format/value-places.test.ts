@@ -12,9 +12,9 @@ import {
 } from '../support/core.js'
 import { anyOperation, anySeq, partLine, recordLine, TIME } from './support.js'
 
-/** Where the values of a record stand in its line, and in the file: from there they are read again. */
+/** Where the values of a record are in its line and in the file: they are read from there again. */
 
-/** The texts of its values, in the order of its operations. */
+/** The texts of the values, in the order of the operations. */
 function textsOf(operation: Operation): string[] {
   switch (operation.kind) {
     case 'set':
@@ -37,7 +37,7 @@ function expectAt(line: Buffer, places: readonly number[], texts: readonly strin
   }
 }
 
-/** A record of one value ends with that, and is not told where it begins. */
+/** A record of one value ends with it, so `encodeOperation` does not report its start. */
 function encodeWithStarts(operation: Operation): { encoded: string; starts: number[] } {
   const starts: number[] = []
   const encoded = encodeOperation(operation, starts)
@@ -48,14 +48,14 @@ function encodeWithStarts(operation: Operation): { encoded: string; starts: numb
 const anySynced = fc.option(fc.nat(), { nil: undefined })
 
 describe('the values of a record', () => {
-  it('are found where its text is made', () => {
+  it('are found in its text when that is made', () => {
     fc.assert(
       fc.property(anyOperation, (operation) => {
         const { encoded, starts } = encodeWithStarts(operation)
         const texts = textsOf(operation)
         expect(starts).toHaveLength(texts.length)
         for (const [at, text] of texts.entries()) expect(encoded.startsWith(text, starts[at])).toBe(true)
-        // Each behind the end of the one ahead, so that none is taken for another that looks the same.
+        // Each begins after the end of the one before, so none is mistaken for another with the same text.
         for (const [at, start] of starts.slice(1).entries()) {
           expect(start).toBeGreaterThan((starts[at] as number) + (texts[at] as string).length)
         }
@@ -64,7 +64,7 @@ describe('the values of a record', () => {
     )
   })
 
-  it('are found where its line is read', () => {
+  it('are found in its line when that is read', () => {
     fc.assert(
       fc.property(anyOperation, anySeq, anySynced, (operation, seq, synced) => {
         const line = Buffer.from(recordLine(TIME, seq, synced, encodeOperation(operation)))
@@ -77,7 +77,7 @@ describe('the values of a record', () => {
     )
   })
 
-  it('are found in the file, behind other records, where all of them are ASCII and where some are not', () => {
+  it('are found in the file after other records, ASCII or not', () => {
     fc.assert(
       fc.property(
         fc.array(anyOperation, { minLength: 1, maxLength: 4 }),
@@ -91,7 +91,7 @@ describe('the values of a record', () => {
             file = Buffer.concat([file, line])
             const encodedEnd = file.length - CHECKSUM_BYTES
             const isAscii = line.every((byte) => byte < 0x80)
-            // A record of ASCII alone may have gone out in a write with others.
+            // An ASCII record may have been written together with others.
             for (const isKnown of isAscii ? [true, false] : [false]) {
               const offsets = valueOffsets({ operation, encoded, valueStarts, encodedEnd, isAscii: isKnown })
               expectAt(file, offsets, textsOf(operation))
@@ -104,7 +104,7 @@ describe('the values of a record', () => {
     )
   })
 
-  it('none where there are none', () => {
+  it('are none if it has none', () => {
     const none: Operation[] = [
       { kind: 'delete', key: 'é' },
       { kind: 'clear', prefix: 'é' },
@@ -115,7 +115,7 @@ describe('the values of a record', () => {
     for (const operation of none) expect(encodeWithStarts(operation).starts).toEqual([])
   })
 
-  it('the same key twice, with values that spell each other', () => {
+  it('are told apart even if their texts contain each other', () => {
     const set = (text: string) => ({ kind: 'set' as const, key: 'k', value: fromText('', text) })
     const operation: Operation = {
       kind: 'batch',
@@ -130,7 +130,7 @@ describe('the values of a record', () => {
 })
 
 describe('the values of a checkpoint', () => {
-  it('are found in header and part too', () => {
+  it('are found in its header and parts', () => {
     const state = ['é', 'b', 'ü'].map((key, number) => ({ key, value: fromValue('', [key, number, '日本']) }))
     const texts = state.map(({ value }) => value.text)
     const head = { timestamp: TIME, seq: 1, store: 's', indexAt: 0, state, compactedAt: TIME }

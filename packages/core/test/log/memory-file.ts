@@ -1,12 +1,13 @@
 import type { FileStatus, OpenFile } from '../support/core.js'
 
-/** A file in memory, for what reads and writes one open file and nothing else. */
+/** A file in memory, for code that reads and writes one open file. */
 export class MemoryFile implements OpenFile {
   readonly path = '/memory/store.log'
-  #bytes: Buffer
+  /** The start of an array buffer that may be longer, so that writing many times is fast. */
+  #bytes = Buffer.from(new ArrayBuffer(0))
 
   constructor(bytes: Uint8Array | string = '') {
-    this.#bytes = Buffer.from(bytes as string)
+    this.write(bytes, 0)
   }
 
   get bytes(): Buffer {
@@ -25,10 +26,12 @@ export class MemoryFile implements OpenFile {
   write(bytes: Uint8Array | string, position: number): number {
     const added = Buffer.from(bytes as string)
     const length = Math.max(this.#bytes.length, position + added.length)
-    const grown = Buffer.alloc(length)
-    this.#bytes.copy(grown)
-    added.copy(grown, position)
-    this.#bytes = grown
+    const former = this.#bytes
+    const isRoom = former.buffer.byteLength >= length
+    this.#bytes = Buffer.from(isRoom ? former.buffer : new ArrayBuffer(2 * length), 0, length)
+    if (!isRoom) former.copy(this.#bytes)
+    this.#bytes.fill(0, former.length)
+    added.copy(this.#bytes, position)
     return added.length
   }
 

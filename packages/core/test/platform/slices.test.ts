@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { SLICE_MS, Slices } from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 
-/** Time goes by with every look at the clock, and rests are counted and not waited for. */
+/** Time passes with every look at the clock; rests are recorded and not waited for. */
 class RestingClock extends ManualClock {
   readonly rests: number[] = []
 
@@ -19,14 +19,14 @@ async function workFor(steps: number, restShare?: number): Promise<number[]> {
   return clock.rests
 }
 
-describe('long work', () => {
-  it('lets others run now and then, without a rest', async () => {
+describe('long work in slices', () => {
+  it('lets other tasks run, without a rest', async () => {
     const rests = await workFor(1000)
     expect(rests.length).toBeGreaterThan(5)
     expect(new Set(rests)).toEqual(new Set([0]))
   })
 
-  it('that nobody waits for rests as long as it has worked', async () => {
+  it('rests as long as it has worked, if asked to', async () => {
     const rests = await workFor(1000, 1)
     expect(rests.length).toBeGreaterThan(5)
     for (const rest of rests) expect(rest).toBeGreaterThanOrEqual(SLICE_MS)
