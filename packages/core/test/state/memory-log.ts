@@ -90,7 +90,7 @@ export interface Compacted {
  * An index and the log that it stands on, in memory, in the order in which the engine does things: a record changes the
  * index, then waits, goes out in a write with others, and is acknowledged; a compaction waits for what it has frozen.
  */
-export class IndexedLog {
+export class MemoryLog {
   index!: State
   nowMs = START_MS
   #file!: LogFile
@@ -106,8 +106,8 @@ export class IndexedLog {
     this.#options = options
   }
 
-  static async of(state: readonly PartValue[], options: LogOptions): Promise<IndexedLog> {
-    const log = new IndexedLog(options)
+  static async of(state: readonly PartValue[], options: LogOptions): Promise<MemoryLog> {
+    const log = new MemoryLog(options)
     const file = new LogFile()
     const stateBytes = 0
     const writer = new CheckpointWriter(file, { seq: 7, store: STORE, timestamp: log.#timestamp, stateBytes })
