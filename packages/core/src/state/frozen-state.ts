@@ -1,7 +1,7 @@
 import type { SpelledPair } from '../format/record.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { Checkpoint } from './checkpoint/checkpoint.js'
-import { Part } from './checkpoint/part.js'
+import { Part } from './checkpoint/parts.js'
 import { isThere, type Layers } from './layers.js'
 import { byCodeUnit } from './tail/sorted-keys.js'
 import { TailsWalk } from './tails-walk.js'

@@ -1,10 +1,10 @@
 import { type KeyMeta, toKeyMeta } from '../../format/part-meta.js'
 import type { Encoding } from '../../format/value.js'
-import { AdmissionFilter } from '../admission-filter.js'
-import { fingerprint } from '../fingerprint.js'
 import type { StateValue } from '../types.js'
 import type { CachedText, ValueCache } from '../value-cache.js'
-import type { Part } from './part.js'
+import { AdmissionFilter } from '../value-cache.js'
+import { fingerprint } from './known-pairs.js'
+import type { Part } from './parts.js'
 
 /** A string beside its characters. */
 const KEY_OVERHEAD_BYTES = 16

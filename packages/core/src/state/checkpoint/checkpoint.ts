@@ -16,14 +16,13 @@ import type { PartValue, SpelledPair } from '../../format/record.js'
 import { isOneValue, noValue } from '../../format/value.js'
 import { isInRange, type KeyRange } from '../../log/checkpoint-reader.js'
 import type { OpenFile } from '../../platform/file-system.js'
-import { fingerprint } from '../fingerprint.js'
 import { byCodeUnit } from '../tail/sorted-keys.js'
 import type { OnBadPart, StateValue } from '../types.js'
 import type { CachedValues } from './cached-values.js'
 import { CheckpointExpiry } from './expiry.js'
 import type { KnownPairs } from './known-pairs.js'
-import { corrupt, layoutOf, Part, pairsOf, readAt } from './part.js'
-import { Parts } from './parts.js'
+import { fingerprint } from './known-pairs.js'
+import { corrupt, layoutOf, Part, Parts, pairsOf, readAt } from './parts.js'
 
 const EMPTY = Buffer.alloc(0)
 

@@ -4,7 +4,7 @@ import { type DatedMeta, metaOf } from '../../format/part-meta.js'
 import type { PartValue } from '../../format/record.js'
 import type { StateValue } from '../types.js'
 import { type Checkpoint, toIndexed, valueAt } from './checkpoint.js'
-import { type Part, pairsOf } from './part.js'
+import { type Part, pairsOf } from './parts.js'
 
 /**
  * Walks over the keys of a checkpoint; values are cut out only where they are asked for. A part is not read for its first

@@ -3,7 +3,7 @@ import { type KeyMeta, toKeyMeta } from '../../format/part-meta.js'
 import type { Encoding } from '../../format/value.js'
 import { ioError } from '../../platform/errors.js'
 import type { OpenFile } from '../../platform/file-system.js'
-import { corrupt } from '../checkpoint/part.js'
+import { corrupt } from '../checkpoint/parts.js'
 import type { CachedText } from '../value-cache.js'
 
 const NOWHERE = -1
