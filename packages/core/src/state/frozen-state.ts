@@ -2,8 +2,8 @@ import type { SpelledPair } from '../format/record.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { Checkpoint } from './checkpoint/checkpoint.js'
 import { Part } from './checkpoint/parts.js'
+import { byCodeUnit, countWhile } from './key-order.js'
 import { isThere, type Layers } from './layers.js'
-import { byCodeUnit } from './tail/sorted-keys.js'
 import { TailsWalk } from './tails-walk.js'
 import type { FrozenIndex, KeyRangeQuery, PublishedCheckpoint, StatePiece, StateValue } from './types.js'
 
@@ -131,14 +131,8 @@ class ClearedRanges {
   touch(from: string, end: string | undefined): boolean {
     if (this.#prefixes.length === 0) return false
     if (this.#covering(from) !== undefined) return true
-    let low = 0
-    let high = this.#prefixes.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#prefixes[middle] as string) < from) low = middle + 1
-      else high = middle
-    }
-    const next = this.#prefixes[low]
+    const prefixes = this.#prefixes
+    const next = prefixes[countWhile(prefixes.length, (at) => (prefixes[at] as string) < from)]
     return next !== undefined && (end === undefined || next < end)
   }
 

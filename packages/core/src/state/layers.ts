@@ -1,6 +1,7 @@
 import type { Checkpoint } from './checkpoint/checkpoint.js'
 import { CheckpointCursor } from './checkpoint/cursor.js'
-import { endOfPrefix, type SortedCursor } from './tail/sorted-keys.js'
+import { endOfPrefix } from './key-order.js'
+import type { SortedCursor } from './tail/sorted-keys.js'
 import type { Tail } from './tail/tail.js'
 import { type TailSlot, type TailValue, TOMBSTONE } from './tail/tail-value.js'
 import type { KeyRangeQuery, StateValue } from './types.js'

@@ -16,7 +16,7 @@ import type { PartValue, SpelledPair } from '../../format/record.js'
 import { isOneValue, noValue } from '../../format/value.js'
 import { isInRange, type KeyRange } from '../../log/checkpoint-reader.js'
 import type { OpenFile } from '../../platform/file-system.js'
-import { byCodeUnit } from '../tail/sorted-keys.js'
+import { byCodeUnit, countWhile } from '../key-order.js'
 import type { OnBadPart, StateValue } from '../types.js'
 import type { CachedValues } from './cached-values.js'
 import { CheckpointExpiry } from './expiry.js'
@@ -121,14 +121,7 @@ export class Checkpoint {
   /** The part that the key would stand in; -1 where it would stand ahead of all. */
   partOf(key: string): number {
     const { parts } = this
-    let low = -1
-    let high = parts.length - 1
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1
-      if (parts.firstKey(middle) <= key) low = middle
-      else high = middle - 1
-    }
-    return low
+    return countWhile(parts.length, (at) => parts.firstKey(at) <= key) - 1
   }
 
   /** The first part that begins with the key, or behind it. */
@@ -227,16 +220,8 @@ function bytesOf(state: readonly PartValue[]): number {
 }
 
 function inState(state: readonly PartValue[], key: string): StateValue | undefined {
-  let low = 0
-  let high = state.length - 1
-  while (low <= high) {
-    const middle = (low + high) >>> 1
-    const pair = state[middle] as PartValue
-    if (pair.key === key) return toIndexed(pair)
-    if (pair.key < key) low = middle + 1
-    else high = middle - 1
-  }
-  return undefined
+  const pair = state[countWhile(state.length, (at) => (state[at] as PartValue).key < key)]
+  return pair?.key === key ? toIndexed(pair) : undefined
 }
 
 export function toIndexed({ value, expires, time }: PartValue): StateValue {
