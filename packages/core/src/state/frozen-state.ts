@@ -76,7 +76,7 @@ export class FrozenState implements FrozenIndex {
 
   *letGo(): Generator<void> {
     const { tails, checkpoint } = this.layers
-    for (const layer of tails) yield* layer.letGo()
+    for (const layer of tails) yield* layer.release()
     yield* checkpoint.letGo()
   }
 

@@ -3,7 +3,7 @@ import { CheckpointCursor } from './checkpoint/cursor.js'
 import { endOfPrefix } from './key-order.js'
 import type { SortedCursor } from './tail/sorted-keys.js'
 import type { Tail } from './tail/tail.js'
-import { type TailSlot, type TailValue, TOMBSTONE } from './tail/tail-value.js'
+import { type TailKey, type TailValue, TOMBSTONE } from './tail/tail-values.js'
 import type { KeyRangeQuery, StateValue } from './types.js'
 
 export function isThere({ expires }: { readonly expires?: number | undefined }, nowMs: number): boolean {
@@ -54,7 +54,7 @@ export class Layers {
 
 /** Merges the layers' keys in order, and passes over those that are not there. */
 export class LayersWalk {
-  readonly #tails: readonly { readonly layer: Tail; readonly cursor: SortedCursor<TailSlot> }[]
+  readonly #tails: readonly { readonly layer: Tail; readonly cursor: SortedCursor<TailKey> }[]
   readonly #checkpoint: CheckpointCursor
   readonly #prefix: string
   /** Where the present key was found, and its value if that is a tail. */

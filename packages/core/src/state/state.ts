@@ -10,16 +10,8 @@ import { FrozenState } from './frozen-state.js'
 import { byCodeUnit } from './key-order.js'
 import { isThere, Layers } from './layers.js'
 import { Tail } from './tail/tail.js'
-import { TOMBSTONE } from './tail/tail-value.js'
-import type {
-  FrozenIndex,
-  KeyRangeQuery,
-  LoadingIndex,
-  OnBadPart,
-  ReplayPlace,
-  StateValue,
-  TailChange,
-} from './types.js'
+import { type TailChange, TOMBSTONE } from './tail/tail-values.js'
+import type { FrozenIndex, KeyRangeQuery, LoadingIndex, OnBadPart, ReplayPlace, StateValue } from './types.js'
 import { ValueCache } from './value-cache.js'
 
 /** How many tails may wait for a compaction that succeeds; more of them are put together. */

@@ -2,11 +2,11 @@ import type { SpelledPair } from '../format/record.js'
 import { isThere } from './layers.js'
 import type { SortedCursor } from './tail/sorted-keys.js'
 import type { Tail } from './tail/tail.js'
-import { type KeyState, type TailSlot, TOMBSTONE } from './tail/tail-value.js'
+import { type KeyState, type TailKey, TOMBSTONE } from './tail/tail-values.js'
 
 /** The keys that tails name, in order, and what the newest of them says of each. */
 export class TailsWalk {
-  readonly #cursors: readonly SortedCursor<TailSlot>[]
+  readonly #cursors: readonly SortedCursor<TailKey>[]
   key: string | undefined
   #layer!: Tail
   #value: KeyState | undefined
@@ -49,8 +49,8 @@ export class TailsWalk {
   #resolve(key: string): boolean {
     for (let at = 0; at < this.tails.length; at++) {
       const layer = this.tails[at] as Tail
-      const cursor = this.#cursors[at] as SortedCursor<TailSlot>
-      const value = cursor.key === key ? layer.at(cursor) : layer.get(key)
+      const cursor = this.#cursors[at] as SortedCursor<TailKey>
+      const value = cursor.key === key ? layer.stateAt(cursor) : layer.get(key)
       if (value === undefined) continue
       this.#layer = layer
       this.#value = value

@@ -1,8 +1,9 @@
 import type { PlainRecord } from '../format/decode-fast.js'
-import type { LogRecord, Operation, PartSummary, PartValue, SpelledPair, WrittenRecord } from '../format/record.js'
+import type { LogRecord, Operation, PartSummary, PartValue, SpelledPair } from '../format/record.js'
 import type { ValueText } from '../format/value.js'
 import type { KeyRange } from '../log/checkpoint-reader.js'
 import type { OpenFile } from '../platform/file-system.js'
+import type { TailChange } from './tail/tail-values.js'
 
 /** What the index knows of a key. */
 export interface StateValue extends ValueText {
@@ -14,14 +15,6 @@ export interface StateValue extends ValueText {
 
 /** `range`: its keys. `line`: its number in the file. */
 export type OnBadPart = (part: PartSummary, range: KeyRange, line: number) => void
-
-/** What one operation did to the index. */
-export interface TailChange {
-  /** Takes it back. Operations are undone in the reverse of their order. */
-  undo(): void
-  /** The record stands in the file now: from here on its values can be read from there. */
-  written(record: WrittenRecord): void
-}
 
 /** Where a listing begins and what it holds. */
 export interface KeyRangeQuery {

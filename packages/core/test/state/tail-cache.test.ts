@@ -4,10 +4,10 @@ import {
   type DeleteOperation,
   encodeOperation,
   fromValue,
-  type LayerEffect,
   type Operation,
   type SetOperation,
   Tail,
+  type TailChange,
   type TailValue,
   TOMBSTONE,
   ValueCache,
@@ -20,7 +20,7 @@ const KEYS = 12
 
 interface Pending {
   readonly operation: Operation
-  readonly effect: LayerEffect
+  readonly change: TailChange
   readonly before: ReadonlyMap<string, string>
   isWritten: boolean
 }
@@ -45,7 +45,7 @@ class RandomTail {
 
   apply(operation: Operation): void {
     const before = this.state
-    const effect = this.layer.apply(operation, ++this.#seq, undefined) as LayerEffect
+    const change = this.layer.apply(operation, ++this.#seq, undefined)
     const state = new Map(operation.kind === 'clear' || operation.kind === 'replace' ? [] : before)
     const sets: [string, string][] = []
     const put = (step: SetOperation | DeleteOperation) => {
@@ -56,9 +56,9 @@ class RandomTail {
     if (operation.kind === 'replace') for (const [key, value] of operation.data) put({ kind: 'set', key, value })
     else if (operation.kind === 'batch') operation.operations.forEach(put)
     else if (operation.kind !== 'clear') put(operation)
-    for (const [at, [key]] of sets.entries()) this.entries.set(effect.entries[at] as TailValue, key)
+    for (const [at, [key]] of sets.entries()) this.entries.set(change.values[at] as TailValue, key)
     this.state = state
-    this.#pending.push({ operation, effect, before, isWritten: false })
+    this.#pending.push({ operation, change, before, isWritten: false })
   }
 
   /** The first that is not in the file yet. */
@@ -70,7 +70,7 @@ class RandomTail {
     const encoded = encodeOperation(next.operation, valueStarts)
     this.file.write(encoded, this.file.bytes.length)
     const encodedEnd = this.file.bytes.length
-    next.effect.written({ operation: next.operation, encoded, valueStarts, encodedEnd, isAscii: true })
+    next.change.written({ operation: next.operation, encoded, valueStarts, encodedEnd, isAscii: true })
   }
 
   acknowledge(): void {
@@ -78,8 +78,8 @@ class RandomTail {
   }
 
   takeBack(count: number): void {
-    for (const { effect, before } of this.#pending.splice(-count, count).reverse()) {
-      effect.undo()
+    for (const { change, before } of this.#pending.splice(-count, count).reverse()) {
+      change.undo()
       this.state = before
     }
   }

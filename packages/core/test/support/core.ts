@@ -99,8 +99,7 @@ export { State } from '../../src/state/state.js'
 export { ClearedPrefixes } from '../../src/state/tail/cleared-prefixes.js'
 export { type Keyed, type SortedCursor, SortedKeys } from '../../src/state/tail/sorted-keys.js'
 export { Tail } from '../../src/state/tail/tail.js'
-export type { LayerEffect } from '../../src/state/tail/tail-changes.js'
-export { type TailValue, TOMBSTONE } from '../../src/state/tail/tail-value.js'
+export { type TailChange, type TailValue, TOMBSTONE } from '../../src/state/tail/tail-values.js'
 export type {
   FrozenIndex,
   KeyIndex,

@@ -17,12 +17,13 @@ import { isOneValue, noValue } from '../../format/value.js'
 import { isInRange, type KeyRange } from '../../log/checkpoint-reader.js'
 import type { OpenFile } from '../../platform/file-system.js'
 import { byCodeUnit, countWhile } from '../key-order.js'
+import { corrupt, readBytes } from '../read-bytes.js'
 import type { OnBadPart, StateValue } from '../types.js'
 import type { CachedValues } from './cached-values.js'
 import { CheckpointExpiry } from './expiry.js'
 import type { KnownPairs } from './known-pairs.js'
 import { fingerprint } from './known-pairs.js'
-import { corrupt, layoutOf, Part, Parts, pairsOf, readAt } from './parts.js'
+import { layoutOf, Part, Parts, pairsOf } from './parts.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -115,7 +116,7 @@ export class Checkpoint {
   /** So many bytes from there; valid until the next read. Undefined where the file ends before. */
   #fill(offset: number, length: number): Buffer | undefined {
     if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length)
-    return readAt(this.file as OpenFile, this.path, offset, this.#scratch.subarray(0, length))
+    return readBytes(this.file as OpenFile, this.path, offset, this.#scratch.subarray(0, length))
   }
 
   /** The part that the key would stand in; -1 where it would stand ahead of all. */

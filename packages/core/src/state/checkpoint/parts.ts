@@ -3,8 +3,6 @@ import type { PartExpiry, PartTable } from '../../format/index-line.js'
 import { layOutPart, type NumberSlab, type PartLayout } from '../../format/part.js'
 import { expiryRange } from '../../format/part-meta.js'
 import type { PartSummary, PartValue } from '../../format/record.js'
-import { FlatlogError, ioError } from '../../platform/errors.js'
-import type { OpenFile } from '../../platform/file-system.js'
 import { KnownPairs } from './known-pairs.js'
 
 /** A run of keys of the checkpoint: a line of the file, or, where that was lost and healed, a state in memory. */
@@ -121,15 +119,6 @@ function lineAt(at: number): number {
   return at + 2
 }
 
-/** Fills all of `into`; undefined where the file ends before. */
-export function readAt(file: OpenFile, path: string, offset: number, into: Buffer): Buffer | undefined {
-  try {
-    return file.read(into, offset) === into.length ? into : undefined
-  } catch (cause) {
-    throw ioError('read', path, cause, offset)
-  }
-}
-
 /** The line, as Latin-1, in which a character is a byte, is cut where its keys stand. */
 export function pairsOf(part: Part, latin: string, slab: NumberSlab): KnownPairs {
   part.pairs ??= new KnownPairs(layOut(latin, slab))
@@ -145,13 +134,4 @@ function layOut(latin: string, slab?: NumberSlab): PartLayout {
   const layout = layOutPart(latin, slab)
   if (!layout) throw new Error('a line whose checksum fits is no part')
   return layout
-}
-
-export function corrupt(path: string, offset: number, what: string): FlatlogError {
-  return new FlatlogError(
-    'FLATLOG_CORRUPT',
-    `${path} no longer holds at byte ${offset} what was written there; ${what} cannot be read. All others are as they should be. ` +
-      'What to do: see store.recovery and store.health(); where a backup proves what stood there it is healed by itself.',
-    { path, offset },
-  )
 }

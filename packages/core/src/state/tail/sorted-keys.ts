@@ -35,7 +35,7 @@ export class SortedKeys<T extends Keyed> {
   }
 
   /** What was added last is not to come after all. What is sorted already comes. */
-  takeBack(item: T): void {
+  undoAdd(item: T): void {
     if (this.#added.at(-1) === item) this.#added.pop()
   }
 
