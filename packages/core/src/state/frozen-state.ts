@@ -2,9 +2,8 @@ import type { SpelledPair } from '../format/record.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { Checkpoint } from './checkpoint/checkpoint.js'
 import { Part } from './checkpoint/parts.js'
-import { byCodeUnit, countWhile } from './key-order.js'
-import { isThere, type Layers } from './layers.js'
-import { TailsWalk } from './tails-walk.js'
+import { countWhile } from './key-order.js'
+import { clearedPrefixes, isLive, type Layers, TailsWalk } from './layers.js'
 import type { FrozenIndex, KeyRangeQuery, PublishedCheckpoint, StatePiece, StateValue } from './types.js'
 
 /** So much is handed on at a time. */
@@ -40,7 +39,7 @@ export class FrozenState implements FrozenIndex {
     const { tails, checkpoint } = this.layers
     // Records that were read at opening have not been sorted yet. Whoever asks for pieces may pause between them.
     for (const tail of tails) while (tail.sortSome()) yield NO_PAIRS
-    const walk = new TailsWalk(tails)
+    const walk = new TailsWalk(tails, '')
     const cleared = new ClearedRanges(this.layers)
     for (let at = 0; at < checkpoint.partCount; ) {
       const part = checkpoint.partAt(at) as Part
@@ -54,12 +53,12 @@ export class FrozenState implements FrozenIndex {
         const isAllCleared = isCleared && cleared.cover(part.firstKey, end)
         const isDead = part.maxExpires !== null && part.maxExpires <= nowMs
         const state = isAllCleared || isDead ? [] : checkpoint.spelledOf(at)
-        yield* mergePart(state, walk, end, nowMs)
+        yield* mergePart(this.layers, state, walk, end, nowMs)
       }
       // Meanwhile parts may have been healed, perhaps to nothing: then the next one is not at the next place.
       at = end === undefined ? checkpoint.partCount : checkpoint.partFrom(end)
     }
-    yield* mergePart([], walk, undefined, nowMs)
+    yield* mergePart(this.layers, [], walk, undefined, nowMs)
   }
 
   settle({ file, parts, inlineState }: PublishedCheckpoint, shift: number): void {
@@ -87,6 +86,7 @@ export class FrozenState implements FrozenIndex {
 
 /** One part's pairs and what the tails say of the keys up to `end`, which is undefined behind the last part. */
 function* mergePart(
+  layers: Layers,
   state: readonly SpelledPair[],
   walk: TailsWalk,
   end: string | undefined,
@@ -101,10 +101,10 @@ function* mergePart(
     let merged: SpelledPair | undefined
     if (pair && !(isNamed && (walk.key as string) <= pair.key)) {
       next++
-      if (isThere(pair, nowMs) && !walk.hides(pair.key)) merged = pair
+      if (isLive(pair, nowMs) && layers.clearedPrefixOf(pair.key) === undefined) merged = pair
     } else {
       if (pair?.key === walk.key) next++
-      merged = walk.spell(nowMs)
+      merged = walk.isLive(nowMs) ? walk.spelled() : undefined
       walk.advance()
       isNamed = isBefore()
     }
@@ -124,13 +124,13 @@ class ClearedRanges {
   readonly #prefixes: readonly string[]
 
   constructor(private readonly layers: Layers) {
-    this.#prefixes = layers.tails.flatMap((layer) => [...layer.cleared]).sort(byCodeUnit)
+    this.#prefixes = clearedPrefixes(layers.tails)
   }
 
   /** Whether a key from `from` to before `end` may be cleared. */
   touch(from: string, end: string | undefined): boolean {
     if (this.#prefixes.length === 0) return false
-    if (this.#covering(from) !== undefined) return true
+    if (this.layers.clearedPrefixOf(from) !== undefined) return true
     const prefixes = this.#prefixes
     const next = prefixes[countWhile(prefixes.length, (at) => (prefixes[at] as string) < from)]
     return next !== undefined && (end === undefined || next < end)
@@ -138,15 +138,7 @@ class ClearedRanges {
 
   /** Whether all of them certainly are. */
   cover(from: string, end: string | undefined): boolean {
-    const prefix = this.#covering(from)
+    const prefix = this.layers.clearedPrefixOf(from)
     return prefix !== undefined && (prefix === '' || end?.startsWith(prefix) === true)
-  }
-
-  #covering(key: string): string | undefined {
-    for (const { cleared } of this.layers.tails) {
-      const prefix = cleared.covering(key)
-      if (prefix !== undefined) return prefix
-    }
-    return undefined
   }
 }

@@ -8,9 +8,9 @@ import { Checkpoint } from './checkpoint/checkpoint.js'
 import { Part, Parts } from './checkpoint/parts.js'
 import { FrozenState } from './frozen-state.js'
 import { byCodeUnit } from './key-order.js'
-import { isThere, Layers } from './layers.js'
+import { clearedPrefixes, Layers } from './layers.js'
 import { Tail } from './tail/tail.js'
-import { type TailChange, TOMBSTONE } from './tail/tail-values.js'
+import type { TailChange } from './tail/tail-values.js'
 import type { FrozenIndex, KeyRangeQuery, LoadingIndex, OnBadPart, ReplayPlace, StateValue } from './types.js'
 import { ValueCache } from './value-cache.js'
 
@@ -79,12 +79,7 @@ export class State implements LoadingIndex {
   }
 
   has(key: string, nowMs: number): boolean {
-    for (const layer of this.#layers.tails) {
-      const value = layer.get(key)
-      if (value !== undefined) return value !== TOMBSTONE && isThere(value, nowMs)
-    }
-    const value = this.#layers.checkpoint.get(key)
-    return value !== undefined && isThere(value, nowMs)
+    return this.#layers.has(key, nowMs)
   }
 
   page(query: KeyRangeQuery, limit: number, nowMs: number): [string, StateValue][] {
@@ -129,7 +124,7 @@ export class State implements LoadingIndex {
   #clearedKeys(tails: readonly Tail[], checkpoint: Checkpoint): number {
     let count = 0
     let last: string | undefined
-    for (const prefix of tails.flatMap((layer) => [...layer.cleared]).sort(byCodeUnit)) {
+    for (const prefix of clearedPrefixes(tails)) {
       if (last !== undefined && prefix.startsWith(last)) continue
       count += checkpoint.countFrom(prefix)
       last = prefix

@@ -20,6 +20,5 @@ export const SOURCES = {
   setAside: 'recovery/set-aside.ts',
   sideFiles: 'engine/side-files.ts',
   state: 'state/state.ts',
-  tailsWalk: 'state/tails-walk.ts',
   wholeFile: 'platform/whole-file.ts',
 } as const
