@@ -4,7 +4,7 @@ import type { ResolvedOptions } from '../options.js'
 import { ioError } from '../platform/errors.js'
 import type { Machine } from '../platform/machine.js'
 import type { OpenedLog } from '../recovery/opened-log.js'
-import type { StateSource } from '../state/types.js'
+import type { State } from '../state/state.js'
 import { MainFile } from './main-file.js'
 
 /** Whether the main file is written, stays as it is for now, or is put aside because the state is too long for it. */
@@ -92,13 +92,13 @@ export class SideFiles {
     return this.#mainFile.fits(checkpointBytes)
   }
 
-  write(source: StateSource, place: Place, timestamp: string, flush: () => Promise<void>): Promise<void> {
+  write(source: State, place: Place, timestamp: string, flush: () => Promise<void>): Promise<void> {
     this.#writing = this.#write(source, place, timestamp, flush)
     return this.#writing
   }
 
   async #write(
-    source: StateSource,
+    source: State,
     { store, lastSeq, syncedSeq, isToBeChecked, mainFileStep }: Place,
     timestamp: string,
     flush: () => Promise<void>,

@@ -1,6 +1,7 @@
 import type { DeleteOperation, Operation, SetOperation } from '../format/record.js'
 import type { Slices } from '../platform/clock.js'
-import type { KeyIndex, StateValue } from '../state/types.js'
+import type { State } from '../state/state.js'
+import type { StateValue } from '../state/types.js'
 
 const PAGE_KEYS = 256
 
@@ -8,8 +9,8 @@ type ClearOperation = Extract<Operation, { kind: 'clear' }>
 
 /** What makes one state of another, in key order: for whoever knows the one, and cannot be told how the other came of it. */
 export async function* differences(
-  from: KeyIndex,
-  to: KeyIndex,
+  from: State,
+  to: State,
   nowMs: number,
   slices: Slices,
 ): AsyncGenerator<SetOperation | DeleteOperation | ClearOperation> {
@@ -36,7 +37,7 @@ export async function* differences(
 }
 
 /** The whole state, where nobody can tell any more which keys there were. */
-async function* anew(to: KeyIndex, nowMs: number, slices: Slices): AsyncGenerator<SetOperation | ClearOperation> {
+async function* anew(to: State, nowMs: number, slices: Slices): AsyncGenerator<SetOperation | ClearOperation> {
   yield { kind: 'clear', prefix: '' }
   const present = new Keys(to, nowMs)
   for (; present.key !== undefined; present.advance()) {
@@ -49,7 +50,7 @@ async function* anew(to: KeyIndex, nowMs: number, slices: Slices): AsyncGenerato
 }
 
 /** A former value that is not there any more is certainly not the present one. */
-function readable(index: KeyIndex, key: string, nowMs: number): StateValue | undefined {
+function readable(index: State, key: string, nowMs: number): StateValue | undefined {
   try {
     return index.get(key, nowMs)
   } catch {
@@ -69,7 +70,7 @@ class Keys {
   error: unknown
 
   constructor(
-    private readonly index: KeyIndex,
+    private readonly index: State,
     private readonly nowMs: number,
   ) {
     this.#read(undefined)

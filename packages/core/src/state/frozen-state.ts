@@ -1,10 +1,9 @@
 import type { SpelledPair } from '../format/record.js'
-import type { OpenFile } from '../platform/file-system.js'
 import type { Checkpoint } from './checkpoint/checkpoint.js'
 import { Part } from './checkpoint/parts.js'
 import { countWhile } from './key-order.js'
 import { clearedPrefixes, isLive, type Layers, TailsWalk } from './layers.js'
-import type { FrozenIndex, KeyRangeQuery, PublishedCheckpoint, StatePiece, StateValue } from './types.js'
+import type { KeyRangeQuery, PublishedCheckpoint, StatePiece, StateValue } from './types.js'
 
 /** So much is handed on at a time. */
 const PIECE_PAIRS = 128
@@ -13,21 +12,12 @@ const PIECE_BYTES = 64 * 1024
 /** Nothing to be written, for which it took as long as for a piece. */
 const NO_PAIRS: StatePiece = { pairs: [], bytes: 4 * PIECE_BYTES }
 
-export interface FrozenEvents {
-  settled(checkpoint: Checkpoint, file: OpenFile, shift: number): void
-  thawed(): void
-}
-
 /** What a compaction works on while others write on. */
-export class FrozenState implements FrozenIndex {
-  constructor(
-    private readonly layers: Layers,
-    private readonly events: FrozenEvents,
-  ) {}
+export class FrozenState {
+  constructor(readonly layers: Layers) {}
 
   get stateBytes(): number {
-    const { tails, checkpoint } = this.layers
-    return tails.reduce((bytes, layer) => bytes + layer.stateBytes, checkpoint.bytes)
+    return this.layers.stateBytes
   }
 
   page(query: KeyRangeQuery, limit: number, nowMs: number): [string, StateValue][] {
@@ -61,7 +51,8 @@ export class FrozenState implements FrozenIndex {
     yield* mergePart(this.layers, [], walk, undefined, nowMs)
   }
 
-  settle({ file, parts, inlineState }: PublishedCheckpoint, shift: number): void {
+  /** The checkpoint that was written of it. Parts that were copied as they are stay known. */
+  followedBy({ file, parts, inlineState }: PublishedCheckpoint): Checkpoint {
     const next = parts.map((part) => {
       const { origin } = part
       // What was found of a part since it was copied is true of the old file alone.
@@ -70,17 +61,14 @@ export class FrozenState implements FrozenIndex {
       return origin
     })
     if (inlineState.length) next.push(Part.inMemory(inlineState))
-    this.events.settled(this.layers.checkpoint.followedBy(file, next), file, shift)
+    return this.layers.checkpoint.followedBy(file, next)
   }
 
-  *letGo(): Generator<void> {
+  /** After `State.settle`: values that only the frozen state had leave the cache, in small steps. */
+  *release(): Generator<void> {
     const { tails, checkpoint } = this.layers
-    for (const layer of tails) yield* layer.release()
-    yield* checkpoint.letGo()
-  }
-
-  thaw(): void {
-    this.events.thawed()
+    for (const tail of tails) yield* tail.release()
+    yield* checkpoint.release()
   }
 }
 

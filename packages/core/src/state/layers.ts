@@ -22,6 +22,11 @@ export class Layers {
     readonly checkpoint: Checkpoint,
   ) {}
 
+  /** About how many bytes a checkpoint of the layers has, rarely fewer. */
+  get stateBytes(): number {
+    return this.tails.reduce((bytes, tail) => bytes + tail.stateBytes, this.checkpoint.bytes)
+  }
+
   get(key: string, nowMs: number): StateValue | undefined {
     return this.#find(key, nowMs, true) as StateValue | undefined
   }

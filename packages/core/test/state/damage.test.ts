@@ -3,11 +3,11 @@ import { describe, expect, it, vi } from 'vitest'
 import {
   fromValue,
   isInRange,
-  type KeyIndex,
   type KeyRange,
   type Operation,
   type PartSummary,
   type PartValue,
+  type State,
   type StateValue,
 } from '../support/core.js'
 import { anyValue, KEYS } from './arbitraries.js'
@@ -30,14 +30,14 @@ interface Told {
   readonly line: number
 }
 
-function listen(index: KeyIndex): Told[] {
+function listen(index: State): Told[] {
   const told: Told[] = []
   index.onBadPart = (part, range, line) => told.push({ part, range, line })
   return told
 }
 
 /** What a key has, as a text, or `'corrupt'`. */
-function lookUp(index: KeyIndex, key: string, nowMs: number): string {
+function lookUp(index: State, key: string, nowMs: number): string {
   try {
     return spell(key, index.get(key, nowMs))
   } catch (error) {
@@ -488,7 +488,7 @@ describe('one bit of a record is another', () => {
 })
 
 /** Where the value stands in the file: its bytes are the last of what is read for it. */
-function placeOfValue(log: MemoryLog, index: KeyIndex, key: string): number {
+function placeOfValue(log: MemoryLog, index: State, key: string): number {
   let end = -1
   const { read } = log.file
   log.file.read = (into, position) => {

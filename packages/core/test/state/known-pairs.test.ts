@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { endOfString, fingerprint, fromText, fromValue, type KeyIndex, type PartValue, quote } from '../support/core.js'
+import { endOfString, fingerprint, fromText, fromValue, type PartValue, quote, type State } from '../support/core.js'
 import { MemoryLog, spell } from './memory-log.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
@@ -17,11 +17,11 @@ const FILL = Array.from({ length: 4 }, (_, number) => pair(`\uffff${number}`, '.
 const logOf = (state: readonly PartValue[]) => MemoryLog.of([...state, ...FILL], { cacheBytes: 0 })
 
 /** Has each part's line read as often as it takes until its pairs are known. */
-function readTwice(index: KeyIndex, keys: readonly string[], nowMs: number): void {
+function readTwice(index: State, keys: readonly string[], nowMs: number): void {
   for (let times = 0; times < 2; times++) for (const key of keys) index.get(key, nowMs)
 }
 
-function lookUp(index: KeyIndex, key: string, nowMs: number): string {
+function lookUp(index: State, key: string, nowMs: number): string {
   try {
     return spell(key, index.get(key, nowMs))
   } catch (error) {

@@ -3,7 +3,7 @@ import {
   CheckpointWriter,
   encodeLines,
   encodeOperation,
-  type FrozenIndex,
+  type FrozenState,
   LineBuffer,
   markWritten,
   type Operation,
@@ -59,7 +59,7 @@ interface Batch {
 }
 
 interface Compaction {
-  readonly handle: FrozenIndex
+  readonly handle: FrozenState
   readonly seq: number
   readonly timestamp: string
   /** The last that holds a record which was frozen. */
@@ -122,7 +122,7 @@ export class MemoryLog {
     return this.#file
   }
 
-  get frozen(): FrozenIndex | undefined {
+  get frozen(): FrozenState | undefined {
     return this.#compaction?.handle
   }
 
@@ -236,7 +236,7 @@ export class MemoryLog {
     // A compaction fails no earlier than when what it has frozen is acknowledged, or taken back.
     if (lastBatch && !isBroken) this.write(lastBatch)
     this.acknowledge()
-    this.#compaction.handle.thaw()
+    this.index.thaw(this.#compaction.handle)
     this.#compaction = undefined
   }
 
@@ -286,7 +286,7 @@ export class MemoryLog {
     const later = this.#file.bytes.subarray(copyFrom, this.#end)
     file.write(later, length)
     const from = this.#file
-    compaction.handle.settle({ ...written, file }, length - copyFrom)
+    this.index.settle(compaction.handle, { ...written, file }, length - copyFrom)
     from.close()
     this.#file = file
     this.#end = length + later.length

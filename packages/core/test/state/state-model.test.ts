@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import type { KeyRangeQuery, Operation, PartValue, StateSource, StateValue } from '../support/core.js'
+import type { FrozenState, KeyRangeQuery, Operation, PartValue, State, StateValue } from '../support/core.js'
 import { rounds } from '../support/long.js'
 import { anyJsonValue, anyKey, anyPrefix, anyValue, KEYS } from './arbitraries.js'
 import { MemoryLog, START_MS, spell } from './memory-log.js'
@@ -264,7 +264,7 @@ function pageOf(model: Model, { prefix, after }: KeyRangeQuery, limit: number, n
     .slice(0, limit)
 }
 
-function spellPage(source: StateSource, query: KeyRangeQuery, limit: number, nowMs: number): string {
+function spellPage(source: State | FrozenState, query: KeyRangeQuery, limit: number, nowMs: number): string {
   return source
     .page(query, limit, nowMs)
     .map(([key, value]) => spell(key, value))

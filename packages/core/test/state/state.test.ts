@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import {
+  type FrozenState,
   fromBytes,
   fromText,
   fromValue,
@@ -7,7 +8,6 @@ import {
   type Operation,
   type PartValue,
   State,
-  type StateSource,
   type StateValue,
 } from '../support/core.js'
 import { MemoryLog, START_MS } from './memory-log.js'
@@ -29,7 +29,7 @@ const set = (key: string, value: unknown, expires?: number): Operation => ({
 })
 const remove = (key: string): Operation => ({ kind: 'delete', key })
 const clear = (prefix: string): Operation => ({ kind: 'clear', prefix })
-const keysOf = (source: StateSource, nowMs = NOW) => source.page(ALL, 100, nowMs).map(([key]) => key)
+const keysOf = (source: State | FrozenState, nowMs = NOW) => source.page(ALL, 100, nowMs).map(([key]) => key)
 
 const pairs = (...keys: string[]): PartValue[] => keys.map((key) => ({ key, value: fromValue('', `old ${key}`) }))
 

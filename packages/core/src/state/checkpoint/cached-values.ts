@@ -63,7 +63,7 @@ export class CachedValues {
   }
 
   /** What was read of parts that are in no checkpoint any more leaves memory, in small steps. */
-  *letGo(): Generator<void> {
+  *release(): Generator<void> {
     for (const [key, value] of this.#values) {
       if (value.part.isGone) {
         this.#values.delete(key)

@@ -80,8 +80,8 @@ export class Checkpoint {
   }
 
   /** Another checkpoint has followed: what was kept in memory of parts that it does without is let go, in small steps. */
-  letGo(): Generator<void> {
-    return this.values.letGo()
+  release(): Generator<void> {
+    return this.values.release()
   }
 
   get(key: string): StateValue | undefined {

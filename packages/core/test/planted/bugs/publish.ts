@@ -286,7 +286,13 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'values are looked for where they stood before the compaction',
     what: 'Records that came while a generation was written stand elsewhere in it, and their places are not moved.',
-    edits: [{ file: SOURCES.state, from: 'tail.moveTo(file, shift)', to: 'tail.moveTo(file, 0)' }],
+    edits: [
+      {
+        file: SOURCES.state,
+        from: 'tail.moveTo(checkpoint.file, shift)',
+        to: 'tail.moveTo(checkpoint.file, 0)',
+      },
+    ],
     focus: { often: ['start compacting', 'write'], options: { cacheBytes: 0 } },
   },
   {
