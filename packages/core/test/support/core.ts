@@ -102,7 +102,7 @@ export { type Keyed, type SortedCursor, SortedKeys } from '../../src/state/tail/
 export { Tail } from '../../src/state/tail/tail.js'
 export { type TailChange, type TailValue, TOMBSTONE } from '../../src/state/tail/tail-values.js'
 export type { KeyRangeQuery, StatePiece, StateValue } from '../../src/state/types.js'
-export { AdmissionFilter, type CachedText, ValueCache } from '../../src/state/value-cache.js'
+export { AdmissionFilter, type CachedText, type CacheState, ValueCache } from '../../src/state/value-cache.js'
 export { allNew, writeCheckpoint } from '../../src/state/write-state.js'
 export { openStoreOn } from '../../src/store/open-store.js'
 export type { BatchOperation } from '../../src/store/types.js'

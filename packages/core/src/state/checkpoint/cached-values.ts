@@ -1,8 +1,7 @@
 import { type KeyMeta, toKeyMeta } from '../../format/part-meta.js'
 import type { Encoding } from '../../format/value.js'
 import type { StateValue } from '../types.js'
-import type { CachedText, ValueCache } from '../value-cache.js'
-import { AdmissionFilter } from '../value-cache.js'
+import { AdmissionFilter, type CachedText, type CacheState, type ValueCache } from '../value-cache.js'
 import { fingerprint } from './known-pairs.js'
 import type { Part } from './parts.js'
 
@@ -11,8 +10,8 @@ const KEY_OVERHEAD_BYTES = 16
 
 /** A value of the checkpoint that was read, in a flat copy: a slice of its part would keep all of the part. */
 class CachedValue implements CachedText, StateValue {
+  cacheState: CacheState = 'outside'
   cachedBytes = 0
-  isUsed = false
 
   constructor(
     private readonly values: Map<string, CachedValue>,
@@ -58,7 +57,7 @@ export class CachedValues {
       this.cache.remove(value)
       return undefined
     }
-    value.isUsed = true
+    this.cache.use(value)
     return value
   }
 

@@ -4,7 +4,7 @@ import { valueOffsets, type WrittenRecord } from '../../format/record.js'
 import type { Encoding } from '../../format/value.js'
 import type { OpenFile } from '../../platform/file-system.js'
 import { corrupt, readBytes } from '../read-bytes.js'
-import type { CachedText, ValueCache } from '../value-cache.js'
+import type { CachedText, CacheState, ValueCache } from '../value-cache.js'
 import { type SortedCursor, SortedKeys } from './sorted-keys.js'
 
 /** Where the records of a tail are. A compaction copies them to another file. */
@@ -25,8 +25,8 @@ const NO_CHECKSUM = -1
 
 /** A value that was set after the checkpoint: its text, or the place in the log where that can be read again. */
 export class TailValue implements CachedText {
+  cacheState: CacheState = 'outside'
   cachedBytes = 0
-  isUsed = false
   /** False once a later record has changed the key. */
   isCurrent = true
   #offset = NOT_WRITTEN

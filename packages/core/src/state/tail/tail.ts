@@ -109,7 +109,7 @@ export class Tail {
   /** Reads the text again if the cache dropped it. */
   #textOf(key: string, value: TailValue, isKept: boolean): string {
     if (value.text !== undefined) {
-      if (isKept) value.isUsed = true
+      if (isKept) this.cache.use(value)
       return value.text
     }
     const text = value.read(this.#file, key)
