@@ -17,8 +17,6 @@ export interface PartLayout {
 
 const HEAD = 4
 const ASCII = 1
-/** For those who keep more behind the layout. */
-export const MORE_FLAG = 2
 
 const TIMESTAMP = '{"timestamp":"'
 const BEGINNING = /^\{"timestamp":"[^"]*","seq":\d+,"op":"CHECKPOINT","part":true/

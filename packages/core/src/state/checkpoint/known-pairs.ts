@@ -5,7 +5,6 @@ import {
   keyCount,
   keyStart,
   layoutLength,
-  MORE_FLAG,
   type NumberSlab,
   type PartLayout,
   parseMeta,
@@ -24,16 +23,13 @@ export class KnownPairs implements PartLayout {
   /** Behind the layout, for each pair: the fingerprints; then the lower, then the upper halves of the checksums. */
   numbers: Uint16Array | Uint32Array
   from: number
+  /** True once there are fingerprints and checksums. */
+  areChecked = false
   #meta: MetaColumns | undefined
 
   constructor({ numbers, from }: PartLayout) {
     this.numbers = numbers
     this.from = from
-  }
-
-  /** Fingerprints and checksums are there. */
-  get areChecked(): boolean {
-    return ((this.numbers[this.from] as number) & MORE_FLAG) !== 0
   }
 
   /** `line`: whole. Leaves it where what the part says of its keys is nothing that this version writes. */
@@ -58,9 +54,9 @@ export class KnownPairs implements PartLayout {
       numbers[at + count] = crc & 0xffff
       numbers[at + 2 * count] = crc >>> 16
     }
-    numbers[from] = (numbers[from] as number) | MORE_FLAG
     this.numbers = numbers
     this.from = from
+    this.areChecked = true
   }
 
   /** The next pair from `position` on that may be the key's; -1 where there is none. */
