@@ -1,5 +1,6 @@
 import type { DeleteOperation, Operation, SetOperation } from '../format/record.js'
 import type { Slices } from '../platform/clock.js'
+import { pagesOf } from '../state/key-order.js'
 import type { State } from '../state/state.js'
 import type { StateValue } from '../state/types.js'
 
@@ -64,33 +65,28 @@ function isEqual(one: StateValue, other: StateValue | undefined): boolean {
 
 /** The keys of an index that does not change, one after the other. */
 class Keys {
-  #page: string[] = []
-  #at = 0
-  /** Why it cannot be said what comes next. */
+  readonly #keys: Iterator<string>
+  /** Undefined at the end, and after an error. */
+  key: string | undefined
+  /** Why the next key is not known. */
   error: unknown
 
-  constructor(
-    private readonly index: State,
-    private readonly nowMs: number,
-  ) {
-    this.#read(undefined)
-  }
-
-  get key(): string | undefined {
-    return this.#page[this.#at]
+  constructor(state: State, nowMs: number) {
+    this.#keys = keysOf(state, nowMs)
+    this.advance()
   }
 
   advance(): void {
-    if (++this.#at === this.#page.length) this.#read(this.#page.at(-1))
-  }
-
-  #read(after: string | undefined): void {
-    this.#at = 0
+    this.key = undefined
     try {
-      this.#page = this.index.pageOfKeys({ prefix: '', after }, PAGE_KEYS, this.nowMs)
+      const { done, value } = this.#keys.next()
+      if (!done) this.key = value
     } catch (error) {
-      this.#page = []
       this.error = error
     }
   }
+}
+
+function* keysOf(state: State, nowMs: number): Generator<string> {
+  for (const page of pagesOf((after) => state.pageOfKeys({ prefix: '', after }, PAGE_KEYS, nowMs))) yield* page
 }

@@ -6,6 +6,7 @@ import type { Backup } from '../log/store-files.js'
 import type { Slices } from '../platform/clock.js'
 import type { FileSystem, OpenFile } from '../platform/file-system.js'
 import { State } from '../state/state.js'
+import { walkState } from '../state/write-state.js'
 
 /**
  * What backups can prove. A value is healed only by replaying a whole checkpoint and every record behind it up to the
@@ -44,15 +45,10 @@ export async function healState(
     const index = await replayTo(fileSystem, chain, seq, lost, slices)
     if (!index) continue
     const state: PartValue[] = []
-    let after: string | undefined
-    for (;;) {
-      const page = index.page({ prefix: '', after }, 1000, 0)
-      if (page.length === 0) return { state, from: base.fileName }
-      for (const [key, { text, encoding, expires, time }] of page) {
-        state.push({ key, value: { text, encoding }, expires, time })
-      }
-      after = page.at(-1)?.[0]
+    for await (const [key, { text, encoding, expires, time }] of walkState(index, 0, slices)) {
+      state.push({ key, value: { text, encoding }, expires, time })
     }
+    return { state, from: base.fileName }
   }
   return undefined
 }

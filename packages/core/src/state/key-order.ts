@@ -23,3 +23,18 @@ export function countWhile(length: number, passes: (at: number) => boolean): num
   }
   return low
 }
+
+/** Lists page by page: each page begins after the last key of the one before. The last page is empty. */
+export function* pagesOf<T extends string | readonly [key: string, value: unknown]>(
+  pageAfter: (after: string | undefined) => readonly T[],
+  after?: string,
+): Generator<readonly T[]> {
+  let last = after
+  for (;;) {
+    const page = pageAfter(last)
+    const end = page.at(-1)
+    if (end === undefined) return
+    yield page
+    last = typeof end === 'string' ? end : end[0]
+  }
+}

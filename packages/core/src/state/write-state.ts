@@ -11,6 +11,7 @@ import {
 import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { FrozenState } from './frozen-state.js'
+import { pagesOf } from './key-order.js'
 import type { State } from './state.js'
 import type { StatePiece, StateValue } from './types.js'
 
@@ -22,12 +23,8 @@ export async function* walkState(
   nowMs: number,
   slices: Slices,
 ): AsyncGenerator<[key: string, value: StateValue]> {
-  let after: string | undefined
-  for (;;) {
-    const page = source.page({ prefix: '', after }, PAGE_KEYS, nowMs)
-    if (page.length === 0) return
+  for (const page of pagesOf((after) => source.page({ prefix: '', after }, PAGE_KEYS, nowMs))) {
     yield* page
-    after = page.at(-1)?.[0]
     if (slices.isDue()) await slices.pause()
   }
 }
