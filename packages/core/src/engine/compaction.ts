@@ -7,7 +7,7 @@ import { FlatlogError, ioError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import { removeIfThere } from '../platform/whole-file.js'
-import type { FrozenIndex } from '../state/types.js'
+import type { FrozenState } from '../state/frozen-state.js'
 import { checkpointLength, writeCheckpoint } from '../state/write-state.js'
 import { lackOfSpace } from './free-space.js'
 import type { LiveLog } from './live-log.js'
@@ -38,7 +38,7 @@ export async function compact(log: LiveLog, options: CompactionOptions): Promise
     const copyFrom = await log.groupCommit.seal()
     await new Compaction(log, options, frozen, frozenSeq, timestamp, copyFrom).run()
   } catch (error) {
-    frozen.thaw()
+    log.state.thaw(frozen)
     throw error
   }
 }
@@ -57,7 +57,7 @@ class Compaction {
   constructor(
     private readonly log: LiveLog,
     private readonly options: CompactionOptions,
-    private readonly frozen: FrozenIndex,
+    private readonly frozen: FrozenState,
     private readonly frozenSeq: number,
     private readonly timestamp: string,
     /** Where the records begin in the old log that came after the freezing. */
@@ -78,7 +78,7 @@ class Compaction {
       const written = await this.#writeCheckpoint(file)
       const verified = await this.#verify(file, written)
       await this.#publishHeld(file, verified, written)
-      for (const _ of this.frozen.letGo()) if (this.#slices.isDue()) await this.#slices.pause()
+      for (const _ of this.frozen.release()) if (this.#slices.isDue()) await this.#slices.pause()
     } catch (error) {
       // After a rename that may have happened the file is the log; the engine has failed then, and the next open looks.
       if (log.writer.file !== file) file.close()
@@ -164,7 +164,7 @@ class Compaction {
       if (!rest.complete || rest.lastSeq !== writer.writtenSeq) throw this.#unreadable(file)
       await groupCommit.sync()
       const published = await this.#publish(file)
-      this.frozen.settle({ ...written, file: published }, written.length - this.copyFrom)
+      log.state.settle(this.frozen, { ...written, file: published }, written.length - this.copyFrom)
       writer.switchTo(published, this.#length)
       log.checkpoint = { seq: this.frozenSeq, bytes: written.length, crc: written.headerCrc }
     } finally {

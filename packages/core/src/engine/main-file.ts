@@ -5,7 +5,7 @@ import { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { AUTO_MAIN_FILE_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 import { replaceWholeFile, writeFully } from '../platform/whole-file.js'
-import type { StateSource } from '../state/types.js'
+import type { State } from '../state/state.js'
 import { checkpointLength, walkState } from '../state/write-state.js'
 import { lackOfSpace } from './free-space.js'
 
@@ -40,7 +40,7 @@ export class MainFile {
    * The records that the state comes from may not be on disk yet: `makeDurable` is called before the file gets its name,
    * so that it never shows a record that a crash can take back.
    */
-  async write(source: StateSource, makeDurable: () => Promise<void>): Promise<string | null> {
+  async write(source: State, makeDurable: () => Promise<void>): Promise<string | null> {
     const { files, mode } = this
     if (mode !== false) {
       try {
@@ -68,7 +68,7 @@ export class MainFile {
     return null
   }
 
-  async #checkSpace(source: StateSource): Promise<void> {
+  async #checkSpace(source: State): Promise<void> {
     const { files } = this
     const maxBytes = this.#maxBytes
     const logBytes = files.status(files.log)?.sizeBytes ?? 0
@@ -87,7 +87,7 @@ export class MainFile {
     )
   }
 
-  async #stream(file: OpenFile, source: StateSource, crc: RunningChecksum): Promise<void> {
+  async #stream(file: OpenFile, source: State, crc: RunningChecksum): Promise<void> {
     const maxBytes = this.#maxBytes
     let written = 0
     let pending = ''

@@ -3,7 +3,7 @@ import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import { ioError } from '../platform/errors.js'
 import type { OpenedLog } from '../recovery/open-log.js'
-import type { StateSource } from '../state/types.js'
+import type { State } from '../state/state.js'
 import { MainFile } from './main-file.js'
 
 /** Whether the main file is written, stays as it is for now, or is put aside because the state is too long for it. */
@@ -89,13 +89,13 @@ export class SideFiles {
     return this.#mainFile.fits(checkpointBytes)
   }
 
-  write(source: StateSource, place: Place, timestamp: string, flush: () => Promise<void>): Promise<void> {
+  write(source: State, place: Place, timestamp: string, flush: () => Promise<void>): Promise<void> {
     this.#writing = this.#write(source, place, timestamp, flush)
     return this.#writing
   }
 
   async #write(
-    source: StateSource,
+    source: State,
     { store, lastSeq, syncedSeq, isToBeChecked, mainFileStep }: Place,
     timestamp: string,
     flush: () => Promise<void>,

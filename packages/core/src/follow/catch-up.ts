@@ -1,7 +1,7 @@
 import type { ChangedRecord } from '../engine/events.js'
 import type { Clock } from '../platform/clock.js'
 import { Slices } from '../platform/clock.js'
-import type { KeyIndex } from '../state/types.js'
+import type { State } from '../state/state.js'
 import { differences } from './differences.js'
 import type { FollowedLog } from './followed-log.js'
 import type { ReadState } from './read-state.js'
@@ -26,7 +26,7 @@ export class CatchUp {
   /** Throws what fails. It is to be tried once more then, and not again and again: it may be damage, which stays. */
   async tell(
     log: FollowedLog | undefined,
-    present: KeyIndex,
+    present: State,
     clock: Clock,
     last: { readonly seq: number; readonly crc: string },
     tell: (record: ChangedRecord) => void,

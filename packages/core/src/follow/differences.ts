@@ -1,6 +1,8 @@
 import type { DeleteOperation, Operation, SetOperation } from '../format/record.js'
 import type { Slices } from '../platform/clock.js'
-import type { KeyIndex, StateValue } from '../state/types.js'
+import { pagesOf } from '../state/key-order.js'
+import type { State } from '../state/state.js'
+import type { StateValue } from '../state/types.js'
 
 const PAGE_KEYS = 256
 
@@ -8,8 +10,8 @@ type ClearOperation = Extract<Operation, { kind: 'clear' }>
 
 /** What makes one state of another, in key order: for whoever knows the one, and cannot be told how the other came of it. */
 export async function* differences(
-  from: KeyIndex,
-  to: KeyIndex,
+  from: State,
+  to: State,
   nowMs: number,
   slices: Slices,
 ): AsyncGenerator<SetOperation | DeleteOperation | ClearOperation> {
@@ -36,7 +38,7 @@ export async function* differences(
 }
 
 /** The whole state, where nobody can tell any more which keys there were. */
-async function* anew(to: KeyIndex, nowMs: number, slices: Slices): AsyncGenerator<SetOperation | ClearOperation> {
+async function* anew(to: State, nowMs: number, slices: Slices): AsyncGenerator<SetOperation | ClearOperation> {
   yield { kind: 'clear', prefix: '' }
   const present = new Keys(to, nowMs)
   for (; present.key !== undefined; present.advance()) {
@@ -49,7 +51,7 @@ async function* anew(to: KeyIndex, nowMs: number, slices: Slices): AsyncGenerato
 }
 
 /** A former value that is not there any more is certainly not the present one. */
-function readable(index: KeyIndex, key: string, nowMs: number): StateValue | undefined {
+function readable(index: State, key: string, nowMs: number): StateValue | undefined {
   try {
     return index.get(key, nowMs)
   } catch {
@@ -63,33 +65,28 @@ function isEqual(one: StateValue, other: StateValue | undefined): boolean {
 
 /** The keys of an index that does not change, one after the other. */
 class Keys {
-  #page: string[] = []
-  #at = 0
-  /** Why it cannot be said what comes next. */
+  readonly #keys: Iterator<string>
+  /** Undefined at the end, and after an error. */
+  key: string | undefined
+  /** Why the next key is not known. */
   error: unknown
 
-  constructor(
-    private readonly index: KeyIndex,
-    private readonly nowMs: number,
-  ) {
-    this.#read(undefined)
-  }
-
-  get key(): string | undefined {
-    return this.#page[this.#at]
+  constructor(state: State, nowMs: number) {
+    this.#keys = keysOf(state, nowMs)
+    this.advance()
   }
 
   advance(): void {
-    if (++this.#at === this.#page.length) this.#read(this.#page.at(-1))
-  }
-
-  #read(after: string | undefined): void {
-    this.#at = 0
+    this.key = undefined
     try {
-      this.#page = this.index.pageOfKeys({ prefix: '', after }, PAGE_KEYS, this.nowMs)
+      const { done, value } = this.#keys.next()
+      if (!done) this.key = value
     } catch (error) {
-      this.#page = []
       this.error = error
     }
   }
+}
+
+function* keysOf(state: State, nowMs: number): Generator<string> {
+  for (const page of pagesOf((after) => state.pageOfKeys({ prefix: '', after }, PAGE_KEYS, nowMs))) yield* page
 }

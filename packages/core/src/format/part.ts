@@ -17,8 +17,6 @@ export interface PartLayout {
 
 const HEAD = 4
 const ASCII = 1
-/** Set by users of the layout that keep more numbers after it. */
-export const MORE_FLAG = 2
 
 const TIMESTAMP = '{"timestamp":"'
 const BEGINNING = /^\{"timestamp":"[^"]*","seq":\d+,"op":"CHECKPOINT","part":true/

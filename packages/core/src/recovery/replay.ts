@@ -5,7 +5,8 @@ import type { LogRecord } from '../format/record.js'
 import type { PlacedRecord, RunListener, SurveyRecord } from '../log/record-reader.js'
 import type { Progress } from '../options.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { LoadingIndex, ReplayPlace } from '../state/types.js'
+import type { State } from '../state/state.js'
+import type { ReplayPlace } from '../state/types.js'
 
 /** Progress is told after so many records. */
 const PROGRESS_RECORDS = 4096
@@ -27,7 +28,7 @@ export class Replay implements RunListener {
   #found: string | number | undefined
 
   constructor(
-    private readonly index: LoadingIndex,
+    private readonly index: State,
     /** The last time that the checkpoint bears. */
     timestamp: string,
     private readonly options: ReplayOptions,

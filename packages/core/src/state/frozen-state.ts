@@ -1,11 +1,9 @@
 import type { SpelledPair } from '../format/record.js'
-import type { OpenFile } from '../platform/file-system.js'
 import type { Checkpoint } from './checkpoint/checkpoint.js'
-import { Part } from './checkpoint/part.js'
-import { isThere, type Layers } from './layers.js'
-import { byCodeUnit } from './tail/sorted-keys.js'
-import { TailsWalk } from './tails-walk.js'
-import type { FrozenIndex, KeyRangeQuery, PublishedCheckpoint, StatePiece, StateValue } from './types.js'
+import { Part } from './checkpoint/parts.js'
+import { countWhile } from './key-order.js'
+import { clearedPrefixes, isLive, type Layers, TailsWalk } from './layers.js'
+import type { KeyRangeQuery, PublishedCheckpoint, StatePiece, StateValue } from './types.js'
 
 /** So much is handed on at a time. */
 const PIECE_PAIRS = 128
@@ -14,21 +12,12 @@ const PIECE_BYTES = 64 * 1024
 /** Nothing to be written, for which it took as long as for a piece. */
 const NO_PAIRS: StatePiece = { pairs: [], bytes: 4 * PIECE_BYTES }
 
-export interface FrozenEvents {
-  settled(checkpoint: Checkpoint, file: OpenFile, shift: number): void
-  thawed(): void
-}
-
 /** What a compaction works on while others write on. */
-export class FrozenState implements FrozenIndex {
-  constructor(
-    private readonly layers: Layers,
-    private readonly events: FrozenEvents,
-  ) {}
+export class FrozenState {
+  constructor(readonly layers: Layers) {}
 
   get stateBytes(): number {
-    const { tails, checkpoint } = this.layers
-    return tails.reduce((bytes, layer) => bytes + layer.stateBytes, checkpoint.bytes)
+    return this.layers.stateBytes
   }
 
   page(query: KeyRangeQuery, limit: number, nowMs: number): [string, StateValue][] {
@@ -40,7 +29,7 @@ export class FrozenState implements FrozenIndex {
     const { tails, checkpoint } = this.layers
     // Records that were read at opening have not been sorted yet. Whoever asks for pieces may pause between them.
     for (const tail of tails) while (tail.sortSome()) yield NO_PAIRS
-    const walk = new TailsWalk(tails)
+    const walk = new TailsWalk(tails, '')
     const cleared = new ClearedRanges(this.layers)
     for (let at = 0; at < checkpoint.partCount; ) {
       const part = checkpoint.partAt(at) as Part
@@ -54,15 +43,16 @@ export class FrozenState implements FrozenIndex {
         const isAllCleared = isCleared && cleared.cover(part.firstKey, end)
         const isDead = part.maxExpires !== null && part.maxExpires <= nowMs
         const state = isAllCleared || isDead ? [] : checkpoint.spelledOf(at)
-        yield* mergePart(state, walk, end, nowMs)
+        yield* mergePart(this.layers, state, walk, end, nowMs)
       }
       // Meanwhile parts may have been healed, perhaps to nothing: then the next one is not at the next place.
       at = end === undefined ? checkpoint.partCount : checkpoint.partFrom(end)
     }
-    yield* mergePart([], walk, undefined, nowMs)
+    yield* mergePart(this.layers, [], walk, undefined, nowMs)
   }
 
-  settle({ file, parts, inlineState }: PublishedCheckpoint, shift: number): void {
+  /** The checkpoint that was written of it. Parts that were copied as they are stay known. */
+  followedBy({ file, parts, inlineState }: PublishedCheckpoint): Checkpoint {
     const next = parts.map((part) => {
       const { origin } = part
       // What was found of a part since it was copied is true of the old file alone.
@@ -71,22 +61,20 @@ export class FrozenState implements FrozenIndex {
       return origin
     })
     if (inlineState.length) next.push(Part.inMemory(inlineState))
-    this.events.settled(this.layers.checkpoint.followedBy(file, next), file, shift)
+    return this.layers.checkpoint.followedBy(file, next)
   }
 
-  *letGo(): Generator<void> {
+  /** After `State.settle`: values that only the frozen state had leave the cache, in small steps. */
+  *release(): Generator<void> {
     const { tails, checkpoint } = this.layers
-    for (const layer of tails) yield* layer.letGo()
-    yield* checkpoint.letGo()
-  }
-
-  thaw(): void {
-    this.events.thawed()
+    for (const tail of tails) yield* tail.release()
+    yield* checkpoint.release()
   }
 }
 
 /** One part's pairs and what the tails say of the keys up to `end`, which is undefined behind the last part. */
 function* mergePart(
+  layers: Layers,
   state: readonly SpelledPair[],
   walk: TailsWalk,
   end: string | undefined,
@@ -101,10 +89,10 @@ function* mergePart(
     let merged: SpelledPair | undefined
     if (pair && !(isNamed && (walk.key as string) <= pair.key)) {
       next++
-      if (isThere(pair, nowMs) && !walk.hides(pair.key)) merged = pair
+      if (isLive(pair, nowMs) && layers.clearedPrefixOf(pair.key) === undefined) merged = pair
     } else {
       if (pair?.key === walk.key) next++
-      merged = walk.spell(nowMs)
+      merged = walk.isLive(nowMs) ? walk.spelled() : undefined
       walk.advance()
       isNamed = isBefore()
     }
@@ -124,35 +112,21 @@ class ClearedRanges {
   readonly #prefixes: readonly string[]
 
   constructor(private readonly layers: Layers) {
-    this.#prefixes = layers.tails.flatMap((layer) => [...layer.cleared]).sort(byCodeUnit)
+    this.#prefixes = clearedPrefixes(layers.tails)
   }
 
   /** Whether a key from `from` to before `end` may be cleared. */
   touch(from: string, end: string | undefined): boolean {
     if (this.#prefixes.length === 0) return false
-    if (this.#covering(from) !== undefined) return true
-    let low = 0
-    let high = this.#prefixes.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#prefixes[middle] as string) < from) low = middle + 1
-      else high = middle
-    }
-    const next = this.#prefixes[low]
+    if (this.layers.clearedPrefixOf(from) !== undefined) return true
+    const prefixes = this.#prefixes
+    const next = prefixes[countWhile(prefixes.length, (at) => (prefixes[at] as string) < from)]
     return next !== undefined && (end === undefined || next < end)
   }
 
   /** Whether all of them certainly are. */
   cover(from: string, end: string | undefined): boolean {
-    const prefix = this.#covering(from)
+    const prefix = this.layers.clearedPrefixOf(from)
     return prefix !== undefined && (prefix === '' || end?.startsWith(prefix) === true)
-  }
-
-  #covering(key: string): string | undefined {
-    for (const { cleared } of this.layers.tails) {
-      const prefix = cleared.covering(key)
-      if (prefix !== undefined) return prefix
-    }
-    return undefined
   }
 }

@@ -1,31 +1,36 @@
-/** What holds a text that it could read again from its file. */
+/** A text that can be read again from its file. */
 export interface CachedText {
-  /** What it takes in memory: 0 while it is not in the cache, below 0 while it stands there dead. */
+  /** Changed by the cache alone. */
+  cacheState: CacheState
+  /** What the text takes in the cache; meaningless while it is outside. */
   cachedBytes: number
-  /** It was asked for since the cache last came by. */
-  isUsed: boolean
-  /** Lets go of the text. */
   dropText(): void
 }
 
-/** An object, its place in a map and its place here. */
+/**
+ * `used`: in the cache, and read since its turn last came. `removed`: no longer counted, but still in the queue until
+ * its turn comes.
+ */
+export type CacheState = 'outside' | 'cached' | 'used' | 'removed'
+
+/** The object of a text, its place in a map and its place in the queue. */
 const OVERHEAD_BYTES = 160
-/** Much that is dead at once is swept in several goes. */
+/** If many texts are removed at once, they are swept from the queue in several goes. */
 const MAX_SWEEPS = 64
 const MIN_SWEPT_TEXTS = 64
 const MIN_SWEPT_BYTES = 1 << 20
 
 /**
- * Bounds what the texts of all layers take together: CLOCK (Corbató, "A Paging Experiment with the Multics System",
- * 1968). Texts stand in a row; who is at its head goes, unless it was asked for meanwhile: then it goes to the end.
+ * Limits how much memory the texts of all layers take: CLOCK (Corbató, "A Paging Experiment with the Multics System",
+ * 1968). Texts are in a queue; the first is dropped, unless it was read since its last turn: then it goes to the end.
  */
 export class ValueCache {
-  #row: CachedText[] = []
+  #queue: CachedText[] = []
   #head = 0
   #bytes = 0
   #texts = 0
-  /** What still stands in the row, though nobody will ask for it again. */
-  #deadBytes = 0
+  /** Of removed texts that are still in the queue. */
+  #removedBytes = 0
 
   constructor(readonly maxBytes: number) {}
 
@@ -37,66 +42,98 @@ export class ValueCache {
     return this.#bytes
   }
 
-  /** `textBytes`: one for a character of ASCII, two where there are others. */
+  /** `textBytes`: one for each character if all are ASCII, else two. */
   add(text: CachedText, textBytes: number): void {
-    if (text.cachedBytes > 0) return
-    if (text.cachedBytes < 0) {
-      // It was superseded, and that was taken back before its turn came.
-      this.#deadBytes += text.cachedBytes
-      text.cachedBytes = -text.cachedBytes
+    if (text.cacheState === 'cached' || text.cacheState === 'used') return
+    if (text.cacheState === 'removed') {
+      // Its removal is undone before its turn came.
+      this.#removedBytes -= text.cachedBytes
     } else {
       text.cachedBytes = textBytes + OVERHEAD_BYTES
-      text.isUsed = false
-      this.#row.push(text)
+      this.#queue.push(text)
     }
+    text.cacheState = 'cached'
     this.#bytes += text.cachedBytes
     this.#texts++
-    while (this.#bytes > this.maxBytes && this.#head < this.#row.length) this.#turn(true)
+    while (this.#bytes > this.maxBytes && this.#head < this.#queue.length) this.#turn(true)
     this.sweep()
   }
 
-  /** It is superseded. Whoever still holds it may go on doing so. */
-  remove(text: CachedText): void {
-    if (text.cachedBytes <= 0) return
-    this.#bytes -= text.cachedBytes
-    this.#deadBytes += text.cachedBytes
-    this.#texts--
-    text.cachedBytes = -text.cachedBytes
+  /** Notes that the text was read. */
+  use(text: CachedText): void {
+    if (text.cacheState === 'cached') text.cacheState = 'used'
   }
 
-  /**
-   * The dead leave the row although it is not their turn, when there are more of them than of the living: some of them
-   * at a time. False when there are no more to leave.
-   */
+  /** The value was superseded. The text is not dropped: its removal may be undone. */
+  remove(text: CachedText): void {
+    if (text.cacheState !== 'cached' && text.cacheState !== 'used') return
+    text.cacheState = 'removed'
+    this.#bytes -= text.cachedBytes
+    this.#removedBytes += text.cachedBytes
+    this.#texts--
+  }
+
+  /** Sweeps some removed texts from the queue if most of it is removed; true if there are more to sweep. */
   sweep(): boolean {
     for (let sweeps = 0; sweeps < MAX_SWEEPS; sweeps++) {
-      const dead = this.#row.length - this.#head - this.#texts
-      if (dead <= this.#texts + MIN_SWEPT_TEXTS && this.#deadBytes <= this.#bytes + MIN_SWEPT_BYTES) return false
+      const removed = this.#queue.length - this.#head - this.#texts
+      if (removed <= this.#texts + MIN_SWEPT_TEXTS && this.#removedBytes <= this.#bytes + MIN_SWEPT_BYTES) return false
       this.#turn(false)
     }
     return true
   }
 
   #turn(drops: boolean): void {
-    const text = this.#row[this.#head] as CachedText
-    this.#row[this.#head++] = NONE
-    if (text.cachedBytes < 0) {
-      this.#deadBytes += text.cachedBytes
-      text.cachedBytes = 0
-    } else if (drops && !text.isUsed) {
+    const text = this.#queue[this.#head] as CachedText
+    this.#queue[this.#head++] = NO_TEXT
+    if (text.cacheState === 'removed') {
+      this.#removedBytes -= text.cachedBytes
+      text.cacheState = 'outside'
+    } else if (drops && text.cacheState === 'cached') {
       this.#bytes -= text.cachedBytes
       this.#texts--
-      text.cachedBytes = 0
+      text.cacheState = 'outside'
       text.dropText()
     } else {
-      text.isUsed = false
-      this.#row.push(text)
+      text.cacheState = 'cached'
+      this.#queue.push(text)
     }
-    if (this.#head > 1024 && this.#head * 2 > this.#row.length) {
-      this.#row = this.#row.slice(this.#head)
+    if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head)
       this.#head = 0
     }
   }
 }
 
-const NONE: CachedText = { cachedBytes: 0, isUsed: false, dropText() {} }
+const NO_TEXT: CachedText = { cacheState: 'outside', cachedBytes: 0, dropText() {} }
+
+/** About the least that a text takes in the cache: the filter remembers as many keys as the cache has room for. */
+const TEXT_BYTES = 256
+const MIN_KEYS = 1024
+const MAX_KEYS = 4 * 1024 * 1024
+
+/**
+ * Admits a key that comes for the second time in a while. Without it, if keys are read at random and few fit in the
+ * cache, most texts would replace another and be dropped before they are read again ("doorkeeper" in Einziger, Friedman
+ * and Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", 2017). A key is forgotten when another one comes to
+ * its place.
+ */
+export class AdmissionFilter {
+  /** Made for the first key: most stores never fill half of their cache. */
+  #seen: Uint32Array | undefined
+
+  constructor(private readonly cacheBytes: number) {}
+
+  admits(fingerprint: number): boolean {
+    this.#seen ??= this.#makeTable()
+    const at = fingerprint % this.#seen.length
+    if (this.#seen[at] === fingerprint) return true
+    this.#seen[at] = fingerprint
+    return false
+  }
+
+  #makeTable(): Uint32Array {
+    const keys = Math.min(Math.max(this.cacheBytes / TEXT_BYTES, MIN_KEYS), MAX_KEYS)
+    return new Uint32Array(2 ** Math.ceil(Math.log2(keys)))
+  }
+}

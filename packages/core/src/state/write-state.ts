@@ -10,22 +10,21 @@ import {
 } from '../log/checkpoint-writer.js'
 import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
-import type { StatePiece, StateSource, StateValue } from './types.js'
+import type { FrozenState } from './frozen-state.js'
+import { pagesOf } from './key-order.js'
+import type { State } from './state.js'
+import type { StatePiece, StateValue } from './types.js'
 
 const PAGE_KEYS = 256
 
 /** All that is there now, in key order, in slices. */
 export async function* walkState(
-  source: StateSource,
+  source: State | FrozenState,
   nowMs: number,
   slices: Slices,
 ): AsyncGenerator<[key: string, value: StateValue]> {
-  let after: string | undefined
-  for (;;) {
-    const page = source.page({ prefix: '', after }, PAGE_KEYS, nowMs)
-    if (page.length === 0) return
+  for (const page of pagesOf((after) => source.page({ prefix: '', after }, PAGE_KEYS, nowMs))) {
     yield* page
-    after = page.at(-1)?.[0]
     if (slices.isDue()) await slices.pause()
   }
 }
@@ -38,7 +37,7 @@ const META_BYTES = 48
 
 /** About how long the checkpoint of a state is, and no shorter; counted no further than to the first number above `enough`. */
 export async function checkpointLength(
-  source: StateSource,
+  source: State | FrozenState,
   nowMs: number,
   slices: Slices,
   enough = Number.POSITIVE_INFINITY,

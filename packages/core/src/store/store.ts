@@ -16,6 +16,7 @@ import {
 import type { Recovery } from '../log/damage-report.js'
 import { closedError, FlatlogError } from '../platform/errors.js'
 import { markHandled } from '../platform/promises.js'
+import { pagesOf } from '../state/key-order.js'
 import type { KeyRangeQuery, StateValue } from '../state/types.js'
 import {
   checkBytes,
@@ -134,20 +135,12 @@ export class Store {
 
   /** Keys in order. Keys may be written meanwhile: one that is there throughout comes exactly once. */
   *keys(options: ListOptions = {}): IterableIterator<string> {
-    yield* walk(
-      options,
-      (query, limit) => this.#open.pageOfKeys(query, limit),
-      (key) => key,
-    )
+    yield* walk(options, (query, limit) => this.#open.pageOfKeys(query, limit))
   }
 
   /** As `keys`, with values. */
   *entries<T = unknown>(options: ListOptions = {}): IterableIterator<[string, T]> {
-    const pairs = walk(
-      options,
-      (query, limit) => this.#open.page(query, limit),
-      ([key]) => key,
-    )
+    const pairs = walk(options, (query, limit) => this.#open.page(query, limit))
     for (const [key, value] of pairs) yield [key, toValue(value, key) as T]
   }
 
@@ -350,21 +343,18 @@ function fromCheckedBytes(key: string, bytes: unknown): ValueText {
   return fromBytes(key, bytes)
 }
 
-/** Yields page after page, each from after the last key of the one before. */
-function* walk<T>(
+/** The first page is short, for a caller that stops early; later pages grow. */
+function* walk<T extends string | readonly [key: string, value: unknown]>(
   options: ListOptions,
   pageOf: (query: KeyRangeQuery, limit: number) => readonly T[],
-  keyOf: (item: T) => string,
 ): Generator<T> {
   checkOptions('listing', options, ['prefix', 'after'])
   const { prefix = '', after } = options
   checkPrefix(prefix)
   if (after !== undefined) checkKey(after)
-  let last = after
-  for (let limit = FIRST_PAGE_KEYS; ; limit = Math.min(2 * limit, MAX_PAGE_KEYS)) {
-    const page = pageOf({ prefix, after: last }, limit)
-    if (page.length === 0) return
+  let limit = FIRST_PAGE_KEYS
+  for (const page of pagesOf((last) => pageOf({ prefix, after: last }, limit), after)) {
     yield* page
-    last = keyOf(page.at(-1) as T)
+    limit = Math.min(2 * limit, MAX_PAGE_KEYS)
   }
 }

@@ -19,6 +19,5 @@ export const SOURCES = {
   replaceLog: 'log/replace-log.ts',
   sideFiles: 'engine/side-files.ts',
   state: 'state/state.ts',
-  tailsWalk: 'state/tails-walk.ts',
   wholeFile: 'platform/whole-file.ts',
 } as const

@@ -86,25 +86,17 @@ export { isLegacyLog } from '../../src/recovery/detect-legacy.js'
 /** Loads the code that the engine loads only for a store of format 0. */
 export const loadLegacy = () => import('../../src/legacy/read-legacy.js')
 export { judgeTail, type TailToJudge, type Verdict } from '../../src/recovery/judge-tail.js'
-export { AdmissionFilter } from '../../src/state/admission-filter.js'
-export { Part } from '../../src/state/checkpoint/part.js'
-export { Parts } from '../../src/state/checkpoint/parts.js'
-export { fingerprint } from '../../src/state/fingerprint.js'
+export { fingerprint } from '../../src/state/checkpoint/known-pairs.js'
+export { Part, Parts } from '../../src/state/checkpoint/parts.js'
+export type { FrozenState } from '../../src/state/frozen-state.js'
+export { byCodeUnit, endOfPrefix } from '../../src/state/key-order.js'
 export { State } from '../../src/state/state.js'
 export { ClearedPrefixes } from '../../src/state/tail/cleared-prefixes.js'
-export { byCodeUnit, endOfPrefix, type Keyed, type SortedCursor, SortedKeys } from '../../src/state/tail/sorted-keys.js'
+export { type Keyed, type SortedCursor, SortedKeys } from '../../src/state/tail/sorted-keys.js'
 export { Tail } from '../../src/state/tail/tail.js'
-export type { LayerEffect } from '../../src/state/tail/tail-changes.js'
-export { type TailValue, TOMBSTONE } from '../../src/state/tail/tail-value.js'
-export type {
-  FrozenIndex,
-  KeyIndex,
-  KeyRangeQuery,
-  StatePiece,
-  StateSource,
-  StateValue,
-} from '../../src/state/types.js'
-export { type CachedText, ValueCache } from '../../src/state/value-cache.js'
+export { type TailChange, type TailValue, TOMBSTONE } from '../../src/state/tail/tail-values.js'
+export type { KeyRangeQuery, StatePiece, StateValue } from '../../src/state/types.js'
+export { AdmissionFilter, type CachedText, type CacheState, ValueCache } from '../../src/state/value-cache.js'
 export { allNew, writeCheckpoint } from '../../src/state/write-state.js'
 export { openStoreOn } from '../../src/store/open-store.js'
 export type { BatchOperation } from '../../src/store/types.js'

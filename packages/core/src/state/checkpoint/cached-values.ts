@@ -1,18 +1,17 @@
 import { type KeyMeta, toKeyMeta } from '../../format/part-meta.js'
 import type { Encoding } from '../../format/value.js'
-import { AdmissionFilter } from '../admission-filter.js'
-import { fingerprint } from '../fingerprint.js'
 import type { StateValue } from '../types.js'
-import type { CachedText, ValueCache } from '../value-cache.js'
-import type { Part } from './part.js'
+import { AdmissionFilter, type CachedText, type CacheState, type ValueCache } from '../value-cache.js'
+import { fingerprint } from './known-pairs.js'
+import type { Part } from './parts.js'
 
 /** A string beside its characters. */
 const KEY_OVERHEAD_BYTES = 16
 
 /** A value of the checkpoint that was read, in a flat copy: a slice of its part would keep all of the part. */
 class CachedValue implements CachedText, StateValue {
+  cacheState: CacheState = 'outside'
   cachedBytes = 0
-  isUsed = false
 
   constructor(
     private readonly values: Map<string, CachedValue>,
@@ -58,12 +57,12 @@ export class CachedValues {
       this.cache.remove(value)
       return undefined
     }
-    value.isUsed = true
+    this.cache.use(value)
     return value
   }
 
   /** What was read of parts that are in no checkpoint any more leaves memory, in small steps. */
-  *letGo(): Generator<void> {
+  *release(): Generator<void> {
     for (const [key, value] of this.#values) {
       if (value.part.isGone) {
         this.#values.delete(key)

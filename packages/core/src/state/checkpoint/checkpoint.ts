@@ -16,14 +16,14 @@ import type { PartValue, SpelledPair } from '../../format/record.js'
 import { isOneValue, noValue } from '../../format/value.js'
 import { isInRange, type KeyRange } from '../../log/checkpoint-reader.js'
 import type { OpenFile } from '../../platform/file-system.js'
-import { fingerprint } from '../fingerprint.js'
-import { byCodeUnit } from '../tail/sorted-keys.js'
+import { byCodeUnit, countWhile } from '../key-order.js'
+import { corrupt, readBytes } from '../read-bytes.js'
 import type { OnBadPart, StateValue } from '../types.js'
 import type { CachedValues } from './cached-values.js'
 import { CheckpointExpiry } from './expiry.js'
 import type { KnownPairs } from './known-pairs.js'
-import { corrupt, layoutOf, Part, pairsOf, readAt } from './part.js'
-import { Parts } from './parts.js'
+import { fingerprint } from './known-pairs.js'
+import { layoutOf, Part, Parts, pairsOf } from './parts.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -80,8 +80,8 @@ export class Checkpoint {
   }
 
   /** Another checkpoint has followed: what was kept in memory of parts that it does without is let go, in small steps. */
-  letGo(): Generator<void> {
-    return this.values.letGo()
+  release(): Generator<void> {
+    return this.values.release()
   }
 
   get(key: string): StateValue | undefined {
@@ -116,20 +116,13 @@ export class Checkpoint {
   /** So many bytes from there; valid until the next read. Undefined where the file ends before. */
   #fill(offset: number, length: number): Buffer | undefined {
     if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length)
-    return readAt(this.file as OpenFile, this.path, offset, this.#scratch.subarray(0, length))
+    return readBytes(this.file as OpenFile, this.path, offset, this.#scratch.subarray(0, length))
   }
 
   /** The part that the key would stand in; -1 where it would stand ahead of all. */
   partOf(key: string): number {
     const { parts } = this
-    let low = -1
-    let high = parts.length - 1
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1
-      if (parts.firstKey(middle) <= key) low = middle
-      else high = middle - 1
-    }
-    return low
+    return countWhile(parts.length, (at) => parts.firstKey(at) <= key) - 1
   }
 
   /** The first part that begins with the key, or behind it. */
@@ -228,16 +221,8 @@ function bytesOf(state: readonly PartValue[]): number {
 }
 
 function inState(state: readonly PartValue[], key: string): StateValue | undefined {
-  let low = 0
-  let high = state.length - 1
-  while (low <= high) {
-    const middle = (low + high) >>> 1
-    const pair = state[middle] as PartValue
-    if (pair.key === key) return toIndexed(pair)
-    if (pair.key < key) low = middle + 1
-    else high = middle - 1
-  }
-  return undefined
+  const pair = state[countWhile(state.length, (at) => (state[at] as PartValue).key < key)]
+  return pair?.key === key ? toIndexed(pair) : undefined
 }
 
 export function toIndexed({ value, expires, time }: PartValue): StateValue {

@@ -2,9 +2,10 @@ import { endOfString, unescaped } from '../../format/json-text.js'
 import { isAscii, keyCount, keyStart, type PartLayout, parseMeta } from '../../format/part.js'
 import { type DatedMeta, metaOf } from '../../format/part-meta.js'
 import type { PartValue } from '../../format/record.js'
+import { countWhile } from '../key-order.js'
 import type { StateValue } from '../types.js'
 import { type Checkpoint, toIndexed, valueAt } from './checkpoint.js'
-import { type Part, pairsOf } from './part.js'
+import { type Part, pairsOf } from './parts.js'
 
 /**
  * Walks over the keys of a checkpoint; values are cut out only where they are asked for. A part is not read for its first
@@ -31,7 +32,7 @@ export class CheckpointCursor {
     const at = Math.max(0, this.layer.partOf(from))
     if (at !== this.#part) this.#enter(at)
     const first = this.layer.firstKeyOf(at)
-    this.#position = first === undefined || first >= from ? 0 : this.#read().firstNotBefore(from)
+    this.#position = first === undefined || first >= from ? 0 : firstNotBefore(this.#read(), from)
     this.#settle()
   }
 
@@ -87,18 +88,10 @@ interface Block {
   key(position: number): string
   value(position: number): StateValue
   expires(position: number): number | undefined
-  firstNotBefore(key: string): number
 }
 
 function firstNotBefore(block: Block, key: string): number {
-  let low = 0
-  let high = block.count
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (block.key(middle) < key) low = middle + 1
-    else high = middle
-  }
-  return low
+  return countWhile(block.count, (position) => block.key(position) < key)
 }
 
 class StateBlock implements Block {
@@ -118,10 +111,6 @@ class StateBlock implements Block {
 
   expires(position: number): number | undefined {
     return this.state[position]?.expires
-  }
-
-  firstNotBefore(key: string): number {
-    return firstNotBefore(this, key)
   }
 }
 
@@ -154,9 +143,5 @@ class LineBlock implements Block {
     this.#meta ??= parseMeta(this.line, this.layout)
     const from = endOfString(this.latin, keyStart(this.layout, position)) + 1
     return valueAt(this.line, this.layout, this.#meta, this.key(position), position, from)
-  }
-
-  firstNotBefore(key: string): number {
-    return firstNotBefore(this, key)
   }
 }

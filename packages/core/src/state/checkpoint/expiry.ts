@@ -1,3 +1,4 @@
+import { countWhile } from '../key-order.js'
 import type { Parts } from './parts.js'
 
 /** When the keys of a checkpoint expire, as far as its parts say it as wholes: nothing is read for it. */
@@ -37,14 +38,8 @@ export class CheckpointExpiry {
 
   /** Keys of parts that have expired as wholes. */
   expiredKeys(nowMs: number): number {
-    let low = 0
-    let high = this.#times.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#times[middle] as number) <= nowMs) low = middle + 1
-      else high = middle
-    }
-    return low === 0 ? 0 : (this.#gone[low - 1] as number)
+    const expired = countWhile(this.#times.length, (at) => (this.#times[at] as number) <= nowMs)
+    return expired === 0 ? 0 : (this.#gone[expired - 1] as number)
   }
 
   /** When more than half of the keys will have expired; undefined where that will not be. */

@@ -5,16 +5,14 @@ import {
   keyCount,
   keyStart,
   layoutLength,
-  MORE_FLAG,
   type NumberSlab,
   type PartLayout,
   parseMeta,
   valueEnd,
 } from '../../format/part.js'
-import { NO_META } from '../../format/part-meta.js'
-import { fingerprint, fingerprintOf } from '../fingerprint.js'
+import { type DatedMeta, type KeyMeta, metaOf, NO_META } from '../../format/part-meta.js'
+import type { Encoding } from '../../format/value.js'
 import type { StateValue } from '../types.js'
-import { MetaColumns } from './meta-columns.js'
 
 /**
  * What is remembered of a part whose line was read and found whole: where its pairs stand, and, once it was read a second
@@ -25,16 +23,13 @@ export class KnownPairs implements PartLayout {
   /** Behind the layout, for each pair: the fingerprints; then the lower, then the upper halves of the checksums. */
   numbers: Uint16Array | Uint32Array
   from: number
+  /** True once there are fingerprints and checksums. */
+  areChecked = false
   #meta: MetaColumns | undefined
 
   constructor({ numbers, from }: PartLayout) {
     this.numbers = numbers
     this.from = from
-  }
-
-  /** Fingerprints and checksums are there. */
-  get areChecked(): boolean {
-    return ((this.numbers[this.from] as number) & MORE_FLAG) !== 0
   }
 
   /** `line`: whole. Leaves it where what the part says of its keys is nothing that this version writes. */
@@ -59,9 +54,9 @@ export class KnownPairs implements PartLayout {
       numbers[at + count] = crc & 0xffff
       numbers[at + 2 * count] = crc >>> 16
     }
-    numbers[from] = (numbers[from] as number) | MORE_FLAG
     this.numbers = numbers
     this.from = from
+    this.areChecked = true
   }
 
   /** The next pair from `position` on that may be the key's; -1 where there is none. */
@@ -135,4 +130,66 @@ function behindKey(pair: Buffer, key: string): number {
 function behindLiteral(pair: Buffer, literal: string): number {
   const bytes = Buffer.from(literal)
   return bytes.length <= pair.length && pair.compare(bytes, 0, bytes.length, 0, bytes.length) === 0 ? bytes.length : -1
+}
+
+const ENCODINGS: readonly (Encoding | undefined)[] = [undefined, 'text', 'base64']
+
+/**
+ * What a part says of its keys beside their values, by their position: as numbers in columns, for it is kept for as many
+ * keys as were asked for. To parse it for a single key takes longer than all else that is to be done for one.
+ */
+class MetaColumns {
+  private constructor(
+    /** NaN for a key that has none. */
+    private readonly expires: Float64Array | undefined,
+    private readonly times: Float64Array | undefined,
+    private readonly encodings: Uint8Array | undefined,
+  ) {}
+
+  /** Undefined where it is not of the kind that this version writes. */
+  static of(meta: DatedMeta, keys: readonly string[]): MetaColumns | undefined {
+    const expires = meta.expires && new Float64Array(keys.length).fill(Number.NaN)
+    const times = meta.ages && new Float64Array(keys.length).fill(Number.NaN)
+    const encodings = meta.encoding && new Uint8Array(keys.length)
+    for (const [position, key] of keys.entries()) {
+      const said = metaOf(meta, key, position)
+      const encoding = ENCODINGS.indexOf(said.encoding)
+      if (encoding === -1 || !isTime(said.expires) || !isTime(said.time)) return undefined
+      if (expires && said.expires !== undefined) expires[position] = said.expires
+      if (times && said.time !== undefined) times[position] = said.time
+      if (encodings) encodings[position] = encoding
+    }
+    return new MetaColumns(expires, times, encodings)
+  }
+
+  at(position: number): KeyMeta {
+    return {
+      expires: numberAt(this.expires, position),
+      encoding: this.encodings && ENCODINGS[this.encodings[position] as number],
+      time: numberAt(this.times, position),
+    }
+  }
+}
+
+function numberAt(column: Float64Array | undefined, position: number): number | undefined {
+  const number = column?.[position]
+  return number === undefined || Number.isNaN(number) ? undefined : number
+}
+
+function isTime(value: unknown): boolean {
+  return value === undefined || (typeof value === 'number' && !Number.isNaN(value))
+}
+
+/** 32 bits that two keys seldom have in common (FNV-1a over UTF-16 code units, mixed once more). */
+export function fingerprint(text: string): number {
+  return fingerprintOf(text, 0, text.length)
+}
+
+/** The same of a stretch of a longer text. */
+export function fingerprintOf(text: string, start: number, end: number): number {
+  let hash = 0x811c9dc5 | 0
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+  // The last characters, in which neighbours differ, must reach all of the bits.
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
+  return (hash ^ (hash >>> 13)) >>> 0
 }

@@ -1,3 +1,5 @@
+import { byCodeUnit, countWhile } from '../key-order.js'
+
 /** What stands in key order. */
 export interface Keyed {
   readonly key: string
@@ -33,7 +35,7 @@ export class SortedKeys<T extends Keyed> {
   }
 
   /** What was added last is not to come after all. What is sorted already comes. */
-  takeBack(item: T): void {
+  undoAdd(item: T): void {
     if (this.#added.at(-1) === item) this.#added.pop()
   }
 
@@ -128,7 +130,7 @@ export class SortedCursor<T extends Keyed> {
   seek(from: string): void {
     this.#heap = []
     for (const run of this.#runs) {
-      const at = firstNotBefore(run, from)
+      const at = countWhile(run.length, (index) => (run[index] as T).key < from)
       if (at < run.length) this.#heap.push({ run, at, key: (run[at] as T).key })
     }
     for (let at = (this.#heap.length >> 1) - 1; at >= 0; at--) this.#sink(at)
@@ -172,30 +174,6 @@ export class SortedCursor<T extends Keyed> {
   }
 }
 
-function firstNotBefore(run: readonly Keyed[], key: string): number {
-  let low = 0
-  let high = run.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((run[middle] as Keyed).key < key) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
 function byKey(a: Keyed, b: Keyed): number {
   return byCodeUnit(a.key, b.key)
-}
-
-export function byCodeUnit(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
-}
-
-/** The first key behind all that start with the prefix; undefined where there is none. */
-export function endOfPrefix(prefix: string): string | undefined {
-  for (let length = prefix.length; length > 0; length--) {
-    const last = prefix.charCodeAt(length - 1)
-    if (last < 0xffff) return prefix.slice(0, length - 1) + String.fromCharCode(last + 1)
-  }
-  return undefined
 }

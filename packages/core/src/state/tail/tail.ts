@@ -5,56 +5,59 @@ import { bytesInPart } from '../../format/part-meta.js'
 import type { DeleteOperation, Operation, SetOperation, SpelledPair } from '../../format/record.js'
 import { isOneValue, noValue } from '../../format/value.js'
 import type { OpenFile } from '../../platform/file-system.js'
-import type { ReplayPlace, StateValue, TailChange } from '../types.js'
+import type { ReplayPlace, StateValue } from '../types.js'
 import type { ValueCache } from '../value-cache.js'
 import { ClearedPrefixes } from './cleared-prefixes.js'
 import type { SortedCursor } from './sorted-keys.js'
-import { Effects, type LayerEffect, Put } from './tail-changes.js'
-import { TailSlots } from './tail-slots.js'
-import { type KeyState, type TailSlot, TailValue, TOMBSTONE } from './tail-value.js'
+import {
+  KeyChange,
+  type KeyState,
+  RecordChange,
+  type TailChange,
+  TailFile,
+  type TailKey,
+  TailValue,
+  TailValues,
+  TOMBSTONE,
+} from './tail-values.js'
 
-/** As many texts leave the cache with each key that is set, after all of them were cleared. */
-const LET_GO_STEPS = 16
-
-interface PutAway {
-  readonly steps: Iterator<void>
-}
+/** After a clear of everything, each later change releases so many of the cleared values. */
+const RELEASE_STEPS = 16
 
 /**
- * What the records behind a checkpoint say of keys. Nothing in it is removed, only superseded: a removed tombstone would
- * bring its key back. Neither are the keys marked that a clear covers: whatever is older than the clear does not count.
+ * Key states from the records after a checkpoint. They are superseded, never removed: without its tombstone a deleted
+ * key would come back from an older layer. A clear does not touch the keys that it covers either: it is remembered by
+ * its prefix and seq, and a value that an older record set does not count.
  */
 export class Tail {
-  #slots: TailSlots
+  readonly #file: TailFile
+  #values: TailValues
   #cleared = new ClearedPrefixes()
-  /** What was cleared as a whole, and is yet to leave the cache: with each key that is set some of it does. */
-  readonly #putAway: PutAway[] = []
-  /** How often what is cleared has changed. */
+  /** Values that were cleared as a whole and are still in the cache. */
+  readonly #releasing: Generator<void>[] = []
   #clears = 0
-  /** How much further on its records stand by now than when they were written. */
-  #shift = 0
-  #file: OpenFile | undefined
-  /** The last record that was read from a file, and not made here. */
+  /** The last record that was read from a file. */
   #replayedSeq = 0
 
+  /** `path`: the log's name; the file may have been opened under another one. */
   constructor(
     file: OpenFile | undefined,
-    /** The log's name; the file may have been opened under another one. */
-    private readonly path: string,
+    path: string,
     private readonly cache: ValueCache,
   ) {
-    this.#file = file
-    this.#slots = new TailSlots(cache)
+    this.#file = new TailFile(file, path)
+    this.#values = new TailValues(this.#file, cache)
   }
 
   get keyCount(): number {
-    return this.#slots.size
+    return this.#values.size
   }
 
   get isEmpty(): boolean {
-    return this.#slots.size === 0 && this.#cleared.size === 0
+    return this.#values.size === 0 && this.#cleared.size === 0
   }
 
+  /** Changes whenever `cleared` does. */
   get clears(): number {
     return this.#clears
   }
@@ -63,226 +66,214 @@ export class Tail {
     return this.#cleared
   }
 
-  /** About what its values take in a checkpoint. */
+  /** About how many bytes its values take in a checkpoint. */
   get stateBytes(): number {
-    return this.#slots.stateBytes
+    return this.#values.stateBytes
   }
 
   get file(): OpenFile | undefined {
-    return this.#file
+    return this.#file.file
   }
 
-  get shift(): number {
-    return this.#shift
-  }
-
-  /** Its records stand in another file now, so much further on. */
+  /** Its records are in this file now, `shift` bytes further on than before. */
   moveTo(file: OpenFile, shift: number): void {
-    this.#file = file
-    this.#shift += shift
+    this.#file.file = file
+    this.#file.shift += shift
   }
 
-  /** Undefined where the layer says nothing of the key and the next one below is to be asked. */
+  /** Undefined if the tail says nothing of the key, so that an older layer decides. */
   get(key: string): KeyState | undefined {
-    return this.#uncleared(key, this.#slots.get(key)?.value)
+    return this.#unlessCleared(key, this.#values.get(key)?.state)
   }
 
-  /** The same of the key at which a cursor stands. */
-  at(cursor: SortedCursor<TailSlot>): KeyState | undefined {
+  /** The same for a cursor's key. */
+  stateAt(cursor: SortedCursor<TailKey>): KeyState | undefined {
     const key = cursor.key as string
-    // A key that was taken back and set again has another slot, too.
-    return this.#uncleared(key, cursor.item?.value ?? this.#slots.get(key)?.value)
+    // A key that was undone and then set again has a new object.
+    return this.#unlessCleared(key, cursor.item?.state ?? this.#values.get(key)?.state)
   }
 
-  #uncleared(key: string, value: KeyState | undefined): KeyState | undefined {
-    if (this.#cleared.size === 0) return value
+  #unlessCleared(key: string, state: KeyState | undefined): KeyState | undefined {
+    if (this.#cleared.size === 0) return state
     const clearedBy = this.#cleared.lastFor(key)
-    if (clearedBy === -1) return value
-    return value !== undefined && value !== TOMBSTONE && value.seq >= clearedBy ? value : TOMBSTONE
+    if (clearedBy === -1) return state
+    return state !== undefined && state !== TOMBSTONE && state.seq >= clearedBy ? state : TOMBSTONE
   }
 
-  /** With its text, which is read again where it was let go. `isKept`: it may be asked for again. */
-  valueOf(key: string, entry: TailValue, isKept: boolean): StateValue {
-    const { encoding, expires, time } = entry
-    return { text: this.#textOf(key, entry, isKept), encoding, expires, time }
+  /** With its text. `isKept`: the cache keeps that. */
+  valueOf(key: string, value: TailValue, isKept: boolean): StateValue {
+    const { encoding, expires, time } = value
+    return { text: this.#textOf(key, value, isKept), encoding, expires, time }
   }
 
-  #textOf(key: string, entry: TailValue, isKept: boolean): string {
-    if (entry.text !== undefined) {
-      if (isKept) entry.isUsed = true
-      return entry.text
+  /** Reads the text again if the cache dropped it. */
+  #textOf(key: string, value: TailValue, isKept: boolean): string {
+    if (value.text !== undefined) {
+      if (isKept) this.cache.use(value)
+      return value.text
     }
-    const text = entry.read(this.#file as OpenFile, this.path, this.#shift, key)
+    const text = value.read(this.#file, key)
     if (isKept) {
-      entry.text = text
-      this.cache.add(entry, entry.textBytes)
+      value.text = text
+      this.cache.add(value, value.textBytes)
     }
     return text
   }
 
   /** As it is spelled in a part. */
-  spell(key: string, entry: TailValue): SpelledPair {
-    const text = this.#textOf(key, entry, false)
-    // A record's checksum says that it is what was written, and not that a value was; between others it would be two.
-    if (entry.seq <= this.#replayedSeq && !isOneValue(text)) throw noValue(key)
+  spell(key: string, value: TailValue): SpelledPair {
+    const text = this.#textOf(key, value, false)
+    // The checksum of a replayed record proves its bytes, not that they are one JSON value. In a part they must be.
+    if (value.seq <= this.#replayedSeq && !isOneValue(text)) throw noValue(key)
     const quoted = quote(key)
-    const { encoding, expires, time } = entry
-    const bytes = Buffer.byteLength(quoted) + 1 + entry.bytes
+    const { encoding, expires, time } = value
+    const bytes = Buffer.byteLength(quoted) + 1 + value.bytes
     return { key, spelled: `${quoted}:${text}`, bytes, encoding, expires, time }
   }
 
-  /** A checkpoint has taken its place, so nobody asks for its texts any more. In small steps: there may be many. */
-  *letGo(): Generator<void> {
-    while (this.#letGoSome()) yield
-    yield* this.#slots.letGo()
+  /** The keys that the tail names, in order, with those that were deleted or cleared. */
+  cursor(from: string): SortedCursor<TailKey> {
+    return this.#values.cursor(from)
   }
 
-  /** False where nothing is left of what was put away. */
-  #letGoSome(): boolean {
-    const first = this.#putAway[0]
-    if (!first) return false
-    for (let step = 0; step < LET_GO_STEPS; step++) {
-      if (!first.steps.next().done) continue
-      this.#putAway.shift()
-      break
-    }
-    return true
-  }
-
-  /** The keys that this layer names, in order: tombstones, and what a clear covers, too. */
-  cursor(from: string): SortedCursor<TailSlot> {
-    return this.#slots.cursor(from)
-  }
-
-  /** Some of what is to be done before a cursor can be had; false where nothing is left. */
+  /** Sorts some keys, as `cursor` does with all; false if all are sorted. */
   sortSome(): boolean {
-    return this.#slots.sortSome()
+    return this.#values.sortSome()
   }
 
   apply(operation: Operation, seq: number, time: number | undefined): TailChange {
     return this.#apply(operation, seq, time, false)
   }
 
-  #apply(operation: Operation, seq: number, time: number | undefined, isReplayed: boolean): LayerEffect {
+  #apply(operation: Operation, seq: number, time: number | undefined, isReplayed: boolean): TailChange {
     switch (operation.kind) {
       case 'set':
       case 'delete':
-        return this.#put(operation, seq, time, isReplayed)
+        return this.#change(operation, seq, time, isReplayed)
       case 'clear':
-        return this.#clear(operation.prefix, seq)
+        return new RecordChange([], this.#clear(operation.prefix, seq))
       case 'replace': {
-        // The clear puts the layer's values away as a whole and brings them back as a whole.
-        const clear = this.#clear('', seq)
-        const puts = operation.data.map(([key, value]) => this.#put({ kind: 'set', key, value }, seq, time, isReplayed))
-        return new Effects(puts, clear)
+        const undoClear = this.#clear('', seq)
+        const sets = operation.data.map(([key, value]) =>
+          this.#change({ kind: 'set', key, value }, seq, time, isReplayed),
+        )
+        return new RecordChange(sets, undoClear)
       }
       case 'batch':
-        return new Effects(operation.operations.map((each) => this.#put(each, seq, time, isReplayed)))
+        return new RecordChange(operation.operations.map((each) => this.#change(each, seq, time, isReplayed)))
     }
   }
 
-  #put(operation: SetOperation | DeleteOperation, seq: number, time: number | undefined, isReplayed: boolean): Put {
-    this.#letGoSome()
-    const slot = this.#slots.slotOf(operation.key, isReplayed)
-    const before = slot.value
-    const value = operation.kind === 'delete' ? TOMBSTONE : entryOf(operation, seq, time)
-    this.#slots.become(slot, value)
-    return new Put(this, slot, value, before)
+  #change(
+    operation: SetOperation | DeleteOperation,
+    seq: number,
+    time: number | undefined,
+    isReplayed: boolean,
+  ): KeyChange {
+    this.#releaseSome()
+    const key = this.#values.getOrAdd(operation.key, isReplayed)
+    const before = key.state
+    const state = operation.kind === 'delete' ? TOMBSTONE : toTailValue(operation, seq, time)
+    this.#values.set(key, state)
+    return new KeyChange(this.#values, key, state, before)
   }
 
-  /** Of a record that was read from the file: its texts are read again when they are asked for. */
+  /** Returns what undoes it. */
+  #clear(prefix: string, seq: number): () => void {
+    this.#clears++
+    return prefix === '' ? this.#clearAll(seq) : this.#clearPrefix(prefix, seq)
+  }
+
+  #clearPrefix(prefix: string, seq: number): () => void {
+    const before = this.#cleared.add(prefix, seq)
+    return () => {
+      this.#clears++
+      this.#cleared.restore(prefix, before)
+    }
+  }
+
+  #clearAll(seq: number): () => void {
+    const [values, cleared] = [this.#values, this.#cleared]
+    const release = values.release()
+    if (values.size > 0) this.#releasing.push(release)
+    this.#values = new TailValues(this.#file, this.cache)
+    this.#cleared = new ClearedPrefixes()
+    this.#cleared.add('', seq)
+    return () => {
+      this.#clears++
+      this.#values = values
+      this.#cleared = cleared
+      const at = this.#releasing.indexOf(release)
+      if (at !== -1) this.#releasing.splice(at, 1)
+      values.restore()
+    }
+  }
+
+  /** Applies a record that was read from a file. Without `place` its values stay in memory. */
   replay(operation: Operation, seq: number, time: number | undefined, place: ReplayPlace | undefined): void {
-    const { entries } = this.#apply(operation, seq, time, true)
+    const { values } = this.#apply(operation, seq, time, true)
     this.#replayedSeq = Math.max(this.#replayedSeq, seq)
     if (!place) return
     const { offset, line, valueStarts } = place
-    for (const [at, entry] of entries.entries()) {
+    for (const [at, value] of values.entries()) {
       const start = valueStarts[at] as number
-      const bytes = Buffer.byteLength(entry.text as string)
-      entry.putAt(offset + start - this.#shift, bytes)
-      entry.checkedBy(checksumValue(line.subarray(start, start + bytes)), 0)
-      entry.text = undefined
+      const bytes = Buffer.byteLength(value.text as string)
+      value.writtenAt(offset + start - this.#file.shift, bytes)
+      value.setChecksum(checksumValue(line.subarray(start, start + bytes)), 0)
+      value.text = undefined
     }
   }
 
-  /** The same without what is only needed for taking it back. */
+  /** The same for a record of one key, without decoding its value and without a change to undo. */
   replayPlain(record: PlainRecord, time: number | undefined, offset: number): void {
-    const { key, seq, expires, encoding, valueStart, valueBytes } = record
+    const { seq, expires, encoding, valueStart, valueBytes } = record
     this.#replayedSeq = Math.max(this.#replayedSeq, seq)
-    this.#letGoSome()
-    const slot = this.#slots.slotOf(key, true)
+    this.#releaseSome()
+    const key = this.#values.getOrAdd(record.key, true)
     if (record.isDelete) {
-      this.#slots.become(slot, TOMBSTONE)
+      this.#values.set(key, TOMBSTONE)
       return
     }
-    const stateBytes = bytesInPart(key, valueBytes, encoding, expires, time, record.keyBytes)
-    const entry = new TailValue(seq, undefined, encoding, expires, time, stateBytes)
-    entry.putAt(offset + valueStart - this.#shift, valueBytes)
-    // The line ends with the value, so its own checksum says when it is read again whether it is what was written.
-    entry.checkedBy(record.crc, valueStart)
-    this.#slots.become(slot, entry)
+    const stateBytes = bytesInPart(record.key, valueBytes, encoding, expires, time, record.keyBytes)
+    const value = new TailValue(seq, undefined, encoding, expires, time, stateBytes)
+    value.writtenAt(offset + valueStart - this.#file.shift, valueBytes)
+    // The line ends with the value, so the line's checksum also proves the value when that is read again.
+    value.setChecksum(record.crc, valueStart)
+    this.#values.set(key, value)
   }
 
-  /** Its record stands in the file now. */
-  keep(entry: TailValue): void {
-    this.#slots.keep(entry)
-  }
-
-  putBack(slot: TailSlot, before: KeyState | undefined): void {
-    this.#slots.become(slot, before)
-    if (before !== undefined) return
-    this.#slots.remove(slot)
-  }
-
-  #clear(prefix: string, seq: number): LayerEffect {
-    this.#clears++
-    if (prefix !== '') {
-      const before = this.#cleared.add(prefix, seq)
-      const undo = () => {
-        this.#clears++
-        this.#cleared.restore(prefix, before)
-      }
-      return { entries: [], undo, written() {} }
-    }
-    const [slots, cleared] = [this.#slots, this.#cleared]
-    const putAway: PutAway = { steps: slots.letGo() }
-    if (slots.size > 0) this.#putAway.push(putAway)
-    this.#slots = new TailSlots(this.cache)
-    this.#cleared = new ClearedPrefixes()
-    this.#cleared.add('', seq)
-    return {
-      entries: [],
-      undo: () => {
-        this.#clears++
-        this.#slots = slots
-        this.#cleared = cleared
-        const at = this.#putAway.indexOf(putAway)
-        if (at !== -1) this.#putAway.splice(at, 1)
-        slots.takeBack()
-      },
-      written() {},
-    }
-  }
-
-  /** Takes over what a newer layer says, whose records stand in the same file. */
+  /** Takes over the states of a newer tail whose records are in the same file. */
   absorb(newer: Tail): void {
     for (const prefix of newer.#cleared) this.#clear(prefix, newer.#cleared.lastFor(prefix))
-    this.#putAway.push(...newer.#putAway)
+    this.#releasing.push(...newer.#releasing)
     this.#replayedSeq = Math.max(this.#replayedSeq, newer.#replayedSeq)
-    for (const { key, value } of newer.#slots) {
-      if (value !== undefined && value !== TOMBSTONE) value.moveBy(newer.#shift - this.#shift)
-      this.#slots.become(this.#slots.slotOf(key, false), value)
+    for (const { key, state } of newer.#values) {
+      if (state !== undefined && state !== TOMBSTONE) state.moveBy(newer.#file.shift - this.#file.shift)
+      this.#values.set(this.#values.getOrAdd(key, false), state)
     }
+  }
+
+  /** A checkpoint has replaced the tail: its texts leave the cache, in small steps. */
+  *release(): Generator<void> {
+    while (this.#releaseSome()) yield
+    yield* this.#values.release()
+  }
+
+  /** Releases some values that were cleared; false if there are none. */
+  #releaseSome(): boolean {
+    const first = this.#releasing[0]
+    if (!first) return false
+    for (let step = 0; step < RELEASE_STEPS; step++) {
+      if (!first.next().done) continue
+      this.#releasing.shift()
+      break
+    }
+    return true
   }
 }
 
-function entryOf({ key, value, expires }: SetOperation, seq: number, time: number | undefined): TailValue {
-  return new TailValue(
-    seq,
-    value.text,
-    value.encoding,
-    expires,
-    time,
-    bytesInPart(key, Buffer.byteLength(value.text), value.encoding, expires, time),
-  )
+function toTailValue({ key, value, expires }: SetOperation, seq: number, time: number | undefined): TailValue {
+  const { text, encoding } = value
+  const stateBytes = bytesInPart(key, Buffer.byteLength(text), encoding, expires, time)
+  return new TailValue(seq, text, encoding, expires, time, stateBytes)
 }

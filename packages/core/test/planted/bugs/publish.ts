@@ -239,8 +239,8 @@ export const publishBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.frozenState,
-        from: 'merged = walk.spell(nowMs)',
-        to: 'merged = walk.spell(nowMs) ?? (pair?.key === walk.key ? pair : undefined)',
+        from: 'merged = walk.isLive(nowMs) ? walk.spelled() : undefined',
+        to: 'merged = walk.isLive(nowMs) ? walk.spelled() : pair?.key === walk.key ? pair : undefined',
       },
     ],
     focus: {},
@@ -263,15 +263,22 @@ export const publishBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.layers,
-        from: `if (value === undefined) continue
-      return value !== TOMBSTONE && isThere(value, nowMs) ? layer.valueOf(key, value, true)`,
-        to: `if (value === undefined || (value !== TOMBSTONE && !isThere(value, nowMs))) continue
-      return value !== TOMBSTONE && isThere(value, nowMs) ? layer.valueOf(key, value, true)`,
+        from: 'if (state === TOMBSTONE || !isLive(state, nowMs)) return undefined',
+        to: 'if (state === TOMBSTONE) return undefined\n      if (!isLive(state, nowMs)) continue',
       },
       {
         file: SOURCES.layers,
-        from: 'if (value === TOMBSTONE || !isThere(value, this.nowMs)) return undefined',
-        to: 'if (value === TOMBSTONE) return undefined\n      if (!isThere(value, this.nowMs)) continue',
+        from: 'isLive(checkpoint, this.nowMs)) return true',
+        to: `isLive(checkpoint, this.nowMs)) return true
+      if (isInTails && !tails.isDeleted && checkpoint.key === key) {
+        tails.advance()
+        continue
+      }`,
+      },
+      {
+        file: SOURCES.layers,
+        from: '/** Of a live key. */',
+        to: 'get isDeleted() {\n    return this.#state === TOMBSTONE\n  }',
       },
     ],
     focus: { often: ['wait', 'compact', 'check'] },
@@ -279,7 +286,13 @@ export const publishBugs: readonly Bug[] = [
   {
     name: 'values are looked for where they stood before the compaction',
     what: 'Records that came while a generation was written stand elsewhere in it, and their places are not moved.',
-    edits: [{ file: SOURCES.state, from: 'tail.moveTo(file, shift)', to: 'tail.moveTo(file, 0)' }],
+    edits: [
+      {
+        file: SOURCES.state,
+        from: 'tail.moveTo(checkpoint.file, shift)',
+        to: 'tail.moveTo(checkpoint.file, 0)',
+      },
+    ],
     focus: { often: ['start compacting', 'write'], options: { cacheBytes: 0 } },
   },
   {
@@ -287,9 +300,9 @@ export const publishBugs: readonly Bug[] = [
     what: 'A key whose record was refused hides what the checkpoint has of it when the next one is written.',
     edits: [
       {
-        file: SOURCES.tailsWalk,
-        from: 'if (first === undefined || this.#resolve(first)) return',
-        to: 'if (first === undefined) return\n      if (!this.#resolve(first)) this.#value = undefined\n      return',
+        file: SOURCES.layers,
+        from: 'if (first === undefined || this.#findState(first)) return',
+        to: 'if (first === undefined) return\n      if (!this.#findState(first)) this.#state = TOMBSTONE\n      return',
       },
     ],
     focus: {

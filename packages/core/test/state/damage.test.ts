@@ -3,15 +3,15 @@ import { describe, expect, it, vi } from 'vitest'
 import {
   fromValue,
   isInRange,
-  type KeyIndex,
   type KeyRange,
   type Operation,
   type PartSummary,
   type PartValue,
+  type State,
   type StateValue,
 } from '../support/core.js'
 import { anyValue, KEYS } from './arbitraries.js'
-import { IndexedLog, inKeyOrder, spell } from './indexed-log.js'
+import { inKeyOrder, MemoryLog, spell } from './memory-log.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_INDEX_LIMITS } = await import('./small-limits.js')
@@ -30,14 +30,14 @@ interface Told {
   readonly line: number
 }
 
-function listen(index: KeyIndex): Told[] {
+function listen(index: State): Told[] {
   const told: Told[] = []
   index.onBadPart = (part, range, line) => told.push({ part, range, line })
   return told
 }
 
 /** What a key has, as a text, or `'corrupt'`. */
-function lookUp(index: KeyIndex, key: string, nowMs: number): string {
+function lookUp(index: State, key: string, nowMs: number): string {
   try {
     return spell(key, index.get(key, nowMs))
   } catch (error) {
@@ -47,7 +47,7 @@ function lookUp(index: KeyIndex, key: string, nowMs: number): string {
 }
 
 /** The lines of the checkpoint's parts, by the place of their first byte. */
-function partsOf(log: IndexedLog): { readonly line: number; readonly offset: number; readonly length: number }[] {
+function partsOf(log: MemoryLog): { readonly line: number; readonly offset: number; readonly length: number }[] {
   let offset = 0
   return log.file.lines.flatMap((text, at) => {
     const place = { line: at + 1, offset, length: Buffer.byteLength(text) }
@@ -64,10 +64,10 @@ const TWO_TO_A_PART = ['a', 'b', 'c', 'd', 'e'].flatMap((letter) =>
   [0, 1].map((number) => pair(`${letter}${number}`, `${letter}${number} `.padEnd(130, '.'))),
 )
 
-const logOf = (state: readonly PartValue[], cacheBytes = 0) => IndexedLog.of(state, { cacheBytes })
+const logOf = (state: readonly PartValue[], cacheBytes = 0) => MemoryLog.of(state, { cacheBytes })
 
 /** Flips a bit of the byte at which a text begins, or so many bytes behind it. */
-function flipAt(log: IndexedLog, text: string, more = 0, bit = 1): void {
+function flipAt(log: MemoryLog, text: string, more = 0, bit = 1): void {
   const offset = log.file.bytes.indexOf(text)
   expect(offset).toBeGreaterThan(0)
   log.file.flip(offset + more, bit)
@@ -488,7 +488,7 @@ describe('one bit of a record is another', () => {
 })
 
 /** Where the value stands in the file: its bytes are the last of what is read for it. */
-function placeOfValue(log: IndexedLog, index: KeyIndex, key: string): number {
+function placeOfValue(log: MemoryLog, index: State, key: string): number {
   let end = -1
   const { read } = log.file
   log.file.read = (into, position) => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { endOfString, fingerprint, fromText, fromValue, type KeyIndex, type PartValue, quote } from '../support/core.js'
-import { IndexedLog, spell } from './indexed-log.js'
+import { endOfString, fingerprint, fromText, fromValue, type PartValue, quote, type State } from '../support/core.js'
+import { MemoryLog, spell } from './memory-log.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_INDEX_LIMITS } = await import('./small-limits.js')
@@ -14,14 +14,14 @@ const CORRUPT = expect.objectContaining({ code: 'FLATLOG_CORRUPT' })
 const pair = (key: string, value: unknown): PartValue => ({ key, value: fromValue('', value) })
 /** So many more behind all others that the state does not stand in the header. */
 const FILL = Array.from({ length: 4 }, (_, number) => pair(`\uffff${number}`, '.'.repeat(150)))
-const logOf = (state: readonly PartValue[]) => IndexedLog.of([...state, ...FILL], { cacheBytes: 0 })
+const logOf = (state: readonly PartValue[]) => MemoryLog.of([...state, ...FILL], { cacheBytes: 0 })
 
 /** Has each part's line read as often as it takes until its pairs are known. */
-function readTwice(index: KeyIndex, keys: readonly string[], nowMs: number): void {
+function readTwice(index: State, keys: readonly string[], nowMs: number): void {
   for (let times = 0; times < 2; times++) for (const key of keys) index.get(key, nowMs)
 }
 
-function lookUp(index: KeyIndex, key: string, nowMs: number): string {
+function lookUp(index: State, key: string, nowMs: number): string {
   try {
     return spell(key, index.get(key, nowMs))
   } catch (error) {
@@ -31,7 +31,7 @@ function lookUp(index: KeyIndex, key: string, nowMs: number): string {
 }
 
 /** Lengths of the reads from here on. */
-function watchReads(log: IndexedLog): number[] {
+function watchReads(log: MemoryLog): number[] {
   const lengths: number[] = []
   const read = log.file.read.bind(log.file)
   log.file.read = (into, position) => {

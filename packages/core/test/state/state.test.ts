@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import {
+  type FrozenState,
   fromBytes,
   fromText,
   fromValue,
@@ -7,10 +8,9 @@ import {
   type Operation,
   type PartValue,
   State,
-  type StateSource,
   type StateValue,
 } from '../support/core.js'
-import { IndexedLog, START_MS } from './indexed-log.js'
+import { MemoryLog, START_MS } from './memory-log.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_INDEX_LIMITS } = await import('./small-limits.js')
@@ -29,12 +29,12 @@ const set = (key: string, value: unknown, expires?: number): Operation => ({
 })
 const remove = (key: string): Operation => ({ kind: 'delete', key })
 const clear = (prefix: string): Operation => ({ kind: 'clear', prefix })
-const keysOf = (source: StateSource, nowMs = NOW) => source.page(ALL, 100, nowMs).map(([key]) => key)
+const keysOf = (source: State | FrozenState, nowMs = NOW) => source.page(ALL, 100, nowMs).map(([key]) => key)
 
 const pairs = (...keys: string[]): PartValue[] => keys.map((key) => ({ key, value: fromValue('', `old ${key}`) }))
 
 /** Nothing stays in memory, so that all is read from the file. */
-const logOf = (state: readonly PartValue[], isTimed = false) => IndexedLog.of(state, { cacheBytes: 0, isTimed })
+const logOf = (state: readonly PartValue[], isTimed = false) => MemoryLog.of(state, { cacheBytes: 0, isTimed })
 
 describe('an upper layer hides what is below', () => {
   const hide: [what: string, operation: Operation, hidden: string[]][] = [
@@ -48,7 +48,7 @@ describe('an upper layer hides what is below', () => {
 
   it.each(hide)('%s, wherever the layers are frozen', async (_what, operation, hidden) => {
     const expected = ['a:1', 'a:2', 'b'].filter((key) => !hidden.includes(key))
-    const checks = ({ index }: IndexedLog) => {
+    const checks = ({ index }: MemoryLog) => {
       expect(keysOf(index)).toEqual(expected)
       expect(index.pageOfKeys(ALL, 100, NOW)).toEqual(expected)
       for (const key of hidden) expect([index.get(key, NOW), index.has(key, NOW)]).toEqual([undefined, false])
@@ -276,7 +276,7 @@ describe('what is asked for again and again', () => {
   const cacheBytes = 5 * (130 + 200)
 
   const logOfMany = async (where: string) => {
-    const log = await IndexedLog.of([], { cacheBytes })
+    const log = await MemoryLog.of([], { cacheBytes })
     log.run(...keys.map((key) => set(key, 'x'.repeat(130))))
     if (where === 'a checkpoint') await log.compact()
     return log
@@ -301,7 +301,7 @@ describe('what is asked for again and again', () => {
   })
 
   it('counts once, however many records of it go out together', async () => {
-    const log = await IndexedLog.of([], { cacheBytes: Number.POSITIVE_INFINITY })
+    const log = await MemoryLog.of([], { cacheBytes: Number.POSITIVE_INFINITY })
     log.run(set('a', 'x'.repeat(100)))
     const { cachedBytes } = log.index
     expect(cachedBytes).toBeGreaterThan(100)
@@ -313,7 +313,7 @@ describe('what is asked for again and again', () => {
 
   it('counts two bytes for a character where it has any that are not ASCII, from record and file alike', async () => {
     const cachedFor = async (value: string) => {
-      const log = await IndexedLog.of([], { cacheBytes: Number.POSITIVE_INFINITY })
+      const log = await MemoryLog.of([], { cacheBytes: Number.POSITIVE_INFINITY })
       log.run(set('a', value))
       const written = log.index.cachedBytes
       await log.reopen()

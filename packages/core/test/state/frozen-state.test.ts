@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { fromValue, type Operation, type PartValue } from '../support/core.js'
 import { type Random, withSeed } from '../support/random.js'
-import { type Compacted, IndexedLog, spell } from './indexed-log.js'
+import { type Compacted, MemoryLog, spell } from './memory-log.js'
 
 const PART = 1024
 
@@ -33,7 +33,7 @@ const set = (key: string, value: unknown, expires?: number): Operation => ({
 const copiesOf = ({ written }: Compacted) => written.parts.filter(({ origin }) => origin)
 const bytesOf = ({ written }: Compacted) => written.parts.reduce((sum, { bytes }) => sum + bytes + 1, 0)
 
-function expectSameBytes({ written, from, origins }: Compacted, log: IndexedLog): void {
+function expectSameBytes({ written, from, origins }: Compacted, log: MemoryLog): void {
   for (const part of written.parts) {
     const origin = origins.get(part) as number
     if (origin === -1) continue
@@ -44,7 +44,7 @@ function expectSameBytes({ written, from, origins }: Compacted, log: IndexedLog)
 
 describe('a compaction', () => {
   it('copies the parts that nothing has touched, byte for byte, and makes anew what was', async () => {
-    const log = await IndexedLog.of(stateOf(400), { cacheBytes: 0 })
+    const log = await MemoryLog.of(stateOf(400), { cacheBytes: 0 })
     const before = log.file
     log.run(set(keyOf(200), 'new'))
     const compacted = await log.compact()
@@ -57,14 +57,14 @@ describe('a compaction', () => {
   })
 
   it('of which nothing came about copies all', async () => {
-    const log = await IndexedLog.of(stateOf(400), { cacheBytes: 0 })
+    const log = await MemoryLog.of(stateOf(400), { cacheBytes: 0 })
     const { parts } = (await log.compact()).written
     expect(parts.filter(({ origin }) => !origin).length).toBeLessThanOrEqual(1)
     for (let number = 0; number < 400; number++) expect(log.index.has(keyOf(number), log.nowMs)).toBe(true)
   })
 
   it('leaves out what was cleared without reading it', async () => {
-    const log = await IndexedLog.of(stateOf(400), { cacheBytes: 0 })
+    const log = await MemoryLog.of(stateOf(400), { cacheBytes: 0 })
     log.run({ kind: 'clear', prefix: 'k0' })
     log.freeze()
     const before = log.file.reads
@@ -76,7 +76,7 @@ describe('a compaction', () => {
 
   it('leaves out parts that have expired as wholes without reading them', async () => {
     const first = stateOf(400)
-    const log = await IndexedLog.of([], { cacheBytes: 0 })
+    const log = await MemoryLog.of([], { cacheBytes: 0 })
     const { nowMs } = log
     const last = set('z', 1)
     log.run(...first.map(({ key }) => set(key, 'x'.repeat(60), nowMs + 100)), last)
@@ -92,7 +92,7 @@ describe('a compaction', () => {
   })
 
   it('keeps what the cache has of parts that are copied, and nothing of those that are made anew', async () => {
-    const log = await IndexedLog.of(stateOf(400), { cacheBytes: Number.POSITIVE_INFINITY })
+    const log = await MemoryLog.of(stateOf(400), { cacheBytes: Number.POSITIVE_INFINITY })
     const [copied, anew, beside] = [keyOf(10), keyOf(300), keyOf(301)]
     for (const key of [copied, anew, beside]) log.index.get(key, log.nowMs)
     log.run(set(anew, 'new'))
@@ -107,7 +107,7 @@ describe('a compaction', () => {
 })
 
 /** A few random changes. */
-function change(random: Random, log: IndexedLog, model: Map<string, string>, keys: number, changes: number): void {
+function change(random: Random, log: MemoryLog, model: Map<string, string>, keys: number, changes: number): void {
   for (let number = 0; number < changes; number++) {
     const key = keyOf(random.below(keys))
     if (random.below(4) === 0) {
@@ -126,7 +126,7 @@ describe('over hundreds of compactions', () => {
   it('the number of parts stays in proportion to what is in them, and the cache within its bounds', async () => {
     await withSeed(async (random) => {
       const cacheBytes = 20_000
-      const log = await IndexedLog.of(stateOf(500), { cacheBytes })
+      const log = await MemoryLog.of(stateOf(500), { cacheBytes })
       const model = new Map(stateOf(500).map(({ key, value }) => [key, value.text]))
       let [copied, all] = [0, 0]
       for (let round = 0; round < 250; round++) {
@@ -156,7 +156,7 @@ describe('over hundreds of compactions', () => {
   })
 
   it('also where a part is emptied key by key, and where keys come one by one between others', async () => {
-    const log = await IndexedLog.of(stateOf(300), { cacheBytes: 0 })
+    const log = await MemoryLog.of(stateOf(300), { cacheBytes: 0 })
     for (let round = 0; round < 100; round++) {
       // All but every tenth, from the front to the end.
       const keys = [0, 1, 2].map((number) => round * 3 + number).filter((number) => number % 10)

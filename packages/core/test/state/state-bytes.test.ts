@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromValue, type Operation, State } from '../support/core.js'
 import { anyKey, anyValue } from './arbitraries.js'
-import { type Compacted, IndexedLog, START_MS } from './indexed-log.js'
+import { type Compacted, MemoryLog, START_MS } from './memory-log.js'
 
 /** How long a checkpoint becomes is asked before it is written: whether there is room for it. */
 
@@ -25,7 +25,7 @@ describe('how long a state is said to be', () => {
         fc.array(anySet, { maxLength: 20 }),
         fc.boolean(),
         async (first, second, isTimed) => {
-          const log = await IndexedLog.of([], { cacheBytes: 0, isTimed })
+          const log = await MemoryLog.of([], { cacheBytes: 0, isTimed })
           log.run(...first)
           for (const operations of [first, second]) {
             log.run(...operations)
@@ -41,7 +41,7 @@ describe('how long a state is said to be', () => {
   })
 
   it('counts what is superseded no more, and what is taken back as before', async () => {
-    const log = await IndexedLog.of([], { cacheBytes: 0 })
+    const log = await MemoryLog.of([], { cacheBytes: 0 })
     const { index } = log
     expect(index.stateBytes).toBe(0)
     const set = (value: string): Operation => ({ kind: 'set', key: 'a', value: fromValue('', value) })

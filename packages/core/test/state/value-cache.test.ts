@@ -1,17 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type CachedText, ValueCache } from '../support/core.js'
+import { AdmissionFilter, type CachedText, type CacheState, fingerprint, ValueCache } from '../support/core.js'
 
 /** What each text takes beside itself. */
 const OVERHEAD = 160
 
 class Text implements CachedText {
+  cacheState: CacheState = 'outside'
   cachedBytes = 0
-  isUsed = false
   isThere = true
   drops = 0
 
   constructor(readonly bytes = 100) {}
+
+  get isCached(): boolean {
+    return this.cacheState === 'cached' || this.cacheState === 'used'
+  }
 
   dropText(): void {
     this.isThere = false
@@ -19,7 +23,7 @@ class Text implements CachedText {
   }
 }
 
-/** With room for so many texts of 100 bytes. */
+/** A cache with room for so many texts of 100 bytes. */
 const withRoomFor = (texts: number) => new ValueCache(texts * (100 + OVERHEAD))
 
 function addAll(cache: ValueCache, texts: readonly Text[]): void {
@@ -28,8 +32,8 @@ function addAll(cache: ValueCache, texts: readonly Text[]): void {
 
 const there = (texts: readonly Text[]) => texts.map(({ isThere }) => isThere)
 
-describe('a cache with too little room', () => {
-  it('lets go of what came first', () => {
+describe('a full cache', () => {
+  it('drops the text that was added first', () => {
     const cache = withRoomFor(2)
     const texts = [new Text(), new Text(), new Text()]
     addAll(cache, texts)
@@ -37,11 +41,11 @@ describe('a cache with too little room', () => {
     expect(cache.bytes).toBe(2 * (100 + OVERHEAD))
   })
 
-  it('gives a second chance to what was asked for, and not a third without being asked again', () => {
+  it('gives a text that was read a second chance, but no third until it is read again', () => {
     const cache = withRoomFor(3)
     const [a, b, c, d, e, f] = Array.from({ length: 6 }, () => new Text()) as [Text, Text, Text, Text, Text, Text]
     addAll(cache, [a, b, c])
-    a.isUsed = true
+    cache.use(a)
     addAll(cache, [d])
     expect(there([a, b, c, d])).toEqual([true, false, true, true])
     addAll(cache, [e])
@@ -52,18 +56,18 @@ describe('a cache with too little room', () => {
     expect(there([a, e, f])).toEqual([false, true, true])
   })
 
-  it('lets go of the newcomer where all others were asked for, and of the oldest then', () => {
+  it('drops the new text if all others were read, and next the oldest', () => {
     const cache = withRoomFor(3)
     const [a, b, c, d, e] = Array.from({ length: 5 }, () => new Text()) as [Text, Text, Text, Text, Text]
     addAll(cache, [a, b, c])
-    for (const text of [a, b, c]) text.isUsed = true
+    for (const text of [a, b, c]) cache.use(text)
     addAll(cache, [d])
     expect(there([a, b, c, d])).toEqual([true, true, true, false])
     addAll(cache, [e])
     expect(there([a, b, c, e])).toEqual([false, true, true, true])
   })
 
-  it('takes in again what it let go of', () => {
+  it('takes a dropped text again', () => {
     const cache = withRoomFor(1)
     const [a, b] = [new Text(), new Text()]
     addAll(cache, [a, b])
@@ -75,14 +79,14 @@ describe('a cache with too little room', () => {
     ])
   })
 
-  it('of none at all keeps nothing', () => {
+  it('with room for nothing keeps nothing', () => {
     const cache = new ValueCache(0)
     const text = new Text(0)
     addAll(cache, [text])
-    expect([text.isThere, text.cachedBytes, cache.bytes]).toEqual([false, 0, 0])
+    expect([text.isThere, text.cacheState, cache.bytes]).toEqual([false, 'outside', 0])
   })
 
-  it('does not keep a text that is larger than all of it', () => {
+  it('does not keep a text that is larger than the whole cache', () => {
     const cache = withRoomFor(2)
     const [small, large] = [new Text(), new Text(10_000)]
     addAll(cache, [small, large])
@@ -90,8 +94,8 @@ describe('a cache with too little room', () => {
   })
 })
 
-describe('what is superseded', () => {
-  it('makes room at once, and may stay with whoever holds it', () => {
+describe('a superseded text', () => {
+  it('makes room at once and is not dropped', () => {
     const cache = withRoomFor(2)
     const [a, b, c] = [new Text(), new Text(), new Text()]
     addAll(cache, [a, b])
@@ -101,7 +105,7 @@ describe('what is superseded', () => {
     expect([there([a, b, c]), a.drops]).toEqual([[true, true, true], 0])
   })
 
-  it('comes back when that is taken back, before its turn has come and after', () => {
+  it('can be added again, before it has left the queue and after', () => {
     for (const others of [0, 500]) {
       const cache = withRoomFor(600)
       const text = new Text()
@@ -130,32 +134,31 @@ describe('what is superseded', () => {
     expect(cache.bytes).toBe(100 + OVERHEAD)
   })
 
-  it('does not pile up: of a hundred thousand versions of ten keys all but a few are let go', () => {
+  it('leaves the queue soon: of a hundred thousand versions of ten keys few are held', () => {
     for (const bytes of [10, 50_000]) {
       const cache = new ValueCache(64 * 1024 * 1024)
       const versions: Text[] = []
-      const present: Text[] = []
-      const isHeld = ({ cachedBytes }: Text) => cachedBytes !== 0
+      const current: Text[] = []
       const total = 100_000
       for (let number = 0; number < total; number++) {
-        const before = present[number % 10]
+        const before = current[number % 10]
         if (before) cache.remove(before)
         const text = new Text(bytes)
-        present[number % 10] = text
+        current[number % 10] = text
         versions.push(text)
         cache.add(text, bytes)
       }
       expect(cache.bytes).toBe(10 * (bytes + OVERHEAD))
-      const held = versions.filter(isHeld)
+      const held = versions.filter(({ cacheState }) => cacheState !== 'outside')
       expect(held.length).toBeLessThan(100)
-      // What is dead takes no more than what lives, and a little.
+      // Removed texts take little more than the others.
       expect(held.reduce((sum, text) => sum + text.bytes, 0)).toBeLessThan(20 * (bytes + OVERHEAD) + (2 << 20))
     }
   })
 })
 
-describe('whatever is added, asked for and removed', () => {
-  it('never more than the limit is held, what is counted is what is there, and nothing else is let go', () => {
+describe('any sequence of adding, reading and removing', () => {
+  it('keeps the cache below its limit, counts the cached texts exactly and drops no others', () => {
     const anyStep = fc.record({
       do: fc.constantFrom('add' as const, 'add' as const, 'add' as const, 'use' as const, 'remove' as const),
       text: fc.nat({ max: 29 }),
@@ -172,7 +175,7 @@ describe('whatever is added, asked for and removed', () => {
           const superseded = new Set<Text>()
           for (const step of steps) {
             const text = texts[step.text] as Text
-            if (step.do === 'use') text.isUsed = true
+            if (step.do === 'use') cache.use(text)
             else if (step.do === 'remove') {
               cache.remove(text)
               superseded.add(text)
@@ -181,14 +184,40 @@ describe('whatever is added, asked for and removed', () => {
               superseded.delete(text)
               cache.add(text, text.bytes)
             }
-            const living = texts.filter(({ cachedBytes }) => cachedBytes > 0)
-            const bytes = living.reduce((sum, each) => sum + each.bytes + OVERHEAD, 0)
+            const cached = texts.filter(({ isCached }) => isCached)
+            const bytes = cached.reduce((sum, each) => sum + each.bytes + OVERHEAD, 0)
             if (cache.bytes !== bytes || bytes > maxBytes) expect([cache.bytes, maxBytes]).toEqual([bytes, bytes])
-            for (const each of living) if (!each.isThere || superseded.has(each)) expect(each).toBe('held in vain')
+            for (const each of cached) if (!each.isThere || superseded.has(each)) expect(each).toBe('not cached')
           }
         },
       ),
       { numRuns: 150 },
     )
+  })
+})
+
+describe('the admission filter', () => {
+  it('admits a key that came before, unless that is long ago', () => {
+    const filter = new AdmissionFilter(0)
+    const first = fingerprint('first')
+    expect(filter.admits(first)).toBe(false)
+    expect(filter.admits(first)).toBe(true)
+    expect(filter.admits(first)).toBe(true)
+    // Enough others for one of them to take its place.
+    for (let n = 0; n < 50_000; n++) filter.admits(fingerprint(`other ${n}`))
+    expect(filter.admits(first)).toBe(false)
+  })
+
+  it('admits few of many keys that come once, and most of few keys that come often', () => {
+    for (const cacheBytes of [0, 8 * 1024 * 1024, Number.POSITIVE_INFINITY]) {
+      const filter = new AdmissionFilter(cacheBytes)
+      const count = (keys: number, rounds: number) => {
+        let admitted = 0
+        for (let n = 0; n < keys * rounds; n++) if (filter.admits(fingerprint(`key${n % keys}`))) admitted++
+        return admitted
+      }
+      expect(count(1_000_000, 1)).toBeLessThan(1000)
+      expect(count(100, 10)).toBeGreaterThan(700)
+    }
   })
 })

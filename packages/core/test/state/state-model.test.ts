@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import type { KeyRangeQuery, Operation, PartValue, StateSource, StateValue } from '../support/core.js'
+import type { FrozenState, KeyRangeQuery, Operation, PartValue, State, StateValue } from '../support/core.js'
 import { rounds } from '../support/long.js'
 import { anyJsonValue, anyKey, anyPrefix, anyValue, KEYS } from './arbitraries.js'
-import { IndexedLog, START_MS, spell } from './indexed-log.js'
+import { MemoryLog, START_MS, spell } from './memory-log.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_INDEX_LIMITS } = await import('./small-limits.js')
@@ -81,7 +81,7 @@ class Comparison {
   #probes = 0
 
   constructor(
-    readonly log: IndexedLog,
+    readonly log: MemoryLog,
     state: readonly PartValue[],
     private readonly isTimed: boolean,
     private readonly cacheBytes: number,
@@ -264,7 +264,7 @@ function pageOf(model: Model, { prefix, after }: KeyRangeQuery, limit: number, n
     .slice(0, limit)
 }
 
-function spellPage(source: StateSource, query: KeyRangeQuery, limit: number, nowMs: number): string {
+function spellPage(source: State | FrozenState, query: KeyRangeQuery, limit: number, nowMs: number): string {
   return source
     .page(query, limit, nowMs)
     .map(([key, value]) => spell(key, value))
@@ -311,7 +311,7 @@ describe('the index does what one map would do', () => {
           expires: isPlain ? undefined : expires,
           time: isTimed ? time : undefined,
         }))
-        const log = await IndexedLog.of(first, { cacheBytes, isTimed })
+        const log = await MemoryLog.of(first, { cacheBytes, isTimed })
         const comparison = new Comparison(log, first, isTimed, cacheBytes)
         comparison.compareEachKey()
         for (const step of steps) {

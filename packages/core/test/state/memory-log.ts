@@ -3,7 +3,7 @@ import {
   CheckpointWriter,
   encodeLines,
   encodeOperation,
-  type FrozenIndex,
+  type FrozenState,
   LineBuffer,
   markWritten,
   type Operation,
@@ -59,7 +59,7 @@ interface Batch {
 }
 
 interface Compaction {
-  readonly handle: FrozenIndex
+  readonly handle: FrozenState
   readonly seq: number
   readonly timestamp: string
   /** The last that holds a record which was frozen. */
@@ -90,7 +90,7 @@ export interface Compacted {
  * An index and the log that it stands on, in memory, in the order in which the engine does things: a record changes the
  * index, then waits, goes out in a write with others, and is acknowledged; a compaction waits for what it has frozen.
  */
-export class IndexedLog {
+export class MemoryLog {
   index!: State
   nowMs = START_MS
   #file!: LogFile
@@ -106,8 +106,8 @@ export class IndexedLog {
     this.#options = options
   }
 
-  static async of(state: readonly PartValue[], options: LogOptions): Promise<IndexedLog> {
-    const log = new IndexedLog(options)
+  static async of(state: readonly PartValue[], options: LogOptions): Promise<MemoryLog> {
+    const log = new MemoryLog(options)
     const file = new LogFile()
     const stateBytes = 0
     const writer = new CheckpointWriter(file, { seq: 7, store: STORE, timestamp: log.#timestamp, stateBytes })
@@ -122,7 +122,7 @@ export class IndexedLog {
     return this.#file
   }
 
-  get frozen(): FrozenIndex | undefined {
+  get frozen(): FrozenState | undefined {
     return this.#compaction?.handle
   }
 
@@ -236,7 +236,7 @@ export class IndexedLog {
     // A compaction fails no earlier than when what it has frozen is acknowledged, or taken back.
     if (lastBatch && !isBroken) this.write(lastBatch)
     this.acknowledge()
-    this.#compaction.handle.thaw()
+    this.index.thaw(this.#compaction.handle)
     this.#compaction = undefined
   }
 
@@ -286,7 +286,7 @@ export class IndexedLog {
     const later = this.#file.bytes.subarray(copyFrom, this.#end)
     file.write(later, length)
     const from = this.#file
-    compaction.handle.settle({ ...written, file }, length - copyFrom)
+    this.index.settle(compaction.handle, { ...written, file }, length - copyFrom)
     from.close()
     this.#file = file
     this.#end = length + later.length

@@ -19,7 +19,7 @@ class Keys extends SortedKeys<Keyed> {
   }
 
   withdraw(key: string): void {
-    this.takeBack(this.#items.get(key) ?? { key })
+    this.undoAdd(this.#items.get(key) ?? { key })
   }
 }
 
