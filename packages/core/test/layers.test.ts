@@ -32,6 +32,13 @@ const MACHINE: Record<string, string[]> = {
 }
 const CLOCK = ['platform/clock.ts', 'platform/node-file-system.ts', 'platform/processes.ts']
 const MAX_LINES = 400
+/** A file shorter than this that only one other file imports is probably half an idea. */
+const SLIVER_LINES = 60
+/** Those that are one idea all the same, and why. */
+const SMALL_IDEAS: Record<string, string> = {
+  'engine/timestamps.ts': 'a clock that never goes back is a rule of its own, with its own report',
+  'state/checkpoint/expiry.ts': 'when a checkpoint expires is worked out once, and only if someone asks',
+}
 
 const source = join(dirname(fileURLToPath(import.meta.url)), '..', 'src')
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
@@ -115,5 +122,19 @@ describe('the structure of the engine', () => {
   it('keeps its files small', () => {
     const long = files.filter((file) => readFileSync(join(source, file), 'utf8').split('\n').length > MAX_LINES)
     expect(long).toEqual([])
+  })
+
+  it('names the reason of each small file that one file imports', () => {
+    const importers = new Map<string, Set<string>>()
+    for (const file of files) {
+      for (const specifier of importsOf(file).filter((each) => each.startsWith('.'))) {
+        const imported = importedFile(file, specifier)
+        importers.set(imported, (importers.get(imported) ?? new Set()).add(file))
+      }
+    }
+    const small = files
+      .filter((file) => readFileSync(join(source, file), 'utf8').split('\n').length < SLIVER_LINES)
+      .filter((file) => importers.get(file)?.size === 1)
+    expect(small.sort()).toEqual(Object.keys(SMALL_IDEAS).sort())
   })
 })
