@@ -10,6 +10,7 @@ const pages = [
   'CHANGELOG.md',
   ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
   ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}/README.md`),
+  'packages/core/test/README.md',
   ...readdirSync(join(root, 'examples')).map((name) => `examples/${name}/README.md`),
 ].filter((page) => page.endsWith('.md'))
 
@@ -89,6 +90,14 @@ describe('the documentation', () => {
     const names = [...text.matchAll(/\(`([A-Za-z]+)`\)/g)].map((match) => match[1] as string)
     expect(names.length).toBeGreaterThan(0)
     expect(names.filter((name) => !new RegExp(`(class|function) ${name}\\b`).test(source))).toEqual([])
+  })
+
+  it('names tests that exist', () => {
+    const text = read('docs/testing.md') + read('packages/core/test/README.md')
+    const paths = [...text.matchAll(/[\w./-]+\.ts\b/g)].map(([path]) => path)
+    expect(paths.length).toBeGreaterThan(10)
+    const folders = ['packages/core/test', 'packages/core', '.']
+    expect(paths.filter((path) => !folders.some((folder) => existsSync(join(root, folder, path))))).toEqual([])
   })
 
   it('names files and symbols of the architecture that exist', () => {
