@@ -10,6 +10,7 @@ const pages = [
   'CHANGELOG.md',
   ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
   ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}/README.md`),
+  'packages/core/test/README.md',
   ...readdirSync(join(root, 'examples')).map((name) => `examples/${name}/README.md`),
 ].filter((page) => page.endsWith('.md'))
 
@@ -90,4 +91,41 @@ describe('the documentation', () => {
     expect(names.length).toBeGreaterThan(0)
     expect(names.filter((name) => !new RegExp(`(class|function) ${name}\\b`).test(source))).toEqual([])
   })
+
+  it('names tests that exist', () => {
+    const text = read('docs/testing.md') + read('packages/core/test/README.md')
+    const paths = [...text.matchAll(/[\w./-]+\.ts\b/g)].map(([path]) => path)
+    expect(paths.length).toBeGreaterThan(10)
+    const folders = ['packages/core/test', 'packages/core', '.']
+    expect(paths.filter((path) => !folders.some((folder) => existsSync(join(root, folder, path))))).toEqual([])
+  })
+
+  it('names files and symbols of the architecture that exist', () => {
+    const text = read('docs/architecture.md')
+    const files = [...text.matchAll(/[\w./-]+\.ts\b/g)].map(([path]) => path)
+    expect(files.length).toBeGreaterThan(20)
+    const isThere = (path: string) =>
+      existsSync(join(root, path.startsWith('packages/') ? '' : 'packages/core/src', path))
+    expect(files.filter((path) => !isThere(path))).toEqual([])
+
+    const names = [...text.matchAll(/`([A-Za-z]\w*(?:\.[a-z]\w*)?)`/g)]
+      .map((match) => match[1] as string)
+      .filter((name) => !name.endsWith('.ts') && !name.startsWith('FLATLOG_'))
+    expect(names.length).toBeGreaterThan(20)
+    const source = allSource()
+    expect(names.filter((name) => !isDeclared(source, name))).toEqual([])
+  })
 })
+
+/** True for a folder of the engine, a declared name, a field, or `Class.method`. */
+function isDeclared(source: string, name: string): boolean {
+  const [owner, method] = name.split('.') as [string, string | undefined]
+  if (method === undefined && existsSync(join(root, 'packages/core/src', name))) return true
+  const declaration = new RegExp(`\\b(class|function|interface|type|const) ${owner}\\b`)
+  if (method === undefined && (declaration.test(source) || new RegExp(`\\b${owner}\\??:`).test(source))) return true
+  const start = source.search(new RegExp(`\\b(class|interface) ${owner}\\b`))
+  if (method === undefined || start === -1) return false
+  // The body of a class ends at the first brace that begins a line.
+  const body = source.slice(start, source.indexOf('\n}', start))
+  return new RegExp(`^  (static |async |get |\\*)*${method}[(<]`, 'm').test(body)
+}
