@@ -1,4 +1,4 @@
-/** The public face: puts the layers together on this machine's file system, clock and processes. */
+/** The public API: runs the layers on this machine's file system, clock and processes. */
 
 import { type Logs, type LogsOptions, openLogsOn } from './logs/logs.js'
 import type { StoreOptions } from './options.js'
@@ -6,12 +6,12 @@ import { thisMachine } from './platform/machine.js'
 import { openStoreOn } from './store/open-store.js'
 import type { Store } from './store/store.js'
 
-/** Opens a store, or makes it. In one process, all who open the same store share it. */
+/** Opens a store, and creates it if it is missing. Calls that open the same store in one process share it. */
 export function openStore(options?: StoreOptions): Promise<Store> {
   return openStoreOn(thisMachine(), options)
 }
 
-/** The original system's functions on the logs of a directory. @default dir '.data' */
+/** Lists, reads and compacts the logs of a directory. */
 export function openLogs(options?: LogsOptions): Logs {
   const openTransient = (own: StoreOptions) => openStoreOn(thisMachine(), own, true)
   return openLogsOn(thisMachine(), openTransient, options)

@@ -3,21 +3,21 @@ import type { LogRecord } from '../format/record.js'
 import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import { Generations } from '../log/generations.js'
 import { readLines } from '../log/line-reader.js'
-import { FlatlogError } from '../platform/errors.js'
+import { FlatlogError, invalidOption } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { Backend, RecordPosition } from './backend.js'
 import { type Change, changesOf } from './events.js'
 
 /**
- * Yields acknowledged changes after a position: first from the files, then as they come. A slow reader costs no memory:
- * it reads from the log at its own pace, and across a compaction from the backups.
+ * Yields the acknowledged changes after a position: first those in the files, then new ones as they are made. A slow
+ * reader takes no memory: it reads the log at its own pace, and the backups if the log was compacted meanwhile.
  */
 export function followChanges(
   backend: Backend,
   since: string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Change, void, undefined> {
-  // "From now on" means from this call, not from the first time that the caller awaits a change.
+  // Without `since`, changes start at this call, not when the caller first awaits one.
   return follow(backend, since ?? backend.acknowledged, signal)
 }
 
@@ -59,15 +59,12 @@ async function* follow(
 
 const POSITION = /^(\d+):([0-9a-f]{8})$/
 
-/** The record that the position names; a seq alone would not do, as one that was cut from a torn tail is given again. */
+/** The record at a position. The seq alone is not enough: after a torn tail is cut off, its seqs are used again. */
 function find(backend: Backend, reader: RecordReader, since: unknown): RecordPosition {
   const [, digits, crc = ''] = (typeof since === 'string' && POSITION.exec(since)) || []
   const seq = Number(digits)
   if (digits === undefined || !Number.isSafeInteger(seq)) {
-    throw new FlatlogError(
-      'FLATLOG_INVALID_OPTION',
-      `The option since is ${JSON.stringify(since)}; what is expected is the position of a change, such as "42:20fe2fc0".`,
-    )
+    throw invalidOption('since', since, 'the position of a change, such as "42:20fe2fc0"')
   }
   if (!isThere(backend, reader, { seq, crc })) throw gone(backend, String(since))
   return { seq, crc }
@@ -75,22 +72,22 @@ function find(backend: Backend, reader: RecordReader, since: unknown): RecordPos
 
 function isThere({ acknowledged, checkpoint }: Backend, reader: RecordReader, { seq, crc }: RecordPosition): boolean {
   if (acknowledged.seq === seq && acknowledged.crc === crc) return true
-  // Where the log had nothing but its checkpoint, the position bears the checksum of the header.
+  // The position of a log without records after its checkpoint has the checksum of the header.
   if (seq === checkpoint.seq && crc === checkpoint.crc) return true
   if (reader.hasCheckpoint(seq, crc)) return true
   return seq > 0 && seq <= acknowledged.seq && reader.read(seq - 1, seq)[0]?.crc === crc
 }
 
-/** As many records as are read at once; no file is kept open while a follower takes its time. */
+/** Records per read. Backups are not kept open between reads, however slow the caller is. */
 const BATCH_RECORDS = 256
 
 class RecordReader {
-  /** Where reading goes on, as long as the log is the same file. */
+  /** Where to continue reading, as long as the log is the same file. */
   #next: { readonly checkpoint: CheckpointPlace; readonly seq: number; readonly offset: number } | undefined
 
   constructor(private readonly backend: Backend) {}
 
-  /** Records after `seq`, at most up to `until`, without a gap; none where they are gone. */
+  /** Records after `seq` without a gap, at most up to `until`. Empty if they no longer exist. */
   read(seq: number, until: number): LogRecord[] {
     const { checkpoint, storeId, logFile } = this.backend
     const last = Math.min(until, seq + BATCH_RECORDS)
@@ -106,7 +103,7 @@ class RecordReader {
     return records
   }
 
-  /** Adds the records from `next` on as far as the log has them in a row. */
+  /** Adds the records of the log from `next` on, up to the first gap. */
   #readLog(file: OpenFile, checkpoint: CheckpointPlace, next: number, last: number, records: LogRecord[]): void {
     const isKnown = this.#next?.checkpoint === checkpoint && this.#next.seq === next
     let expected = next
@@ -121,7 +118,7 @@ class RecordReader {
     this.#next = { checkpoint, seq: expected, offset }
   }
 
-  /** Whether a former generation began with that checkpoint. */
+  /** True if a former generation starts with that checkpoint. */
   hasCheckpoint(seq: number, crc: string): boolean {
     return new Generations(this.backend.files, this.backend.storeId).hasCheckpoint(seq, crc)
   }
@@ -130,8 +127,8 @@ class RecordReader {
 function gone(backend: Backend, position: string): FlatlogError {
   return new FlatlogError(
     'FLATLOG_POSITION',
-    `The changes behind position ${position} are not in ${backend.files.log} or its backups any more, or the position is of ` +
-      'another history of the store. What to do: read the state with entries(), and follow from now on.',
+    `The changes after position ${position} are not available. ${backend.files.log} and its backups no longer have them, or ` +
+      'the store was replaced. What to do: read the state with entries(), and follow the changes from now on.',
     { path: backend.files.log },
   )
 }

@@ -1,34 +1,34 @@
 import { FlatlogError } from '../platform/errors.js'
 import type { StoreFiles } from './store-files.js'
 
-/** A place in a file that is not what was written there. */
+/** A place in a file whose bytes are not the ones that were written. */
 export interface Damage {
-  /** The file's name. */
+  /** The name of the file. */
   file: string
-  /** 1 is the first line. */
+  /** The line, from 1. */
   line: number
   /** Bytes from the start of the file. */
   offset: number
-  /** How many bytes are bad; 0 where lines are missing. */
+  /** How many bytes are bad; 0 if lines are missing. */
   bytes: number
-  /** The key that the line was about, as far as its bytes can still be read: a guess. */
+  /** The key of the line, if its bytes can still be read. A guess. */
   key?: string
-  /** The file that the content was restored from. Without it, and if content was lost, `inDoubt` says what is. */
+  /** The file that the content was restored from. If it is missing and content was lost, `inDoubt` has the keys. */
   healedFrom?: string
 }
 
-/** What opening found. */
+/** What was found and done when the store was opened. */
 export interface Recovery {
-  /** True when the files were as a clean close or an ordinary crash between two writes leaves them. */
+  /** True if the files are as a clean close, or a crash between two writes, leaves them. */
   clean: boolean
-  /** Where the state was taken from. */
+  /** Where the state was read from. */
   source: RecoverySource
-  /** The torn tail: bytes of writes that were under way at a crash, set aside and cut off. */
+  /** Length of the torn tail: bytes of writes that a crash interrupted. They were set aside and cut off. */
   cutBytes: number
   damage: Damage[]
-  /** Keys whose value may be older than their last acknowledged one; `any` stands for keys that nobody can name. */
+  /** Keys that may have lost acknowledged writes. `any` means that other keys may have, too. */
   inDoubt: string[]
-  /** The same in sentences, and what else there is to say. */
+  /** The same as sentences, and anything else worth knowing. */
   notes: string[]
 }
 
@@ -51,45 +51,45 @@ export function addDamage(recovery: Recovery, damage: Damage): void {
   recovery.damage.push(damage)
 }
 
-/** With `recovery: 'strict'` the first damage ends the opening, before anything is written. */
+/** With `recovery: 'strict'`, throws if damage was found, before anything is written. */
 export function refuseIfStrict(options: { recovery: 'repair' | 'strict' }, found: Recovery, files: StoreFiles): void {
   const [first] = found.damage
   if (options.recovery !== 'strict' || !first) return
   const { file, line, offset } = first
   throw new FlatlogError(
     'FLATLOG_CORRUPT',
-    `${file} is damaged at line ${line}, byte ${offset} (${found.damage.length} places in all), and recovery: 'strict' refuses ` +
-      "to go on. Nothing was touched. What to do: look at the place, or open with recovery: 'repair'.",
+    `${file} is damaged at line ${line}, byte ${offset} (${found.damage.length} damaged places in all). Nothing was changed, ` +
+      "because of recovery: 'strict'. What to do: inspect the file, or open the store with recovery: 'repair'.",
     { path: `${files.logDirectory}/${file}`, offset },
   )
 }
 
-/** The log has lost its end, and only of one that was closed in order, and has its mark, is it known how far it went. */
+/** The log has lost its end, and without a clean close and its mark we do not know how long it was. */
 export function addUnknownEnd(recovery: Recovery): void {
   addInDoubt(recovery, [ANY_KEY])
-  recovery.notes.push('Nothing says how far the log went, so any key may have had a later value.')
+  recovery.notes.push('It is not known where the log ended, so any key may have lost later writes.')
 }
 
-/** A backup has healed the log, and nothing but backups says that it is one of this very store. */
+/** A backup healed the log, but only the backups themselves say that they belong to this store. */
 export function addUnprovenStore(recovery: Recovery, file: string): void {
   if (recovery.inDoubt.includes(ANY_KEY)) return
   addInDoubt(recovery, [ANY_KEY])
   recovery.notes.push(
-    `Neither ${file} nor its mark says any more which store it is: that the backups are of the same one is likely, not proved.`,
+    `${file} was healed from backups that probably belong to the same store. Neither the log nor its mark can confirm it.`,
   )
 }
 
-/** Only noted: the state is whole without that backup. `verify` names it as damage. */
+/** Only a note: the state is complete without that backup. `verify` reports it as damage. */
 export function noteForeignBackup(recovery: Recovery, fileName: string): void {
-  const note = `The backup ${fileName} is of another store and was not used.`
+  const note = `The backup ${fileName} belongs to another store and was not used.`
   if (!recovery.notes.includes(note)) recovery.notes.push(note)
 }
 
-/** What the log held as a value is none, and a checkpoint has no place for such a text. */
+/** The log contains text that is not a valid value, so a checkpoint cannot contain it. */
 export function addUnwritable(recovery: Recovery, key: string): void {
   recovery.clean = false
   addInDoubt(recovery, [key])
   recovery.notes.push(
-    `What the log held as the value of ${JSON.stringify(key)} is no value; only the former log has it.`,
+    `The log had no valid value for ${JSON.stringify(key)}. The key was removed; its text is only in the former log.`,
   )
 }

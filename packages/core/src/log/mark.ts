@@ -3,23 +3,23 @@ import { freePath, readWholeFile, replaceWholeFile, writeFully } from '../platfo
 import type { StoreFiles } from './store-files.js'
 
 /**
- * What was known to be on disk at the last clean close or checkpoint. A log that ends before its mark has lost records,
- * which nothing inside the log itself could show.
+ * The records that were known to be on disk at the last clean close or checkpoint. A log that ends before its mark has
+ * lost records, which the log alone cannot show.
  */
 export interface Mark {
   readonly timestamp: string
   readonly store: string
-  /** The last record on disk. */
+  /** The last record that was on disk. */
   readonly seq: number
-  /** The record that the main file was last written at; null where there is no main file. */
+  /** The last record in the main file; null if there is no main file, or it is not known. */
   readonly mainFileSeq: number | null
-  /** The checksum of the main file's bytes; null if there is no main file, or it is not known. */
+  /** The checksum of the main file; null if there is no main file, or it is not known. */
   readonly mainFileCrc: string | null
-  /** Damage was found while the store was open: the next opening reads all of the log. */
+  /** Damage was found while the store was open, so the next open reads the whole log. */
   readonly isToBeChecked?: boolean | undefined
 }
 
-/** Stands for a mark that there is no room for: it differs from every other, so it is replaced at the next chance. */
+/** Used when the disk had no space for the mark. It equals no other mark, so it is replaced as soon as possible. */
 export const NO_MARK: Mark = {
   timestamp: '',
   store: '',
@@ -28,10 +28,10 @@ export const NO_MARK: Mark = {
   mainFileCrc: null,
 }
 
-/** Earlier versions also wrote the names of the backups, which may be many; they are ignored. */
+/** A mark may also list the names of many backups, which are ignored. */
 const MAX_MARK_BYTES = 1024 * 1024
 
-/** Undefined: no mark. Null: one that is damaged. */
+/** Reads the mark. Undefined if there is none, null if it is damaged. */
 export function readMark(files: StoreFiles): Mark | null | undefined {
   if (!files.status(files.mark)) return undefined
   let line: Buffer
@@ -49,7 +49,7 @@ export function readMark(files: StoreFiles): Mark | null | undefined {
   }
 }
 
-/** A line with a checksum that fits need not be a mark: somebody may have put a line of a log in its place. */
+/** Checks the fields: a line with a valid checksum may be a line of a log that was copied here. */
 function toMark(value: unknown): Mark | null {
   if (typeof value !== 'object' || value === null || 'op' in value) return null
   const { timestamp, store, seq, mainFileSeq = null, mainFileCrc = null, isToBeChecked } = value as Partial<Mark>
@@ -67,7 +67,7 @@ function isSeq(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
-/** Whether both say the same, whenever they were written. */
+/** Compares everything but the timestamps. */
 export function isSameMark(one: Mark, other: Mark): boolean {
   return spell(one) === spell(other)
 }
@@ -84,7 +84,7 @@ export async function writeMark(files: StoreFiles, mark: Mark): Promise<void> {
   )
 }
 
-/** Keeps a mark that is about to be replaced because it is damaged, or belongs to another store. */
+/** Sets aside a mark that is damaged or belongs to another store, before it is replaced. */
 export function keepDamagedMark(files: StoreFiles): void {
   const { fileSystem, mark } = files
   if (fileSystem.status(mark)) fileSystem.rename(mark, freePath(fileSystem, `${mark}.damaged`))

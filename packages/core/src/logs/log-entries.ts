@@ -12,10 +12,10 @@ import type { OpenFile } from '../platform/file-system.js'
 import { isLegacyLog } from '../recovery/detect-legacy.js'
 import { judgeTail } from '../recovery/judge-tail.js'
 
-/** A record as `readLogEntries` returns it: the line, parsed. */
+/** A parsed line of a log, as `readLogEntries` returns it. */
 export interface LogEntry {
   timestamp: string
-  /** In a log of format 0, the number of the line. */
+  /** The number of the record; in a log of format 0, the number of the line. */
   seq: number
   op: 'SET' | 'DELETE' | 'BATCH' | 'CHECKPOINT'
   key?: string
@@ -24,14 +24,14 @@ export interface LogEntry {
   encoding?: Encoding
   expires?: number
   ops?: Pick<LogEntry, 'op' | 'key' | 'value' | 'encoding' | 'expires'>[]
-  /** Of a SET that replaces everything. */
+  /** The new state, in a SET that replaces everything. */
   data?: Record<string, unknown>
-  /** Of a CHECKPOINT: the whole state, also where it stands in parts. */
+  /** The whole state, in a CHECKPOINT. */
   state?: Record<string, unknown>
   compactedAt?: string
 }
 
-/** The log's records in their order, the checkpoint as the first; nothing of a torn tail, nothing that is damaged. */
+/** Yields the checkpoint and then the records in order, without a torn tail and without damaged lines. */
 export async function* iterateEntries(files: StoreFiles): AsyncGenerator<LogEntry, void, undefined> {
   const file = openLogFile(files)
   if (!file) return
@@ -46,7 +46,7 @@ export async function* iterateEntries(files: StoreFiles): AsyncGenerator<LogEntr
   }
 }
 
-/** Whether there is anything that a compaction would put into the checkpoint. Reads no further than it must. */
+/** True if the log has anything to compact: records after its checkpoint, or lines of format 0. */
 export async function hasRecordsToCompact(files: StoreFiles): Promise<boolean> {
   const file = openLogFile(files)
   if (!file) return false
@@ -94,7 +94,7 @@ async function* entries(files: StoreFiles, file: OpenFile): AsyncGenerator<LogEn
   const { header, seq = 0 } = checkpoint
   const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: seq }
   const survey = await surveyTail(file, start, slices)
-  // An empty checkpoint in the place of one that cannot be read would be taken for an empty store.
+  // Without this check, a log that cannot be read would look like an empty store.
   if (!header && checkpoint.parts === 0 && !survey.some((line) => line.kind === 'record')) throw nothingReadable(files)
   yield {
     timestamp: checkpoint.timestamp,
@@ -118,16 +118,17 @@ async function* entries(files: StoreFiles, file: OpenFile): AsyncGenerator<LogEn
 function nothingReadable(files: StoreFiles): FlatlogError {
   return new FlatlogError(
     'FLATLOG_CORRUPT',
-    `Nothing in ${files.log} can be read. What to do: open the store, which goes on from the best of its backups.`,
+    `No line of ${files.log} can be read. What to do: open the store, which continues from the newest usable backup.`,
     { path: files.log, offset: 0 },
   )
 }
 
 function changed(files: StoreFiles, offset: number): FlatlogError {
-  return new FlatlogError('FLATLOG_CORRUPT', `${files.log} changed at byte ${offset} while it was being read.`, {
-    path: files.log,
-    offset,
-  })
+  return new FlatlogError(
+    'FLATLOG_CORRUPT',
+    `${files.log} changed while it was being read, at byte ${offset}. What to do: read it again.`,
+    { path: files.log, offset },
+  )
 }
 
 function toEntry(operation: Operation, timestamp: string, seq: number): LogEntry {

@@ -15,25 +15,26 @@ export interface CompactedLog {
   bytesAfter: number
 }
 
-/** The original system's functions, on the logs of one directory. */
+/** Lists, reads and compacts the logs of one directory. */
 export interface Logs {
   readonly dir: string
-  /** The names of the logs in the directory, in order. */
+  /** The names of the logs in the directory, sorted. */
   names(): Promise<string[]>
-  /** All records; a checkpoint, also one in parts, is one of them with its whole state. */
+  /** The checkpoint with the whole state, and all records after it. */
   readLogEntries(name: string): Promise<LogEntry[]>
-  /** The same one by one, for logs that are larger than memory. */
+  /** Yields the same entries one by one, for logs that do not fit into memory. */
   iterateLogEntries(name: string): AsyncGenerator<LogEntry, void, undefined>
-  /** Bytes; 0 where there is no such log. */
+  /** Length in bytes; 0 if there is no such log. */
   getLogSize(name: string): Promise<number>
-  /** True when the log is larger than `minBytes` and has records behind its checkpoint. @default 1048576 */
+  /** True if the log is larger than `minBytes` and has records after its checkpoint. @default 1048576 */
   needsCompaction(name: string, minBytes?: number): Promise<boolean>
-  /** Through the engine that is open in this process, else opening one for as long as it takes. */
+  /** Compacts a log. If its store is not open in this process, opens it for that long. */
   compactLog(name: string): Promise<CompactedLog>
+  /** Compacts every log of the directory, and then throws the first error if one failed. */
   compactAllLogs(): Promise<(CompactedLog & { name: string })[]>
 }
 
-/** Opens a store for one piece of work: nobody shares it, and whoever opens the store meanwhile waits. */
+/** Opens a store for a single task. It is not shared: other calls that open the store wait until it is closed. */
 export type OpenTransient = (options: StoreOptions) => Promise<Store>
 
 export interface LogsOptions {
@@ -92,7 +93,7 @@ export function openLogsOn(machine: Machine, openTransient: OpenTransient, optio
         try {
           results.push({ name, ...(await logs.compactLog(name)) })
         } catch (error) {
-          // One log that is locked or damaged is no reason to leave the others as they are.
+          // A locked or damaged log must not prevent the compaction of the others.
           failure ??= error
         }
       }
@@ -104,8 +105,8 @@ export function openLogsOn(machine: Machine, openTransient: OpenTransient, optio
 }
 
 /**
- * A log that no store of this process has open. What its owner chose (backups, main file, times) is not known here, so
- * nothing that the owner may have chosen to keep is given up.
+ * Compacts a log whose store is not open in this process. The options of its owner are not known here, so this keeps
+ * all backups, the times, and the main file if there is one.
  */
 async function compactClosed(files: StoreFiles, openTransient: OpenTransient): Promise<void> {
   const { directory: dir, name } = files

@@ -1,19 +1,19 @@
 import { type Clock, systemClock, type Timer } from '../platform/clock.js'
-import { FlatlogError, ioError } from '../platform/errors.js'
+import { FlatlogError, invalidOption, ioError } from '../platform/errors.js'
 import { COMPACTION_MIN_BYTES } from '../platform/limits.js'
 import type { Logs } from './logs.js'
 
 const DEFAULT_INTERVAL_MS = 3_600_000
 
 export interface SchedulerOptions {
-  /** Logs up to this size are left alone. @default 1048576 */
+  /** Logs up to this size are not compacted. @default 1048576 */
   minBytes?: number
-  /** Called for each compaction that failed; the next interval tries again. */
+  /** Called for each failed compaction. It is tried again after the next interval. */
   onProblem?: (error: FlatlogError, name: string) => void
   clock?: Clock
 }
 
-/** Once an interval compacts whatever needs it. Its timer does not keep the process alive. */
+/** Compacts the logs that need it, once an interval. Its timer does not keep the process alive. */
 export class CompactionScheduler {
   readonly #logs: Logs
   readonly #intervalMs: number
@@ -27,10 +27,7 @@ export class CompactionScheduler {
 
   constructor(logs: Logs, intervalMs = DEFAULT_INTERVAL_MS, options: SchedulerOptions = {}) {
     if (!Number.isFinite(intervalMs) || intervalMs <= 0) {
-      throw new FlatlogError(
-        'FLATLOG_INVALID_OPTION',
-        `The interval of a CompactionScheduler is ${intervalMs}; what is expected is a number of milliseconds above 0.`,
-      )
+      throw invalidOption('intervalMs', intervalMs, 'a number of milliseconds above 0')
     }
     this.#logs = logs
     this.#intervalMs = intervalMs
@@ -39,13 +36,13 @@ export class CompactionScheduler {
     this.#clock = options.clock ?? systemClock
   }
 
-  /** Begins, or goes on with other names. The first look is one interval from now. */
+  /** Starts the schedule with these logs, or replaces its logs. A new schedule first runs after one interval. */
   start(names: readonly string[]): void {
     this.#names = [...names]
     if (!this.#timer) this.#wait()
   }
 
-  /** Starts nothing more; resolves when what is under way has ended. */
+  /** Starts no more compactions. Resolves when the running one has ended. */
   async stop(): Promise<void> {
     this.#timer?.cancel()
     this.#timer = undefined
@@ -57,9 +54,9 @@ export class CompactionScheduler {
     }
   }
 
-  /** What an interval does, now. Never twice at once: a call during one waits for that one. */
+  /** Compacts the logs that need it now. A call during a run waits for that run. */
   run(): Promise<void> {
-    this.#running ??= this.#compactWhatNeedsIt().finally(() => {
+    this.#running ??= this.#compactDue().finally(() => {
       this.#running = undefined
     })
     return this.#running
@@ -68,28 +65,28 @@ export class CompactionScheduler {
   #wait(): void {
     const timer = this.#clock.setTimer(async () => {
       await this.run()
-      // Stopped, or stopped and started again, in the meantime.
+      // A different timer: the schedule was stopped, and perhaps started again, during the run.
       if (this.#timer === timer) this.#wait()
     }, this.#intervalMs)
     this.#timer = timer
   }
 
-  async #compactWhatNeedsIt(): Promise<void> {
+  async #compactDue(): Promise<void> {
     for (const name of this.#names) {
       if (this.#stopping) return
       try {
         if (await this.#logs.needsCompaction(name, this.#minBytes)) await this.#logs.compactLog(name)
       } catch (error) {
-        this.#tell(error instanceof FlatlogError ? error : ioError('compact', name, error), name)
+        this.#report(error instanceof FlatlogError ? error : ioError('compact', name, error), name)
       }
     }
   }
 
-  #tell(error: FlatlogError, name: string): void {
+  #report(error: FlatlogError, name: string): void {
     try {
       this.#onProblem(error, name)
     } catch {
-      // A listener's own failure must not end the schedule.
+      // An error thrown by the listener must not end the schedule.
     }
   }
 }

@@ -134,11 +134,16 @@ export function invalidOption(name: string, given: unknown, expected: string): F
   )
 }
 
-function describe(given: unknown): string {
+/** Longer strings would hide the message. */
+const MAX_DESCRIBED = 100
+
+/** A value as an error message shows it. */
+export function describe(given: unknown): string {
   if (Array.isArray(given)) return 'an array'
   if (typeof given === 'function') return 'a function'
   if (typeof given === 'object' && given !== null) return 'an object'
-  return typeof given === 'string' ? JSON.stringify(given) : String(given)
+  if (typeof given !== 'string') return String(given)
+  return given.length > MAX_DESCRIBED ? 'a long string' : JSON.stringify(given)
 }
 
 /** So many letters may be wrong, more in a long name. */

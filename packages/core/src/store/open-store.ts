@@ -14,7 +14,7 @@ import type { Machine } from '../platform/machine.js'
 import { LogOpener } from '../recovery/open-log.js'
 import { Store } from './store.js'
 
-/** The recipe: directory → lock → log (choose, read, judge, set aside, repair, replay) → ready. */
+/** Opens a store: directory → lock → log (choose, read, judge, set aside, repair, replay) → ready. */
 export async function openStoreOn(
   machine: Machine,
   options: StoreOptions | undefined,
@@ -52,16 +52,16 @@ async function openUnderLock(lock: Lock, open: () => Promise<Engine>): Promise<E
   try {
     return await open()
   } catch (error) {
-    // What could not be synced may be in the page cache only, where the next open would find it and trust it.
+    // Unsynced bytes may be in the page cache only, where the next open would read and trust them: note it in the lock.
     try {
       if (error instanceof FlatlogError && error.code === 'FLATLOG_FAILED') lock.noteFailure(error.message)
     } catch {
-      // Tried again at the release.
+      // release() tries again.
     }
     try {
       lock.release()
     } catch {
-      // The first error says what happened. A lock that its owner could not remove is one that nobody holds.
+      // Report the first error. A lock that its owner could not remove does not count as held.
     }
     throw error
   }
@@ -71,8 +71,8 @@ function mustHold(lock: Lock, files: StoreFiles): void {
   if (lock.isHeld()) return
   throw new FlatlogError(
     'FLATLOG_LOCKED',
-    `${files.lock} was taken over by another process while the store was open here; nothing more is done with its files. What ` +
-      'to do: leave the store to that process, or close it there and open it here again.',
+    `Another process took over ${files.lock} while the store was open here. This process no longer touches the store's ` +
+      'files. What to do: leave the store to the other process, or close it there and open it here again.',
     { path: files.lock },
   )
 }
@@ -86,14 +86,14 @@ async function describing<T>(files: StoreFiles, action: () => Promise<T>): Promi
   }
 }
 
-/** Directories are made durable in their parents: a log in a directory that a power cut takes away is no log. */
+/** Creates the store's directories and syncs their parents, so that a power cut cannot remove them and the log. */
 async function makeDirectories(machine: Machine, options: ResolvedOptions): Promise<StoreFiles> {
   const { fileSystem } = machine
   try {
     const made = fileSystem.makeDirectory(join(options.dir, 'logs'))
     const directory = fileSystem.realPath(options.dir)
     const topmost = made === undefined ? directory : fileSystem.realPath(made)
-    // Also those that are there already: whoever made them may have been killed before they were synced.
+    // Also sync existing directories: the process that created them may have been killed before it synced them.
     const syncs: Promise<void>[] = []
     for (let each = directory; ; each = dirname(each)) {
       const isOurs = each.length >= topmost.length
@@ -103,7 +103,7 @@ async function makeDirectories(machine: Machine, options: ResolvedOptions): Prom
     await Promise.all(syncs)
     return new StoreFiles(machine, directory, checkName(options.name))
   } catch (error) {
-    throw ioError('make the directory', options.dir, error)
+    throw ioError('create the directory', options.dir, error)
   }
 }
 
@@ -111,7 +111,7 @@ async function syncNames(fileSystem: FileSystem, directory: string, isOurs: bool
   try {
     await fileSystem.syncDirectory(directory)
   } catch (error) {
-    // A parent that we made nothing in may be one that we cannot even open.
+    // We may lack the right to open a parent, and it is needed only if we created a directory in it.
     if (isOurs || !['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '')) throw error
   }
 }

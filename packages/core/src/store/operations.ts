@@ -1,10 +1,10 @@
 import type { DeleteOperation, Operation, SetOperation } from '../format/record.js'
 import { fromBytes, fromText, fromValue, type ValueText } from '../format/value.js'
-import { FlatlogError } from '../platform/errors.js'
+import { describe, FlatlogError } from '../platform/errors.js'
 import { checkBytes, checkKey, checkOptions, checkText, expiryOf } from './arguments.js'
 import type { BatchOperation } from './types.js'
 
-/** From what callers hand over to operations of the log. */
+/** Turns the arguments of a store's calls into operations of the log. */
 
 const STEP_FIELDS = ['op', 'key', 'value', 'text', 'asText', 'otherwise', 'bytes', 'expires', 'ttlMs']
 
@@ -13,7 +13,7 @@ export function batchStep(step: BatchOperation, clock: { now(): number }): SetOp
   const { key } = step
   if (step.op === 'DELETE') return { kind: 'delete', key }
   if (step.op !== 'SET') throw unknownStep(step)
-  checkOptions('A step of batch', step, STEP_FIELDS)
+  checkOptions('a batch step', step, STEP_FIELDS)
   return { kind: 'set', key, value: valueOfStep(step), expires: expiryOf(step, clock) }
 }
 
@@ -29,7 +29,7 @@ function valueOfStep(step: Extract<BatchOperation, { op: 'SET' }>): ValueText {
   return fromValue(key, step.value)
 }
 
-/** A text is parsed once on its way to the log, here: which of the two forms it takes is nobody else's to find out. */
+/** Decides here, once, whether a text is stored as JSON or as a string, so that it is parsed only once. */
 export function textForm(
   key: string,
   text: unknown,
@@ -38,7 +38,7 @@ export function textForm(
   checkText(text)
   if (otherwise !== undefined) checkText(otherwise)
   const value = fromText(key, text, asText)
-  // A text that is to be a string as it is has no need of another one.
+  // `otherwise` replaces only a text that is not JSON and was not asked for as it is.
   if (otherwise === undefined || asText || value.encoding === undefined) return value
   return fromText(key, otherwise, true)
 }
@@ -55,6 +55,7 @@ export function replaceOperation(pairs: Iterable<[string, unknown]>): Operation 
 function unknownStep(step: unknown): FlatlogError {
   return new FlatlogError(
     'FLATLOG_INVALID_OPTION',
-    `A batch has a step with the op ${JSON.stringify((step as { op?: unknown })?.op)}; it can be "SET" or "DELETE".`,
+    `The op of a batch step must be "SET" or "DELETE", got ${describe((step as { op?: unknown })?.op)}. What to do: correct ` +
+      'it. Nothing of the batch was written.',
   )
 }

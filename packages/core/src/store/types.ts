@@ -1,28 +1,28 @@
 import type { WriteOptions } from './arguments.js'
 
-/** Shapes of the public API. */
+/** Types of the public API. */
 
 export interface Meta {
-  /** Bytes of the value's text in UTF-8. */
+  /** Length of the value's text in UTF-8 bytes. */
   size: number
-  /** Checksum and length of the value's text: another value has another etag. */
+  /** Checksum and length of the value's text, so that it changes with the value. */
   etag: string
-  /** Unix time in ms at which the key is gone. */
+  /** Unix time in ms at which the key expires. */
   expires?: number
-  /** Unix ms when the value was written; only with the store option `times`. */
+  /** Unix time in ms at which the value was written. Only with the store option `times`. */
   mtime?: number
 }
 
-/** A value as it stands in the log. `expires`: Unix ms. */
+/** A value as the log stores it. `expires`: Unix time in ms. */
 export type StoredForm = { readonly expires: number | undefined } & (
   | { readonly encoding: 'json' | 'text'; readonly text: string }
   | { readonly encoding: 'base64'; readonly bytes: Uint8Array }
 )
 
 export interface TextOptions extends WriteOptions {
-  /** Store the text as a string even where it is JSON. @default false */
+  /** Store the text as a string even if it is JSON. @default false */
   asText?: boolean
-  /** What to store as a string of text where the text cannot stand as JSON. @default the text */
+  /** The string to store if the text is not JSON. @default the text */
   otherwise?: string
 }
 
@@ -36,8 +36,8 @@ export type BatchOperation =
   | { op: 'DELETE'; key: string }
 
 export interface ListOptions {
-  /** Only keys that start with it. @default '' */
+  /** Only keys that start with this string. @default '' */
   prefix?: string
-  /** Only keys behind this one, in key order. */
+  /** Only keys after this one, in key order. */
   after?: string
 }

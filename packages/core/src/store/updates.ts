@@ -2,22 +2,22 @@ import { checkKey, checkOptions, type WriteOptions } from './arguments.js'
 import type { Meta } from './types.js'
 
 export interface UpdateOptions {
-  /** Unix time in ms at which the key is gone. Default: as it was. */
+  /** Unix time in ms at which the key expires. @default unchanged */
   expires?: number
-  /** The same as milliseconds from now. */
+  /** Time until the key expires, in ms from now. */
   ttlMs?: number
 }
 
-/** What an update needs of a store. */
+/** The part of a store that updates use. */
 interface ReadAndWrite {
   get<T>(key: string): T | undefined
   getMeta(key: string): Meta | undefined
   set(key: string, value: unknown, options?: WriteOptions): Promise<void>
 }
 
-/** Read-modify-write, one after the other for each key. */
+/** Runs read-modify-write updates, one at a time for each key. */
 export class Updates {
-  /** The last update of each key that has one under way. */
+  /** The latest update of each key that has one running. */
   readonly #last = new Map<string, Promise<unknown>>()
 
   constructor(private readonly store: ReadAndWrite) {}
@@ -26,7 +26,7 @@ export class Updates {
     checkKey(key)
     if (options !== undefined) checkOptions('update', options, ['expires', 'ttlMs'])
     const next = () => this.#once(key, change, options)
-    // The next one need not wait for the disk: what is written is seen at once, and is taken back together.
+    // The next update does not wait for the disk: it reads the new value at once, and a failed write undoes both.
     const mine = this.#last.get(key)?.then(next, next) ?? next()
     this.#last.set(key, mine)
     try {
@@ -49,7 +49,7 @@ export class Updates {
       const value = isPromise(result) ? await result : result
       if (isPromise(result)) {
         const now = this.store.getMeta(key)
-        // Somebody wrote the key while the change was being worked out: what it was worked out from is gone.
+        // The key was written while `change` ran, so its result is outdated: run it again.
         if (now?.etag !== before?.etag || now?.expires !== before?.expires) continue
       }
       const isTimed = options?.expires !== undefined || options?.ttlMs !== undefined

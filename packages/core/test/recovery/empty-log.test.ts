@@ -180,7 +180,7 @@ describe('the log of another store in its place', () => {
     expect(store.recovery).toMatchObject({ clean: false, source: 'log', inDoubt: [] })
     expect(store.recovery.damage).toMatchObject([{ file: 'store.mark' }])
     for (const name of backupsOf(dir)) {
-      expect(store.recovery.notes).toContain(`The backup ${name} is of another store and was not used.`)
+      expect(store.recovery.notes).toContain(`The backup ${name} belongs to another store and was not used.`)
     }
     const size = (name: string) => bytesOf(dir, name).length
     expect((await store.verify()).damage).toEqual(
@@ -244,7 +244,7 @@ describe('a backup of another store beside a log that is gone', () => {
     const { state, recovery } = await recover(dir)
     expect(state).toEqual({ b: 2 })
     expect(recovery.damage[0]).toMatchObject({ file: 'store.log', healedFrom: own })
-    expect(recovery.notes).toContain(`The backup ${newest} is of another store and was not used.`)
+    expect(recovery.notes).toContain(`The backup ${newest} belongs to another store and was not used.`)
   })
 
   it('and nothing else: opening is refused, and the advice is to move the mark if the backup is right', async () => {

@@ -213,10 +213,11 @@ describe('on an open store', () => {
   test.each(writeOptions.map((each) => [asText(each), each] as const))(
     'the write option %s is refused',
     async (_, options) => {
-      await refused((store) => store.set('a', 1, options), 'FLATLOG_INVALID_OPTION', /expected/)
-      await refused((store) => store.update('a', () => 1, options), 'FLATLOG_INVALID_OPTION', /expected/)
+      const why = Object.keys(options).length > 1 ? /both given.*What to do/ : /must be a .*What to do/
+      await refused((store) => store.set('a', 1, options), 'FLATLOG_INVALID_OPTION', why)
+      await refused((store) => store.update('a', () => 1, options), 'FLATLOG_INVALID_OPTION', why)
       const step = { op: 'SET', key: 'a', value: 1, ...options } as BatchOperation
-      await refused((store) => store.batch([step]), 'FLATLOG_INVALID_OPTION', /expected/)
+      await refused((store) => store.batch([step]), 'FLATLOG_INVALID_OPTION', why)
     },
   )
 
@@ -238,6 +239,17 @@ describe('on an open store', () => {
     await refused((store) => store.batch([step]), 'FLATLOG_INVALID_OPTION', /"REMOVE"/)
   })
 
+  test('a misspelled option of a call is refused, with the name that was probably meant', async () => {
+    const meant = /^Unknown option ".*"\. Did you mean ".*"\? What to do: .* Known options: /
+    await refused((store) => store.set('a', 1, { ttlMS: 5 } as object), 'FLATLOG_INVALID_OPTION', meant)
+    await refused((store) => store.clear({ prefx: 'a' } as object), 'FLATLOG_INVALID_OPTION', meant)
+    await refused(
+      (store) => [...store.keys({ pre: 'a' } as object)],
+      'FLATLOG_INVALID_OPTION',
+      /Known options: prefix, after/,
+    )
+  })
+
   test('a prefix or a place to begin that is no string is refused', async () => {
     await refused((store) => store.clear({ prefix: 5 as unknown as string }), 'FLATLOG_INVALID_KEY', /prefix/i)
     await refused((store) => [...store.keys({ prefix: null as unknown as string })], 'FLATLOG_INVALID_KEY', /prefix/i)
@@ -245,7 +257,11 @@ describe('on an open store', () => {
   })
 
   test('a position that is none, and an event that there is not, are refused', async () => {
-    await refused((store) => store.changes({ since: 'yesterday' }).next(), 'FLATLOG_INVALID_OPTION', /expected/)
+    await refused(
+      (store) => store.changes({ since: 'yesterday' }).next(),
+      'FLATLOG_INVALID_OPTION',
+      /must be the position of a change/,
+    )
     await refused((store) => store.on('close' as 'problem', () => {}), 'FLATLOG_INVALID_OPTION', /event/)
   })
 

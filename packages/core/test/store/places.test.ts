@@ -31,7 +31,7 @@ describe('a place where no store can be', () => {
     const dir = join(directory(), 'file')
     writeFileSync(dir, 'mine')
     await expect(openOn(machine(), { dir })).rejects.toMatchObject({ code: 'FLATLOG_IO', path: dir })
-    await expect(openOn(machine(), { dir })).rejects.toThrow(/a file stands where a directory is expected/)
+    await expect(openOn(machine(), { dir })).rejects.toThrow(/move away the file that has the name of a directory/)
     expect(readFileSync(dir, 'utf8')).toBe('mine')
   })
 

@@ -83,7 +83,7 @@ describe('readOnly', () => {
     await expect(openOn(machine(), { dir, readOnly: true })).rejects.toMatchObject({ code: 'FLATLOG_IO' })
     expect(existsSync(dir)).toBe(false)
     const empty = directory()
-    const noStore = { code: 'FLATLOG_IO', message: expect.stringMatching(/^There is no store of the name "store" in /) }
+    const noStore = { code: 'FLATLOG_IO', message: expect.stringMatching(/^There is no store named "store" in /) }
     await expect(openOn(machine(), { dir: empty, readOnly: true })).rejects.toMatchObject(noStore)
     const missing = join(empty, 'missing')
     await expect(openOn(machine(), { dir: missing, readOnly: true })).rejects.toMatchObject(noStore)
