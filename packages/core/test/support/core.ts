@@ -87,7 +87,6 @@ export { isLegacyLog } from '../../src/recovery/detect-legacy.js'
 export const loadLegacy = () => import('../../src/legacy/read-legacy.js')
 export { judgeTail, type TailToJudge, type Verdict } from '../../src/recovery/judge-tail.js'
 export { fingerprint } from '../../src/state/checkpoint/known-pairs.js'
-export { Part, Parts } from '../../src/state/checkpoint/parts.js'
 export type { FrozenState } from '../../src/state/frozen-state.js'
 export { byCodeUnit, endOfPrefix } from '../../src/state/key-order.js'
 export { State } from '../../src/state/state.js'
