@@ -5,17 +5,18 @@ import { countWhile } from './key-order.js'
 import { clearedPrefixes, isLive, type Layers, TailsWalk } from './layers.js'
 import type { KeyRangeQuery, PublishedCheckpoint, StatePiece, StateValue } from './types.js'
 
-/** So much is handed on at a time. */
+/** Pieces have at most about this size, so that a compaction can pause after each. */
 const PIECE_PAIRS = 128
 const PIECE_BYTES = 64 * 1024
 
-/** Nothing to be written, for which it took as long as for a piece. */
-const NO_PAIRS: StatePiece = { pairs: [], bytes: 4 * PIECE_BYTES }
+/** Comes after work that makes no pairs, such as sorting. It counts as four pieces, so that a compaction pauses soon. */
+const NO_PAIRS: StatePiece = { kind: 'pairs', pairs: [], bytes: 4 * PIECE_BYTES }
 
-/** What a compaction works on while others write on. */
+/** The layers that a compaction makes a checkpoint of, while writes go to a newer tail. */
 export class FrozenState {
   constructor(readonly layers: Layers) {}
 
+  /** About how many bytes a checkpoint of it has, rarely fewer. */
   get stateBytes(): number {
     return this.layers.stateBytes
   }
@@ -24,10 +25,13 @@ export class FrozenState {
     return this.layers.page(query, limit, nowMs)
   }
 
-  /** A streaming merge: parts that nothing has touched are handed on as they are, the others are taken apart. */
+  /**
+   * The next checkpoint, piece by piece, without keys that have expired. A part is copied as it is if no record has
+   * touched it and `takesPart` accepts its length; others are merged with the tails, key by key.
+   */
   *pieces(nowMs: number, takesPart: (bytes: number) => boolean): Generator<StatePiece> {
     const { tails, checkpoint } = this.layers
-    // Records that were read at opening have not been sorted yet. Whoever asks for pieces may pause between them.
+    // Records that were replayed at opening have not been sorted yet.
     for (const tail of tails) while (tail.sortSome()) yield NO_PAIRS
     const walk = new TailsWalk(tails, '')
     const cleared = new ClearedRanges(this.layers)
@@ -35,27 +39,27 @@ export class FrozenState {
       const part = checkpoint.partAt(at) as Part
       const end = checkpoint.endOf(at)
       const isNamed = walk.key !== undefined && (end === undefined || walk.key < end)
-      const isCleared = cleared.touch(part.firstKey, end)
-      const isAlive = part.minExpires === null || part.minExpires > nowMs
-      if (!isNamed && !isCleared && isAlive && !part.state && takesPart(part.bytes)) {
-        yield { part, line: checkpoint.lineOf(at) }
+      const isCleared = cleared.mayTouch(part.firstKey, end)
+      const isExpiring = part.minExpires !== null && part.minExpires <= nowMs
+      if (!isNamed && !isCleared && !isExpiring && !part.state && takesPart(part.bytes)) {
+        yield { kind: 'part', part, line: checkpoint.lineOf(at) }
       } else {
-        const isAllCleared = isCleared && cleared.cover(part.firstKey, end)
-        const isDead = part.maxExpires !== null && part.maxExpires <= nowMs
-        const state = isAllCleared || isDead ? [] : checkpoint.spelledOf(at)
-        yield* mergePart(this.layers, state, walk, end, nowMs)
+        const isAllCleared = isCleared && cleared.coverAll(part.firstKey, end)
+        const isExpired = part.maxExpires !== null && part.maxExpires <= nowMs
+        const pairs = isAllCleared || isExpired ? [] : checkpoint.pairsOf(at)
+        yield* mergePart(this.layers, pairs, walk, end, nowMs)
       }
-      // Meanwhile parts may have been healed, perhaps to nothing: then the next one is not at the next place.
+      // The generator may have been paused while parts were healed, perhaps to nothing: look for the next one by its key.
       at = end === undefined ? checkpoint.partCount : checkpoint.partFrom(end)
     }
     yield* mergePart(this.layers, [], walk, undefined, nowMs)
   }
 
-  /** The checkpoint that was written of it. Parts that were copied as they are stay known. */
+  /** The checkpoint that was written of it. Copied parts keep what is known of them. */
   followedBy({ file, parts, inlineState }: PublishedCheckpoint): Checkpoint {
     const next = parts.map((part) => {
       const { origin } = part
-      // What was found of a part since it was copied is true of the old file alone.
+      // Damage that was found after the part was copied is in the old file only.
       if (!(origin instanceof Part) || origin.isDamaged || origin.isGone) return new Part(part)
       origin.offset = part.offset
       return origin
@@ -64,7 +68,7 @@ export class FrozenState {
     return this.layers.checkpoint.followedBy(file, next)
   }
 
-  /** After `State.settle`: values that only the frozen state had leave the cache, in small steps. */
+  /** After `State.settle`: values that are not part of the state any more leave the cache, in small steps. */
   *release(): Generator<void> {
     const { tails, checkpoint } = this.layers
     for (const tail of tails) yield* tail.release()
@@ -72,10 +76,10 @@ export class FrozenState {
   }
 }
 
-/** One part's pairs and what the tails say of the keys up to `end`, which is undefined behind the last part. */
+/** Merges a part's pairs with the keys of the tails before `end`, which is undefined after the last part. */
 function* mergePart(
   layers: Layers,
-  state: readonly SpelledPair[],
+  stored: readonly SpelledPair[],
   walk: TailsWalk,
   end: string | undefined,
   nowMs: number,
@@ -83,9 +87,9 @@ function* mergePart(
   let pairs: SpelledPair[] = []
   let bytes = 0
   let next = 0
-  const isBefore = () => walk.key !== undefined && (end === undefined || walk.key < end)
-  for (let isNamed = isBefore(); isNamed || next < state.length; ) {
-    const pair = state[next]
+  const isBeforeEnd = () => walk.key !== undefined && (end === undefined || walk.key < end)
+  for (let isNamed = isBeforeEnd(); isNamed || next < stored.length; ) {
+    const pair = stored[next]
     let merged: SpelledPair | undefined
     if (pair && !(isNamed && (walk.key as string) <= pair.key)) {
       next++
@@ -94,20 +98,20 @@ function* mergePart(
       if (pair?.key === walk.key) next++
       merged = walk.isLive(nowMs) ? walk.spelled() : undefined
       walk.advance()
-      isNamed = isBefore()
+      isNamed = isBeforeEnd()
     }
     if (!merged) continue
     pairs.push(merged)
     bytes += merged.bytes
     if (pairs.length < PIECE_PAIRS && bytes < PIECE_BYTES) continue
-    yield { pairs, bytes }
+    yield { kind: 'pairs', pairs, bytes }
     pairs = []
     bytes = 0
   }
-  if (pairs.length) yield { pairs, bytes }
+  if (pairs.length) yield { kind: 'pairs', pairs, bytes }
 }
 
-/** Which stretches of keys the tails have cleared. */
+/** Which ranges of keys the tails have cleared. */
 class ClearedRanges {
   readonly #prefixes: readonly string[]
 
@@ -115,17 +119,17 @@ class ClearedRanges {
     this.#prefixes = clearedPrefixes(layers.tails)
   }
 
-  /** Whether a key from `from` to before `end` may be cleared. */
-  touch(from: string, end: string | undefined): boolean {
-    if (this.#prefixes.length === 0) return false
-    if (this.layers.clearedPrefixOf(from) !== undefined) return true
+  /** False if no key from `from` to before `end` is cleared. */
+  mayTouch(from: string, end: string | undefined): boolean {
     const prefixes = this.#prefixes
+    if (prefixes.length === 0) return false
+    if (this.layers.clearedPrefixOf(from) !== undefined) return true
     const next = prefixes[countWhile(prefixes.length, (at) => (prefixes[at] as string) < from)]
     return next !== undefined && (end === undefined || next < end)
   }
 
-  /** Whether all of them certainly are. */
-  cover(from: string, end: string | undefined): boolean {
+  /** True if all of these keys are certainly cleared. */
+  coverAll(from: string, end: string | undefined): boolean {
     const prefix = this.layers.clearedPrefixOf(from)
     return prefix !== undefined && (prefix === '' || end?.startsWith(prefix) === true)
   }

@@ -55,11 +55,11 @@ export class State {
   constructor({ file, path, parts, inlineState, cacheBytes }: StateOptions) {
     this.#path = path
     this.#cache = new ValueCache(cacheBytes)
-    const inOrder = new Parts(inlineState.length ? [Part.inMemory(inlineState)] : parts)
+    const ownParts = inlineState.length ? Parts.of([Part.inMemory(inlineState)]) : Parts.from(parts)
     const values = new CachedValues(this.#cache)
     this.#layers = new Layers(
       [new Tail(file, path, this.#cache)],
-      new Checkpoint(file, path, inOrder, values, (...bad) => this.onBadPart?.(...bad)),
+      new Checkpoint(file, path, ownParts, values, (...bad) => this.onBadPart?.(...bad)),
     )
   }
 

@@ -17,33 +17,33 @@ import type { StatePiece, StateValue } from './types.js'
 
 const PAGE_KEYS = 256
 
-/** All that is there now, in key order, in slices. */
+/** All keys with their values, in order, with pauses. */
 export async function* walkState(
-  source: State | FrozenState,
+  state: State | FrozenState,
   nowMs: number,
   slices: Slices,
 ): AsyncGenerator<[key: string, value: StateValue]> {
-  for (const page of pagesOf((after) => source.page({ prefix: '', after }, PAGE_KEYS, nowMs))) {
+  for (const page of pagesOf((after) => state.page({ prefix: '', after }, PAGE_KEYS, nowMs))) {
     yield* page
     if (slices.isDue()) await slices.pause()
   }
 }
 
-/** What the lines of a checkpoint have beside keys and values: a few hundredths of that, and a header. */
+/** What the lines of a checkpoint add to keys and values: a few hundredths of their length, and a header. */
 const LINES_SHARE = 0.05
 const HEADER_BYTES = 1024
-/** What stands in the meta of a part for a key that expires, has an encoding or a time, beside its name. */
+/** What a part's meta has for a key with an expiry, an encoding or a time, in addition to its name. */
 const META_BYTES = 48
 
-/** About how long the checkpoint of a state is, and no shorter; counted no further than to the first number above `enough`. */
+/** About how many bytes a checkpoint of the state has, not fewer. Counting ends above `enough`. */
 export async function checkpointLength(
-  source: State | FrozenState,
+  state: State | FrozenState,
   nowMs: number,
   slices: Slices,
   enough = Number.POSITIVE_INFINITY,
 ): Promise<number> {
   let bytes = 0
-  for await (const [key, { text, encoding, expires, time }] of walkState(source, nowMs, slices)) {
+  for await (const [key, { text, encoding, expires, time }] of walkState(state, nowMs, slices)) {
     const pair = Buffer.byteLength(encodePair({ key, value: { text, encoding }, expires, time })) + 1
     const hasMeta = encoding !== undefined || expires !== undefined || time !== undefined
     bytes += pair + (hasMeta ? 2 * Buffer.byteLength(quote(key)) + META_BYTES : 0)
@@ -52,25 +52,24 @@ export async function checkpointLength(
   return Math.ceil(bytes * (1 + LINES_SHARE)) + HEADER_BYTES
 }
 
-/** Keys and values as pieces of a checkpoint. */
-async function* piecesOf(pairs: AsyncIterable<readonly [key: string, value: StateValue]>): AsyncGenerator<Piece> {
-  for await (const [key, { text, encoding, expires, time }] of pairs) {
-    yield { pair: { key, value: { text, encoding }, expires, time } }
+/** What a checkpoint is made of, in key order. */
+type Piece = StatePiece | { readonly kind: 'pair'; readonly pair: PartValue }
+/** The pieces may depend on which parts the writer accepts as they are. */
+export type Pieces = (writer: CheckpointWriter) => Iterable<Piece> | AsyncIterable<Piece>
+
+/** A checkpoint of new pairs only. They come in key order. */
+export function allNew(pairs: AsyncIterable<readonly [key: string, value: StateValue]>): Pieces {
+  return async function* () {
+    for await (const [key, { text, encoding, expires, time }] of pairs) {
+      yield { kind: 'pair', pair: { key, value: { text, encoding }, expires, time } }
+    }
   }
 }
 
-/** Pairs in key order, of which none stands in a part yet. */
-export const allNew =
-  (pairs: AsyncIterable<readonly [key: string, value: StateValue]>): Pieces =>
-  () =>
-    piecesOf(pairs)
-
-/** What a checkpoint is made of, in key order. */
-type Piece = StatePiece | { readonly part?: undefined; readonly pair: PartValue }
-/** The writer is asked whether a part may stay as it is. */
-export type Pieces = (writer: CheckpointWriter) => Iterable<Piece> | AsyncIterable<Piece>
-
-/** Writes a checkpoint into an empty file. A text that is no value is left out where `leaveOut` is told, else an error. */
+/**
+ * Writes a checkpoint into an empty file. A text that is not one JSON value is an error, or, with `leaveOut`, is left
+ * out and reported to it.
+ */
 export async function writeCheckpoint(
   file: OpenFile,
   pieces: Pieces,
@@ -81,13 +80,13 @@ export async function writeCheckpoint(
   const writer = new CheckpointWriter(file, start)
   const sync = new BackgroundSync(file)
   for await (const piece of pieces(writer)) {
-    if (piece.part) writer.addPart(piece.part, piece.line)
-    else if ('pairs' in piece) for (const pair of piece.pairs) writer.addSpelled(pair)
+    if (piece.kind === 'part') writer.addPart(piece.part, piece.line)
+    else if (piece.kind === 'pairs') for (const pair of piece.pairs) writer.addSpelled(pair)
     else if (isOneValue(piece.pair.value.text)) writer.add(piece.pair)
     else if (leaveOut) leaveOut(piece.pair.key)
     else throw noValue(piece.pair.key)
     sync.reached(writer.writtenTo)
-    if (slices.isDue('pairs' in piece ? piece.bytes : 0)) await slices.pause()
+    if (slices.isDue(piece.kind === 'pairs' ? piece.bytes : 0)) await slices.pause()
   }
   await sync.end()
   return writer.finish()

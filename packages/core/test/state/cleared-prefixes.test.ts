@@ -21,7 +21,6 @@ describe('cleared prefixes', () => {
         for (const key of keys) {
           const last = prefixes.findLastIndex((prefix) => key.startsWith(prefix))
           expect(cleared.lastFor(key)).toBe(last)
-          expect(cleared.covers(key)).toBe(last !== -1)
         }
       }),
       { numRuns: 500 },
@@ -57,7 +56,7 @@ describe('cleared prefixes', () => {
           before.push(cleared.add(prefix, seq))
         }
         for (const prefix of prefixes.toReversed()) {
-          cleared.restore(prefix, before.pop())
+          cleared.undoAdd(prefix, before.pop())
           expect(look()).toEqual(states.pop())
         }
         expect(cleared.size).toBe(0)
@@ -67,7 +66,7 @@ describe('cleared prefixes', () => {
 
   it('the empty prefix covers everything, the empty key too', () => {
     const cleared = new ClearedPrefixes()
-    expect(cleared.covers('')).toBe(false)
+    expect(cleared.lastFor('')).toBe(-1)
     expect(cleared.add('', 3)).toBeUndefined()
     expect([cleared.lastFor(''), cleared.lastFor('anything')]).toEqual([3, 3])
     cleared.add('anything', 4)
@@ -80,10 +79,10 @@ describe('cleared prefixes', () => {
     expect([cleared.add('a:', 1), cleared.add('a:', 2), cleared.add('a:b', 3)]).toEqual([undefined, 1, undefined])
     expect([[...cleared], cleared.size]).toEqual([['a:', 'a:b'], 2])
     expect([cleared.lastFor('a:'), cleared.lastFor('a:b'), cleared.lastFor('a')]).toEqual([2, 3, -1])
-    cleared.restore('a:b', undefined)
-    cleared.restore('a:', 1)
+    cleared.undoAdd('a:b', undefined)
+    cleared.undoAdd('a:', 1)
     expect([cleared.lastFor('a:'), cleared.lastFor('a:b')]).toEqual([1, 1])
-    cleared.restore('never there', undefined)
+    cleared.undoAdd('never there', undefined)
     expect([...cleared]).toEqual(['a:'])
   })
 })

@@ -386,8 +386,14 @@ describe('a part that was mended', () => {
     lookUp(log.index, 'c0', log.nowMs)
     log.index.heal(told[0]!.range, [pair('c0', 1), pair('c1', 2)])
     const pieces = [...log.index.freeze().pieces(log.nowMs, () => true)]
-    expect(pieces.map(({ part }) => part?.firstKey)).toEqual(['a0', 'b0', undefined, 'd0', 'e0'])
-    const taken = pieces.flatMap((piece) => (piece.part ? [] : piece.pairs))
+    expect(pieces.map((piece) => (piece.kind === 'part' ? piece.part.firstKey : undefined))).toEqual([
+      'a0',
+      'b0',
+      undefined,
+      'd0',
+      'e0',
+    ])
+    const taken = pieces.flatMap((piece) => (piece.kind === 'part' ? [] : piece.pairs))
     expect(taken.map(({ key, spelled }) => [key, spelled])).toEqual([
       ['c0', '"c0":1'],
       ['c1', '"c1":2'],

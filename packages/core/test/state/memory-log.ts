@@ -248,7 +248,7 @@ export class MemoryLog {
     for (let piece = 0; piece < count; piece++) {
       const { done, value } = work.pieces.next()
       if (done) return false
-      if (value.part) work.writer.addPart(value.part, value.line)
+      if (value.kind === 'part') work.writer.addPart(value.part, value.line)
       else for (const pair of value.pairs) work.writer.addSpelled(pair)
     }
     return true

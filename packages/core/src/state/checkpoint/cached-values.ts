@@ -5,10 +5,10 @@ import { AdmissionFilter, type CachedText, type CacheState, type ValueCache } fr
 import { fingerprint } from './known-pairs.js'
 import type { Part } from './parts.js'
 
-/** A string beside its characters. */
+/** What a string takes besides its characters. */
 const KEY_OVERHEAD_BYTES = 16
 
-/** A value of the checkpoint that was read, in a flat copy: a slice of its part would keep all of the part. */
+/** A value that was read from a part. */
 class CachedValue implements CachedText, StateValue {
   cacheState: CacheState = 'outside'
   cachedBytes = 0
@@ -18,7 +18,7 @@ class CachedValue implements CachedText, StateValue {
     private readonly key: string,
     readonly part: Part,
     readonly text: string,
-    /** Undefined where nothing is said of it, as of most. */
+    /** Undefined for most values: they have none. */
     private readonly meta: KeyMeta | undefined,
   ) {}
 
@@ -39,47 +39,47 @@ class CachedValue implements CachedText, StateValue {
   }
 }
 
-/** What was read of the checkpoint and may be asked for again. It outlives a compaction for parts that stay as they are. */
+/** Values of the checkpoint in the cache. They outlive a compaction if it copies their part as it is. */
 export class CachedValues {
   readonly #values = new Map<string, CachedValue>()
-
-  readonly #doorkeeper: AdmissionFilter
+  readonly #filter: AdmissionFilter
 
   constructor(private readonly cache: ValueCache) {
-    this.#doorkeeper = new AdmissionFilter(cache.maxBytes)
+    this.#filter = new AdmissionFilter(cache.maxBytes)
   }
 
   get(key: string): StateValue | undefined {
     const value = this.#values.get(key)
     if (value === undefined) return undefined
     if (value.part.isGone) {
-      this.#values.delete(key)
-      this.cache.remove(value)
+      this.#remove(key, value)
       return undefined
     }
     this.cache.use(value)
     return value
   }
 
-  /** What was read of parts that are in no checkpoint any more leaves memory, in small steps. */
-  *release(): Generator<void> {
-    for (const [key, value] of this.#values) {
-      if (value.part.isGone) {
-        this.#values.delete(key)
-        this.cache.remove(value)
-      }
-      yield
-    }
-    while (this.cache.sweep()) yield
-  }
-
   keep(key: string, part: Part, { text, encoding, expires, time }: StateValue, isAscii: boolean): void {
-    // Half of the room is for whatever is read: a store that fits is there after one reading, or two.
-    if (this.cache.isHalfFull && !this.#doorkeeper.admits(fingerprint(key))) return
+    // Half of the cache takes every value that is read, so that a store that fits is in it after one reading, or two.
+    if (this.cache.isHalfFull && !this.#filter.admits(fingerprint(key))) return
     const value = new CachedValue(this.#values, key, part, text, toKeyMeta(encoding, expires, time))
     const before = this.#values.get(key)
     if (before) this.cache.remove(before)
     this.#values.set(key, value)
     this.cache.add(value, text.length * (isAscii ? 1 : 2) + key.length + KEY_OVERHEAD_BYTES)
+  }
+
+  /** Values of parts that are gone leave the cache, in small steps. */
+  *release(): Generator<void> {
+    for (const [key, value] of this.#values) {
+      if (value.part.isGone) this.#remove(key, value)
+      yield
+    }
+    while (this.cache.sweep()) yield
+  }
+
+  #remove(key: string, value: CachedValue): void {
+    this.#values.delete(key)
+    this.cache.remove(value)
   }
 }

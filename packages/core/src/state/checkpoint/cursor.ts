@@ -4,24 +4,25 @@ import { type DatedMeta, metaOf } from '../../format/part-meta.js'
 import type { PartValue } from '../../format/record.js'
 import { countWhile } from '../key-order.js'
 import type { StateValue } from '../types.js'
-import { type Checkpoint, toIndexed, valueAt } from './checkpoint.js'
-import { type Part, pairsOf } from './parts.js'
+import { type Checkpoint, toStateValue, valueAt } from './checkpoint.js'
+import type { Part } from './parts.js'
 
 /**
- * Walks over the keys of a checkpoint; values are cut out only where they are asked for. A part is not read for its first
- * key, which is known without: whoever goes no further need not be able to read it.
+ * Visits the keys of a checkpoint in order, and decodes only the values that are asked for. The first key of a part is
+ * known without reading the part, so a listing that ends there does not read it: it may be damaged.
  */
 export class CheckpointCursor {
+  /** Undefined at the end. */
   key: string | undefined
   #part = -1
   #position = 0
-  /** Of the present part, once it is read. */
-  #block: Block | undefined
-  /** Whether any key of the present part expires. */
-  #expires = false
+  /** The keys of the current part, once it is read. */
+  #keys: PartKeys | undefined
+  /** True if any key of the current part expires. */
+  #hasExpiry = false
 
   constructor(
-    private readonly layer: Checkpoint,
+    private readonly checkpoint: Checkpoint,
     from: string,
   ) {
     this.seek(from)
@@ -29,11 +30,16 @@ export class CheckpointCursor {
 
   /** To the first key that is not before `from`. */
   seek(from: string): void {
-    const at = Math.max(0, this.layer.partOf(from))
+    const at = Math.max(0, this.checkpoint.partOf(from))
     if (at !== this.#part) this.#enter(at)
-    const first = this.layer.firstKeyOf(at)
-    this.#position = first === undefined || first >= from ? 0 : firstNotBefore(this.#read(), from)
+    const first = this.checkpoint.firstKeyOf(at)
+    this.#position = first === undefined || first >= from ? 0 : this.#firstNotBefore(from)
     this.#settle()
+  }
+
+  #firstNotBefore(key: string): number {
+    const keys = this.#read()
+    return countWhile(keys.count, (position) => keys.key(position) < key)
   }
 
   advance(): void {
@@ -41,60 +47,55 @@ export class CheckpointCursor {
     this.#settle()
   }
 
+  toEnd(): void {
+    this.#enter(this.checkpoint.partCount)
+    this.key = undefined
+  }
+
   value(): StateValue {
     return this.#read().value(this.#position)
   }
 
-  /** When the present key expires. */
   get expires(): number | undefined {
-    return this.#expires ? this.#read().expires(this.#position) : undefined
-  }
-
-  toEnd(): void {
-    this.#enter(this.layer.partCount)
-    this.key = undefined
+    return this.#hasExpiry ? this.#read().expires(this.#position) : undefined
   }
 
   #enter(at: number): void {
     this.#part = at
     this.#position = 0
-    this.#block = undefined
-    const part = this.layer.partAt(at)
-    this.#expires = part !== undefined && part.minExpires !== null
-  }
-
-  #read(): Block {
-    const part = this.layer.partAt(this.#part) as Part
-    this.#block ??= part.state ? new StateBlock(part.state) : this.#readLine(part)
-    return this.#block
-  }
-
-  #readLine(part: Part): Block {
-    const line = this.layer.lineOf(this.#part)
-    const latin = line.toString('latin1')
-    return new LineBlock(line, latin, pairsOf(part, latin, this.layer.slab))
+    this.#keys = undefined
+    const part = this.checkpoint.partAt(at)
+    this.#hasExpiry = part !== undefined && part.minExpires !== null
   }
 
   #settle(): void {
-    // No part is without keys.
+    // Every part has a key.
     if (this.#position > 0 && this.#position >= this.#read().count) this.#enter(this.#part + 1)
-    this.key = this.#position === 0 ? this.layer.firstKeyOf(this.#part) : this.#read().key(this.#position)
+    this.key = this.#position === 0 ? this.checkpoint.firstKeyOf(this.#part) : this.#read().key(this.#position)
+  }
+
+  #read(): PartKeys {
+    const part = this.checkpoint.partAt(this.#part) as Part
+    this.#keys ??= part.state ? new KeysInMemory(part.state) : this.#readLine(part)
+    return this.#keys
+  }
+
+  #readLine(part: Part): PartKeys {
+    const line = this.checkpoint.lineOf(this.#part)
+    const latin = line.toString('latin1')
+    return new KeysInLine(line, latin, part.findPairs(latin, this.checkpoint.slab))
   }
 }
 
-/** The keys and values of one part. */
-interface Block {
+/** The keys of one part by their positions. */
+interface PartKeys {
   readonly count: number
   key(position: number): string
   value(position: number): StateValue
   expires(position: number): number | undefined
 }
 
-function firstNotBefore(block: Block, key: string): number {
-  return countWhile(block.count, (position) => block.key(position) < key)
-}
-
-class StateBlock implements Block {
+class KeysInMemory implements PartKeys {
   constructor(private readonly state: readonly PartValue[]) {}
 
   get count(): number {
@@ -106,7 +107,7 @@ class StateBlock implements Block {
   }
 
   value(position: number): StateValue {
-    return toIndexed(this.state[position] as PartValue)
+    return toStateValue(this.state[position] as PartValue)
   }
 
   expires(position: number): number | undefined {
@@ -114,7 +115,7 @@ class StateBlock implements Block {
   }
 }
 
-class LineBlock implements Block {
+class KeysInLine implements PartKeys {
   #meta: DatedMeta | undefined
 
   constructor(
@@ -130,7 +131,7 @@ class LineBlock implements Block {
   key(position: number): string {
     const start = keyStart(this.layout, position) + 1
     const end = endOfString(this.latin, start - 1) - 1
-    // From the bytes, so that whoever keeps the key does not keep the whole part with it.
+    // From the bytes: a slice of the decoded line would keep the whole line in memory.
     return unescaped(this.line.toString(isAscii(this.layout) ? 'latin1' : 'utf8', start, end))
   }
 

@@ -1,14 +1,14 @@
 import { countWhile } from '../key-order.js'
 import type { Parts } from './parts.js'
 
-/** When the keys of a checkpoint expire, as far as its parts say it as wholes: nothing is read for it. */
+/** When the keys of a checkpoint expire, as far as the index line says it: no part is read for this. */
 export class CheckpointExpiry {
   #keys = 0
-  readonly #halfMs: number | undefined
   #firstMs = Number.POSITIVE_INFINITY
-  /** The times at which parts have expired as wholes, in order, and how many keys are gone by then. */
+  readonly #halfMs: number | undefined
+  /** When whole parts expire, in order, and how many keys have expired by then. */
   readonly #times: Float64Array
-  readonly #gone: Float64Array
+  readonly #expired: Float64Array
 
   constructor(parts: Parts) {
     const ends: { readonly atMs: number; readonly keys: number }[] = []
@@ -20,14 +20,15 @@ export class CheckpointExpiry {
     }
     ends.sort((a, b) => a.atMs - b.atMs)
     this.#times = Float64Array.from(ends, ({ atMs }) => atMs)
-    let gone = 0
-    this.#gone = Float64Array.from(ends, ({ keys }) => {
-      gone += keys
-      return gone
+    let expired = 0
+    this.#expired = Float64Array.from(ends, ({ keys }) => {
+      expired += keys
+      return expired
     })
-    this.#halfMs = this.#times[this.#gone.findIndex((keys) => keys > this.#keys / 2)]
+    this.#halfMs = this.#times[this.#expired.findIndex((keys) => keys > this.#keys / 2)]
   }
 
+  /** Of the whole checkpoint. */
   get keys(): number {
     return this.#keys
   }
@@ -36,13 +37,13 @@ export class CheckpointExpiry {
     return this.#firstMs <= nowMs
   }
 
-  /** Keys of parts that have expired as wholes. */
+  /** Only keys of parts that have expired as a whole. */
   expiredKeys(nowMs: number): number {
-    const expired = countWhile(this.#times.length, (at) => (this.#times[at] as number) <= nowMs)
-    return expired === 0 ? 0 : (this.#gone[expired - 1] as number)
+    const parts = countWhile(this.#times.length, (at) => (this.#times[at] as number) <= nowMs)
+    return parts === 0 ? 0 : (this.#expired[parts - 1] as number)
   }
 
-  /** When more than half of the keys will have expired; undefined where that will not be. */
+  /** When more than half of the keys will have expired, or undefined if that never happens. */
   get halfExpiredMs(): number | undefined {
     return this.#halfMs
   }

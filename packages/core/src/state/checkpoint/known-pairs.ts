@@ -15,16 +15,15 @@ import type { Encoding } from '../../format/value.js'
 import type { StateValue } from '../types.js'
 
 /**
- * What is remembered of a part whose line was read and found whole: where its pairs stand, and, once it was read a second
- * time, of each of them a fingerprint of the key and a checksum of the bytes. From then on a lookup reads the bytes of
- * its one pair and has them checked as strictly as the whole line was, for a fiftieth of the bytes. 8 bytes a key.
+ * Where the pairs of a part are in its line, once that was read and found whole. `addChecksums` also remembers, for each
+ * pair, a fingerprint of the key and a checksum of its bytes: then a lookup can read one pair instead of the line, with
+ * the same check, for a fiftieth of the bytes. It takes 8 bytes a key.
  */
 export class KnownPairs implements PartLayout {
-  /** Behind the layout, for each pair: the fingerprints; then the lower, then the upper halves of the checksums. */
+  /** The layout; then for each pair the fingerprints, then the lower and then the upper halves of the checksums. */
   numbers: Uint16Array | Uint32Array
   from: number
-  /** True once there are fingerprints and checksums. */
-  areChecked = false
+  hasChecksums = false
   #meta: MetaColumns | undefined
 
   constructor({ numbers, from }: PartLayout) {
@@ -32,8 +31,8 @@ export class KnownPairs implements PartLayout {
     this.from = from
   }
 
-  /** `line`: whole. Leaves it where what the part says of its keys is nothing that this version writes. */
-  check(line: Buffer, slab: NumberSlab): void {
+  /** `line`: as it was written. Does nothing if the part has a meta that this version does not write. */
+  addChecksums(line: Buffer, slab: NumberSlab): void {
     const latin = line.toString('latin1')
     const meta = parseMeta(line, this)
     if (meta !== NO_META) {
@@ -56,10 +55,10 @@ export class KnownPairs implements PartLayout {
     }
     this.numbers = numbers
     this.from = from
-    this.areChecked = true
+    this.hasChecksums = true
   }
 
-  /** The next pair from `position` on that may be the key's; -1 where there is none. */
+  /** The first pair from `position` on that may have the key; -1 if there is none. */
   next(keyFingerprint: number, position: number): number {
     const { numbers } = this
     const wanted = keyFingerprint & 0xffff
@@ -79,7 +78,7 @@ export class KnownPairs implements PartLayout {
     return valueEnd(this, position) - keyStart(this, position)
   }
 
-  /** Whether these are the bytes of the pair that stood there when the line was whole. */
+  /** True if these are the bytes that the pair had in the whole line. */
   fits(pair: Buffer, position: number): boolean {
     const count = keyCount(this)
     const at = this.from + layoutLength(this) + count + position
@@ -87,9 +86,9 @@ export class KnownPairs implements PartLayout {
     return checksumValue(pair) === high * 0x10000 + low
   }
 
-  /** What the pair, which fits, says of the key; undefined where it is another key's. */
+  /** The value in the bytes of a pair that fits; undefined if the pair has another key. */
   valueIn(pair: Buffer, position: number, key: string): StateValue | undefined {
-    const from = behindKey(pair, key)
+    const from = afterKey(pair, key)
     if (from === -1) return undefined
     const text = pair.toString(isAscii(this) ? 'latin1' : 'utf8', from)
     if (this.#meta) return { text, ...this.#meta.at(position) }
@@ -99,7 +98,7 @@ export class KnownPairs implements PartLayout {
 
 function fingerprintAt(line: Buffer, latin: string, start: number, isPlain: boolean): number {
   const end = endOfString(latin, start)
-  // Looked for in the literal alone: a search that goes on behind it would come to the end of the line for every key.
+  // Only in the literal: in a line without escapes, a search would go on to the end of the line for every key.
   if (isPlain && !latin.slice(start, end).includes('\\')) return fingerprintOf(latin, start + 1, end - 1)
   return fingerprint(unquote(line.toString('utf8', start, end)))
 }
@@ -115,19 +114,19 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COLON = 0x3a
 
-/** The place behind the key's literal and its colon, with which the bytes must begin; -1 where it is another key. */
-function behindKey(pair: Buffer, key: string): number {
+/** Where the value begins, after the key and a colon; -1 if the pair has another key. */
+function afterKey(pair: Buffer, key: string): number {
   const end = key.length + 1
   for (let at = 1; at < end; at++) {
     const code = key.charCodeAt(at - 1)
-    // What is not spelled by its one byte.
-    if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) return behindLiteral(pair, `${quote(key)}:`)
+    // Not spelled as this one byte.
+    if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) return afterLiteral(pair, `${quote(key)}:`)
     if (pair[at] !== code) return -1
   }
   return pair[end] === QUOTE && pair[end + 1] === COLON ? end + 2 : -1
 }
 
-function behindLiteral(pair: Buffer, literal: string): number {
+function afterLiteral(pair: Buffer, literal: string): number {
   const bytes = Buffer.from(literal)
   return bytes.length <= pair.length && pair.compare(bytes, 0, bytes.length, 0, bytes.length) === 0 ? bytes.length : -1
 }
@@ -135,28 +134,28 @@ function behindLiteral(pair: Buffer, literal: string): number {
 const ENCODINGS: readonly (Encoding | undefined)[] = [undefined, 'text', 'base64']
 
 /**
- * What a part says of its keys beside their values, by their position: as numbers in columns, for it is kept for as many
- * keys as were asked for. To parse it for a single key takes longer than all else that is to be done for one.
+ * The meta of a part, by the positions of its keys: in columns of numbers, which take little memory. Parsing the meta for
+ * one lookup would take longer than everything else.
  */
 class MetaColumns {
   private constructor(
-    /** NaN for a key that has none. */
+    /** NaN for a key without one. */
     private readonly expires: Float64Array | undefined,
     private readonly times: Float64Array | undefined,
     private readonly encodings: Uint8Array | undefined,
   ) {}
 
-  /** Undefined where it is not of the kind that this version writes. */
+  /** Undefined if this version does not write such a meta. */
   static of(meta: DatedMeta, keys: readonly string[]): MetaColumns | undefined {
     const expires = meta.expires && new Float64Array(keys.length).fill(Number.NaN)
     const times = meta.ages && new Float64Array(keys.length).fill(Number.NaN)
     const encodings = meta.encoding && new Uint8Array(keys.length)
     for (const [position, key] of keys.entries()) {
-      const said = metaOf(meta, key, position)
-      const encoding = ENCODINGS.indexOf(said.encoding)
-      if (encoding === -1 || !isTime(said.expires) || !isTime(said.time)) return undefined
-      if (expires && said.expires !== undefined) expires[position] = said.expires
-      if (times && said.time !== undefined) times[position] = said.time
+      const own = metaOf(meta, key, position)
+      const encoding = ENCODINGS.indexOf(own.encoding)
+      if (encoding === -1 || !isTime(own.expires) || !isTime(own.time)) return undefined
+      if (expires && own.expires !== undefined) expires[position] = own.expires
+      if (times && own.time !== undefined) times[position] = own.time
       if (encodings) encodings[position] = encoding
     }
     return new MetaColumns(expires, times, encodings)
@@ -180,16 +179,16 @@ function isTime(value: unknown): boolean {
   return value === undefined || (typeof value === 'number' && !Number.isNaN(value))
 }
 
-/** 32 bits that two keys seldom have in common (FNV-1a over UTF-16 code units, mixed once more). */
+/** 32 bits that few keys have in common: FNV-1a of the UTF-16 code units, mixed once more. */
 export function fingerprint(text: string): number {
   return fingerprintOf(text, 0, text.length)
 }
 
-/** The same of a stretch of a longer text. */
-export function fingerprintOf(text: string, start: number, end: number): number {
+/** The same for a part of a text. */
+function fingerprintOf(text: string, start: number, end: number): number {
   let hash = 0x811c9dc5 | 0
   for (let at = start; at < end; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
-  // The last characters, in which neighbours differ, must reach all of the bits.
+  // The last characters, in which similar keys differ, must reach all bits.
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
   return (hash ^ (hash >>> 13)) >>> 0
 }

@@ -5,24 +5,25 @@ import { expiryRange } from '../../format/part-meta.js'
 import type { PartSummary, PartValue } from '../../format/record.js'
 import { KnownPairs } from './known-pairs.js'
 
-/** A run of keys of the checkpoint: a line of the file, or, where that was lost and healed, a state in memory. */
+/** A run of keys of the checkpoint: a line of the log, or a state in memory if that line was lost and healed. */
 export class Part implements PartSummary {
   readonly firstKey: string
   offset: number
-  /** Its number in the file, which stays when others are healed. */
+  /** Its line number in the file, which does not change when other parts are healed. */
   line = 0
   readonly bytes: number
   readonly keys: number
-  /** Signed: as a number up to 2^32 it would be an object of its own, as a string too. */
+  /** Signed: V8 stores a number up to 2^32 as an object of its own, as it does a string. */
   readonly #crc: number
-  /** Undefined where nothing in it expires, as in most. */
+  /** Undefined if nothing in it expires, as in most parts. */
   readonly #expiry: Pick<PartSummary, 'minExpires' | 'maxExpires'> | undefined
+  /** Undefined for a line of the log. */
   readonly state: readonly PartValue[] | undefined
-  /** What is known of its line, once that was read. */
+  /** Where its pairs are. Undefined until its line is read. */
   pairs: KnownPairs | undefined
-  /** It is in no checkpoint any more, so what was read of it may have been written over. */
+  /** It is not in the checkpoint any more, so what was read of it may not count any more. */
   isGone = false
-  /** Its bytes were found not to be what was written. */
+  /** Its bytes are not those that were written. */
   isDamaged = false
 
   constructor(summary: PartSummary, state?: readonly PartValue[]) {
@@ -34,6 +35,13 @@ export class Part implements PartSummary {
     if (minExpires !== null || maxExpires !== null) this.#expiry = { minExpires, maxExpires }
     this.#crc = Number.parseInt(summary.crc, 16) | 0
     this.state = state
+  }
+
+  /** `state`: in key order, not empty. */
+  static inMemory(state: readonly PartValue[]): Part {
+    const { minExpires, maxExpires } = expiryRange(state)
+    const firstKey = (state[0] as PartValue).key
+    return new Part({ firstKey, offset: -1, bytes: 0, keys: state.length, minExpires, maxExpires, crc: '' }, state)
   }
 
   get minExpires(): number | null {
@@ -48,27 +56,42 @@ export class Part implements PartSummary {
     return formatChecksum(this.#crc)
   }
 
-  /** `state`: in key order, not empty. */
-  static inMemory(state: readonly PartValue[]): Part {
-    const { minExpires, maxExpires } = expiryRange(state)
-    const firstKey = (state[0] as PartValue).key
-    return new Part({ firstKey, offset: -1, bytes: 0, keys: state.length, minExpires, maxExpires, crc: '' }, state)
+  /** Where its pairs are in its line. `latin`: the line as Latin-1, with one character for each byte. */
+  findPairs(latin: string, slab: NumberSlab): KnownPairs {
+    this.pairs ??= new KnownPairs(layOut(latin, slab))
+    return this.pairs
+  }
+
+  /** The same, but not remembered: for a part that is not read again. */
+  layOut(latin: string): PartLayout {
+    return this.pairs ?? layOut(latin)
   }
 }
 
-/** The parts of a checkpoint in key order, each made when it is first looked at. */
+function layOut(latin: string, slab?: NumberSlab): PartLayout {
+  const layout = layOutPart(latin, slab)
+  if (!layout) throw new Error('a line whose checksum fits is no part')
+  return layout
+}
+
+/** The parts of a checkpoint in key order. The object of a part is made when it is first used. */
 export class Parts {
   #parts: (Part | undefined)[]
-  #list: PartTable | undefined
+  /** Where parts come from that are not made yet. Undefined if all are. */
+  #table: PartTable | undefined
 
-  constructor(parts: PartTable | readonly Part[]) {
-    if (Array.isArray(parts)) {
-      this.#parts = [...(parts as readonly Part[])]
-      for (const [at, part] of this.#parts.entries()) (part as Part).line = lineAt(at)
-    } else {
-      this.#list = parts as PartTable
-      this.#parts = new Array<Part | undefined>(this.#list.length)
-    }
+  private constructor(parts: (Part | undefined)[], table: PartTable | undefined) {
+    this.#parts = parts
+    this.#table = table
+  }
+
+  static of(parts: readonly Part[]): Parts {
+    for (const [at, part] of parts.entries()) part.line = lineOf(at)
+    return new Parts([...parts], undefined)
+  }
+
+  static from(table: PartTable): Parts {
+    return new Parts(new Array<Part | undefined>(table.length), table)
   }
 
   get length(): number {
@@ -76,62 +99,45 @@ export class Parts {
   }
 
   firstKey(at: number): string {
-    return this.#parts[at]?.firstKey ?? (this.#list as PartTable).firstKey(at)
+    return this.#parts[at]?.firstKey ?? (this.#table as PartTable).firstKey(at)
   }
 
   at(at: number): Part | undefined {
     if (at < 0 || at >= this.#parts.length) return undefined
     const made = this.#parts[at]
     if (made) return made
-    const part = new Part((this.#list as PartTable).summary(at))
-    part.line = lineAt(at)
+    const part = new Part((this.#table as PartTable).summary(at))
+    part.line = lineOf(at)
     this.#parts[at] = part
     return part
   }
 
-  /** What is known of a part, without making one of it. */
+  /** As `at`, without making a part. */
   summary(at: number): PartSummary {
-    return this.#parts[at] ?? (this.#list as PartTable).summary(at)
+    return this.#parts[at] ?? (this.#table as PartTable).summary(at)
   }
 
   expiry(at: number): PartExpiry {
-    return this.#parts[at] ?? (this.#list as PartTable).expiry(at)
+    return this.#parts[at] ?? (this.#table as PartTable).expiry(at)
   }
 
-  /** Of the lines of all parts, with their newlines; undefined where that is not known without walking over them. */
-  get listedBytes(): number | undefined {
-    return this.#list?.bytes
+  /** Of all lines with their newlines, if the index line says it: adding them up takes longer. */
+  get tableBytes(): number | undefined {
+    return this.#table?.bytes
   }
 
-  /** Those that anybody has looked at: of the others nothing was read. */
+  /** Only these can have been read. */
   *made(): Generator<Part> {
     for (const part of this.#parts) if (part) yield part
   }
 
   replace(parts: readonly Part[]): void {
     this.#parts = [...parts]
-    this.#list = undefined
+    this.#table = undefined
   }
 }
 
-/** Behind the header, a line for each part. */
-function lineAt(at: number): number {
+/** The header is the first line of the file, and each part is a line. */
+function lineOf(at: number): number {
   return at + 2
-}
-
-/** The line, as Latin-1, in which a character is a byte, is cut where its keys stand. */
-export function pairsOf(part: Part, latin: string, slab: NumberSlab): KnownPairs {
-  part.pairs ??= new KnownPairs(layOut(latin, slab))
-  return part.pairs
-}
-
-/** The same of a part that is not asked for again. */
-export function layoutOf(part: Part, latin: string): PartLayout {
-  return part.pairs ?? layOut(latin)
-}
-
-function layOut(latin: string, slab?: NumberSlab): PartLayout {
-  const layout = layOutPart(latin, slab)
-  if (!layout) throw new Error('a line whose checksum fits is no part')
-  return layout
 }

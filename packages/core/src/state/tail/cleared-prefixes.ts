@@ -1,16 +1,17 @@
 /**
- * Prefixes that were cleared, and by which record. A lookup asks for one short slice of its key per distinct length of
- * prefix, so it costs the same after one clear as after a thousand.
+ * The prefixes that were cleared, each with the record that did it. A lookup slices its key once for each distinct
+ * length of a prefix, so that it costs the same after one clear as after a thousand.
  */
 export class ClearedPrefixes {
   readonly #seqs = new Map<string, number>()
+  /** How many prefixes have this length. */
   readonly #lengths = new Map<number, number>()
 
   get size(): number {
     return this.#seqs.size
   }
 
-  /** Returns the record that cleared it before, if one did. */
+  /** Returns the record that cleared the prefix before, if any. */
   add(prefix: string, seq: number): number | undefined {
     const before = this.#seqs.get(prefix)
     this.#seqs.set(prefix, seq)
@@ -18,8 +19,8 @@ export class ClearedPrefixes {
     return before
   }
 
-  /** As if the last clear had not been: `before` is what `add` returned. */
-  restore(prefix: string, before: number | undefined): void {
+  /** Undoes `add`, which returned `before`. */
+  undoAdd(prefix: string, before: number | undefined): void {
     if (before !== undefined) {
       this.#seqs.set(prefix, before)
       return
@@ -30,7 +31,7 @@ export class ClearedPrefixes {
     else this.#lengths.set(prefix.length, left)
   }
 
-  /** The last record that cleared a prefix of this key; -1 where none did. */
+  /** The last record that cleared a prefix of this key, or -1. */
   lastFor(key: string): number {
     let last = -1
     if (this.#seqs.size === 0) return last
@@ -42,7 +43,7 @@ export class ClearedPrefixes {
     return last
   }
 
-  /** A prefix that covers the key, the shortest first; undefined where none does. */
+  /** The shortest cleared prefix of this key, or undefined. */
   covering(key: string): string | undefined {
     if (this.#seqs.size === 0) return undefined
     let shortest: string | undefined
@@ -52,10 +53,6 @@ export class ClearedPrefixes {
       if (this.#seqs.has(prefix)) shortest = prefix
     }
     return shortest
-  }
-
-  covers(key: string): boolean {
-    return this.lastFor(key) !== -1
   }
 
   [Symbol.iterator](): IterableIterator<string> {

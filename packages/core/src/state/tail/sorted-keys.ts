@@ -1,45 +1,45 @@
 import { byCodeUnit, countWhile } from '../key-order.js'
 
-/** What stands in key order. */
 export interface Keyed {
   readonly key: string
 }
 
-/**
- * What a tail has in key order, without ever sorting all of them at once: that would hold everybody up for hundreds of
- * milliseconds. Every so many keys are sorted as a run of their own, and runs of one size are merged into a longer one
- * up to a limit, as in a log-structured merge tree (O'Neil et al., 1996). What is left is merged by whoever walks.
- */
+/** So many added items are sorted at a time. */
 const RUN_KEYS = 1024
+/** So many runs of one size are merged into a longer one. */
 const MERGED_RUNS = 8
-/** Longer runs are not merged any more: what is merged at a time stays a matter of a few milliseconds. */
+/** Longer runs are not merged any more: a merge takes a few milliseconds at most. */
 const MAX_MERGED_KEYS = 32 * RUN_KEYS
 
+/**
+ * Keys in order, without ever sorting all of them at once: that would block the process for hundreds of milliseconds.
+ * New keys are sorted in short runs, and runs are merged into longer ones up to a limit, as in a log-structured merge
+ * tree (O'Neil et al., 1996). A cursor merges the runs that are left.
+ */
 export class SortedKeys<T extends Keyed> {
   /** The longest first. */
   #runs: T[][] = []
   #added: T[] = []
-  /** Runs that are yet to be sorted. */
   #unsorted: T[][] = []
 
-  /** The same key may be added again, and comes once. `isLater`: sorting can wait, as whoever adds is in a hurry. */
+  /** The same key may be added again; a cursor visits it once. `isLater`: do not sort now. */
   add(item: T, isLater = false): void {
     this.#added.push(item)
     if (this.#added.length < RUN_KEYS) return
     this.#unsorted.push(this.#added)
     this.#added = []
     if (isLater) return
-    // One for this run, and one for those that were put off.
+    // This run, and one of those that were put off.
     this.sortSome()
     this.sortSome()
   }
 
-  /** What was added last is not to come after all. What is sorted already comes. */
+  /** Removes the item if it was added last. A cursor may still visit it otherwise. */
   undoAdd(item: T): void {
     if (this.#added.at(-1) === item) this.#added.pop()
   }
 
-  /** A run of those that are yet to be sorted; false where there is none. */
+  /** Sorts one of the runs that were put off; false if there is none. */
   sortSome(): boolean {
     const run = this.#unsorted.pop()
     if (!run) return false
@@ -48,21 +48,21 @@ export class SortedKeys<T extends Keyed> {
     return true
   }
 
-  /** The keys from the first that is not before `from`. Keys added meanwhile do not come. */
+  /** A cursor at the first key that is not before `from`. It does not visit keys that are added later. */
   from(from: string): SortedCursor<T> {
-    this.#endRun()
+    this.#sortAll()
     return new SortedCursor(this.#runs, from)
   }
 
-  #endRun(): void {
+  #sortAll(): void {
     if (this.#added.length) this.#unsorted.push(this.#added)
     this.#added = []
     while (this.sortSome()) {
-      // Until all are.
+      // Until all are sorted.
     }
   }
 
-  /** As long as the last few runs are about as long as each other. */
+  /** Merges the last runs while they have about the same length. */
   #mergeEqual(): void {
     const runs = this.#runs
     for (;;) {
@@ -70,7 +70,7 @@ export class SortedKeys<T extends Keyed> {
       const total = last.reduce((sum, run) => sum + run.length, 0)
       const [first] = last
       if (first === undefined || last.length < MERGED_RUNS || total > MAX_MERGED_KEYS) return
-      // A longer one ahead of them has been merged already, and waits for others of its own length.
+      // A longer run is the result of a merge, and waits for others of its own length.
       if (first.length > 2 * (last.at(-1) as T[]).length && first.length > RUN_KEYS) return
       runs.length -= MERGED_RUNS
       runs.push(mergeAll(last))
@@ -109,19 +109,27 @@ function merge<T extends Keyed>(one: readonly T[], other: readonly T[]): T[] {
   return merged
 }
 
-/** Walks over several sorted runs at once: the run with the smallest next key is at the top of a heap. */
+/** A position in one run. */
+interface RunPosition<T> {
+  readonly run: readonly T[]
+  at: number
+  key: string
+}
+
+/** Visits the keys of several sorted runs in order: the run with the smallest next key is on top of a heap. */
 export class SortedCursor<T extends Keyed> {
-  #heap: { readonly run: readonly T[]; at: number; key: string }[] = []
+  #heap: RunPosition<T>[] = []
   readonly #runs: readonly (readonly T[])[]
+  /** Undefined at the end. */
   key: string | undefined
 
   constructor(runs: readonly (readonly T[])[], from: string) {
-    // Runs are replaced and not changed, but their list is changed.
+    // A copy of the list: runs are replaced, but never changed.
     this.#runs = runs.slice()
     this.seek(from)
   }
 
-  /** At the present key; one of them, where several were added under it. */
+  /** The item of the key, or one of them if the key was added more than once. */
   get item(): T | undefined {
     const top = this.#heap[0]
     return top?.run[top.at]
@@ -137,14 +145,14 @@ export class SortedCursor<T extends Keyed> {
     this.key = this.#heap[0]?.key
   }
 
-  /** To the next key that is another one. */
+  /** To the next different key. */
   advance(): void {
     const heap = this.#heap
     for (let top = heap[0]; top !== undefined && top.key === this.key; top = heap[0]) {
       top.at++
       if (top.at < top.run.length) top.key = (top.run[top.at] as T).key
       else {
-        const last = heap.pop() as typeof top
+        const last = heap.pop() as RunPosition<T>
         if (heap.length) heap[0] = last
       }
       if (heap.length > 1) this.#sink(0)
@@ -154,7 +162,7 @@ export class SortedCursor<T extends Keyed> {
 
   #sink(from: number): void {
     const heap = this.#heap
-    const sinking = heap[from] as (typeof heap)[number]
+    const sinking = heap[from] as RunPosition<T>
     let at = from
     for (;;) {
       const left = 2 * at + 1

@@ -188,7 +188,7 @@ export class Tail {
     const before = this.#cleared.add(prefix, seq)
     return () => {
       this.#clears++
-      this.#cleared.restore(prefix, before)
+      this.#cleared.undoAdd(prefix, before)
     }
   }
 

@@ -251,7 +251,7 @@ export const publishBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.frozenState,
-        from: 'const isCleared = cleared.touch(part.firstKey, end)',
+        from: 'const isCleared = cleared.mayTouch(part.firstKey, end)',
         to: 'const isCleared = false',
       },
     ],
