@@ -5,7 +5,7 @@ import { turns, watchPromise } from '../support/turns.js'
 
 useRejectionWatch()
 
-/** A file of which the test ends the syncs. */
+/** A file whose syncs are ended by the test. */
 function watchedFile() {
   const syncs: { resolve(): void; reject(cause: unknown): void }[] = []
   const sync = () =>
@@ -15,8 +15,8 @@ function watchedFile() {
   return { syncs, file: { sync } as OpenFile }
 }
 
-describe('a file that is brought to disk while it is written', () => {
-  it('is synced once in so many bytes, and one sync at a time', async () => {
+describe('syncing a file while it is written', () => {
+  it('syncs each time the file has grown enough, one sync at a time', async () => {
     const { file, syncs } = watchedFile()
     const sync = new BackgroundSync(file)
     sync.reached(SYNC_STEP_BYTES - 1)
@@ -38,7 +38,7 @@ describe('a file that is brought to disk while it is written', () => {
     expect(end.state).toBe('fulfilled')
   })
 
-  it('is given up after a sync that failed, though the next one would succeed', async () => {
+  it('gives up after a failed sync, although the next one would succeed', async () => {
     const { file, syncs } = watchedFile()
     const sync = new BackgroundSync(file)
     sync.reached(SYNC_STEP_BYTES)
@@ -49,7 +49,7 @@ describe('a file that is brought to disk while it is written', () => {
     expect(syncs).toHaveLength(1)
   })
 
-  it('fails at the end where the sync under way does, and needs none where little was written', async () => {
+  it('fails at the end if the last sync fails, and needs none if little was written', async () => {
     const { file, syncs } = watchedFile()
     const sync = new BackgroundSync(file)
     await sync.end()

@@ -4,14 +4,14 @@ import { type IndexLine, isInRange, type PartLine } from '../support/core.js'
 import { decoded, read, recordLine, spoil, state, TIME, writeGeneration } from './generations.js'
 import { MemoryFile } from './memory-file.js'
 
-/** The head of a generation is bad, or of a newer version. */
+/** Reading a checkpoint whose header is damaged or from a newer version. */
 
 const VALUES = state(40)
 const whole = writeGeneration(VALUES)
 const LINES = whole.file.lines
 const RECORDS = [recordLine(43, 42), recordLine(44)]
 
-/** The keys of the part in that line; line 0 is the header. */
+/** The keys of the part in a line; line 0 is the header. */
 function keysOf(place: number): string[] {
   return (decoded(LINES[place]!) as PartLine).state.map((pair) => pair.key)
 }
@@ -25,21 +25,21 @@ function changed(places: Record<number, string[]>): string[] {
   return [...LINES, ...RECORDS].flatMap((line, place) => places[place] ?? [line])
 }
 
-/** Whether a lost range covers exactly the keys of the part: all of them and no key that another part holds. */
+/** Expects the lost ranges to cover exactly the keys of these parts, and no key of another part. */
 function expectLost(lost: readonly { from: string | undefined; to: string | undefined }[], ...places: number[]): void {
   const inRanges = VALUES.map((pair) => pair.key).filter((key) => lost.some((range) => isInRange(key, range)))
   expect(inRanges).toEqual(places.flatMap(keysOf))
 }
 
 describe('a bad header', () => {
-  it('of a checkpoint in parts: the index says what it covered', async () => {
+  it('of a checkpoint in parts: the index names the last record', async () => {
     const { found, header, lost, bad, seq, end } = await read(changed({ 0: [spoil(LINES[0]!)] }))
     expect([...found.keys()]).toEqual(allBut())
     expect({ header, lost, seq, end }).toEqual({ header: undefined, lost: [], seq: 42, end: whole.length })
     expect(bad).toEqual([{ number: 1, offset: 0, length: LINES[0]!.length + 1 }])
   })
 
-  it('that is gone', async () => {
+  it('that is missing', async () => {
     const { found, header, lost, seq, end } = await read(changed({ 0: [] }))
     expect([...found.keys()]).toEqual(allBut())
     expect({ header, lost, seq }).toEqual({ header: undefined, lost: [], seq: 42 })
@@ -52,14 +52,14 @@ describe('a bad header', () => {
     expectLost(lost, 3)
   })
 
-  it('and a bad index line: the parts are read, and nothing says what they cover', async () => {
+  it('and a bad index line: the parts are read, but the last record is unknown', async () => {
     const index = LINES.length - 1
     const { found, header, seq } = await read(changed({ 0: [spoil(LINES[0]!)], [index]: [spoil(LINES[index]!)] }))
     expect([...found.keys()]).toEqual(allBut())
     expect({ header, seq }).toEqual({ header: undefined, seq: undefined })
   })
 
-  it('with the state in it: everything is lost, and the records behind it are found', async () => {
+  it('that contained the state: everything is lost, and the records after it are found', async () => {
     const { file } = writeGeneration(state(2, 10))
     const { found, header, lost, bad, end, nextLine } = await read([spoil(file.lines[0]!), ...RECORDS])
     expect(found.size).toBe(0)
@@ -69,13 +69,13 @@ describe('a bad header', () => {
     expect({ end, nextLine }).toEqual({ end: file.lines[0]!.length + 1, nextLine: 2 })
   })
 
-  it('with the state in it, that is gone: the record that now comes first is still one', async () => {
+  it('that contained the state and is missing: the records are found', async () => {
     const { lost, end, nextLine } = await read(RECORDS)
     expect(lost).toEqual([{ from: undefined, to: undefined }])
     expect({ end, nextLine }).toEqual({ end: 0, nextLine: 1 })
   })
 
-  it('of an empty file, of zeros, of a cut line: nothing is found and everything is lost', async () => {
+  it('of an empty file, zeros, or a cut line: everything is lost', async () => {
     for (const bytes of ['', '\0'.repeat(5000), LINES[0]!.slice(0, 50), LINES[0]!.slice(0, -1)]) {
       const found = await read(new MemoryFile(bytes))
       expect(found).toMatchObject({
@@ -87,7 +87,7 @@ describe('a bad header', () => {
     }
   })
 
-  it('that lacks nothing but its newline says what it says, and that the file ends there', async () => {
+  it('that lacks only its newline is read, and the file is cut off', async () => {
     const { header, seq, lost, bad, isCutOff } = await read(new MemoryFile(LINES[0]!))
     expect({ header: header?.seq, seq, isCutOff }).toEqual({ header: 42, seq: 42, isCutOff: true })
     expect(lost).toEqual([{ from: undefined, to: undefined }])
@@ -95,16 +95,16 @@ describe('a bad header', () => {
   })
 })
 
-describe('the file of a newer version', () => {
+describe('a file of a newer version', () => {
   it.each([
     ['header', 0, `{"timestamp":"${TIME}","seq":1,"op":"CHECKPOINT","format":2`],
     ['part', 2, `{"timestamp":"${TIME}","seq":1,"op":"CHECKPOINT","bloom":"x"`],
-  ])('is seen by its %s', async (_what, place, body) => {
+  ])('is recognized by its %s', async (_what, place, body) => {
     const { newer } = await read(changed({ [place]: [withCrc(body)] }))
     expect(newer).toMatchObject({ what: expect.any(String) })
   })
 
-  it('is seen by its index rows', async () => {
+  it('is recognized by its index rows', async () => {
     const rows = (decoded(LINES.at(-1)!) as IndexLine).rows.map((row) => [row.firstKey])
     const body = `{"timestamp":"${TIME}","seq":42,"op":"CHECKPOINT","index":${JSON.stringify(rows)}`
     expect((await read(changed({ [LINES.length - 1]: [withCrc(body)] }))).newer).toBeDefined()

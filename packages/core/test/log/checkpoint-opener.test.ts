@@ -28,7 +28,7 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => ({
   OPEN_CHECKED_BYTES: 6000,
 }))
 
-/** A checkpoint that is opened by header and index, and one that was just written and is read back. */
+/** Opening a checkpoint by header and index, and reading back one that was just written. */
 
 const slices = () => new Slices(systemClock)
 const open = (file: MemoryFile, isWhole = false) => openCheckpoint(file, slices(), isWhole)
@@ -48,7 +48,7 @@ class CountingFile extends MemoryFile {
 
 const RECORDS = `${recordLine(43, 42)}\n${recordLine(44)}\n`
 
-/** Of so many keys, with records behind it. The lengths lie on either side of both limits. */
+/** A generation of so many keys, with records. The lengths below are on either side of both limits. */
 function generation(keys: number) {
   const { file, length, written } = writeGeneration(state(keys, 100))
   file.write(RECORDS, length)
@@ -65,12 +65,12 @@ function flipped(file: MemoryFile, offset: number, bit = 1): MemoryFile {
   return changed
 }
 
-/** The file with another line in the place of one. */
+/** The file with one line replaced. */
 function withLine(file: MemoryFile, at: number, line: string): MemoryFile {
   return new MemoryFile(file.lines.map((each, number) => `${number === at ? line : each}\n`).join(''))
 }
 
-/** All but what the two ways have to say differently: the index alone does not say of which record a part is. */
+/** All fields but those that differ by design: the index does not contain the seq of a part. */
 function comparable({ partsSeq, keys, ownParts, ...found }: CheckpointFound) {
   return { ...found, bytes: ownParts.bytes, ownParts: partsIn(ownParts) }
 }
@@ -82,7 +82,7 @@ async function expectSame(file: MemoryFile): Promise<CheckpointFound> {
 }
 
 describe('a whole checkpoint', () => {
-  it('is found to be what it is found to be when all of it is read', async () => {
+  it('gives the same result as reading all of it', async () => {
     const anyState = fc.uniqueArray(
       fc.record({ key: anyString, value: anyValueText, expires: anyExpiry, time: fc.nat({ max: Date.parse(TIME) }) }),
       { selector: ({ key }) => key, maxLength: 40, size: 'max' },
@@ -103,7 +103,7 @@ describe('a whole checkpoint', () => {
     )
   })
 
-  it('of which parts were copied from an earlier one, too', async () => {
+  it('gives the same result if parts were copied from an earlier one', async () => {
     const first = generation(LONG)
     const file = new MemoryFile()
     const later = '2025-02-01T00:00:00.000Z'
@@ -120,8 +120,8 @@ describe('a whole checkpoint', () => {
 
   it.each([
     ['that is short is read whole', SHORT, 1],
-    ['that is longer is read whole too, but not decoded', CHECKED, 1],
-    ['that is long is read at its ends', LONG, 0.3],
+    ['that is longer is read whole, but not decoded', CHECKED, 1],
+    ['that is long is read only at its ends', LONG, 0.3],
   ])('%s', async (_what, keys, share) => {
     const { file, length } = generation(keys)
     const counting = new CountingFile(file.bytes)
@@ -133,12 +133,12 @@ describe('a whole checkpoint', () => {
 
 function decodedHeader(file: MemoryFile) {
   const header = decoded(file.lines[0]!)
-  if (header.kind !== 'header') throw new Error(`no header but ${header.kind}`)
+  if (header.kind !== 'header') throw new Error(`expected a header, got ${header.kind}`)
   return header
 }
 
-describe('a checkpoint of which header or index are damaged', () => {
-  it.each([SHORT, CHECKED, LONG])('of %i keys, in any byte, is read whole', async (keys) => {
+describe('a checkpoint whose header or index is damaged', () => {
+  it.each([SHORT, CHECKED, LONG])('in any byte is read whole, with %i keys', async (keys) => {
     const { file, length } = generation(keys)
     const { indexAt } = decodedHeader(file)
     const inHeader = Array.from({ length: file.lines[0]!.length + 1 }, (_, byte) => byte)
@@ -147,12 +147,12 @@ describe('a checkpoint of which header or index are damaged', () => {
       const damaged = flipped(file, offset, 1 << (offset % 8))
       const found = await open(damaged)
       if (offset % 16 === 0) expect(found).toEqual(await readWhole(damaged))
-      // A newline that is gone takes the next line with it.
+      // Without its newline a line takes the next one with it.
       expect(found.bad.length).toBeGreaterThan(0)
     }
   })
 
-  it('or that ends anywhere inside, is read whole', async () => {
+  it('or that is cut off anywhere is read whole', async () => {
     const { file, length } = generation(LONG)
     for (let end = 0; end < length; end += 97) {
       const cut = new MemoryFile(file.bytes.subarray(0, end))
@@ -173,12 +173,15 @@ describe('a checkpoint of which header or index are damaged', () => {
     ['does not name the first part', (all) => all.slice(1)],
     ['names two in the wrong order', ([one, other, ...all]) => [other!, one!, ...all]],
     ['names one twice', ([one, ...all]) => [one!, one!, ...all]],
-    ['has a place that is none', ([one, ...all]) => [one!, { ...all[0]!, offset: one!.offset - 1 }, ...all.slice(1)]],
-    ['names one behind itself', (all) => [...all, { ...all.at(-1)!, firstKey: 'z', offset: 1e6 }]],
+    [
+      'has offsets that do not rise',
+      ([one, ...all]) => [one!, { ...all[0]!, offset: one!.offset - 1 }, ...all.slice(1)],
+    ],
+    ['names one after itself', (all) => [...all, { ...all.at(-1)!, firstKey: 'z', offset: 1e6 }]],
     ['has keys that do not rise', ([one, ...all]) => [{ ...one!, firstKey: all[0]!.firstKey }, ...all]],
   ]
 
-  it.each(unfit)('of which the index %s is read whole', async (_what, forge, seq) => {
+  it.each(unfit)('is read whole if its index %s', async (_what, forge, seq) => {
     for (const keys of [CHECKED, LONG]) {
       const { file } = generation(keys)
       const forged = withIndex(file, forge(rows(file)), seq)
@@ -187,26 +190,23 @@ describe('a checkpoint of which header or index are damaged', () => {
   })
 
   it.each<[what: string, forge: (all: readonly IndexRow[]) => IndexRow[]]>([
-    ['one that is not there', ([one, ...all]) => [{ ...one!, crc: '00000000' }, ...all]],
+    ['a part that is not there', ([one, ...all]) => [{ ...one!, crc: '00000000' }, ...all]],
     ['all but the last part', (all) => all.slice(0, -1)],
-    ['all but one in between', (all) => all.filter((_, at) => at !== 5)],
-  ])(
-    'of which the index names %s is read whole, or in a long one not taken for sound when it is read',
-    async (_what, forge) => {
-      const short = generation(CHECKED).file
-      const forged = withIndex(short, forge(rows(short)))
-      expect(await open(forged)).toEqual(await readWhole(forged))
-      const { file } = generation(LONG)
-      const long = withIndex(file, forge(rows(file)))
-      const { ownParts } = await open(long)
-      const unsound = partsIn(ownParts).filter(
-        ({ offset, bytes, crc }) => validChecksum(long.bytes.subarray(offset, offset + bytes)) !== crc,
-      )
-      expect(unsound).toHaveLength(1)
-    },
-  )
+    ['all but one in the middle', (all) => all.filter((_, at) => at !== 5)],
+  ])('is read whole if its index names %s; in a long one the part fails when it is read', async (_what, forge) => {
+    const short = generation(CHECKED).file
+    const forged = withIndex(short, forge(rows(short)))
+    expect(await open(forged)).toEqual(await readWhole(forged))
+    const { file } = generation(LONG)
+    const long = withIndex(file, forge(rows(file)))
+    const { ownParts } = await open(long)
+    const unsound = partsIn(ownParts).filter(
+      ({ offset, bytes, crc }) => validChecksum(long.bytes.subarray(offset, offset + bytes)) !== crc,
+    )
+    expect(unsound).toHaveLength(1)
+  })
 
-  it('of which the header points elsewhere is read whole', async () => {
+  it('is read whole if its header points elsewhere', async () => {
     const { file, length } = generation(LONG)
     const header = decodedHeader(file)
     const places = [header.indexAt - 1, header.indexAt + 1, length, length * 2, rows(file)[3]!.offset]
@@ -217,13 +217,13 @@ describe('a checkpoint of which header or index are damaged', () => {
   })
 })
 
-describe('a part that is damaged', () => {
+describe('a damaged part', () => {
   const anyPlace = (file: MemoryFile) => {
     const { indexAt } = decodedHeader(file)
     return fc.tuple(fc.integer({ min: file.lines[0]!.length + 1, max: indexAt - 1 }), fc.nat({ max: 7 }))
   }
 
-  it.each([SHORT, CHECKED])('in a checkpoint of %i keys is found when that is opened', async (keys) => {
+  it.each([SHORT, CHECKED])('in a checkpoint of %i keys is found at opening', async (keys) => {
     const { file } = generation(keys)
     await fc.assert(
       fc.asyncProperty(anyPlace(file), async ([offset, bit]) => {
@@ -236,7 +236,7 @@ describe('a part that is damaged', () => {
     )
   })
 
-  it('in a long one is found when it is read, or when all is to be read', async () => {
+  it('in a long one is found when it is read, or if the checkpoint is read whole', async () => {
     const { file } = generation(LONG)
     const whole = await open(file)
     await fc.assert(
@@ -250,12 +250,12 @@ describe('a part that is damaged', () => {
   })
 })
 
-describe('reading back what was written', () => {
+describe('reading back a checkpoint', () => {
   it.each([
     ['in the header', state(3, 10)],
     ['in parts', state(SHORT, 100)],
     ['in many parts', state(25, 100)],
-  ])('%s: not one bit may be another', async (_what, values) => {
+  ])('%s: notices any flipped bit', async (_what, values) => {
     const { file, length, written } = writeGeneration(values)
     file.write(RECORDS, length)
     expect(await readBack(file, written)).toBe(true)
@@ -264,14 +264,14 @@ describe('reading back what was written', () => {
       if (found) expect(`byte ${offset}`).toBe('noticed')
     }
     for (const more of [-1, 1]) expect(await readBack(file, { ...written, length: length + more })).toBe(false)
-    // What stands behind it is not looked at.
+    // Bytes after the checkpoint are not checked.
     expect(await readBack(flipped(file, length + 5), written)).toBe(true)
     for (const end of [0, 1, length >> 1, length - 1]) {
       expect(await readBack(new MemoryFile(file.bytes.subarray(0, end)), written)).toBe(false)
     }
   })
 
-  it('nor may it be another checkpoint, however whole that is', async () => {
+  it('notices any other checkpoint, even if it is whole', async () => {
     const expected = writeGeneration(state(40, 100)).written
     const another = (values: readonly PartValue[], seq?: number) => {
       const { file } = writeGeneration(values, seq === undefined ? {} : { seq })

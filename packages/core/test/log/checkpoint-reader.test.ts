@@ -13,7 +13,7 @@ import {
 import { decoded, partsIn, read, recordLine, STORE, spoil, state, TIME, writeGeneration } from './generations.js'
 import { MemoryFile } from './memory-file.js'
 
-/** Parts and index of a checkpoint, whole and damaged: what is found, and which keys are lost. */
+/** Reading a checkpoint whose parts and index are whole or damaged: what is found, and which keys are lost. */
 
 const VALUES = state(40)
 const whole = writeGeneration(VALUES)
@@ -21,7 +21,7 @@ const LINES = whole.file.lines
 const PARTS = LINES.length - 2
 const RECORDS = [recordLine(43, 42), recordLine(44)]
 
-/** The keys of the part in that line; line 0 is the header. */
+/** The keys of the part in a line; line 0 is the header. */
 function keysOf(place: number): string[] {
   return (decoded(LINES[place]!) as PartLine).state.map((pair) => pair.key)
 }
@@ -35,7 +35,7 @@ function changed(places: Record<number, string[]>): string[] {
   return [...LINES, ...RECORDS].flatMap((line, place) => places[place] ?? [line])
 }
 
-/** Whether a lost range covers exactly the keys of the part: all of them and no key that another part holds. */
+/** Expects the lost ranges to cover exactly the keys of these parts, and no key of another part. */
 function expectLost(lost: readonly { from: string | undefined; to: string | undefined }[], ...places: number[]): void {
   const inRanges = VALUES.map((pair) => pair.key).filter((key) => lost.some((range) => isInRange(key, range)))
   expect(inRanges).toEqual(places.flatMap(keysOf))
@@ -70,14 +70,14 @@ describe('a whole checkpoint', () => {
     })
   })
 
-  it('in the header is the first line alone', async () => {
+  it('in the header is only the first line', async () => {
     const { file, length } = writeGeneration(state(2, 10))
     const found = await read([...file.lines, ...RECORDS])
     expect(found).toMatchObject({ seq: 42, end: length, nextLine: 2, parts: 0, keys: 2, bad: [], lost: [] })
     expect([...found.found.keys()]).toEqual(['k000', 'k001'])
   })
 
-  it('has its torn tail behind it, not in it', async () => {
+  it('does not contain the torn tail after it', async () => {
     for (const tail of ['garbage', '', '\0'.repeat(100), spoil(RECORDS[0]!)]) {
       const found = await read([...LINES, tail])
       expect(found).toMatchObject({ seq: 42, end: whole.length, bad: [], lost: [] })
@@ -86,7 +86,7 @@ describe('a whole checkpoint', () => {
 })
 
 describe('a bad part', () => {
-  it.each([1, 2, PARTS - 1, PARTS])('in line %i: its keys are lost, and no others', async (place) => {
+  it.each([1, 2, PARTS - 1, PARTS])('in line %i loses its keys and no others', async (place) => {
     const bytes = LINES[place]!.length + 1
     const offset = LINES.slice(0, place).reduce((sum, line) => sum + line.length + 1, 0)
     const { found, bad, lost, end, seq } = await read(changed({ [place]: [spoil(LINES[place]!)] }))
@@ -96,27 +96,27 @@ describe('a bad part', () => {
     expect({ end, seq }).toEqual({ end: whole.length, seq: 42 })
   })
 
-  it('and another', async () => {
+  it('and another lose their keys', async () => {
     const { found, bad, lost } = await read(changed({ 2: [spoil(LINES[2]!)], 4: [spoil(LINES[4]!)] }))
     expect([...found.keys()]).toEqual(allBut(2, 4))
     expect(bad.map((line) => line.number)).toEqual([3, 5])
     expectLost(lost, 2, 4)
   })
 
-  it('that is gone, line and all: the index misses it', async () => {
+  it('that is missing is known from the index', async () => {
     const { found, lost, end, nextLine } = await read(changed({ 2: [] }))
     expect([...found.keys()]).toEqual(allBut(2))
     expectLost(lost, 2)
     expect({ end, nextLine }).toEqual({ end: whole.length - LINES[2]!.length - 1, nextLine: LINES.length })
   })
 
-  it('that swallowed its neighbour, its newline gone', async () => {
+  it('without its newline takes its neighbour with it', async () => {
     const { found, lost } = await read(changed({ 2: [LINES[2]! + LINES[3]!], 3: [] }))
     expect([...found.keys()]).toEqual(allBut(2, 3))
     expectLost(lost, 2, 3)
   })
 
-  it('all of them: everything is lost', async () => {
+  it('in every place loses everything', async () => {
     const spoilt = Object.fromEntries(LINES.slice(1, -1).map((line, index) => [index + 1, [spoil(line)]]))
     const { found, lost, bad, seq } = await read(changed(spoilt))
     expect(found.size).toBe(0)
@@ -125,7 +125,7 @@ describe('a bad part', () => {
     expectLost(lost, ...LINES.slice(1, -1).map((_, index) => index + 1))
   })
 
-  it('that was never of this checkpoint, put in the place of one: its keys are lost, and what it says does not count', async () => {
+  it('replaced by a part of another checkpoint loses its keys, and the foreign part does not count', async () => {
     const foreign = writeGeneration([{ key: 'k005', value: fromValue('', 'old') }, ...state(10, 1000, 'zz')], {
       seq: 7,
     })
@@ -134,7 +134,7 @@ describe('a bad part', () => {
     expectLost(lost, 1)
   })
 
-  it('that was never of this checkpoint, beside the others: it is bad, and what it says does not count', async () => {
+  it('of another checkpoint among the others is bad and does not count', async () => {
     const foreign = writeGeneration([{ key: 'k005', value: fromValue('', 'old') }, ...state(10, 1000, 'zz')], {
       seq: 7,
     })
@@ -144,21 +144,21 @@ describe('a bad part', () => {
     expect({ lost, bad: bad.map((line) => line.number) }).toEqual({ lost: [], bad: [5] })
   })
 
-  it('doubled: it counts once, and the second is reported', async () => {
+  it('that is doubled counts once, and the second is reported', async () => {
     const { found, lost, bad, keys } = await read(changed({ 2: [LINES[2]!, LINES[2]!] }))
     expect([...found.keys()]).toEqual(allBut())
     expect({ lost, keys }).toEqual({ lost: [], keys: 40 })
     expect(bad.map((line) => line.number)).toEqual([4])
   })
 
-  it('swapped with another: nothing is lost, and the disorder is reported', async () => {
+  it('swapped with another loses nothing, but is reported', async () => {
     const { found, lost, bad } = await read(changed({ 2: [LINES[3]!], 3: [LINES[2]!] }))
     expect([...found.keys()].sort()).toEqual(allBut())
     expect(lost).toEqual([])
     expect(bad.length).toBeGreaterThan(0)
   })
 
-  it('swapped with another: each is found where it stands now, in key order', async () => {
+  it('swapped with another is found where it is now, in key order', async () => {
     const file = new MemoryFile(`${changed({ 2: [LINES[3]!], 3: [LINES[2]!] }).join('\n')}\n`)
     const { ownParts } = await read(file)
     expect(partsIn(ownParts).map(({ firstKey }) => firstKey)).toEqual(
@@ -169,7 +169,7 @@ describe('a bad part', () => {
     }
   })
 
-  it('of another checkpoint, where no index tells which is the stranger: no key is found in two parts', async () => {
+  it('of another checkpoint is left out if its keys are in another part and there is no index', async () => {
     const foreign = writeGeneration([{ key: 'k005', value: fromValue('', 'old') }, ...state(10, 1000, 'zz')], {
       seq: 7,
     })
@@ -180,7 +180,7 @@ describe('a bad part', () => {
     expect([...found.keys()]).toEqual(allBut())
   })
 
-  it('that is another one when it is read again is an error, and no state', async () => {
+  it('that has changed when it is read again is an error', async () => {
     const file = new MemoryFile(whole.file.bytes)
     const [part] = partsIn((await read(file)).ownParts)
     expect(readPartState(file, part!).map(({ key }) => key)).toEqual(keysOf(1))
@@ -190,21 +190,21 @@ describe('a bad part', () => {
 })
 
 describe('garbage', () => {
-  it('between the parts costs nothing but is reported', async () => {
+  it('between parts loses nothing, but is reported', async () => {
     const { found, lost, bad, end } = await read(changed({ 2: [LINES[2]!, 'garbage'] }))
     expect([...found.keys()]).toEqual(allBut())
     expect({ lost, numbers: bad.map((line) => line.number) }).toEqual({ lost: [], numbers: [4] })
     expect(end).toBe(whole.length + 'garbage\n'.length)
   })
 
-  it('ahead of a header with the state in it costs nothing but is reported', async () => {
+  it('before a header that contains the state loses nothing, but is reported', async () => {
     const { file } = writeGeneration(state(2, 10))
     const { found, lost, bad, seq } = await read(['garbage', ...file.lines, ...RECORDS])
     expect([...found.keys()]).toEqual(['k000', 'k001'])
     expect({ lost, seq, numbers: bad.map((line) => line.number) }).toEqual({ lost: [], seq: 42, numbers: [1] })
   })
 
-  it('ahead of everything costs nothing but is reported', async () => {
+  it('before everything loses nothing, but is reported', async () => {
     const { found, lost, bad, seq } = await read(changed({ 0: ['garbage', LINES[0]!] }))
     expect([...found.keys()]).toEqual(allBut())
     expect({ lost, seq }).toEqual({ lost: [], seq: 42 })
@@ -215,25 +215,25 @@ describe('garbage', () => {
 describe('a bad index line', () => {
   const index = LINES.length - 1
 
-  it('is done without: the parts are all there', async () => {
+  it('is not needed if the parts are all there', async () => {
     const { found, lost, bad, seq, end } = await read(changed({ [index]: [spoil(LINES[index]!)] }))
     expect([...found.keys()]).toEqual(allBut())
     expect({ lost, seq, end }).toEqual({ lost: [], seq: 42, end: whole.length })
     expect(bad.map((line) => line.number)).toEqual([index + 1])
   })
 
-  it('and a bad part: what stands between its neighbours is lost', async () => {
+  it('and a bad part lose the keys between the neighbours of the part', async () => {
     const { found, lost } = await read(changed({ 2: [spoil(LINES[2]!)], [index]: [spoil(LINES[index]!)] }))
     expect([...found.keys()]).toEqual(allBut(2))
     expectLost(lost, 2)
     expect(lost).toHaveLength(1)
-    // Keys that nobody can name any more may have stood on either side of those that were lost.
+    // Unknown keys may have been on either side of those that are lost.
     expect(isInRange(`${keysOf(1).at(-1)}\0`, lost[0]!)).toBe(true)
     expect(isInRange(keysOf(1).at(-1)!, lost[0]!)).toBe(false)
     expect(isInRange(keysOf(3)[0]!, lost[0]!)).toBe(false)
   })
 
-  it('and a bad first or last part', async () => {
+  it('and a bad first or last part lose its keys', async () => {
     for (const place of [1, PARTS]) {
       const { lost } = await read(changed({ [place]: [spoil(LINES[place]!)], [index]: [spoil(LINES[index]!)] }))
       expectLost(lost, place)
@@ -248,34 +248,34 @@ describe('a bad index line', () => {
     expect(lost).toHaveLength(1)
   })
 
-  it('that is gone: the header says that it followed the last part, so nothing is lost', async () => {
+  it('that is missing loses nothing: the header proves that it followed the last part', async () => {
     const { found, lost, bad, end } = await read(changed({ [index]: [] }))
     expect([...found.keys()]).toEqual(allBut())
     expect({ lost, bad }).toEqual({ lost: [], bad: [{ number: index + 1, offset: end, length: 0 }] })
     expect(end).toBe(whole.length - LINES[index]!.length - 1)
   })
 
-  it('that is gone together with the header: whatever stood behind the last part is in doubt', async () => {
+  it('that is missing with the header leaves all keys after the last part in doubt', async () => {
     const { found, lost } = await read(changed({ 0: [], [index]: [] }))
     expect([...found.keys()]).toEqual(allBut())
     expect(lost).toEqual([{ from: `${keysOf(PARTS).at(-1)}\0`, to: undefined }])
   })
 
-  it('that is gone together with the last part', async () => {
+  it('that is missing with the last part loses its keys', async () => {
     const { found, lost } = await read(changed({ [PARTS]: [], [index]: [] }))
     expect([...found.keys()]).toEqual(allBut(PARTS))
     expectLost(lost, PARTS)
   })
 
-  it('doubled: the records behind it are found', async () => {
+  it('that is doubled does not hide the records after it', async () => {
     const { found, lost, end } = await read(changed({ [index]: [LINES[index]!, LINES[index]!] }))
     expect([...found.keys()]).toEqual(allBut())
     expect({ lost, end }).toEqual({ lost: [], end: whole.length + LINES[index]!.length + 1 })
   })
 })
 
-it('two parts that have the same checksum are two parts', async () => {
-  // Of 65,536 parts two have the same in about two of five checkpoints. (Numbers that follow each other have none.)
+it('two parts with the same checksum are two parts', async () => {
+  // In about two of five checkpoints of 65,536 parts, two have the same. (Consecutive numbers never do.)
   const partOf = (key: string, number: number) =>
     withChecksum(encodePart(TIME, Date.parse(TIME), 42, [spellPair({ key, value: fromValue('', number * 7919) })]))
   const crcOf = (line: string) => line.slice(-10, -2)

@@ -27,8 +27,8 @@ function partsOf(file: MemoryFile) {
   return { header: lines[0] as HeaderLine, parts, index: lines.at(-1) as IndexLine }
 }
 
-describe('where the state stands', () => {
-  it('in the header, when it fits one part', () => {
+describe('the state is written', () => {
+  it('to the header if it fits one part', () => {
     const { file, length } = writeGeneration(state(3, 10))
     expect(file.lines).toHaveLength(1)
     expect(length).toBe(file.bytes.length)
@@ -42,7 +42,7 @@ describe('where the state stands', () => {
     expect((decoded(file.lines[0]!) as HeaderLine).state.map((pair) => pair.key)).toEqual(['k000', 'k001', 'k002'])
   })
 
-  it('in the header, when there is nothing of it', () => {
+  it('to the header if it is empty', () => {
     const { file } = writeGeneration([], { seq: 0 })
     expect(file.lines).toHaveLength(1)
     expect(decoded(file.lines[0]!)).toMatchObject({ kind: 'header', seq: 0, indexAt: 0, state: [] })
@@ -53,7 +53,7 @@ describe('where the state stands', () => {
     ['is a text', { value: fromText('', 'x y') }],
     ['is bytes', { value: fromBytes('', new Uint8Array(1)) }],
     ['has a time', { time: 0 }],
-  ])('in a part, when a value of it %s, since a header has no place for that', async (_what, more) => {
+  ])('to a part if one of its values %s, which a header cannot contain', async (_what, more) => {
     const values = [...state(2, 10), { ...state(3, 10)[2]!, ...more }]
     const { file } = writeGeneration(values)
     const { header, parts } = partsOf(file)
@@ -62,7 +62,7 @@ describe('where the state stands', () => {
     expect((await read(file)).found.get('k002')).toMatchObject(more)
   })
 
-  it('in parts, when it is longer than one', () => {
+  it('to parts if it is longer than one', () => {
     const { file, length } = writeGeneration(state(100))
     const { header, parts, index } = partsOf(file)
     expect(header).toMatchObject({ seq: 42, state: [] })
@@ -78,7 +78,7 @@ describe('where the state stands', () => {
     expect(parts.flatMap((part) => part.state.map((pair) => pair.key))).toEqual(state(100).map((pair) => pair.key))
   })
 
-  it('a large value stands in a part alone, and its neighbours do not grow with it', () => {
+  it('with a large value in a part of its own, and its neighbours in parts of the usual length', () => {
     const large = { key: 'k001x', value: fromValue('', 'x'.repeat(PART_BYTES * 5)) }
     const { file } = writeGeneration([...state(2, 10), large, ...state(4, 10).slice(2)])
     expect(partsOf(file).parts.map((part) => part.state.map((pair) => pair.key))).toEqual([
@@ -88,7 +88,7 @@ describe('where the state stands', () => {
     ])
   })
 
-  it('in larger parts, when the state is so large that there would be too many', () => {
+  it('to longer parts if there would be too many', () => {
     const { file } = writeGeneration(state(100), { stateBytes: MAX_PARTS * PART_BYTES * 4 })
     const { parts } = partsOf(file)
     expect(parts).toHaveLength(Math.ceil((100 * 1010) / (PART_BYTES * 4)))
@@ -96,7 +96,7 @@ describe('where the state stands', () => {
 })
 
 describe('the index', () => {
-  it('names each part by its first key, its place, its number of keys and its checksum', () => {
+  it('contains first key, offset, number of keys and checksum of each part', () => {
     const { file } = writeGeneration([...state(60), ...state(60, 300, 'é')])
     const { parts, index } = partsOf(file)
     expect(index.rows).toHaveLength(parts.length)
@@ -109,8 +109,8 @@ describe('the index', () => {
     })
   })
 
-  it('says when the first key of a part expires, and when the last one has', () => {
-    // One key a part.
+  it('contains when the first key of a part expires, and when all have', () => {
+    // One group for each part.
     const expiring = (key: string, ...times: (number | undefined)[]): PartValue[] =>
       times.map((expires, number) => ({
         key: `${key}${number}`,
@@ -135,8 +135,8 @@ describe('the index', () => {
   })
 })
 
-describe('what is said of what was written', () => {
-  it('is where the index and its parts stand, as the index has it, and how long they are', () => {
+describe('the result of writing', () => {
+  it('has the places of index and parts as the index has them, and their lengths', () => {
     const { file, length, written } = writeGeneration([...state(60), ...state(60, 300, 'é')])
     const { header, index } = partsOf(file)
     expect(written).toMatchObject({ length: file.bytes.length, indexAt: header.indexAt, inlineState: [] })
@@ -147,7 +147,7 @@ describe('what is said of what was written', () => {
     expect(length).toBe(written.length)
   })
 
-  it('is the state itself, where that stands in the header', () => {
+  it('has the state itself if the header contains it', () => {
     const { file, written } = writeGeneration(state(3, 10))
     const headerCrc = validChecksum(Buffer.from(file.lines[0] as string)) as string
     expect(written).toEqual({
@@ -169,7 +169,7 @@ describe('a part of an earlier checkpoint', () => {
     return { file, written: writer.finish() }
   }
 
-  it('follows as it is, between others', async () => {
+  it('is copied as it is, between others', async () => {
     const { file, written } = write((writer) => {
       writer.add({ key: 'a', value: fromValue('', 1) })
       writer.addPart(first, lineOf(first))
@@ -193,12 +193,12 @@ describe('a part of an earlier checkpoint', () => {
     expect({ bad, lost, keys: found.size }).toEqual({ bad: [], lost: [], keys: first.keys + second.keys + 2 })
   })
 
-  it('makes a checkpoint in parts of its own, however short', () => {
+  it('makes even a short checkpoint one in parts', () => {
     const { file } = write((writer) => writer.addPart(first, lineOf(first)))
     expect(partsOf(file).parts).toHaveLength(1)
   })
 
-  it('is refused where its keys would not rise', () => {
+  it('is refused if keys would not rise', () => {
     for (const key of [first.firstKey, 'z']) {
       expect(() =>
         write((writer) => {
@@ -215,7 +215,7 @@ describe('a part of an earlier checkpoint', () => {
     ).toThrow('out of order')
   })
 
-  it('may stay unless it is short, or would end a part that is', () => {
+  it('is copied unless it is short or the part before it would be', () => {
     write((writer) => {
       expect([0, PART_BYTES / 2 - 1, PART_BYTES / 2, PART_BYTES * 3].map((bytes) => writer.takesPart(bytes))).toEqual([
         false,
@@ -240,7 +240,7 @@ describe('a part of an earlier checkpoint', () => {
     expect([PART_BYTES, PART_BYTES * 2].map((bytes) => large.takesPart(bytes))).toEqual([false, true])
   })
 
-  it('may no longer stay where the index, with very long keys, has become so long that parts are to be longer', () => {
+  it('must be longer once very long keys have made the index long', () => {
     write((writer) => {
       const copy = (number: number) => {
         const firstKey = `k${String(number).padStart(3, '0')}${'x'.repeat(65_536)}`
@@ -257,8 +257,8 @@ describe('a part of an earlier checkpoint', () => {
   })
 })
 
-describe('what is written', () => {
-  it('is read back, whatever the keys and however large the values', async () => {
+describe('a written checkpoint', () => {
+  it('is read back with any keys and values', async () => {
     const anyValue = fc.record({
       key: fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constantFrom('', '__proto__', '10', '9', '\ud800')),
       size: fc.constantFrom(0, 10, 500, 3000, 9000),
@@ -283,7 +283,7 @@ describe('what is written', () => {
     )
   })
 
-  it('has a header only at the very end: an unfinished file is never taken for a whole one', async () => {
+  it('gets its header last, so that an unfinished file is never mistaken for a whole one', async () => {
     const whole = writeGeneration(state(40)).file
     const file = new MemoryFile()
     const states: Buffer[] = []
@@ -304,7 +304,7 @@ describe('what is written', () => {
     for (const unfinished of states) expect((await read(new MemoryFile(unfinished))).header).toBeUndefined()
   })
 
-  it('refuses keys out of order, which no lookup would find', () => {
+  it('cannot have keys out of order, which no lookup would find', () => {
     for (const keys of [
       ['b', 'a'],
       ['a', 'a'],
@@ -315,7 +315,7 @@ describe('what is written', () => {
     }
   })
 
-  it('says so when the disk takes fewer bytes than it was given', () => {
+  it('fails with FLATLOG_NO_SPACE if the disk takes fewer bytes than it was given', () => {
     class FullFile extends MemoryFile {
       override write(bytes: Uint8Array | string, position: number): number {
         return super.write(Buffer.from(bytes as string).subarray(0, 100), position)

@@ -19,7 +19,7 @@ import { MemoryFile } from './memory-file.js'
 export const TIME = '2025-01-15T12:34:56.789Z'
 export const STORE = '0123456789abcdef'
 
-/** Keys k000, k001, … with values of so many bytes. */
+/** The keys k000, k001, … with values of so many bytes. */
 export function state(count: number, valueBytes = 1000, prefix = 'k'): PartValue[] {
   return Array.from({ length: count }, (_, number) => ({
     key: `${prefix}${String(number).padStart(3, '0')}`,
@@ -37,18 +37,18 @@ export function writeGeneration(values: readonly PartValue[], more: Partial<Chec
 
 export const decoded = (line: string | Buffer): Line => decodeLine(Buffer.from(line as string))
 
-/** A record of a DELETE, as a line. */
+/** The line of a DELETE. */
 export function recordLine(seq: number, synced?: number): string {
   return anyRecordLine(TIME, seq, synced, encodeOperation({ kind: 'delete', key: 'x' }))
 }
 
-/** One bit of the middle of a line is flipped. */
+/** The line with a bit in its middle flipped. */
 export function spoil(line: string): string {
   const middle = line.length >> 1
   return line.slice(0, middle) + String.fromCharCode(line.charCodeAt(middle) ^ 1) + line.slice(middle + 1)
 }
 
-/** What is found in a file of these lines, and the keys that are handed over. */
+/** Reads a checkpoint from a file of these lines. `found`: its state. */
 export async function read(
   lines: readonly string[] | MemoryFile,
 ): Promise<CheckpointFound & { found: Map<string, PartValue> }> {
@@ -60,7 +60,7 @@ export async function read(
   return { ...checkpoint, found }
 }
 
-/** All of a list. */
+/** All parts of a table. */
 export function partsIn(list: PartTable): PartSummary[] {
   return Array.from({ length: list.length }, (_, at) => {
     const part = list.summary(at)

@@ -11,7 +11,7 @@ interface Found {
   text: string
 }
 
-/** The lines, copied while they are valid. */
+/** Reads the lines and copies them while they are valid. */
 function linesOf(
   bytes: Uint8Array | string,
   ...rest: [start?: number, firstNumber?: number, end?: number, max?: number]
@@ -23,7 +23,7 @@ function linesOf(
   return found
 }
 
-/** What the lines should be, by cutting the whole text at its newline bytes. */
+/** The expected lines, from splitting the whole text at its newline bytes. */
 function expected(bytes: Buffer): Found[] {
   const pieces = bytes.toString('latin1').split('\n')
   const last = pieces.pop() as string
@@ -51,7 +51,7 @@ describe('lines', () => {
     ])
   })
 
-  it('a last line without its newline says so', () => {
+  it('may lack the newline in the last one', () => {
     expect(linesOf('a\nbc')).toMatchObject([
       { ended: true, length: 2 },
       { ended: false, length: 2, text: 'bc' },
@@ -59,15 +59,15 @@ describe('lines', () => {
     expect(linesOf('a\nbc\n')).toMatchObject([{ ended: true }, { ended: true, text: 'bc', length: 3 }])
   })
 
-  it('there are none in an empty file', () => {
+  it('are none in an empty file', () => {
     expect(linesOf('')).toEqual([])
   })
 
-  it('bytes that are no UTF-8 pass as they are', () => {
+  it('may contain bytes that are not UTF-8', () => {
     expect(linesOf(Buffer.from([0xff, 0xc3, 0x0a, 0x80, 0x0a]))).toMatchObject([{ text: '\xff\xc3' }, { text: '\x80' }])
   })
 
-  it('any bytes', () => {
+  it('may contain any bytes', () => {
     const anyBytes = fc.array(fc.constantFrom(0x0a, 0x0a, 0x0d, 0x00, 0x61, 0xe2, 0x80, 0xa8), { maxLength: 200 })
     fc.assert(
       fc.property(anyBytes, (bytes) => {
@@ -78,10 +78,10 @@ describe('lines', () => {
   })
 })
 
-describe('chunks', () => {
-  it('a line across the border of two, wherever its end falls near it', () => {
+describe('a line', () => {
+  it('is read if it ends anywhere near the end of a chunk', () => {
     for (let at = READ_CHUNK_BYTES - 6; at <= READ_CHUNK_BYTES + 6; at++) {
-      // A character of three bytes stands across the border too.
+      // A character of three bytes crosses that end, too.
       const bytes = Buffer.alloc(READ_CHUNK_BYTES * 2 + 20, '€')
       bytes[10] = 0x0a
       bytes[at] = 0x0a
@@ -98,7 +98,7 @@ describe('chunks', () => {
     }
   })
 
-  it('a line over many of them', () => {
+  it('is read if it is longer than many chunks', () => {
     const bytes = Buffer.alloc(READ_CHUNK_BYTES * 3 + 5)
     for (let at = 0; at < bytes.length; at++) bytes[at] = 0x20 + (at % 91)
     const file = Buffer.concat([Buffer.from('first\n'), bytes, Buffer.from('\nlast\n')])
@@ -108,7 +108,7 @@ describe('chunks', () => {
     expect(last).toMatchObject({ number: 3, offset: file.length - 5 })
   })
 
-  it('a file that is exactly as long as they are', () => {
+  it('is read if it ends with the chunk and the file', () => {
     for (const end of ['x', '\n']) {
       const bytes = Buffer.alloc(READ_CHUNK_BYTES * 2, 'x')
       bytes.write(end, bytes.length - 1)
@@ -117,25 +117,25 @@ describe('chunks', () => {
   })
 })
 
-describe('part of a file', () => {
+describe('reading a part of a file', () => {
   const text = 'one\ntwo\nthree\nfour'
 
-  it('from an offset on, with the numbers that were given', () => {
+  it('begins at an offset and with a line number', () => {
     expect(linesOf(text, 4, 2)).toEqual(expected(Buffer.from(text)).slice(1))
   })
 
-  it('up to an end, whatever lies behind it', () => {
+  it('stops at an end, even inside a line', () => {
     expect(linesOf(text, 0, 1, 8).map((line) => line.text)).toEqual(['one', 'two'])
     expect(linesOf(text, 0, 1, 6)).toMatchObject([{ text: 'one' }, { text: 'tw', ended: false }])
   })
 
-  it('nothing from behind the end', () => {
+  it('finds nothing after the end of the file', () => {
     expect(linesOf(text, 1000)).toEqual([])
   })
 })
 
-describe('a line that is longer than may be read', () => {
-  it('is walked over: it comes with its length and no bytes, and what follows it is read', () => {
+describe('a line over the limit', () => {
+  it('has its length but no bytes, and the lines after it are read', () => {
     const lines = linesOf(`a\n${'x'.repeat(100)}\nb\n`, 0, 1, undefined, 50)
     expect(lines).toEqual([
       { number: 1, offset: 0, length: 2, ended: true, text: 'a' },
@@ -144,11 +144,11 @@ describe('a line that is longer than may be read', () => {
     ])
   })
 
-  it('the limit is on the line with its newline', () => {
+  it('is longer than the limit with its newline', () => {
     expect(linesOf('12345\n123456\n', 0, 1, undefined, 6)).toMatchObject([{ text: '12345' }, { text: '', length: 7 }])
   })
 
-  it('without an end, and over many chunks, takes no memory of its length', () => {
+  it('takes little memory, also without an end', () => {
     const length = READ_CHUNK_BYTES * 40
     let read = 0
     class Endless extends MemoryFile {

@@ -14,10 +14,10 @@ import {
 import { TIME } from './generations.js'
 import { MemoryFile } from './memory-file.js'
 
-/** Records are read a window of the file at a time: none is lost, doubled or misplaced where a window ends. */
+/** Records are read through a window: none is lost, doubled or misplaced where a window ends. */
 
 const WINDOW = 64 * 1024
-const AHEAD = 'x'.repeat(1000)
+const BEFORE = 'x'.repeat(1000)
 
 const setOf = (seq: number, valueBytes: number, key = `k${seq}`): Operation => ({
   kind: 'set',
@@ -30,10 +30,10 @@ function lineOf(seq: number, operation: Operation): string {
 }
 
 async function found(text: string, afterSeq = 0) {
-  const file = new MemoryFile(AHEAD + text)
+  const file = new MemoryFile(BEFORE + text)
   const seen: { seq: number; key: string; offset: number; value: string }[] = []
   const valueAt = (start: number, bytes: number) => file.bytes.toString('utf8', start, start + bytes)
-  const start = { offset: AHEAD.length, line: 5, afterSeq }
+  const start = { offset: BEFORE.length, line: 5, afterSeq }
   const run = await readTailRun(file, start, new Slices(systemClock), {
     plain({ seq, key, valueStart, valueBytes }, offset) {
       seen.push({ seq, key, offset, value: valueAt(offset + valueStart, valueBytes) })
@@ -52,7 +52,7 @@ async function found(text: string, afterSeq = 0) {
 }
 
 function expected(lines: readonly string[]) {
-  let offset = AHEAD.length
+  let offset = BEFORE.length
   return lines.map((line) => {
     const { seq, operation } = decodeLine(Buffer.from(line.slice(0, -1))) as LogRecord
     const place = { seq, offset }
@@ -71,24 +71,24 @@ async function expectAll(lines: readonly string[]) {
     lastSeq: lines.length,
     lastCrc: last.crc,
     lastTimestamp: TIME,
-    endOffset: AHEAD.length + Buffer.byteLength(lines.join('')),
+    endOffset: BEFORE.length + Buffer.byteLength(lines.join('')),
     nextLine: 5 + lines.length,
   })
 }
 
-describe('records behind a checkpoint', () => {
-  it.each([-2, -1, 0, 1, 2])('one ends %i bytes behind the end of a window', async (behind) => {
+describe('records after a checkpoint', () => {
+  it.each([-2, -1, 0, 1, 2])('are read if one ends %i bytes after the end of a window', async (after) => {
     const first = lineOf(1, setOf(1, 0))
-    const fill = WINDOW + behind - Buffer.byteLength(first) - Buffer.byteLength(lineOf(2, setOf(2, 0)))
+    const fill = WINDOW + after - Buffer.byteLength(first) - Buffer.byteLength(lineOf(2, setOf(2, 0)))
     await expectAll([first, lineOf(2, setOf(2, fill)), lineOf(3, setOf(3, 10)), lineOf(4, setOf(4, WINDOW))])
   })
 
-  it('one is as long as a window, or longer than what is read at once', async () => {
+  it('are read if one is as long as a window or longer than the largest one', async () => {
     const lengths = [WINDOW, 10, READ_CHUNK_BYTES - 200, READ_CHUNK_BYTES, 10, 3 * READ_CHUNK_BYTES, WINDOW * 2, 10]
     await expectAll(lengths.map((bytes, at) => lineOf(at + 1, setOf(at + 1, bytes))))
   })
 
-  it('some are no plain ASCII, or of another kind', async () => {
+  it('are read if some are not ASCII or not usual ones', async () => {
     const operations: Operation[] = []
     for (let seq = 1; seq <= 3000; seq++) {
       if (seq % 700 === 0) operations.push({ kind: 'clear', prefix: 'ä' })
@@ -98,9 +98,9 @@ describe('records behind a checkpoint', () => {
     await expectAll(operations.map((operation, at) => lineOf(at + 1, operation)))
   })
 
-  it('the first that is changed, missing or without an end ends them', async () => {
+  it('end before the first that is changed, missing or unfinished', async () => {
     const lines = Array.from({ length: 1000 }, (_, at) => lineOf(at + 1, setOf(at + 1, 100)))
-    const ahead = lines.slice(0, 700)
+    const before = lines.slice(0, 700)
     const changed = (lines[700] as string).replace('"op"', '"oq"')
     for (const rest of [
       [changed, ...lines.slice(701)],
@@ -109,8 +109,8 @@ describe('records behind a checkpoint', () => {
       ['\n'],
       ['\0\0'],
     ]) {
-      const { run, seen } = await found([...ahead, ...rest].join(''))
-      expect(seen).toEqual(expected(ahead))
+      const { run, seen } = await found([...before, ...rest].join(''))
+      expect(seen).toEqual(expected(before))
       expect(run).toMatchObject({ complete: false, lastSeq: 700, nextLine: 705 })
     }
   })

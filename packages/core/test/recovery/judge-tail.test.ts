@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import type { TailToJudge, Verdict } from '../support/core.js'
 import { bad, begun, judge, LENGTH, type Made, rec, START } from './survey-lines.js'
 
-/** The table of what is a torn tail and what is damage. */
+/** Which tails are torn and which are damaged. W is the highest record that is known to be on disk. */
 
-/** The verdict in short; places instead of offsets. */
+/** A short form of the verdict, with places instead of offsets. */
 function short(verdict: Verdict) {
   const placeOf = (offset: number) => (offset - START) / LENGTH
   return {
@@ -23,24 +23,24 @@ const WHOLE: Short = { kept: [1, 2, 3], cut: undefined, damaged: [], missing: []
 const whole = [rec(1), rec(2), rec(3)]
 
 const TABLE: [what: string, lines: Made[], expected: Short, more?: Partial<TailToJudge>][] = [
-  ['nothing wrong', whole, WHOLE],
-  ['nothing wrong, all known to be on disk', whole, WHOLE, { markSeq: 3 }],
+  ['a whole tail', whole, WHOLE],
+  ['a whole tail, all known to be on disk', whole, WHOLE, { markSeq: 3 }],
   ['no records', [], { ...WHOLE, kept: [], lastSeq: 0 }],
-  ['no records behind a checkpoint', [], { ...WHOLE, kept: [], lastSeq: 7 }, { afterSeq: 7, markSeq: 7 }],
+  ['no records after a checkpoint', [], { ...WHOLE, kept: [], lastSeq: 7 }, { afterSeq: 7, markSeq: 7 }],
 
   // Above W: the torn tail.
   ['last line bad above W', [...whole, bad()], { ...WHOLE, cut: 3 }],
-  ['last line bad, W is the one ahead of it', [...whole, bad()], { ...WHOLE, cut: 3 }, { markSeq: 3 }],
+  ['last line bad, W is the one before it', [...whole, bad()], { ...WHOLE, cut: 3 }, { markSeq: 3 }],
   ['first line bad above W', [bad()], { ...WHOLE, kept: [], cut: 0, lastSeq: 0 }],
   ['several bad lines above W', [...whole, bad(), bad(), bad()], { ...WHOLE, cut: 3 }],
   [
-    'bad above W with whole records behind it: all of it is the tail',
+    'bad above W with whole records after it: all of these are torn',
     [rec(1), bad(), rec(3), rec(4)],
     { ...WHOLE, kept: [1], cut: 1, lastSeq: 1 },
   ],
   ['a gap above W ends the log', [rec(1), rec(3), rec(4)], { ...WHOLE, kept: [1], cut: 1, lastSeq: 1 }],
   [
-    'a gap above W behind what a mark names',
+    'a gap above W after the record of the mark',
     [rec(1), rec(2), rec(4)],
     { ...WHOLE, kept: [1, 2], cut: 2, lastSeq: 2 },
     { markSeq: 2 },
@@ -52,26 +52,26 @@ const TABLE: [what: string, lines: Made[], expected: Short, more?: Partial<TailT
   ],
   ['bad last line without a newline', [...whole, bad(undefined, false)], { ...WHOLE, cut: 3 }],
   [
-    'the first record behind the checkpoint is missing, above W',
+    'the first record after the checkpoint is missing, above W',
     [rec(9), rec(10)],
     { ...WHOLE, kept: [], cut: 0, lastSeq: 7 },
     { afterSeq: 7, markSeq: 7 },
   ],
 
-  // Up to W: damage, and what follows is kept.
+  // Up to W: damage, and the records after it are kept.
   [
-    'bad below W as the mark knows it',
+    'bad below W, which the mark names',
     [rec(1), bad('key 2'), rec(3)],
     { ...WHOLE, kept: [1, 3], damaged: ['bad 1'], missing: ['2'], isDamaged: true },
     { markSeq: 3 },
   ],
   [
-    'bad below W as a later line knows it',
+    'bad below W, which a later line names',
     [rec(1), bad(), rec(3, { synced: 2 })],
     { ...WHOLE, kept: [1, 3], damaged: ['bad 1'], missing: ['2'], isDamaged: true },
   ],
   [
-    'bad exactly at W, last of all',
+    'bad exactly at W, at the end',
     [rec(1), rec(2), bad()],
     { ...WHOLE, kept: [1, 2], damaged: ['bad 2'], missing: ['3'], isDamaged: true },
     { markSeq: 3 },
@@ -118,7 +118,7 @@ const TABLE: [what: string, lines: Made[], expected: Short, more?: Partial<TailT
     { afterSeq: 7, markSeq: 9 },
   ],
   [
-    'last line without its newline at W: whole but not to be appended to',
+    'last line without its newline at W: kept, but damage',
     [rec(1), rec(2), rec(3, { ended: false })],
     { ...WHOLE, damaged: ['unended 2'], isDamaged: true },
     { markSeq: 3 },
@@ -136,7 +136,7 @@ const TABLE: [what: string, lines: Made[], expected: Short, more?: Partial<TailT
     { ...WHOLE, kept: [1, 3], cut: 2, missing: ['2'], isDamaged: true },
   ],
 
-  // Lines that were doubled, moved, put in.
+  // Doubled, moved and inserted lines.
   [
     'a doubled line counts once',
     [rec(1), rec(2), rec(2), rec(3)],
@@ -145,19 +145,19 @@ const TABLE: [what: string, lines: Made[], expected: Short, more?: Partial<TailT
   ],
   ['a doubled line above W', [rec(1), rec(2), rec(2), rec(3)], { ...WHOLE, damaged: ['doubled 2'], isDamaged: true }],
   [
-    'a line of before the checkpoint',
+    'a line from before the checkpoint',
     [rec(7), rec(8)],
     { ...WHOLE, kept: [8], damaged: ['doubled 0'], lastSeq: 8, isDamaged: true },
     { afterSeq: 7 },
   ],
   [
-    'a stretch doubled',
+    'several lines doubled',
     [...whole, ...whole],
     { ...WHOLE, damaged: ['doubled 3', 'doubled 4', 'doubled 5'], isDamaged: true },
     { markSeq: 3 },
   ],
   [
-    'swapped lines are put in order',
+    'swapped lines are sorted',
     [rec(2), rec(1), rec(3)],
     { ...WHOLE, damaged: ['moved 1'], isDamaged: true },
     { markSeq: 3 },
@@ -173,82 +173,82 @@ const TABLE: [what: string, lines: Made[], expected: Short, more?: Partial<TailT
     { ...WHOLE, damaged: ['moved 1', 'moved 2'], isDamaged: true },
   ],
   [
-    'a conflict: the first of the two counts',
+    'a conflict: the first of two counts',
     [rec(1), rec(2, { crc: 'first' }), rec(2, { crc: 'second' }), rec(3)],
     { ...WHOLE, damaged: ['conflict 2'], isDamaged: true },
     { markSeq: 3 },
   ],
   [
-    'garbage put in between below W: nothing is missing',
+    'garbage between records below W: nothing is missing',
     [rec(1), rec(2), bad(), rec(3)],
     { ...WHOLE, damaged: ['bad 2'], isDamaged: true },
     { markSeq: 3 },
   ],
   [
-    'garbage put in ahead of everything below W',
+    'garbage before all records below W',
     [bad(), ...whole],
     { ...WHOLE, damaged: ['bad 0'], isDamaged: true },
     { markSeq: 3 },
   ],
   [
-    'a swap below W around a bad line: the records behind it are on disk and are kept',
+    'lines swapped below W around a bad one: the records after it are on disk and kept',
     [rec(1), rec(4), bad(), rec(2), rec(3)],
     { ...WHOLE, kept: [1, 2, 3, 4], cut: 2, damaged: ['moved 3', 'moved 4'], lastSeq: 4, isDamaged: true },
     { markSeq: 4 },
   ],
 
-  // More than a crash can tear is damage wherever it stands.
+  // More than one crash can tear is damage wherever it is.
   [
-    'a tail as long as is repaired',
+    'a torn tail of the greatest length',
     [rec(1), bad(), rec(3)],
     { ...WHOLE, kept: [1], cut: 1, lastSeq: 1 },
     { maxTailRepairBytes: 200 },
   ],
   [
-    'a tail longer than is repaired: what can be read behind it is kept',
+    'a longer tail: the readable records in it are kept',
     [rec(1), bad(), rec(3)],
     { ...WHOLE, kept: [1, 3], damaged: ['bad 1'], missing: ['2'], isDamaged: true },
     { maxTailRepairBytes: 199 },
   ],
   [
-    'garbage alone, longer than is repaired',
+    'only garbage, longer than that',
     [...whole, bad(), bad()],
     { ...WHOLE, damaged: ['bad 3', 'bad 4'], isDamaged: true },
     { maxTailRepairBytes: 199 },
   ],
   [
-    'one record that was being written, longer than is repaired',
+    'one unfinished record, longer than that',
     [rec(1), begun()],
     { ...WHOLE, kept: [1], cut: 1, lastSeq: 1 },
     { maxTailRepairBytes: 99 },
   ],
   [
-    'such a one behind another bad line',
+    'one unfinished record after another bad line',
     [rec(1), bad(), begun()],
     { ...WHOLE, kept: [1], damaged: ['bad 1', 'bad 2'], lastSeq: 1, isDamaged: true },
     { maxTailRepairBytes: 199 },
   ],
   [
-    'a gap with more behind it than is repaired',
+    'a gap with more than that after it',
     [rec(1), rec(3), rec(4)],
     { ...WHOLE, kept: [1, 3, 4], missing: ['2'], lastSeq: 4, isDamaged: true },
     { maxTailRepairBytes: 150 },
   ],
 ]
 
-describe('torn tail or damage', () => {
+describe('judging a tail', () => {
   it.each(TABLE)('%s', (_what, lines, expected, more) => {
     expect(short(judge(lines, more))).toEqual(expected)
   })
 
-  it('the limit is 16 MiB where nothing else is said', () => {
+  it('cuts up to 16 MiB by default', () => {
     const limit = 16 * 1024 * 1024
     expect(judge([rec(1), bad()], { sizeBytes: START + LENGTH + limit }).cut).toBeDefined()
     expect(judge([rec(1), bad()], { sizeBytes: START + LENGTH + limit + 1 }).cut).toBeUndefined()
   })
 
-  it('a gap above W ends the log also where a later record stands before it in the file', () => {
-    // The file has 1 2 4 and behind a bad line 3: nothing above W may be kept behind a record that is not.
+  it('ends the log at a gap above W even if a later record comes first in the file', () => {
+    // The file has 1 2 4, then a bad line, then 3. Above W no record after a missing one may be kept.
     const { kept, cut, missing } = short(judge([rec(1), rec(2), rec(4), bad(), rec(3)]))
     expect(kept).toEqual([1, 2])
     expect(cut).toBe(2)
@@ -256,7 +256,7 @@ describe('torn tail or damage', () => {
   })
 })
 
-describe('the place that is reported', () => {
+describe('the reported place', () => {
   it('of a bad line is the line', () => {
     const { missing } = judge([rec(1), bad('key 2'), rec(3)], { markSeq: 3 })
     expect(missing).toMatchObject([{ from: 2, to: 2, offset: 1100, number: 3, lines: [{ key: 'key 2' }] }])
@@ -276,7 +276,7 @@ describe('the place that is reported', () => {
     expect(judge([rec(1), bad()]).cut).toEqual({ offset: 1100, line: 3 })
   })
 
-  it('several bad lines in one gap belong to it together', () => {
+  it('of a gap has all bad lines in it', () => {
     const { missing } = judge([rec(1), bad('a'), bad('b'), rec(4)], { markSeq: 4 })
     expect(missing).toMatchObject([{ from: 2, to: 3, lines: [{ key: 'a' }, { key: 'b' }] }])
   })

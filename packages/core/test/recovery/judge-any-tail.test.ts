@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bad, judge, rec } from './survey-lines.js'
 
-/** What must hold of a verdict, whatever the lines are. */
+/** What is true of a verdict on any lines. */
 
-describe('whatever became of the lines', () => {
+describe('judging any tail', () => {
   const anyLine = fc.oneof(
     {
       weight: 4,
@@ -13,7 +13,7 @@ describe('whatever became of the lines', () => {
     { weight: 1, arbitrary: fc.constant('bad' as const) },
   )
 
-  it('nothing that was on disk is dropped, nothing above it stands behind a gap, and everything is accounted for', () => {
+  it('keeps all that was on disk, keeps nothing above that after a gap, and accounts for every line', () => {
     fc.assert(
       fc.property(
         fc.array(anyLine, { maxLength: 12 }),
@@ -23,7 +23,7 @@ describe('whatever became of the lines', () => {
           const lines = chosen.map((line) => {
             if (line === 'bad') return bad()
             const [seq, synced, crc] = line
-            // A record tells of others as synced, never of itself.
+            // A record can only name others as synced, never itself.
             return rec(seq, { synced: Math.min(synced, seq - 1), crc })
           })
           const survey = lines.map((make, place) => make(place))

@@ -1,8 +1,8 @@
 import { judgeTail, type SurveyLine, type TailToJudge, type Verdict } from '../support/core.js'
 
 /**
- * Lines of a tail, made by hand. They are 100 bytes long and stand behind a checkpoint of 1000 bytes, so the line at
- * place n (0 is the first) has the offset 1000 + 100 n and the number n + 2.
+ * Lines of a tail, made by hand. They are 100 bytes long and follow a checkpoint of 1000 bytes, so the line at place n
+ * (0 is the first) has the offset 1000 + 100 n and the number n + 2.
  */
 
 export const LENGTH = 100
@@ -22,7 +22,7 @@ export function bad(key?: string, ended = true): Made {
   return (place) => ({ kind: 'bad', ...at(place), ended, begun: false, key })
 }
 
-/** A record of which only the beginning was written. */
+/** A record that was only written in part. */
 export function begun(): Made {
   return (place) => ({ kind: 'bad', ...at(place), ended: false, begun: true, key: undefined })
 }
