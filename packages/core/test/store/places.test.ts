@@ -39,7 +39,7 @@ describe('a place where no store can be', () => {
     const dir = directory()
     writeFileSync(join(dir, 'logs'), 'mine')
     await expect(openOn(machine(), { dir })).rejects.toMatchObject({ code: 'FLATLOG_IO' })
-    await expect(openOn(machine(), { dir })).rejects.toThrow(/move it away/)
+    await expect(openOn(machine(), { dir })).rejects.toThrow(/move away/)
     expect(readFileSync(join(dir, 'logs'), 'utf8')).toBe('mine')
   })
 
@@ -73,7 +73,7 @@ describe('a place where no store can be', () => {
     ['EMFILE', 'open', /ulimit -n/],
     ['ENFILE', 'open', /on this machine/],
     ['EACCES', 'list', /right to read and write/],
-    ['EIO', 'list', /check it/],
+    ['EIO', 'list', /check the disk/],
   ]
 
   test.each(refusals)('%s at %s is an error that says what to do, and makes nothing', async (code, kind, advice) => {
