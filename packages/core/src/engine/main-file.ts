@@ -55,11 +55,11 @@ export class MainFile {
         if (!(error instanceof TooLong)) throw error
       }
     }
-    return await this.putAside()
+    return await this.setAside()
   }
 
   /** Renames the file, if there is one, so that its old state is not taken for the current one. */
-  async putAside(): Promise<null> {
+  async setAside(): Promise<null> {
     const { files } = this
     if (files.status(files.main)) {
       files.fileSystem.rename(files.main, `${files.main}.stale`)

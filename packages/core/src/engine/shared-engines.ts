@@ -109,12 +109,12 @@ function forget(path: string, shared: Shared): void {
 function checkConflict(path: string, there: ResolvedOptions, wanted: ResolvedOptions): void {
   const differing = SHARED_OPTIONS.filter((name) => JSON.stringify(there[name]) !== JSON.stringify(wanted[name]))
   if (differing.length === 0) return
-  const spelled = differing.map(
+  const differences = differing.map(
     (name) => `${name} is ${JSON.stringify(there[name])} there and ${JSON.stringify(wanted[name])} here`,
   )
   throw new FlatlogError(
     'FLATLOG_OPTIONS_CONFLICT',
-    `${path} is open in this process with other options: ${spelled.join(', ')}. What to do: open it with the same options ` +
+    `${path} is open in this process with other options: ${differences.join(', ')}. What to do: open it with the same options ` +
       'everywhere, or close it first.',
     { path },
   )

@@ -7,7 +7,7 @@ import type { State } from '../state/state.js'
 import { MainFile } from './main-file.js'
 
 /** What to do with the main file: write it, keep it as it is for now, or set it aside as the state is too long. */
-export type MainFileStep = 'write' | 'keep' | 'put aside'
+export type MainFileStep = 'write' | 'keep' | 'set aside'
 
 /** The position that the side files describe. */
 interface Place {
@@ -109,7 +109,7 @@ export class SideFiles {
         }
         this.#isMainFileKnown = false
         const isWritten = mainFileStep === 'write'
-        this.#mainFileCrc = await (isWritten ? this.#mainFile.write(source, flush) : this.#mainFile.putAside())
+        this.#mainFileCrc = await (isWritten ? this.#mainFile.write(source, flush) : this.#mainFile.setAside())
         this.#isMainFileKnown = true
         // The file may contain even later records, so the older seq is the safe one.
         this.#mainFileSeq = syncedSeq

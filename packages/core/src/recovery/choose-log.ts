@@ -136,8 +136,8 @@ async function using<T>(files: StoreFiles, path: string, use: (file: OpenFile) =
 
 /** Files that prove that there was a log: those of version 1, and a format 0 log that was imported. */
 function remainsOf(files: StoreFiles, fileNames: readonly string[]): string[] {
-  const original = `${files.name}.log.before-flatlog`
-  return [...files.version1FilesAmong(fileNames), ...fileNames.filter((fileName) => fileName.startsWith(original))]
+  const imported = `${files.name}.log.before-flatlog`
+  return [...files.version1FilesAmong(fileNames), ...fileNames.filter((fileName) => fileName.startsWith(imported))]
 }
 
 function notAFile(path: string): FlatlogError {
