@@ -51,11 +51,15 @@ export function countCalls(test: Exhaustive): Promise<number> {
 
 /**
  * Before every call the process is killed once, and the power is cut `powerCuts` times with different outcomes.
- * Recovery is crashed as well. `stride`: only every n-th call.
+ * Recovery is crashed as well. With a `stride`, takes every n-th call only.
  */
-export async function crashAtEveryCall(test: Exhaustive, powerCuts: number): Promise<number> {
+export async function crashAtEveryCall(test: Exhaustive, powerCuts: number, stride: number): Promise<number> {
   const moments: CallMoment[] = []
-  const calls = await walk(test, (moment) => moments.push(moment))
+  const calls = await walk(
+    test,
+    (moment) => moments.push(moment),
+    (number) => number % stride === test.seed % stride,
+  )
   for (const moment of moments) {
     await recover(test, moment, 'kill', 0)
     for (let cut = 1; cut <= powerCuts; cut++) await recover(test, moment, 'power', cut)

@@ -1,5 +1,5 @@
 import { type CallKind, quotaExceeded, systemError } from '../support/faulty-file-system.js'
-import type { OnCall, SimulatedCall, CallEffect } from './file-system.js'
+import type { CallEffect, OnCall, SimulatedCall } from './file-system.js'
 
 /** Rules by which calls of one process fail. */
 
