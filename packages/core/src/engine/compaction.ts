@@ -12,29 +12,29 @@ import { checkpointLength, writeCheckpoint } from '../state/write-state.js'
 import { lackOfSpace } from './free-space.js'
 import type { LiveLog } from './live-log.js'
 
-/** What is left to copy before the hold, so that the hold is short. */
+/** At most so many bytes are left to copy during the hold, so that it is short. */
 const HOLD_BYTES = READ_CHUNK_BYTES
 
 export interface CompactionOptions {
-  /** How long to work at a stretch; asked for each slice. */
+  /** How long to work without a pause. Called for each slice. */
   readonly sliceMs: () => number
-  /** The log has lines that are not what was written: it is kept as a damaged file and not as a backup. */
+  /** True if the log has damaged lines. Then it is kept as a damaged file and not as a backup. */
   readonly isLogDamaged: () => boolean
 }
 
 /**
- * Writes a new generation of the log while it is read and written:
- * freeze → checkpoint → copy later records → sync and verify → hold → copy the rest → publish → go on there.
+ * Writes a new generation of the log while the log is read and written:
+ * freeze → checkpoint → copy later records → sync and verify → hold → copy the rest → publish → continue there.
  *
- * Until the rename the old log is the log, and whatever goes wrong drops the unfinished file. Writers are never
- * refused; during the hold, which lasts as long as a sync and a rename, their records gather.
+ * Until the rename the old log stays in use, and an error removes the unfinished file. Writers are never refused: their
+ * records are queued during the hold, which takes as long as a sync and a rename.
  */
 export async function compact(log: LiveLog, options: CompactionOptions): Promise<void> {
   const frozenSeq = log.lastSeq
   const timestamp = log.timestamps.next()
   const frozen = log.state.freeze()
   try {
-    // What was frozen must be acknowledged: a record that is taken back later could not be taken out of a checkpoint.
+    // Frozen records must be acknowledged: a record that is undone later could not be removed from the checkpoint.
     const copyFrom = await log.groupCommit.seal()
     await new Compaction(log, options, frozen, frozenSeq, timestamp, copyFrom).run()
   } catch (error) {
@@ -43,14 +43,14 @@ export async function compact(log: LiveLog, options: CompactionOptions): Promise
   }
 }
 
-/** What the lines of a checkpoint have beside keys and values, at most, where parts are as short as they are made. */
+/** Estimated length of a checkpoint over that of its state: lines contain more than keys and values. */
 const LINES_SHARE = 1.1
 
 class Compaction {
   readonly #slices: Slices
-  /** What had expired by then stays out of the checkpoint. */
+  /** Keys that had expired by then are left out of the checkpoint. */
   readonly #startedMs: number
-  /** How far the old log has been copied. */
+  /** The old log is copied up to this offset. */
   #copiedTo: number
   #length = 0
 
@@ -60,7 +60,7 @@ class Compaction {
     private readonly frozen: FrozenState,
     private readonly frozenSeq: number,
     private readonly timestamp: string,
-    /** Where the records begin in the old log that came after the freezing. */
+    /** Where the records after the freeze start in the old log. */
     private readonly copyFrom: number,
   ) {
     this.#slices = log.files.slices({ sliceMs: options.sliceMs })
@@ -80,7 +80,7 @@ class Compaction {
       await this.#publishHeld(file, verified, written)
       for (const _ of this.frozen.release()) if (this.#slices.isDue()) await this.#slices.pause()
     } catch (error) {
-      // After a rename that may have happened the file is the log; the engine has failed then, and the next open looks.
+      // If the rename may have happened, this file may be the log: the engine has failed, so keep it for the next open.
       if (log.writer.file !== file) file.close()
       if (!log.groupCommit.failure && log.isOwned()) removeIfThere(fileSystem, unfinished)
       throw error
@@ -94,14 +94,14 @@ class Compaction {
   async #checkSpace(): Promise<void> {
     const { log } = this
     const { fileSystem } = log.files
-    // A log that could not be compacted for a while may be many times as long as what comes of it.
+    // A log that could not be compacted for a while may be much longer than its checkpoint.
     const exact = () => checkpointLength(this.frozen, this.#startedMs, this.#slices)
     const lack = await lackOfSpace(fileSystem, log.files.logDirectory, this.#roughBytes, exact)
     if (!lack) return
     throw new FlatlogError(
       'FLATLOG_NO_SPACE',
-      `Compacting ${log.files.log} needs about ${lack.needed} bytes beside it, and ${lack.free} are free. The log goes on as ` +
-        'it is. What to do: free some space; the next compaction tries again by itself.',
+      `Compacting ${log.files.log} needs about ${lack.needed} more bytes on its disk, but only ${lack.free} are free. The log ` +
+        'stays in use as it is. What to do: free some space; compaction is tried again automatically.',
       { path: log.files.log },
     )
   }
@@ -114,19 +114,19 @@ class Compaction {
       timestamp,
       stateBytes: this.#roughBytes,
     }
-    // Begun now, so that little is left to bring to disk below; what becomes of it shows there.
+    // Start a sync now, so that the one below has little left to do. An error is thrown there.
     log.groupCommit.sync().catch(() => {})
     const pieces = (writer: CheckpointWriter) => frozen.pieces(this.#startedMs, (bytes) => writer.takesPart(bytes))
     const written = await writeCheckpoint(file, pieces, start, this.#slices)
     this.#length = written.length
     while (log.writer.offset - this.#copiedTo > HOLD_BYTES) await this.#copyLaterRecords(file)
-    // The log is about to be a backup, which has to be on disk like any other; what is left for the hold is little.
+    // The log becomes a backup and must be on disk. Sync it now, so that little is left for the hold.
     await log.groupCommit.sync()
     await file.sync()
     return written
   }
 
-  /** Copies what the old log has gained. Only whole written records are copied: the writer's offset ends with one. */
+  /** Copies the records that were appended since. The writer's offset is always at the end of a record. */
   async #copyLaterRecords(file: OpenFile): Promise<void> {
     const { writer } = this.log
     const end = writer.offset
@@ -135,11 +135,11 @@ class Compaction {
     this.#copiedTo = end
   }
 
-  /** Reads back what was written. */
+  /** Reads the new generation back. */
   async #verify(file: OpenFile, written: WrittenCheckpoint): Promise<TailRun> {
     if (!(await readBackCheckpoint(file, written, this.#slices))) throw this.#unreadable(file)
     const { length, parts } = written
-    // A header, the parts, and where there are some an index.
+    // The lines before it: a header, and if there are parts, the parts and an index.
     const start = { offset: length, line: parts.length ? parts.length + 3 : 2, afterSeq: this.frozenSeq }
     const run = await readTailRun(file, start, this.#slices)
     if (!run.complete) throw this.#unreadable(file)
@@ -155,7 +155,7 @@ class Compaction {
     const { groupCommit, writer } = log
     await groupCommit.hold()
     try {
-      if (!groupCommit.failure && !log.isOwned()) groupCommit.fail(new Error('another process has taken the log over'))
+      if (!groupCommit.failure && !log.isOwned()) groupCommit.fail(new Error('another process has taken over the log'))
       if (groupCommit.failure) throw groupCommit.failure
       await this.#copyLaterRecords(file)
       await file.sync()
@@ -190,7 +190,7 @@ class Compaction {
       if (this.#isPerhapsReplaced(...identities)) {
         groupCommit.fail(error)
       } else {
-        // No backup, but a second name of a file that is still written to.
+        // Not a backup: a second name of the log, which is still being written.
         removeIfThere(fileSystem, kept)
         if (!fileSystem.renamesOpenFiles) {
           const again = fileSystem.open(files.log, 'write')
@@ -203,7 +203,7 @@ class Compaction {
     return fileSystem.renamesOpenFiles ? file : fileSystem.open(files.log, 'write')
   }
 
-  /** False when the rename has certainly not happened: the log is another file than the new generation. */
+  /** False only if the rename has certainly not happened: the log is still another file than the new generation. */
   #isPerhapsReplaced(oldIdentity: string, newIdentity: string): boolean {
     const { files } = this.log
     try {

@@ -1,13 +1,14 @@
 import type { FileSystem } from '../platform/file-system.js'
 
-/** What a file is written with, beyond its own length, so that the disk is not filled to its last byte … */
+/** A new file must leave so much space free … */
 const SPARE_BYTES = 1024 * 1024
-/** … and on a disk that may be small itself as much as the file has, but no less than this. */
+/** … or, if the file is shorter than that, as much as its own length, but at least this. */
 const MIN_SPARE_BYTES = 64 * 1024
 
 /**
- * Asked before a file is written that can wait: it must not take the room from a record that cannot. `roughBytes` is an
- * upper bound of the file's length; `exactBytes` takes a walk over the state and is asked for only where that is too much.
+ * Checks whether the disk has space for a file that can wait, so that records, which cannot, keep enough. Undefined if it
+ * has. `roughBytes`: an upper bound of the file's length. `exactBytes` walks over the state, so it is called only if the
+ * bound does not fit.
  */
 export async function lackOfSpace(
   fileSystem: FileSystem,

@@ -13,35 +13,35 @@ interface BadPart {
 }
 
 /**
- * Parts of the checkpoint that turn out damaged while the store is open: each is looked for in the backups, one after
- * the other, and what proves to have stood there is put in its place. Meanwhile, and where nothing proves it, its keys
- * cannot be read; the next opening reads the whole log, and repairs it with a report.
+ * Heals parts of the checkpoint that are found damaged while the store is open, one after the other, from the backups.
+ * Until then, or if no backup can restore a part, its keys cannot be read. Then the next open reads the whole log,
+ * repairs it and reports what is lost.
  */
 export class LiveHealing {
   readonly #found: BadPart[] = []
   #running: Promise<void> | undefined
   /** Parts that could not be healed. */
   #unhealed = 0
-  /** Parts whose bytes in the log are not what was written, healed or not. */
+  /** Damaged parts in the log file, healed or not. */
   #bad = 0
 
   constructor(
     private readonly log: LiveLog,
-    /** What was healed is in memory only, until it is written. */
+    /** Called after parts were healed. They are only in memory until the log is compacted. */
     private readonly onHealed: () => void,
   ) {}
 
-  /** Something is damaged and not healed, yet or at all. */
+  /** True while a damaged part is not healed. */
   get isNeeded(): boolean {
     return this.#found.length > 0 || this.#unhealed > 0
   }
 
-  /** The log has a line that is not what was written. */
+  /** True if the log file has a damaged part. */
   get isLogDamaged(): boolean {
     return this.#bad > 0
   }
 
-  /** Another generation is the log now, and all of it was read back. */
+  /** Called after a compaction: the new log was read back completely. */
   reset(): void {
     this.#bad = 0
   }
@@ -67,7 +67,7 @@ export class LiveHealing {
       const { state, checkpoint } = log
       const from = await this.#heal(bad)
       this.#found.shift()
-      // Another generation is the log now, and was read back whole: the part went bad behind the compaction.
+      // The log was compacted meanwhile, and the new one was read back: the damaged part is no longer in use.
       if (log.state !== state || log.checkpoint !== checkpoint) continue
       this.#report(bad, from)
       if (from === undefined) this.#unhealed++
@@ -76,7 +76,7 @@ export class LiveHealing {
     if (healed > 0) this.onHealed()
   }
 
-  /** The backup that it was healed from. */
+  /** Returns the name of the backup that the part was healed from; undefined if it was not healed. */
   async #heal({ range }: BadPart): Promise<string | undefined> {
     const { log } = this
     const { files, checkpoint, storeId, state } = log
@@ -88,7 +88,7 @@ export class LiveHealing {
       state.heal(range, times ? healed.state : healed.state.map((pair) => ({ ...pair, time: undefined })))
       return healed.from
     } catch (error) {
-      // A backup that cannot be read proves nothing.
+      // A backup that cannot be read cannot heal anything.
       log.report(ioError('heal', files.log, error))
       return undefined
     }
@@ -103,9 +103,9 @@ export class LiveHealing {
     if (healedFrom === undefined) addInDoubt(recovery, [range.from, ANY_KEY])
     const note =
       healedFrom === undefined
-        ? `${file} is damaged at line ${line}, and no backup reaches it without a gap: ${keys} cannot be read. The next ` +
-          'opening reads all of it, keeps the file, and goes on without what is lost.'
-        : `${file} was found damaged at line ${line}; ${keys} were restored from ${healedFrom}.`
+        ? `${file} is damaged at line ${line}, and the backups cannot restore it. The ${keys} cannot be read. The next ` +
+          'open reads the whole log, keeps this file, and continues without the lost keys.'
+        : `${file} was damaged at line ${line}. The ${keys} were restored from ${healedFrom}.`
     recovery.notes.push(note)
     this.log.report(new FlatlogError('FLATLOG_CORRUPT', note, { path: files.log, offset }))
   }

@@ -10,7 +10,7 @@ import { checkpointLength, walkState } from '../state/write-state.js'
 import { lackOfSpace } from './free-space.js'
 
 /**
- * `NAME.json`: the state as plain JSON, for people and other programs. It is a view of the log: it is replaced as a
+ * Writes `NAME.json`: the state as plain JSON, for people and other programs. It is a view of the log, replaced as a
  * whole and never read back.
  */
 export class MainFile {
@@ -19,12 +19,12 @@ export class MainFile {
     private readonly mode: 'auto' | boolean,
   ) {}
 
-  /** True if a main file is wanted, and neither it nor the one that was put aside exists. */
+  /** True if a main file is wanted, and neither it nor one that was set aside exists. */
   isMissing(): boolean {
     return this.mode !== false && this.files.isMainFileGone()
   }
 
-  /** False if the state of a checkpoint of that length is too long for a main file. */
+  /** False if the state in a checkpoint of that length is too long for a main file. */
   fits(checkpointBytes: number): boolean {
     return checkpointBytes <= this.#maxBytes
   }
@@ -34,11 +34,11 @@ export class MainFile {
   }
 
   /**
-   * Writes the state, or puts the present file aside if the state is too long or no file is wanted. Returns the checksum
-   * of the file's bytes, or null if there is no file now.
+   * Writes the state, or sets the present file aside if the state is too long or no file is wanted. Returns the checksum
+   * of the file, or null if there is none now.
    *
-   * The records that the state comes from may not be on disk yet: `makeDurable` is called before the file gets its name,
-   * so that it never shows a record that a crash can take back.
+   * The records of the state may not be on disk yet: `makeDurable` is called before the file gets its name, so that the
+   * file never shows a record that a crash can undo.
    */
   async write(source: State, makeDurable: () => Promise<void>): Promise<string | null> {
     const { files, mode } = this
@@ -55,11 +55,11 @@ export class MainFile {
         if (!(error instanceof TooLong)) throw error
       }
     }
-    return await this.putAside()
+    return await this.setAside()
   }
 
-  /** Renames the file, if there is one, so that an old state is not mistaken for the present one. */
-  async putAside(): Promise<null> {
+  /** Renames the file, if there is one, so that its old state is not taken for the current one. */
+  async setAside(): Promise<null> {
     const { files } = this
     if (files.status(files.main)) {
       files.fileSystem.rename(files.main, `${files.main}.stale`)
@@ -81,8 +81,8 @@ export class MainFile {
     if (!lack) return
     throw new FlatlogError(
       'FLATLOG_NO_SPACE',
-      `Writing ${files.main} needs about ${lack.needed} bytes, and ${lack.free} are free. The log has everything; this file is ` +
-        'as it was before. What to do: free some space; it is written again at the next checkpoint, or at close.',
+      `Writing ${files.main} needs about ${lack.needed} bytes, but only ${lack.free} are free. The file was not changed, and the ` +
+        'log has everything. What to do: free some space; the file is written again at the next checkpoint or at close.',
       { path: files.main },
     )
   }
@@ -99,7 +99,7 @@ export class MainFile {
       written += bytes.length
       pending = ''
     }
-    // A line for each key. Only the next key shows that a line is not the last one and ends with a comma.
+    // One line a key, written with the next one: only then is it known whether a comma follows.
     let line = '{'
     let end = '\n'
     for await (const [key, value] of walkState(source, this.files.clock.now(), this.files.slices())) {

@@ -192,7 +192,7 @@ export class Maintenance {
   async #afterCompaction(isRequested: boolean): Promise<void> {
     const { log } = this
     const { clock } = log.files
-    if (!log.sideFiles.fitsMainFile(log.checkpoint.bytes)) return await this.#updateSideFiles('put aside')
+    if (!log.sideFiles.fitsMainFile(log.checkpoint.bytes)) return await this.#updateSideFiles('set aside')
     // A caller of `compact` may read the main file next; otherwise it can wait.
     const waitMs = isRequested ? 0 : this.#mainFileMs + MAIN_FILE_INTERVAL_MS - clock.monotonicMs()
     await this.#updateSideFiles(waitMs > 0 ? 'keep' : 'write')

@@ -3,39 +3,42 @@ import { FlatlogError } from '../platform/errors.js'
 import type { Engine } from './engine.js'
 
 /**
- * The engines of this process, by the real path of their log: whoever opens a store that is open here shares it. Hot
- * reload, two adapters on one file and the two builds of this package (ES module and CommonJS) all meet in one place.
+ * An engine of this process and its handles. All calls that open the same log share one engine, also after a hot reload,
+ * from two adapters, and from both builds of this package (ES module and CommonJS).
  */
 interface Shared {
   readonly engine: Promise<Engine>
   readonly options: ResolvedOptions
-  /** Open for one piece of work and with options of its own: nobody joins it, all wait until it is gone. */
+  /** Opened for a single task with its own options. It is not shared: others wait until it is gone. */
   readonly isTransient: boolean
   handles: number
-  /** Set while the engine is on its way out; a new one begins when it is gone. */
+  /** Set while the engine closes. A new one is opened after that. */
   closing?: Promise<void>
+  /** Resolved by `leave`, when the engine is closed or could not be opened. */
   readonly gone: Promise<void>
   readonly leave: () => void
 }
 
-/** The number goes up with the first version whose engine is another; the lock file keeps those two apart. */
+/** Increase the number when engines of two versions cannot be shared; the lock file then separates them. */
 const TABLE = Symbol.for('flatlog.engines.1')
 
+/** The engines of this process, by the real path of their log. */
 function table(): Map<string, Shared> {
   const holder = globalThis as { [TABLE]?: Map<string, Shared> }
   holder[TABLE] ??= new Map()
   return holder[TABLE]
 }
 
-/** Options that say how the one engine works, so that two handles cannot differ in them. */
+/** Options of the engine itself, which all handles share. */
 const SHARED_OPTIONS = ['durability', 'recovery', 'times', 'compaction'] as const
 
 export interface SharedEngine {
   readonly engine: Engine
-  /** Gives this share back; the last one closes the engine. Idempotent. */
+  /** Releases this handle. The last one closes the engine. Idempotent. */
   release(): Promise<void>
 }
 
+/** Returns a handle of the engine that is open at this path, or of a new one. */
 export async function shareEngine(
   path: string,
   options: ResolvedOptions,
@@ -54,21 +57,21 @@ export async function shareEngine(
     })
     const opened: Shared = { engine: open(), options, isTransient, handles: 0, gone, leave }
     engines.set(path, opened)
-    // A failed open is not remembered: the next one tries again.
+    // After a failed open, the next call tries again.
     opened.engine.catch(() => forget(path, opened))
     shared = opened
   }
   return share(path, shared)
 }
 
-/** A share of the engine that is open in this process, if there is one. */
+/** Returns a handle of the engine that is open at this path in this process, if there is one. */
 export async function joinEngine(path: string): Promise<SharedEngine | undefined> {
   await whenSettled(path)
   const shared = table().get(path)
   return shared && (await share(path, shared).catch(() => undefined))
 }
 
-/** What is about to leave has left. */
+/** Waits for an engine that is closing or transient. */
 async function whenSettled(path: string): Promise<void> {
   for (;;) {
     const shared = table().get(path)
@@ -83,7 +86,7 @@ async function share(path: string, shared: Shared): Promise<SharedEngine> {
   let released: Promise<void> | undefined
   const release = () => {
     shared.handles--
-    // A store that has failed has nothing more to flush, whichever of its handles is closed.
+    // A failed store has nothing to flush.
     if (shared.handles > 0) return engine.failure ? Promise.resolve() : engine.flush()
     shared.closing = engine.close().finally(() => forget(path, shared))
     return shared.closing
@@ -106,12 +109,12 @@ function forget(path: string, shared: Shared): void {
 function checkConflict(path: string, there: ResolvedOptions, wanted: ResolvedOptions): void {
   const differing = SHARED_OPTIONS.filter((name) => JSON.stringify(there[name]) !== JSON.stringify(wanted[name]))
   if (differing.length === 0) return
-  const spelled = differing.map(
-    (name) => `${name} (${JSON.stringify(there[name])} there, ${JSON.stringify(wanted[name])} here)`,
+  const differences = differing.map(
+    (name) => `${name} is ${JSON.stringify(there[name])} there and ${JSON.stringify(wanted[name])} here`,
   )
   throw new FlatlogError(
     'FLATLOG_OPTIONS_CONFLICT',
-    `${path} is open in this process with other options: ${spelled.join(', ')}. What to do: open it with the same options ` +
+    `${path} is open in this process with other options: ${differences.join(', ')}. What to do: open it with the same options ` +
       'everywhere, or close it first.',
     { path },
   )

@@ -6,32 +6,32 @@ import type { OpenedLog } from '../recovery/open-log.js'
 import type { State } from '../state/state.js'
 import { MainFile } from './main-file.js'
 
-/** Whether the main file is written, stays as it is for now, or is put aside because the state is too long for it. */
-export type MainFileStep = 'write' | 'keep' | 'put aside'
+/** What to do with the main file: write it, keep it as it is for now, or set it aside as the state is too long. */
+export type MainFileStep = 'write' | 'keep' | 'set aside'
 
-/** The moment that is written. */
+/** The position that the side files describe. */
 interface Place {
   readonly store: string
   readonly lastSeq: number
   readonly syncedSeq: number
-  /** Damage was found: the next opening reads the whole log. */
+  /** Damage was found, so the next open must read the whole log. */
   readonly isToBeChecked: boolean
   readonly mainFileStep: MainFileStep
 }
 
 /**
- * What is derived from the log and written beside it, when something has changed since the last time.
+ * Writes the files that are derived from the log, if something has changed: the mark and the main file. Rotates backups.
  *
- * The mark contains the checksum of the main file, so that `verify` finds one that was damaged, replaced or removed. A
- * crash between two writes must never look like that. So the main file is compared with the mark only if this process
- * wrote both, or if the log ended at the very record that both were written at: then nothing has been written since. And
- * before a main file is replaced at that record again, the mark forgets its checksum.
+ * The mark contains the checksum of the main file, so that `verify` finds a main file that was damaged, replaced or
+ * removed. A crash between the two writes must not look like that. So the main file is compared with the mark only if
+ * this process wrote both, or if the log ends at the record at which both were written. Before the main file is replaced
+ * at the same record, its checksum is removed from the mark.
  */
 export class SideFiles {
   readonly #mainFile: MainFile
-  /** What the mark on disk says. */
+  /** The mark on disk. */
   #mark: Mark
-  /** The record that the main file was last written at; null where that is not known. */
+  /** The last record in the main file; null if it is not known. */
   #mainFileSeq: number | null
   #mainFileCrc: string | null
   #isMainFileKnown: boolean
@@ -48,35 +48,36 @@ export class SideFiles {
     this.#mark = mark
     this.#mainFileCrc = mark.mainFileCrc
     this.#isMainFileKnown = mark.seq === lastSeq && mark.mainFileSeq === lastSeq
-    // A main file that somebody removed is written again.
+    // A main file that was removed is written again.
     this.#mainFileSeq = this.#mainFile.isMissing() ? null : mark.mainFileSeq
   }
 
-  /** What the mark on disk was found to say, or was written with. */
+  /** The mark on disk, as it was read or last written. */
   get mark(): Mark {
     return this.#mark
   }
 
-  /** The main file as it should be: with that checksum, where it is known; of that record; null where there is none. */
+  /** The main file as it should be. `crc` is null if there is none, and counts only if `isKnown`. */
   get mainFile(): { readonly crc: string | null; readonly isKnown: boolean; readonly seq: number | null } {
     return { crc: this.#mainFileCrc, isKnown: this.#isMainFileKnown, seq: this.#mainFileSeq }
   }
 
-  /** Resolves when nothing is being written: then what is on disk is what this object says. */
+  /** Resolves when no write is running, so that the files match this object. */
   settled(): Promise<void> {
     return this.#writing.catch(() => {})
   }
 
-  /** What was found damaged is written the next time, though nothing has changed. */
+  /** The mark is damaged: write it next time even if nothing has changed. */
   renewMark(): void {
     this.#isMarkToBeRenewed = true
   }
 
+  /** The main file is damaged: write it next time even if nothing has changed. */
   renewMainFile(): void {
     this.#mainFileSeq = null
   }
 
-  /** Removes all but the newest backups, the oldest first. None while anything is in doubt: an older one may still heal it. */
+  /** Removes surplus backups, the oldest first. Keeps all while keys are in doubt: an old backup may still have them. */
   async rotateBackups(): Promise<void> {
     const { files } = this
     if (this.opened.recovery.inDoubt.length > 0) return
@@ -108,12 +109,12 @@ export class SideFiles {
         }
         this.#isMainFileKnown = false
         const isWritten = mainFileStep === 'write'
-        this.#mainFileCrc = await (isWritten ? this.#mainFile.write(source, flush) : this.#mainFile.putAside())
+        this.#mainFileCrc = await (isWritten ? this.#mainFile.write(source, flush) : this.#mainFile.setAside())
         this.#isMainFileKnown = true
-        // What is written meanwhile may be in the file too, so the older number is the safe one.
+        // The file may contain even later records, so the older seq is the safe one.
         this.#mainFileSeq = syncedSeq
       } catch (error) {
-        // The mark is more than a view: it is written whatever became of this.
+        // Write the mark even so: unlike the main file, recovery needs it.
         mainFileError = error
       }
     }

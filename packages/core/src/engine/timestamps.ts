@@ -2,7 +2,7 @@ import type { Clock } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
 import { CLOCK_STEP_REPORTED_MS } from '../platform/limits.js'
 
-/** The times of a log's records: those of the wall clock, but never earlier than the last one. */
+/** Timestamps for the records of a log: the wall clock, but never earlier than the last record. */
 export class Timestamps {
   #lastMs = 0
   #last = ''
@@ -18,7 +18,7 @@ export class Timestamps {
     return this.#lastMs
   }
 
-  /** Goes on behind the last time in a log; empty where it has none. */
+  /** Continues after the last time in a log; empty if it has none. */
   continueAfter(timestamp: string): void {
     this.#lastMs = Date.parse(timestamp) || 0
     this.#last = ''
@@ -43,8 +43,8 @@ export class Timestamps {
 function clockStep(path: string, now: number, timestamp: string): FlatlogError {
   return new FlatlogError(
     'FLATLOG_CLOCK',
-    `The clock says ${new Date(now).toISOString()}, but ${path} has records of ${timestamp}. They keep their order; new ` +
-      'ones bear the later time until the clock has passed it. What to do: see that the clock is right.',
+    `The clock says ${new Date(now).toISOString()}, but ${path} already has records from ${timestamp}. New records get that ` +
+      'later time until the clock has passed it, so that they stay in order. What to do: check the clock.',
     { path },
   )
 }

@@ -6,51 +6,51 @@ import { differences } from './differences.js'
 import type { FollowedLog } from './followed-log.js'
 import type { ReadState } from './read-state.js'
 
-/** What watchers have not been told of yet: what has come of a state that another one has taken the place of. */
+/** The changes that watchers have not been notified of, after another state has replaced the former one. */
 export class CatchUp {
-  #isLastTry = false
+  #hasFailed = false
 
   constructor(
     private readonly former: ReadState,
-    /** The records behind that one are the changes. Without it, what differs between the two states is told. */
+    /** The changes are the records after this one. If undefined, they are the differences between the two states. */
     private since: number | undefined,
   ) {}
 
-  /** Yet another state has taken the place: the one between the two was told to nobody. */
-  goOn(between: ReadState, goesOn: boolean): void {
+  /** The state was replaced again, before watchers were notified of the one between. `continues`: so do its records. */
+  replaceAgain(between: ReadState, continues: boolean): void {
     between.file?.close()
-    if (!goesOn) this.since = undefined
-    this.#isLastTry = false
+    if (!continues) this.since = undefined
+    this.#hasFailed = false
   }
 
-  /** Throws what fails. It is to be tried once more then, and not again and again: it may be damage, which stays. */
-  async tell(
+  /** Notifies of all changes. After an error, call it again, but only as long as `shouldRetry` says so. */
+  async notify(
     log: FollowedLog | undefined,
     present: State,
     clock: Clock,
     last: { readonly seq: number; readonly crc: string },
-    tell: (record: ChangedRecord) => void,
+    notify: (record: ChangedRecord) => void,
   ): Promise<void> {
     const slices = new Slices(clock)
     const listener = {
       isListening: true,
-      tell: (record: ChangedRecord) => {
-        tell(record)
+      notify: (record: ChangedRecord) => {
+        notify(record)
         this.since = record.seq
       },
     }
-    if (this.since !== undefined && (await log?.tellFrom(this.since, slices, listener))) return
+    if (this.since !== undefined && (await log?.notifyAfter(this.since, slices, listener))) return
     const place = { ...last, timestamp: log?.lastTimestamp ?? new Date(clock.now()).toISOString() }
     for await (const operation of differences(this.former.state, present, clock.now(), slices)) {
-      tell({ ...place, operation })
+      notify({ ...place, operation })
     }
   }
 
-  /** False where there was a failure before. */
-  mayTryAgain(): boolean {
-    const may = !this.#isLastTry
-    this.#isLastTry = true
-    return may
+  /** True after the first error of a state. A second one may be damage, which stays. */
+  shouldRetry(): boolean {
+    const isFirst = !this.#hasFailed
+    this.#hasFailed = true
+    return isFirst
   }
 
   close(): void {

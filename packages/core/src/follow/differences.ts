@@ -8,7 +8,7 @@ const PAGE_KEYS = 256
 
 type ClearOperation = Extract<Operation, { kind: 'clear' }>
 
-/** What makes one state of another, in key order: for whoever knows the one, and cannot be told how the other came of it. */
+/** Operations that turn one state into another, in key order. Used when the records between them are not known. */
 export async function* differences(
   from: State,
   to: State,
@@ -18,8 +18,8 @@ export async function* differences(
   const [former, present] = [new Keys(from, nowMs), new Keys(to, nowMs)]
   for (;;) {
     if (present.error) throw present.error
-    // Its file was written over, or is out of reach.
-    if (former.error) return yield* anew(to, nowMs, slices)
+    // The former file was overwritten or cannot be read.
+    if (former.error) return yield* wholeState(to, nowMs, slices)
     const [gone, there] = [former.key, present.key]
     if (gone === undefined && there === undefined) return
     if (there === undefined || (gone !== undefined && gone < there)) {
@@ -27,7 +27,7 @@ export async function* differences(
       former.advance()
     } else {
       const value = to.get(there, nowMs)
-      const isSame = gone === there && value !== undefined && isEqual(value, readable(from, there, nowMs))
+      const isSame = gone === there && value !== undefined && isEqual(value, formerValue(from, there, nowMs))
       const { text, encoding, expires } = value ?? {}
       if (text !== undefined && !isSame) yield { kind: 'set', key: there, value: { text, encoding }, expires }
       present.advance()
@@ -37,8 +37,8 @@ export async function* differences(
   }
 }
 
-/** The whole state, where nobody can tell any more which keys there were. */
-async function* anew(to: State, nowMs: number, slices: Slices): AsyncGenerator<SetOperation | ClearOperation> {
+/** A clear and the whole state, if the former keys are no longer known. */
+async function* wholeState(to: State, nowMs: number, slices: Slices): AsyncGenerator<SetOperation | ClearOperation> {
   yield { kind: 'clear', prefix: '' }
   const present = new Keys(to, nowMs)
   for (; present.key !== undefined; present.advance()) {
@@ -50,10 +50,10 @@ async function* anew(to: State, nowMs: number, slices: Slices): AsyncGenerator<S
   if (present.error) throw present.error
 }
 
-/** A former value that is not there any more is certainly not the present one. */
-function readable(index: State, key: string, nowMs: number): StateValue | undefined {
+/** The former value; undefined if it can no longer be read, so that it counts as changed. */
+function formerValue(state: State, key: string, nowMs: number): StateValue | undefined {
   try {
-    return index.get(key, nowMs)
+    return state.get(key, nowMs)
   } catch {
     return undefined
   }
@@ -63,12 +63,12 @@ function isEqual(one: StateValue, other: StateValue | undefined): boolean {
   return one.text === other?.text && one.encoding === other.encoding && one.expires === other.expires
 }
 
-/** The keys of an index that does not change, one after the other. */
+/** A cursor over the keys of a state that does not change. */
 class Keys {
   readonly #keys: Iterator<string>
   /** Undefined at the end, and after an error. */
   key: string | undefined
-  /** Why the next key is not known. */
+  /** Why the next key could not be read. */
   error: unknown
 
   constructor(state: State, nowMs: number) {

@@ -1,9 +1,6 @@
 import type { FileStatus, OpenFile } from '../platform/file-system.js'
 
-/**
- * A file that another process appends to, as far as it went at the last look: while it is read it does not change its
- * length. Nothing can be written to it.
- */
+/** A read-only view of a file that another process appends to. Its length changes only in `refresh`. */
 export class FollowedFile implements OpenFile {
   readonly path: string
   readonly identity: string
@@ -12,7 +9,7 @@ export class FollowedFile implements OpenFile {
   constructor(private readonly file: OpenFile) {
     this.path = file.path
     try {
-      this.identity = this.lookAgain().identity
+      this.identity = this.refresh().identity
     } catch (error) {
       file.close()
       throw error
@@ -23,7 +20,8 @@ export class FollowedFile implements OpenFile {
     return this.#sizeBytes
   }
 
-  lookAgain(): FileStatus {
+  /** Takes over the current length. */
+  refresh(): FileStatus {
     const status = this.file.status()
     this.#sizeBytes = status.sizeBytes
     return status
@@ -56,6 +54,6 @@ export class FollowedFile implements OpenFile {
   }
 
   #readOnly(): Error {
-    return new Error(`${this.path} is only read`)
+    return new Error(`${this.path} is open for reading only`)
   }
 }

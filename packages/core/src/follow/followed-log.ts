@@ -9,28 +9,28 @@ import type { ReadLog } from '../recovery/read-log.js'
 import { Replay } from '../recovery/replay.js'
 import type { FollowedFile } from './followed-file.js'
 
-/** What reading on has found. */
-export type ReadOn =
-  /** All that is whole is read. */
+/** The result of reading the appended records. */
+export type ReadResult =
+  /** All complete records were read. */
   | 'read'
-  /** What was read before is not there any more: it was cut off, and perhaps other records have its place. */
+  /** The records that were read before were cut off, and others may have taken their place. */
   | 'cut'
-  /** A line that is whole is not the record that is next. */
+  /** A complete line is not the next record. */
   | 'bad'
 
-/** Who hears of each record when the index has it. */
+/** Notified of each record after the state has it. */
 export interface RecordListener {
-  /** False while nobody wants to know: then nothing is made of a record but its effect. */
+  /** False while there are no watchers: then records are applied without making changes of them. */
   readonly isListening: boolean
-  tell(record: ChangedRecord): void
+  notify(record: ChangedRecord): void
 }
 
-/** So much of either end of what cannot be read yet tells whether it has changed. */
-const PRINT_BYTES = 64
+/** So many bytes at either end of an incomplete tail show whether it has changed. */
+const FINGERPRINT_BYTES = 64
 
 /**
- * A log that another process appends to. Record after record is brought into the index as soon as it is whole; a line
- * without its end is left until it has one.
+ * Follows a log that another process appends to. Each record is applied to the state when it is complete; a line without
+ * its newline is left for later.
  */
 export class FollowedLog {
   readonly checkpoint: CheckpointPlace
@@ -38,10 +38,10 @@ export class FollowedLog {
   #lastSeq: number
   #lastCrc: string | number
   #endOffset: number
-  /** How the last record that was read ends; undefined where nothing certain stands ahead of `endOffset`. */
-  #ending: Buffer | undefined
-  /** What stands behind the last record that was read, and is none, or not yet. */
-  #left: Buffer | undefined
+  /** The end of the last line that was read; undefined if the bytes before `endOffset` are not certain. */
+  #lineEnd: Buffer | undefined
+  /** Fingerprint of the bytes after the last record, which are not a record, or not yet. */
+  #rest: Buffer | undefined
   readonly #replay: Replay
 
   constructor(
@@ -54,9 +54,9 @@ export class FollowedLog {
     this.#lastSeq = log.lastSeq
     this.#lastCrc = log.lastCrc
     this.#endOffset = log.endOffset
-    // A checkpoint is published whole and never cut. A damaged log may end with anything, and nobody appends to it.
-    if (!log.isDamaged && log.lastSeq > log.checkpoint.seq) this.#ending = endingOf(log.lastCrc)
-    this.#left = this.#print()
+    // A checkpoint is published whole and never cut. A damaged log may end with anything, and is not appended to.
+    if (!log.isDamaged && log.lastSeq > log.checkpoint.seq) this.#lineEnd = lineEndOf(log.lastCrc)
+    this.#rest = this.#fingerprintRest()
     this.#replay = new Replay(log.state, log.lastTimestamp, { file, sizeBytes: 0, times, onProgress() {} })
   }
 
@@ -73,71 +73,72 @@ export class FollowedLog {
     return this.#endOffset
   }
 
-  /** The same record as one whose checksum is known from elsewhere: a checkpoint that covers it does not say it. */
-  isKnownAs(crc: string): void {
+  /** Sets the checksum of the last record, if a checkpoint covers it: the checkpoint does not contain it. */
+  setLastCrc(crc: string): void {
     this.#lastCrc = crc
   }
 
-  /** What was read before is not there any more, or nobody can tell. */
+  /** True if the records that were read are no longer in the file, or the file cannot be read. */
   isCut(): boolean {
     try {
-      this.file.lookAgain()
+      this.file.refresh()
       return !this.#isStillThere()
     } catch {
       return true
     }
   }
 
-  async readOn(slices: Slices, listener: RecordListener): Promise<ReadOn> {
+  /** Reads the records that were appended since. */
+  async readAppended(slices: Slices, listener: RecordListener): Promise<ReadResult> {
     const { file } = this
-    file.lookAgain()
+    file.refresh()
     if (!this.#isStillThere()) return 'cut'
-    const left = this.#print()
-    if (left === undefined || this.#left?.equals(left)) return 'read'
+    const rest = this.#fingerprintRest()
+    if (rest === undefined || this.#rest?.equals(rest)) return 'read'
     const start = { offset: this.#endOffset, line: 1, afterSeq: this.#lastSeq }
     const run = await readTailRun(file, start, slices, {
       record: (placed) => {
         this.#replay.record(placed)
-        this.#was(placed.record.seq, placed.record.crc)
-        if (listener.isListening) listener.tell(placed.record)
+        this.#setLast(placed.record.seq, placed.record.crc)
+        if (listener.isListening) listener.notify(placed.record)
       },
       plain: (record, offset) => {
-        // Read before it counts: if that fails it is read again, and not left untold.
-        const told = listener.isListening ? toldPlain(file, record, offset) : undefined
+        // Read the value before applying it, so that a failed read is retried and no watcher misses it.
+        const change = listener.isListening ? changeOfPlain(file, record, offset) : undefined
         this.#replay.plain(record, offset)
-        this.#was(record.seq, record.crc)
-        if (told) listener.tell(told)
+        this.#setLast(record.seq, record.crc)
+        if (change) listener.notify(change)
       },
     })
-    // Was it cut while the run went on, what came of that may stand on what does not count.
+    // If the file was cut meanwhile, the new records may follow others that no longer count.
     if (!this.#isStillThere()) return 'cut'
     if (run.endOffset > this.#endOffset) {
       this.#endOffset = run.endOffset
-      this.#ending = endingOf(run.lastCrc)
+      this.#lineEnd = lineEndOf(run.lastCrc)
     }
-    this.#left = this.#print()
+    this.#rest = this.#fingerprintRest()
     if (run.complete) return 'read'
     return readLine(file, this.#endOffset)?.ended ? 'bad' : 'read'
   }
 
-  /** All records that were read behind that one, as they stand in the log; false where not all of them do. */
-  async tellFrom(seq: number, slices: Slices, listener: RecordListener): Promise<boolean> {
+  /** Notifies of all records after `seq` that were read, from the log. False if some are no longer in it. */
+  async notifyAfter(seq: number, slices: Slices, listener: RecordListener): Promise<boolean> {
     const { file, checkpoint } = this
-    const isMeant = (each: number) => each > seq && each <= this.#lastSeq
+    const isWanted = (each: number) => each > seq && each <= this.#lastSeq
     const start = { offset: checkpoint.bytes, line: 1, afterSeq: checkpoint.seq }
     const run = await readTailRun(file, start, slices, {
       record: ({ record }) => {
-        if (isMeant(record.seq)) listener.tell(record)
+        if (isWanted(record.seq)) listener.notify(record)
       },
       plain: (record, offset) => {
-        const told = isMeant(record.seq) ? toldPlain(file, record, offset) : undefined
-        if (told) listener.tell(told)
+        const change = isWanted(record.seq) ? changeOfPlain(file, record, offset) : undefined
+        if (change) listener.notify(change)
       },
     })
     return run.lastSeq >= this.#lastSeq
   }
 
-  #was(seq: number, crc: string | number): void {
+  #setLast(seq: number, crc: string | number): void {
     this.#lastSeq = seq
     this.#lastCrc = crc
   }
@@ -145,37 +146,37 @@ export class FollowedLog {
   #isStillThere(): boolean {
     const { file } = this
     if (file.sizeBytes < this.#endOffset) return false
-    if (!this.#ending) return true
-    const found = Buffer.alloc(this.#ending.length)
+    if (!this.#lineEnd) return true
+    const found = Buffer.alloc(this.#lineEnd.length)
     file.read(found, this.#endOffset - found.length)
-    return found.equals(this.#ending)
+    return found.equals(this.#lineEnd)
   }
 
-  /** How long it is, and its first and last bytes; undefined where there is nothing. */
-  #print(): Buffer | undefined {
+  /** Length, first and last bytes of the rest of the file; undefined if there is none. */
+  #fingerprintRest(): Buffer | undefined {
     const { file } = this
     const bytes = file.sizeBytes - this.#endOffset
     if (bytes <= 0) return undefined
-    const print = Buffer.alloc(8 + 2 * PRINT_BYTES)
+    const print = Buffer.alloc(8 + 2 * FINGERPRINT_BYTES)
     print.writeDoubleLE(bytes)
-    file.read(print.subarray(8, 8 + PRINT_BYTES), this.#endOffset)
-    file.read(print.subarray(8 + PRINT_BYTES), Math.max(this.#endOffset, file.sizeBytes - PRINT_BYTES))
+    file.read(print.subarray(8, 8 + FINGERPRINT_BYTES), this.#endOffset)
+    file.read(print.subarray(8 + FINGERPRINT_BYTES), Math.max(this.#endOffset, file.sizeBytes - FINGERPRINT_BYTES))
     return print
   }
 }
 
-function endingOf(crc: string): Buffer {
+function lineEndOf(crc: string): Buffer {
   return Buffer.from(`${endOfLine(crc)}\n`)
 }
 
-/** Undefined for one that is not as it was a moment ago: reading on finds out what has become of it. */
-function toldPlain(file: FollowedFile, record: PlainRecord, offset: number): ChangedRecord | undefined {
+/** Undefined if the record changed since it was decoded: the next read finds out why. */
+function changeOfPlain(file: FollowedFile, record: PlainRecord, offset: number): ChangedRecord | undefined {
   const { timestamp, seq, key, expires, encoding, valueStart, valueBytes } = record
   const at = { timestamp, seq, crc: formatChecksum(record.crc) }
   if (record.isDelete) return { ...at, operation: { kind: 'delete', key } }
   const line = Buffer.alloc(valueStart + valueBytes)
   file.read(line, offset)
-  // The checksum is of the line up to there.
+  // The checksum covers the line up to here.
   if (checksumValue(line) !== record.crc) return undefined
   const value = { text: line.toString('utf8', valueStart), encoding }
   return { ...at, operation: { kind: 'set', key, value, expires } }

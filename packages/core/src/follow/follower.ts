@@ -16,24 +16,24 @@ import { FollowedLog, type RecordListener } from './followed-log.js'
 import { type ReadState, readState } from './read-state.js'
 
 /**
- * Follows the log of a store that another process writes, without a lock and without writing anything. At each look it
- * reads the records that were appended; if another file is the log, or what was read was cut off, it reads that log from
- * its checkpoint on while the former state still answers.
+ * Follows a store that another process writes, without a lock and without writing anything. It polls for appended
+ * records. If the log was replaced or cut, it reads the log again from its checkpoint, and answers from the former state
+ * until then.
  */
 export class Follower implements Backend {
   readonly events = new Events()
   history = 0
   #state!: ReadState
   #log: FollowedLog | undefined
-  /** What was read is not what stands there: until everything is read again, nothing is added to it. */
+  /** The state does not match the file: it is not added to until everything is read again. */
   #isStale = false
   #failure: FlatlogError | undefined
-  /** What watchers have not been told of yet. */
-  #untold: CatchUp | undefined
+  /** Changes that watchers have not been notified of. */
+  #catchUp: CatchUp | undefined
   #timer: Timer | undefined
   #isClosed = false
-  /** One look at a time; never rejects. */
-  #looking: Promise<void> = Promise.resolve()
+  /** Runs one poll at a time. Never rejects. */
+  #running: Promise<void> = Promise.resolve()
   readonly #listener: RecordListener
 
   private constructor(
@@ -45,7 +45,7 @@ export class Follower implements Backend {
       get isListening() {
         return events.isWatched
       },
-      tell: (record) => this.#tell(record),
+      notify: (record) => this.#notify(record),
     }
   }
 
@@ -56,34 +56,34 @@ export class Follower implements Backend {
     } catch (error) {
       throw ioError('read', files.log, error)
     }
-    follower.#lookIn(FOLLOW_MS)
+    follower.#schedulePoll(FOLLOW_MS)
     return follower
   }
 
   // Reading
 
   get(key: string): StateValue | undefined {
-    return this.#reading((state, nowMs) => state.get(key, nowMs))
+    return this.#withState((state, nowMs) => state.get(key, nowMs))
   }
 
   has(key: string): boolean {
-    return this.#reading((state, nowMs) => state.has(key, nowMs))
+    return this.#withState((state, nowMs) => state.has(key, nowMs))
   }
 
   page(query: KeyRangeQuery, limit: number): [key: string, value: StateValue][] {
-    return this.#reading((state, nowMs) => state.page(query, limit, nowMs))
+    return this.#withState((state, nowMs) => state.page(query, limit, nowMs))
   }
 
   pageOfKeys(query: KeyRangeQuery, limit: number): string[] {
-    return this.#reading((state, nowMs) => state.pageOfKeys(query, limit, nowMs))
+    return this.#withState((state, nowMs) => state.pageOfKeys(query, limit, nowMs))
   }
 
-  /** A value that is not what was read may have been cut off: the next look finds out. */
-  #reading<T>(read: (state: State, nowMs: number) => T): T {
+  /** A value that cannot be read may have been cut off, so poll at once to find out. */
+  #withState<T>(read: (state: State, nowMs: number) => T): T {
     try {
       return read(this.#state.state, this.files.clock.now())
     } catch (error) {
-      this.#lookIn(0)
+      this.#schedulePoll(0)
       throw error
     }
   }
@@ -105,7 +105,8 @@ export class Follower implements Backend {
   #readOnly(): FlatlogError {
     return new FlatlogError(
       'FLATLOG_READ_ONLY',
-      `The store ${JSON.stringify(this.files.name)} is open with readOnly: true. What to do: open it without readOnly to write.`,
+      `The store ${JSON.stringify(this.files.name)} is open with readOnly: true, so it cannot be written. What to do: open it ` +
+        'without readOnly to write.',
       { path: this.files.log },
     )
   }
@@ -149,45 +150,44 @@ export class Follower implements Backend {
     return { ok: failure === undefined, ...(failure && { failure }), problems: [...this.events.problems] }
   }
 
-  /** Resolves when everything that was in the log before the call has been read. */
+  /** Reads all records that were in the log before the call. */
   flush(): Promise<void> {
-    return this.#whenIdle(() => this.#look())
+    return this.#whenIdle(() => this.#poll())
   }
 
-  /** Reads everything again. */
   reopen(): Promise<void> {
-    return this.#whenIdle(() => this.#renew(this.options))
+    return this.#whenIdle(() => this.#reload(this.options))
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
     this.#timer?.cancel()
     this.events.wakeWaiting()
-    await this.#looking
-    this.#forgetUntold()
+    await this.#running
+    this.#endCatchUp()
     this.#state.file?.close()
   }
 
   #whenIdle(act: () => Promise<void>): Promise<void> {
-    const done = this.#looking.then(async () => {
+    const done = this.#running.then(async () => {
       if (this.#isClosed) throw closedError(this.files.name)
       try {
         await act()
         this.#failure = undefined
       } catch (error) {
-        throw this.#failed(error)
+        throw this.#fail(error)
       }
     })
-    this.#looking = done.catch(() => {})
+    this.#running = done.catch(() => {})
     return done
   }
 
-  /** Said once, and not at each look. */
-  #failed(cause: unknown): FlatlogError {
+  /** Reports an error once, and not again at each poll. */
+  #fail(cause: unknown): FlatlogError {
     const error = ioError('read', this.files.log, cause)
-    const isNews = this.#failure?.message !== error.message
+    const isNew = this.#failure?.message !== error.message
     this.#failure = error
-    if (isNews && !this.#isClosed) this.#report(error)
+    if (isNew && !this.#isClosed) this.#report(error)
     return error
   }
 
@@ -195,40 +195,40 @@ export class Follower implements Backend {
     this.events.problem(error, new Date(this.files.clock.now()).toISOString())
   }
 
-  #lookIn(delayMs: number): void {
+  #schedulePoll(delayMs: number): void {
     const { clock } = this.files
     this.#timer?.cancel()
     if (this.#isClosed) return
     this.#timer = clock.setTimer(() => {
       const startMs = clock.monotonicMs()
       this.flush().then(
-        // It rests as long as it has worked, as nobody waits for it.
-        () => this.#lookIn(Math.max(FOLLOW_MS, clock.monotonicMs() - startMs)),
-        () => this.#lookIn(FOLLOW_FAILED_MS),
+        // Pause as long as the poll has worked, to use at most half of a core.
+        () => this.#schedulePoll(Math.max(FOLLOW_MS, clock.monotonicMs() - startMs)),
+        () => this.#schedulePoll(FOLLOW_FAILED_MS),
       )
     }, delayMs)
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     const { files } = this
-    // What failed to be told at the last look comes ahead of what is new.
-    await this.#tellChanges()
+    // Changes of which the last poll failed to notify come before new ones.
+    await this.#notifyPending()
     const log = files.fileSystem.status(files.log)
     const { logIdentity } = this.#state
     if (!log && logIdentity !== undefined) throw logGone(files)
     const isOther = log?.identity !== logIdentity
-    // What the former file has gained before its place was taken comes first.
-    if (this.#log && !this.#isStale) await this.#readOn(this.#log)
-    // Nobody waits for this one.
-    if (isOther || this.#isStale) await this.#renew({ ...this.options, onProgress() {} })
+    // First read the records that were appended to the former file before it was replaced.
+    if (this.#log && !this.#isStale) await this.#readAppended(this.#log)
+    // Progress is reported only for opening the store.
+    if (isOther || this.#isStale) await this.#reload({ ...this.options, onProgress() {} })
   }
 
-  async #readOn(log: FollowedLog): Promise<void> {
+  async #readAppended(log: FollowedLog): Promise<void> {
     const before = log.last.seq
-    this.#isStale = (await log.readOn(new Slices(this.files.clock), this.#listener)) !== 'read'
+    this.#isStale = (await log.readAppended(new Slices(this.files.clock), this.#listener)) !== 'read'
     if (log.last.seq === before) return
     this.events.wakeWaiting()
-    // Whoever follows the changes reads them from this file, which is closed when another one has its place.
+    // Let changes() read from this file now: it is closed when another one has replaced it.
     await this.files.clock.yieldToOthers()
   }
 
@@ -248,8 +248,8 @@ export class Follower implements Backend {
     this.#isStale = false
   }
 
-  /** Another state takes the place of the present one at once, and the present one answers until then. */
-  async #renew(options: ResolvedOptions): Promise<void> {
+  /** Reads everything again. The present state answers until the new one replaces it. */
+  async #reload(options: ResolvedOptions): Promise<void> {
     const former = this.#state
     const { acknowledged: last, storeId } = this
     const state = await this.#read(options)
@@ -257,59 +257,59 @@ export class Follower implements Backend {
       state.file?.close()
       return
     }
-    let mayGoOn: boolean
+    let isPredecessor: boolean
     try {
-      mayGoOn = this.#isPredecessor(former, last.seq)
+      isPredecessor = this.#isPredecessor(former, last.seq)
     } catch (error) {
       state.file?.close()
       throw error
     }
     this.#adopt(state)
-    const goesOn = storeId !== undefined && storeId === this.storeId && isBehind(state, last, mayGoOn)
-    if (!goesOn) this.history++
-    // Of the records that a checkpoint covers it says no checksums.
-    else if (this.acknowledged.seq === last.seq) this.#log?.isKnownAs(last.crc)
-    if (this.#untold) this.#untold.goOn(former, goesOn)
-    else this.#untold = new CatchUp(former, goesOn ? last.seq : undefined)
+    const continues = storeId !== undefined && storeId === this.storeId && continuesAfter(state, last, isPredecessor)
+    if (!continues) this.history++
+    // A checkpoint does not contain the checksum of the last record that it covers.
+    else if (this.acknowledged.seq === last.seq) this.#log?.setLastCrc(last.crc)
+    if (this.#catchUp) this.#catchUp.replaceAgain(former, continues)
+    else this.#catchUp = new CatchUp(former, continues ? last.seq : undefined)
     this.events.wakeWaiting()
     this.#reportDamage(former.recovery, state.recovery)
-    await this.#tellChanges()
+    await this.#notifyPending()
   }
 
-  /** A checkpoint that covers the last record that was read says nothing of it: it may cover another one of that number. */
+  /** False if the new checkpoint may cover another record with this seq than the one that was read. */
   #isPredecessor({ file }: ReadState, seq: number): boolean {
     if (this.#log?.isCut()) return false
     const { fileSystem } = this.files
     const ends = this.files.backups().filter(({ lastSeq }) => lastSeq === seq)
-    // The former log is a backup now, where any are kept.
+    // The former log is a backup now, if backups are kept.
     return ends.length === 0 || ends.some(({ path }) => fileSystem.status(path)?.identity === file?.identity)
   }
 
-  async #tellChanges(): Promise<void> {
-    const untold = this.#untold
-    if (!untold) return
-    const tell = (record: ChangedRecord) => this.#tell(record)
+  async #notifyPending(): Promise<void> {
+    const catchUp = this.#catchUp
+    if (!catchUp) return
+    const notify = (record: ChangedRecord) => this.#notify(record)
     try {
       if (this.events.isWatched) {
-        await untold.tell(this.#log, this.#state.state, this.files.clock, this.acknowledged, tell)
+        await catchUp.notify(this.#log, this.#state.state, this.files.clock, this.acknowledged, notify)
       }
     } catch (error) {
-      if (!untold.mayTryAgain()) this.#forgetUntold()
+      if (!catchUp.shouldRetry()) this.#endCatchUp()
       throw error
     }
-    this.#forgetUntold()
+    this.#endCatchUp()
   }
 
-  #forgetUntold(): void {
-    this.#untold?.close()
-    this.#untold = undefined
+  #endCatchUp(): void {
+    this.#catchUp?.close()
+    this.#catchUp = undefined
   }
 
-  #tell(record: ChangedRecord): void {
+  #notify(record: ChangedRecord): void {
     try {
       this.events.notify([record])
     } catch (error) {
-      // A value that is none, in a line that is whole: it is an error for its key, and the others have nothing to do with it.
+      // A whole line with an invalid value: report it, so that watchers still get the changes of other keys.
       this.#report(ioError('read', this.files.log, error))
     }
   }
@@ -321,28 +321,29 @@ export class Follower implements Backend {
     this.#report(
       new FlatlogError(
         'FLATLOG_CORRUPT',
-        `${first.file} is damaged at line ${first.line}, byte ${first.offset} (${damage.length} places in all); it was read again, ` +
-          'and what counts in it is the state now. What to do: see store.recovery; opening the store for writing repairs it.',
+        `${first.file} is damaged at line ${first.line}, byte ${first.offset} (${damage.length} damaged places in all). All ` +
+          'records that count were read. What to do: see store.recovery, and open the store for writing to repair it.',
         { path: this.files.log, offset: first.offset },
       ),
     )
   }
 }
 
-/** The state goes on from that record: it has no other one of that number, and none is missing behind it. */
-function isBehind(
+/** True if the state continues after that record: it has the same record, and no record after it is missing. */
+function continuesAfter(
   { log, lastSeq }: ReadState,
   last: { readonly seq: number; readonly crc: string },
-  mayGoOn: boolean,
+  isPredecessor: boolean,
 ): boolean {
   if (!log || lastSeq < last.seq || log.checkpoint.seq > last.seq) return false
-  return log.checkpoint.seq === last.seq ? mayGoOn : log.foundCrc === last.crc
+  return log.checkpoint.seq === last.seq ? isPredecessor : log.foundCrc === last.crc
 }
 
 function logGone(files: StoreFiles): FlatlogError {
   return new FlatlogError(
     'FLATLOG_IO',
-    `${files.log} is gone. What was read of it is still there. What to do: put it back; when there is a log again it is read.`,
+    `${files.log} is gone. The state that was read from it is still available. What to do: put the log back; it is read ` +
+      'as soon as it exists.',
     { path: files.log },
   )
 }

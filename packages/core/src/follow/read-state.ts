@@ -10,26 +10,26 @@ import { NothingReadable, type ReadLog } from '../recovery/read-log.js'
 import { State } from '../state/state.js'
 import { FollowedFile } from './followed-file.js'
 
-/** A state as it was read from the files of a store, perhaps while another process writes there. */
+/** A state that was read from the files of a store, perhaps while another process was writing them. */
 export interface ReadState {
   readonly state: State
-  /** Holds the values, and stays open so that no other file is mistaken for it; undefined if there is no log. */
+  /** Has the values, and stays open so that no new file gets its identity. Undefined if there is no log. */
   readonly file: FollowedFile | undefined
-  /** The file that bore the log's name; undefined if there was none. */
+  /** Identity of the file that had the log's name; undefined if there was none. */
   readonly logIdentity: string | undefined
-  /** What the log holds; undefined for format 0, or if there is no log. */
+  /** The content of the log; undefined for format 0, or if there is no log. */
   readonly log: ReadLog | undefined
   readonly lastSeq: number
   readonly recovery: Recovery
 }
 
-/** A writer may compact a small store in the middle of several readings, one after the other. */
+/** A writer may compact a small store during several reads in a row. */
 const MAX_READINGS = 10
 
 /**
- * Reads a store without a lock, without repair, and without writing anything. What is wrong counts only if the log is
- * still the same file afterwards: after a compaction meanwhile, the files that were read first do not match the later
- * ones. `lookFor`: a record whose checksum is asked for, see `Replay`.
+ * Reads a store without a lock, and without repairing or writing anything. Errors and damage count only if the log is
+ * still the same file afterwards: if it was compacted meanwhile, the files do not match each other, so read them again.
+ * `lookFor`: see `ReplayOptions`.
  */
 export async function readState(
   files: StoreFiles,
@@ -83,8 +83,8 @@ async function fromLog(
   try {
     const wasReleased = !files.status(files.lock)
     const mark = readMark(files)
-    // Only now: the file has everything that the mark says is on disk.
-    file.lookAgain()
+    // Only after the mark was read does the file certainly have all records that the mark names.
+    file.refresh()
     const log = await readLog(files, file, choice, mark, options, { wasReleased, lookFor })
     const logIdentity = choice.from === 'log' ? file.identity : replaced
     return { state: log.state, file, logIdentity, log, lastSeq: log.lastSeq, recovery: log.recovery }
@@ -94,7 +94,7 @@ async function fromLog(
   }
 }
 
-/** A store of format 0 that is only a main file may have no directory of logs, and a reader does not make one. */
+/** Empty without the directory of logs: a format 0 store may be only a main file, and readers create nothing. */
 function namesIn(files: StoreFiles): readonly string[] {
   try {
     return files.list()
@@ -127,8 +127,8 @@ async function readMainFileOnly(files: StoreFiles, options: ResolvedOptions): Pr
 export function noStore(name: string, directory: string): FlatlogError {
   return new FlatlogError(
     'FLATLOG_IO',
-    `There is no store named ${JSON.stringify(name)} in ${directory}. What to do: check dir and name. Opening a store ` +
-      'without readOnly creates it.',
+    `There is no store named ${JSON.stringify(name)} in ${directory}. What to do: check dir and name, or create the store by ` +
+      'opening it without readOnly.',
     { path: directory },
   )
 }

@@ -8,23 +8,23 @@ import { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { isLegacyLog } from './detect-legacy.js'
 
-/** Which file the store continues from. */
+/** The file that the store continues from. */
 export type Choice =
   | LogChoice
   /** The log is of format 0. */
   | { readonly from: 'legacy' }
-  /** There are no files of that name. */
+  /** The store has no files yet, except perhaps a main file. */
   | { readonly from: 'nothing' }
 
-/** The log, or a generation of version 1 in its place. */
+/** The log, or the generation that replaces it. */
 export type LogChoice =
-  /** `store`: its id, from the files beside the log if the log has lost its header. */
+  /** `store`: the store's id, from the other files if the log has lost its header. */
   { readonly from: 'log'; readonly store: string | undefined } | Replacement
 
-/** The log is unusable; this is the generation beside it that reaches furthest. */
+/** The log is unusable; this is the newest usable generation. */
 export interface Replacement extends Generation {
   readonly lost: LostLog
-  /** Backups of another store, which were not considered. */
+  /** Backups that belong to another store and were not considered. */
   readonly foreign: readonly string[]
 }
 
@@ -49,24 +49,24 @@ interface Candidate extends Generation {
 }
 
 /**
- * A log of which anything can be read is the log, whatever the files beside it say. If it is unusable, the mark says
- * which store the others must be of; without a mark, the newest of them does.
+ * Chooses the file to continue from. That is the log if any line of it can be read. If it is unusable, it is the newest
+ * usable generation of the same store: the store in the mark or, without a mark, in the newest generation.
  */
 export async function chooseLog(
   files: StoreFiles,
   fileNames: readonly string[],
   slices: Slices,
-  /** The log was read already, and nothing in it counts. */
+  /** The log was already read, and nothing in it can be used. */
   isLogUnusable = false,
 ): Promise<Choice> {
   const log = files.status(files.log)
   if (log && log.kind !== 'file') throw notAFile(files.log)
-  // A link that leads nowhere (to a disk that is not mounted) is not a missing log.
+  // A broken link, for instance to a disk that is not mounted, is not a missing log.
   if (!log && fileNames.includes(`${files.name}.log`)) throw leadsNowhere(files.log)
   const remains = remainsOf(files, fileNames)
   if (!log && remains.length === 0) return { from: 'nothing' }
 
-  // A first log gets its name when it is whole, so an empty one beside other files of the store has lost its bytes.
+  // A first log is whole when it gets its name, so an empty log beside other files of the store has lost its content.
   const bytes = log?.sizeBytes ?? 0
   const isLost = bytes === 0 && remains.length > 0
   const hasVersion1Files = files.version1FilesAmong(fileNames).length > 0
@@ -109,7 +109,7 @@ async function candidatesAmong(files: StoreFiles, fileNames: readonly string[]):
   return candidates
 }
 
-/** The whole one that reaches furthest; if none is whole, the newest backup, of which most can be saved. */
+/** The whole generation with the highest seq. If none is whole, the newest readable backup. */
 async function bestOf(
   files: StoreFiles,
   candidates: readonly Candidate[],
@@ -134,16 +134,16 @@ async function using<T>(files: StoreFiles, path: string, use: (file: OpenFile) =
   }
 }
 
-/** Files that show that there was a log: those, and a log of format 0 that was taken over. */
+/** Files that prove that there was a log: those of version 1, and a format 0 log that was imported. */
 function remainsOf(files: StoreFiles, fileNames: readonly string[]): string[] {
-  const original = `${files.name}.log.before-flatlog`
-  return [...files.version1FilesAmong(fileNames), ...fileNames.filter((fileName) => fileName.startsWith(original))]
+  const imported = `${files.name}.log.before-flatlog`
+  return [...files.version1FilesAmong(fileNames), ...fileNames.filter((fileName) => fileName.startsWith(imported))]
 }
 
 function notAFile(path: string): FlatlogError {
   return new FlatlogError(
     'FLATLOG_IO',
-    `${path} is not a file. What to do: move it away, or open the store under another name or directory.`,
+    `${path} is not a file. What to do: move it away, or use another dir or name.`,
     { path },
   )
 }
@@ -151,29 +151,29 @@ function notAFile(path: string): FlatlogError {
 function leadsNowhere(path: string): FlatlogError {
   return new FlatlogError(
     'FLATLOG_IO',
-    `${path} is a link to something that is not there. What to do: mount what it leads to, or repair the link.`,
+    `${path} is a broken link. What to do: mount the disk that it points to, or correct the link.`,
     { path },
   )
 }
 
 function logGone(files: StoreFiles, remains: readonly string[], foreign: readonly string[]): FlatlogError {
-  const strangers = foreign.length ? ` ${foreign.join(', ')} is of another store than ${files.mark}.` : ''
-  const stranger = foreign.length ? `if those files are the right ones, move ${files.mark} away; ` : ''
+  const strangers = foreign.length ? ` According to ${files.mark}, other stores own ${foreign.join(', ')}.` : ''
+  const stranger = foreign.length ? ` If those files belong to this store, move ${files.mark} away.` : ''
   return new FlatlogError(
     'FLATLOG_CORRUPT',
-    `${files.log} is gone or empty, and nothing beside it can take its place (${remains.join(', ')}).${strangers} Opening ` +
-      `would make an empty store of one that had data. What to do: put the log or one of its backups back; ${stranger}or, if ` +
-      `the data is to be given up, move those files away too (then ${files.main} is imported, if it is there).`,
+    `${files.log} is gone or empty, and none of ${remains.join(', ')} can replace it.${strangers} The store had data, so it ` +
+      `was not opened as an empty one. What to do: put back the log or one of its backups.${stranger} To give up the data, ` +
+      `move the other files away too; if ${files.main} exists, it is imported then.`,
     { path: files.log },
   )
 }
 
 const LOST: Readonly<Record<LostLog['why'], string>> = {
   gone: 'is gone or empty',
-  unreadable: 'has nothing in it that can be made use of',
+  unreadable: 'has no readable line',
 }
 
-/** With `recovery: 'strict'` nothing takes the place of the log. */
+/** With `recovery: 'strict'`, throws instead of replacing a lost log. */
 export function refuseIfLogIsLost(
   options: { recovery: 'repair' | 'strict' },
   { fileName, lost }: Replacement,
@@ -182,13 +182,13 @@ export function refuseIfLogIsLost(
   if (options.recovery !== 'strict') return
   throw new FlatlogError(
     'FLATLOG_CORRUPT',
-    `${files.log} ${LOST[lost.why]}, and recovery: 'strict' takes nothing else in its place. Nothing was touched. ` +
-      `What to do: put the log back, or open with recovery: 'repair' to go on from ${fileName}.`,
+    `${files.log} ${LOST[lost.why]}. Nothing was changed, because of recovery: 'strict'. What to do: put the log back, or ` +
+      `open the store with recovery: 'repair' to continue from ${fileName}.`,
     { path: files.log },
   )
 }
 
-/** Another generation took the log's place. */
+/** Adds to the report that another generation replaced the log. */
 export function addLostLog(
   recovery: Recovery,
   { from, fileName, lost, foreign }: Replacement,
@@ -196,6 +196,6 @@ export function addLostLog(
 ): void {
   recovery.source = from === 'backup' ? 'backup' : 'unfinished-generation'
   addDamage(recovery, { file: `${files.name}.log`, line: 1, offset: 0, bytes: lost.bytes, healedFrom: fileName })
-  recovery.notes.push(`${files.log} ${LOST[lost.why]}; ${fileName} took its place.`)
+  recovery.notes.push(`${files.log} ${LOST[lost.why]}. It was replaced by ${fileName}.`)
   for (const each of foreign) noteForeignBackup(recovery, each)
 }

@@ -9,17 +9,17 @@ import type { StateValue } from '../state/types.js'
 import { type CleanGeneration, writeNewGeneration } from './new-generation.js'
 import { keepOriginal } from './repair.js'
 
-/** A log that was made where none of version 1 was. */
+/** The first log of version 1 of a store. */
 export interface FirstLog {
   readonly written: CleanGeneration
   readonly recovery: Recovery
-  /** The record at which the main file was written; null where it is of another time. */
+  /** The last record in the main file; null if there is no main file of this state. */
   readonly mainFileSeq: number | null
 }
 
 /**
- * Makes the first log of a store: an empty one, or one with the state of files of format 0, which are kept.
- * Nothing is touched before the new log is whole: where there is no room for it, everything is as it was.
+ * Writes the first log of a store: an empty one, or one with the state of format 0 files, which are kept.
+ * No other file is changed until the new log is complete, so a full disk changes nothing.
  */
 export class FirstLogMaker {
   constructor(
@@ -28,7 +28,7 @@ export class FirstLogMaker {
     private readonly slices: Slices,
   ) {}
 
-  /** The state is that of the main file, if there is one. */
+  /** Imports the main file, if there is one. */
   async withoutLog(): Promise<FirstLog> {
     const { files, options, slices } = this
     if (!files.status(files.main)) return await this.#empty()
@@ -36,7 +36,7 @@ export class FirstLogMaker {
     const legacy = readLegacyMainFile(files, options)
     const { recovery } = legacy
     recovery.notes.push(
-      `The state was imported from ${files.main}, which is kept as ${files.name}.json.before-flatlog.`,
+      `The state was imported from ${files.main}. The file was kept as ${files.name}.json.before-flatlog.`,
     )
     const written = await this.#write(recovery, legacy)
     await this.#publish(written, () => keepOriginal(files, files.main, files.directory, slices))
@@ -50,6 +50,7 @@ export class FirstLogMaker {
     return { written, recovery, mainFileSeq: 0 }
   }
 
+  /** Imports a log of format 0. */
   async fromLegacyLog(): Promise<FirstLog> {
     const { files, slices } = this
     const hasMark = files.status(files.mark) !== undefined
@@ -62,11 +63,11 @@ export class FirstLogMaker {
     })
     if (hasMark) {
       addDamage(recovery, { file: `${files.name}.mark`, line: 1, offset: 0, bytes: 0 })
-      recovery.notes.push(`${files.log} was replaced by a log of format 0, which has no mark.`)
+      recovery.notes.push(
+        `${files.log} was replaced by a log of format 0: there is a mark, and format 0 has none. The log was used.`,
+      )
     }
-    recovery.notes.push(
-      `${files.log} was of format 0. It was imported, and is kept as ${files.name}.log.before-flatlog.`,
-    )
+    recovery.notes.push(`${files.log} had format 0. It was imported, and kept as ${files.name}.log.before-flatlog.`)
     return { written, recovery, mainFileSeq: null }
   }
 

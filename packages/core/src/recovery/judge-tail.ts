@@ -3,27 +3,27 @@ import type { SurveyLine, SurveyRecord } from '../log/record-reader.js'
 import { MAX_RECORD_BYTES, MAX_TAIL_REPAIR_BYTES } from '../platform/limits.js'
 
 /**
- * Tells a torn tail from damage.
+ * The verdict on the lines after a checkpoint: which records count, and whether the rest is a torn tail or damage.
  *
- * A crash tears only what no returned sync had covered, and W is the highest record that is known to have been covered
- * (the largest `synced` in any whole line, or the mark). So what is bad or missing up to W is damage: its neighbours
- * on both sides were acknowledged and are kept. The first bad record above W ends the log: it and all behind it was
- * under way when the power went, and is the torn tail.
+ * A crash tears only records that no returned sync covers. W is the last record that is known to be covered: the largest
+ * `synced` in any whole line, or the mark. So bad or missing records up to W are damage, and the records around them
+ * were acknowledged and are kept. The first bad record after W ends the log: it and everything after it was being
+ * written at the crash, and is the torn tail.
  */
 export interface Verdict {
-  /** The records that count, by seq, each once. */
+  /** The records that count, sorted by seq, each once. */
   readonly kept: readonly SurveyRecord[]
   /** Where the torn tail starts; undefined if there is none. */
   readonly cut: { readonly offset: number; readonly line: number } | undefined
-  /** Lines that are not what or where they should be: bad ones and second ones of a seq do not count, the others do. */
+  /** Lines that are wrong or misplaced. Bad lines and repeated seqs do not count; the others do. */
   readonly damaged: readonly DamagedLine[]
-  /** Runs of records that were on disk and are not there any more. */
+  /** Runs of records that were on disk and are gone. */
   readonly missing: readonly MissingRun[]
-  /** The last record that there is or was. */
+  /** The last record that exists or is known to have existed. */
   readonly lastSeq: number
-  /** A line moved or doubled, or anything else by which the file is no longer what was written. */
+  /** The file is not what was written: lines are bad, missing, moved or repeated. */
   readonly isDamaged: boolean
-  /** The tail is longer than one that a crash leaves: nobody can say what it held. */
+  /** The bad tail is longer than a crash can leave, so it is damage with unknown content. */
   readonly isBeyondRepair: boolean
 }
 
@@ -35,10 +35,11 @@ export interface DamagedLine {
 export interface MissingRun {
   readonly from: number
   readonly to: number
-  /** The bad lines that stand where these records stood. */
+  /** The bad lines in the place of these records. */
   readonly lines: readonly SurveyLine[]
-  /** Where in the file the run would be. */
+  /** Where in the file the run should be. */
   readonly offset: number
+  /** The line there. */
   readonly number: number
 }
 
@@ -46,10 +47,10 @@ export interface TailToJudge {
   readonly survey: readonly SurveyLine[]
   /** The record that the checkpoint covers. */
   readonly afterSeq: number
-  /** W, as far as the mark knows it; the lines add what they know. */
+  /** W as far as the mark knows. Lines of the survey may raise it. */
   readonly markSeq: number
   readonly sizeBytes: number
-  /** The number of the tail's first line; what is missing from an empty tail is reported there. @default 1 */
+  /** The number of the tail's first line, where records missing from an empty tail are reported. @default 1 */
   readonly firstLine?: number
   readonly maxTailRepairBytes?: number
 }
@@ -59,14 +60,14 @@ export function judgeTail(input: TailToJudge): Verdict {
   for (const line of input.survey) if (line.kind === 'record') synced = Math.max(synced, line.synced)
   const verdict = judgeAbove(input, synced)
   const limit = input.maxTailRepairBytes ?? MAX_TAIL_REPAIR_BYTES
-  // So much is not lost in one crash: then it is damage, and what can be read behind it is kept.
+  // One crash does not tear so much. Treat it as damage, and keep the readable records after it.
   if (verdict.cut && input.sizeBytes - verdict.cut.offset > limit && !isOneTornRecord(input.survey, verdict.cut)) {
     return { ...judgeAbove(input, Number.POSITIVE_INFINITY), isBeyondRepair: true }
   }
   return verdict
 }
 
-/** A single record can be longer than the limit, and be cut short by a kill. */
+/** A single record can be longer than the limit and torn by a kill. */
 function isOneTornRecord(survey: readonly SurveyLine[], cut: { readonly offset: number }): boolean {
   const last = survey.at(-1)
   const isBegun = last?.kind === 'bad' && last.begun && !last.ended
@@ -97,7 +98,7 @@ function judgeAbove({ survey, afterSeq, markSeq, sizeBytes, firstLine = 1 }: Tai
   const kept = present.filter((line) => isKept(line) || line.seq <= synced)
   const lastKept = kept.at(-1)?.seq ?? afterSeq
   const lastSeq = Math.max(lastKept, Number.isFinite(synced) ? synced : markSeq)
-  // A record that is whole but for its newline would have the next one glued to it.
+  // Without the newline, the next record would continue this line.
   for (const line of kept) if (!line.ended) damaged.push({ line, why: 'unended' })
   for (const line of survey) if (line.kind === 'bad' && isKept(line)) damaged.push({ line, why: 'bad' })
   const counts = new Set<SurveyLine>(kept)
@@ -115,8 +116,8 @@ function judgeAbove({ survey, afterSeq, markSeq, sizeBytes, firstLine = 1 }: Tai
 }
 
 /**
- * The first line that is bad above W, that stands behind a gap above W, or that lacks its newline above W. What is cut
- * there can leave a gap behind a record ahead of it, where lines were moved: then the log ends before that one.
+ * The first line after W that is bad, follows a gap, or lacks its newline. If lines were moved, cutting there can open
+ * a gap before an earlier line. Then the log ends before that line.
  */
 function endOfLog(
   survey: readonly SurveyLine[],
@@ -147,7 +148,7 @@ function firstBeyond(
     if (record.seq > expected && record.seq - 1 > synced) break
     expected = record.seq + 1
   }
-  // `expected` is now behind the last record that is there without a gap above W.
+  // `expected` is now the seq after the last record before the first gap after W.
   return survey.find((line) => {
     if (line.kind === 'bad') return (places.get(line) as number) > synced
     return line.seq > synced && (line.seq > expected || !line.ended)
@@ -188,18 +189,19 @@ function missingRuns(
   return runs
 }
 
-/** What was judged of the records of a log, put into the words of a report. */
+/** A verdict with everything that its report needs. */
 export interface Judged {
   readonly recovery: Recovery
   readonly file: string
   readonly sizeBytes: number
   readonly verdict: Verdict
-  /** Where each missing record was found, by its number. */
+  /** The file in which each missing record was found, by seq. */
   readonly found: ReadonlyMap<number, { readonly from: string }>
-  /** The log went no further than is known. */
+  /** It is known where the log ended. */
   readonly isEndKnown: boolean
 }
 
+/** Adds the verdict to the recovery report: damage, keys in doubt and notes. */
 export function reportVerdict(judged: Judged): void {
   const { recovery, file, verdict } = judged
   const healedLines = new Map<unknown, string>()
@@ -214,20 +216,20 @@ export function reportVerdict(judged: Judged): void {
     addDamage(recovery, { file, line: number, offset, bytes, ...about })
     if (why !== 'conflict') continue
     addInDoubt(recovery, [key ?? ANY_KEY])
-    recovery.notes.push(`Line ${number} of ${file} has the number of another record; the first of them counts.`)
+    recovery.notes.push(
+      `Line ${number} of ${file} repeats the number of an earlier record. The earlier record was used.`,
+    )
   }
   if (verdict.isDamaged) recovery.clean = false
   if (verdict.isBeyondRepair) {
     addInDoubt(recovery, [ANY_KEY])
-    recovery.notes.push(
-      `What cannot be read in ${file} is longer than the tail that a crash leaves, so it is taken for damage.`,
-    )
+    recovery.notes.push(`The unreadable part of ${file} is longer than a crash can leave, so it was treated as damage.`)
   }
   recovery.damage.sort((a, b) => (a.file === b.file ? a.offset - b.offset : 0))
   if (verdict.cut) reportCut(judged, verdict.cut)
 }
 
-/** Returns the file that all of the run was healed from, if it was. */
+/** Returns the file that the whole run was healed from, if any. */
 function reportMissing({ recovery, file, verdict, found, isEndKnown }: Judged, run: MissingRun): string | undefined {
   const { from, to, lines, number, offset } = run
   const sources = [...found].filter(([seq]) => seq >= from && seq <= to).map((each) => each[1].from)
@@ -237,14 +239,15 @@ function reportMissing({ recovery, file, verdict, found, isEndKnown }: Judged, r
   }
   const which = from === to ? `Record ${from}` : `Records ${from} to ${to}`
   if (healedFrom !== undefined) {
-    recovery.notes.push(`${which} of ${file} could not be read and came from ${healedFrom}.`)
-    // Where the end is gone, nobody can say that there was not more of it.
+    recovery.notes.push(`${which} of ${file} could not be read. Restored from ${healedFrom}.`)
+    // If the end of the log was lost, more records may have followed it.
     if (to === verdict.lastSeq && !isEndKnown) addUnknownEnd(recovery)
     return healedFrom
   }
   addInDoubt(recovery, [...lines.map((line) => line.key), ANY_KEY])
-  const held = sources.length === 0 ? 'no backup holds it' : `backups hold ${sources.length} of them, which were taken`
-  recovery.notes.push(`${which} of ${file} had been on disk and cannot be read any more; ${held}.`)
+  const rest =
+    sources.length === 0 ? 'No backup has a copy.' : `Backups had ${sources.length} of them, which were restored.`
+  recovery.notes.push(`${which} of ${file} ${from === to ? 'was' : 'were'} on disk and can no longer be read. ${rest}`)
   return undefined
 }
 
@@ -252,8 +255,7 @@ function reportCut({ recovery, file, sizeBytes }: Judged, { offset, line }: NonN
   recovery.clean = false
   recovery.cutBytes = sizeBytes - offset
   recovery.notes.push(
-    `The last ${recovery.cutBytes} bytes of ${file}, from line ${line} on, are a torn tail: writes that were under way ` +
-      'when the process or the power stopped. Nothing proves that they were ever on disk; if they were, this is damage. ' +
-      'They are set aside.',
+    `The last ${recovery.cutBytes} bytes of ${file}, from line ${line} on, are a torn tail: writes that were interrupted ` +
+      'when the process or the power stopped. Nothing proves that they were acknowledged. They were set aside.',
   )
 }

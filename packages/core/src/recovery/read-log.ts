@@ -22,63 +22,63 @@ import { findRecords, type HealedState, healState, reachBeyond } from './heal.js
 import { judgeTail, reportVerdict, type Verdict } from './judge-tail.js'
 import { Replay } from './replay.js'
 
-/** What a generation holds, and what is to be done to its file before records are appended to it. */
+/** The content of a generation, and what its file needs before records can be appended. */
 export interface ReadLog {
-  /** Its values stand in the file, which has to stay open for as long as the index is asked. */
+  /** Reads its values from the file, which must stay open as long as the state is used. */
   readonly state: State
-  /** Undefined where the file no longer says. */
+  /** Undefined if the file has lost it. */
   readonly store: string | undefined
   readonly checkpoint: CheckpointPlace
   readonly lastSeq: number
   /** The checksum of the last record, or of the header. */
   readonly lastCrc: string
   readonly lastTimestamp: string
-  /** Where the next record goes, once the torn tail is cut. */
+  /** Where the next record goes, after the torn tail is cut off. */
   readonly endOffset: number
-  /** Where the first record begins that nothing proves to be on disk. */
+  /** Where the first record starts that is not proven to be on disk. */
   readonly unprovenOffset: number
   readonly cut: { readonly offset: number; readonly line: number } | undefined
-  /** The file is damaged: the state goes into a clean generation. */
+  /** The file is damaged, so its state must be written to a new generation. */
   readonly isDamaged: boolean
-  /** The mark says nothing about this log, or is not there: it is to be written. */
+  /** The mark is missing, damaged or belongs to another log, and must be written. */
   readonly needsMark: boolean
-  /** Its last owner closed the log in order, and the mark is of that moment: the log went no further than it says. */
+  /** It is known where the log ended: the last owner closed it cleanly, and wrote the mark then. */
   readonly isEndKnown: boolean
-  /** The checksum of the record that was to be looked for; undefined where none, or it is not behind the checkpoint. */
+  /** The checksum of the record `lookFor`; undefined if it was not asked for, or is not after the checkpoint. */
   readonly foundCrc: string | undefined
 }
 
-/** What is known of a log besides what is in it. */
+/** What is known about a log from outside it. */
 export interface LogSurroundings {
-  /** Undefined: no mark. Null: a damaged one. */
+  /** Undefined if there is none, null if it is damaged. */
   readonly mark: Mark | null | undefined
   readonly backups: readonly Backup[]
-  /** The id of the store by the files beside the log, if the log has lost its header. */
+  /** The store's id according to the other files, if the log has lost its header. */
   readonly storeBeside: string | undefined
-  /** The last owner closed the log in order: then it went no further than a good mark says. */
+  /** The last owner closed the log cleanly, so a good mark says where it ended. */
   readonly wasReleased: boolean
 }
 
 export interface ReadLogOptions extends Pick<ResolvedOptions, 'times' | 'cacheBytes' | 'onProgress'> {
-  /** Reads every byte of the log, however long it is. */
+  /** Read every byte of the log, however long it is. */
   readonly isWhole: boolean
-  /** A record whose checksum is asked for, see `Replay`. */
+  /** The seq of a record whose checksum is wanted, see `ReplayOptions`. */
   readonly lookFor?: number | undefined
 }
 
-/** Thrown before anything was touched: perhaps a file beside the log can take its place. */
+/** The log has nothing usable. Thrown before anything is changed: another file may take its place. */
 export class NothingReadable extends FlatlogError {
   constructor(path: string) {
     super(
       'FLATLOG_CORRUPT',
-      `Nothing in ${path} can be read, and no backup reaches what it held. Nothing was touched. What to do: put a good ` +
-        'copy in its place; or move it and the files that begin with its name away to begin with an empty store.',
+      `No line of ${path} can be read, and no backup can replace it. Nothing was changed. What to do: restore the file from ` +
+        'a good copy. To start with an empty store, move it away together with the files whose names start with its name.',
       { path, offset: 0 },
     )
   }
 }
 
-/** Reads a version 1 file: checkpoint, records, and where something is wrong what it is and what heals it. */
+/** Reads a generation of version 1: its checkpoint and records. Finds damage, and heals it from the backups. */
 export class LogReader {
   #state!: State
   #generations!: Generations
@@ -86,7 +86,7 @@ export class LogReader {
   readonly #fileName: string
   readonly #sizeBytes: number
   #isMarkUseless = false
-  /** Something else than a backup says which store the log is of. */
+  /** The header or the mark says which store the log belongs to, and not only the backups. */
   #isStoreProven = true
   #replay!: Replay
 
@@ -95,7 +95,7 @@ export class LogReader {
     private readonly file: OpenFile,
     private readonly beside: LogSurroundings,
     private readonly options: ReadLogOptions,
-    /** Gets what is found. */
+    /** Findings are added to it. */
     private readonly recovery: Recovery,
   ) {
     this.#slices = files.slices()
@@ -103,7 +103,6 @@ export class LogReader {
     this.#sizeBytes = file.status().sizeBytes
   }
 
-  /** The recipe: checkpoint, records, and where something is wrong, what it is and what heals it. */
   async read(): Promise<ReadLog> {
     const { file, beside, options } = this
     const checkpoint = await openCheckpoint(file, this.#slices, options.isWhole)
@@ -149,41 +148,41 @@ export class LogReader {
     }
   }
 
-  /** A backup is a copy of what the log was, so a log that ends before a backup has lost its end. */
+  /** The last record in the backups. They are copies of the log, so a log that ends earlier has lost its end. */
   async #reachOfBackups(lastSeq: number): Promise<number> {
-    // If the mark is not of this log, the log may have come here without its backups: look at all of them.
+    // Without a mark of this log, the backups may belong to another store: open them all, which notes foreign ones.
     if (this.#isMarkUseless) for (const backup of this.#generations.backups) this.#generations.open(backup)?.close()
     return await reachBeyond(this.#generations, lastSeq, this.#slices)
   }
 
-  /** Notes a mark or a main file that is gone: the log can do without them, so it is not damage. */
+  /** Notes a missing mark or main file. The log is complete without them, so it is not damage. */
   #noteMissingFiles(lastSeq: number): void {
     const { files, recovery } = this
     const { mark, backups } = this.beside
     if (mark === undefined && (lastSeq > 0 || backups.length > 0)) {
       recovery.notes.push(
-        `${files.name}.mark is gone: had the log lost its last records, nothing would show it. It is written anew.`,
+        `${files.name}.mark is gone. Without it, a log that has lost its last records looks complete. It was written again.`,
       )
     }
     if (!mark || this.#isMarkUseless) return
     if (mark.mainFileCrc !== null && files.isMainFileGone()) {
-      recovery.notes.push(`${files.name}.json is gone. It is only a view of the log, and is written anew.`)
+      recovery.notes.push(`${files.name}.json is gone. It is only a view of the log, and will be written again.`)
     }
   }
 
   get #isEndKnown(): boolean {
     const { backups, mark, wasReleased } = this.beside
-    // A mark that is older than a backup is not that of the last close.
+    // A mark that is older than a backup was not written at the last close.
     const isOfLastClose = mark !== undefined && mark !== null && backups.every((backup) => backup.lastSeq <= mark.seq)
     return wasReleased && isOfLastClose && !this.#isMarkUseless
   }
 
   #stateOf({ ownParts, header }: CheckpointFound): State {
     const { file } = this
-    // A new generation is read under the name that it has until it is the log.
+    // An unfinished generation becomes the log, so errors name the log.
     const isBackup = this.#fileName.startsWith(`${this.files.name}.log.backup.`)
     const path = isBackup ? file.path : this.files.log
-    // Where header and index say different things there may be both.
+    // Damage can leave both an inline state and parts. The parts count.
     const inlineState = ownParts.length === 0 ? (header?.state ?? []) : []
     return new State({ file, path, parts: ownParts, inlineState, cacheBytes: this.options.cacheBytes })
   }
@@ -200,15 +199,15 @@ export class LogReader {
     addDamage(recovery, { file, line: 1, offset: 0, bytes })
     recovery.notes.push(
       mark === null
-        ? `${file} is damaged: what was last known to be on disk cannot be checked. It is written anew.`
-        : `${file} belongs to another store than the log: one of them was replaced. The log is used.`,
+        ? `${file} is damaged, so the end of the log cannot be checked. It was written again.`
+        : `${file} belongs to another store than the log: one of them was replaced. The log was used.`,
     )
     return 0
   }
 
   /**
-   * With header and index gone: what the parts are of, even if that is less than the checkpoint covers, as the records
-   * between are missed then. Without parts the record that follows says it; else mark and backups do.
+   * Guesses which record the checkpoint covers if header and index are gone: the one that its parts name. If that is too
+   * low, the records between are reported missing. Without parts, the next record shows it, else the mark or the backups.
    */
   async #guessCheckpointSeq(checkpoint: CheckpointFound, markSeq: number): Promise<number> {
     if (checkpoint.partsSeq !== undefined) return checkpoint.partsSeq
@@ -222,10 +221,10 @@ export class LogReader {
     const { bad, lost } = checkpoint
     const { recovery } = this
     if (bad.length === 0) return false
-    // A checkpoint is published whole, so where the file ends inside it the records behind it are gone as well.
+    // A checkpoint is published whole, so if the file ends inside it, the records after it are gone too.
     if (checkpoint.isCutOff) {
       addInDoubt(recovery, [ANY_KEY])
-      recovery.notes.push(`${this.#fileName} ends inside its checkpoint: the records behind that are gone.`)
+      recovery.notes.push(`${this.#fileName} ends inside its checkpoint. The records after the checkpoint are gone.`)
     }
     const healed = lost.length ? await healState(this.#generations, seq, lost, this.#slices) : undefined
     for (const range of healed ? lost : []) {
@@ -240,21 +239,19 @@ export class LogReader {
     if (lost.length === 0) return false
     if (healed) {
       if (!this.#isStoreProven) addUnprovenStore(recovery, this.#fileName)
-      recovery.notes.push(
-        `Part of the checkpoint in ${this.#fileName} was damaged and was restored from ${healed.from}.`,
-      )
+      recovery.notes.push(`Part of the checkpoint in ${this.#fileName} was damaged. Restored from ${healed.from}.`)
     } else {
       addInDoubt(recovery, [...lost.map((range) => range.from), ANY_KEY])
       const ranges = lost.map(({ from, to }) => `from ${from ?? 'the first'} to before ${to ?? 'the end'}`)
       recovery.notes.push(
-        `Part of the checkpoint in ${this.#fileName} is damaged, and no backup reaches it without a gap. ` +
-          `Keys are missing ${ranges.join(', ')}.`,
+        `Part of the checkpoint in ${this.#fileName} is damaged, and the backups cannot restore it. ` +
+          `Keys were lost ${ranges.join(', ')}.`,
       )
     }
     return healed !== undefined
   }
 
-  /** Something is wrong behind the last record that was read: tells a torn tail from damage, and replays what counts. */
+  /** Judges the lines after the last good record, and replays the records that count. */
   async #judge(start: TailStart, appliedSeq: number, markSeq: number): Promise<Verdict> {
     const survey = await surveyTail(this.file, start, this.#slices)
     const verdict = judgeTail({
@@ -273,7 +270,7 @@ export class LogReader {
     const healed = [...found.values()].map(({ record }) => record).filter((record) => record.seq > appliedSeq)
     const inOrder = [...kept, ...healed].sort((a, b) => a.seq - b.seq)
     for (const each of inOrder) {
-      if ('number' in each) this.#replay.again(each)
+      if ('number' in each) this.#replay.surveyed(each)
       else this.#replay.any(each, undefined)
     }
     const { recovery } = this

@@ -4,32 +4,33 @@ import type { PlainRecord } from '../format/decode-fast.js'
 import type { LogRecord } from '../format/record.js'
 import type { PlacedRecord, RunListener, SurveyRecord } from '../log/record-reader.js'
 import type { Progress } from '../options.js'
+import { changedError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { State } from '../state/state.js'
 import type { ReplayPlace } from '../state/types.js'
 
-/** Progress is told after so many records. */
+/** Progress is reported once every so many records. */
 const PROGRESS_RECORDS = 4096
 
 export interface ReplayOptions {
   readonly file: OpenFile
   readonly sizeBytes: number
   readonly times: boolean
-  /** A record whose checksum is asked for: whoever had read the log as far as that wants to know whether it is the same. */
+  /** The seq of a record whose checksum is kept in `found`: a follower compares it with the last record that it read. */
   readonly lookFor?: number | undefined
   readonly onProgress: (progress: Progress) => void
 }
 
-/** Brings the records behind a checkpoint into the index, and keeps in mind what the last of them was. */
+/** Applies the records after a checkpoint to the state, and remembers the last of them. */
 export class Replay implements RunListener {
   lastTimestamp: string
-  /** Spelled when it is asked for, as only the last one is. */
+  /** Formatted only on demand: most records are not the last one. */
   #lastCrc: string | number = ''
   #found: string | number | undefined
 
   constructor(
-    private readonly index: State,
-    /** The last time that the checkpoint bears. */
+    private readonly state: State,
+    /** The latest time in the checkpoint. */
     timestamp: string,
     private readonly options: ReplayOptions,
   ) {
@@ -37,55 +38,55 @@ export class Replay implements RunListener {
   }
 
   get lastCrc(): string {
-    return spelled(this.#lastCrc)
+    return spell(this.#lastCrc)
   }
 
-  /** The checksum of the record that was to be looked for; undefined if it did not come. */
+  /** The checksum of the record `lookFor`; undefined if it was not replayed. */
   get found(): string | undefined {
-    return this.#found === undefined ? undefined : spelled(this.#found)
+    return this.#found === undefined ? undefined : spell(this.#found)
   }
 
   record({ record, ...place }: PlacedRecord): void {
     this.any(record, place)
-    this.#tell(record.seq, place.offset)
+    this.#reportProgress(record.seq, place.offset)
   }
 
   plain(record: PlainRecord, offset: number): void {
     const { times } = this.options
-    this.index.replayPlain(record, times ? Date.parse(record.timestamp) : undefined, offset)
-    this.#was(record.seq, record.crc, record.timestamp)
-    this.#tell(record.seq, offset)
+    this.state.replayPlain(record, times ? Date.parse(record.timestamp) : undefined, offset)
+    this.#remember(record.seq, record.crc, record.timestamp)
+    this.#reportProgress(record.seq, offset)
   }
 
-  /** `place`: undefined for a record that stands in another file. */
+  /** `place`: undefined for a record from another file. */
   any(record: LogRecord, place: ReplayPlace | undefined): void {
-    this.index.replay(record, this.options.times ? Date.parse(record.timestamp) : undefined, place)
-    this.#was(record.seq, record.crc, record.timestamp)
+    this.state.replay(record, this.options.times ? Date.parse(record.timestamp) : undefined, place)
+    this.#remember(record.seq, record.crc, record.timestamp)
   }
 
-  /** A record that was looked at before, and is read again now that it counts. */
-  again({ offset, length, ended }: SurveyRecord): void {
+  /** Applies a record that was only surveyed so far, so its line is read again. */
+  surveyed({ offset, length, ended }: SurveyRecord): void {
     const { file } = this.options
     const line = Buffer.alloc(length - (ended ? 1 : 0))
     file.read(line, offset)
     const valueStarts: number[] = []
     const record = decodeLine(line, valueStarts)
-    if (record.kind !== 'record') throw new Error(`${file.path} changed while it was being read`)
+    if (record.kind !== 'record') throw changedError(file.path, offset)
     this.any(record, { offset, line, valueStarts })
   }
 
-  #was(seq: number, crc: string | number, timestamp: string): void {
+  #remember(seq: number, crc: string | number, timestamp: string): void {
     this.#lastCrc = crc
     if (seq === this.options.lookFor) this.#found = crc
     if (timestamp > this.lastTimestamp) this.lastTimestamp = timestamp
   }
 
-  #tell(seq: number, offset: number): void {
+  #reportProgress(seq: number, offset: number): void {
     if (seq % PROGRESS_RECORDS === 0)
       this.options.onProgress({ phase: 'replay', done: offset, total: this.options.sizeBytes })
   }
 }
 
-function spelled(crc: string | number): string {
+function spell(crc: string | number): string {
   return typeof crc === 'number' ? formatChecksum(crc) : crc
 }
