@@ -12,12 +12,12 @@ const directory = useTempDirectory()
 const childPath = useChildren('load')
 
 test(
-  '100,000 keys of 100 bytes, then half deleted, a quarter overwritten, compacted meanwhile and killed: the next owner is ready at once with a state that there was',
+  'with 100,000 keys, of which half are deleted and a quarter overwritten during compactions and kills, the next owner is ready at once',
   async () => {
     await withSeed(async (random) => {
       const dir = directory()
       const plan = planOf({ kind: 'big' })
-      // Killed when all keys are there, when all is written, and somewhere on the way.
+      // Kills after the last new key, after the last write, and somewhere between.
       const onTheWay = Array.from({ length: rounds(1, 20) }, () => random.below(BIG_STEPS))
       const stops = [...onTheWay, BIG_KEYS, BIG_STEPS].sort((a, b) => a - b)
       let [acknowledged, slowestMs] = [0, 0]
@@ -29,7 +29,7 @@ test(
         owner.begin({ options, plan: { kind: 'big' }, inFlight: 1000 })
         next = new Owner(childPath('load'))
         const found = await owner.opened
-        expectReady(found.openMs, `after ${acknowledged} writes`)
+        expectReady(found, `after ${acknowledged} writes`)
         slowestMs = Math.max(slowestMs, found.openMs)
         expectPrefix(plan, found, acknowledged, `killed after ${acknowledged} writes`)
         await owner.acknowledges(stop)
@@ -38,12 +38,12 @@ test(
         acknowledged = Math.max(acknowledged, owner.acknowledged)
       }
       next.kill()
-      console.info(`The slowest open of up to ${BIG_KEYS} keys took ${Math.ceil(slowestMs)} ms`)
+      console.info(`Slowest opening with up to ${BIG_KEYS} keys: ${Math.ceil(slowestMs)} ms`)
       await using store = await openOn(machine(), { dir, lockWaitMs: 0 })
       expectPrefix(plan, whatIsIn(store), BIG_STEPS, 'at the end')
       expect(store.size).toBe(BIG_KEYS / 2)
       expect((store.stats() as { checkpointSeq: number }).checkpointSeq).toBeGreaterThan(0)
     })
   },
-  rounds(60_000, 600_000),
+  rounds(300_000, 1_800_000),
 )

@@ -1,22 +1,20 @@
 import type { Focus } from '../simulation/model.js'
 
-/** One place of the engine's sources that is written otherwise. */
+/** One change to a source file of the engine. */
 export interface Edit {
-  /** Under src. */
+  /** Relative to src. */
   readonly file: string
-  /** Stands exactly once in the file. */
+  /** Occurs exactly once in the file. */
   readonly from: string
   readonly to: string
 }
 
-/** A broken engine, and the test that must not pass it. */
+/** A broken engine, which the model test must reject. */
 export interface Bug {
   readonly name: string
-  /** What goes wrong with it. */
+  /** What goes wrong. */
   readonly what: string
   readonly edits: readonly Edit[]
-  /** Under what it shows; everything that is not said here is left to chance. */
+  /** The conditions under which it shows; the rest is left to chance. */
   readonly focus: Focus
-  /** It takes long to be found, and is looked for in the long tests only. */
-  readonly isRare?: boolean
 }

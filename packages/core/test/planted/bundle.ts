@@ -7,14 +7,14 @@ import { SMALL_LIMITS } from '../simulation/small-limits.js'
 import type { Edit } from './bug.js'
 import { SOURCES } from './sources.js'
 
-/** The checker in one file with an engine some places of which are written otherwise. */
+/** Bundles the checker and an edited engine into one file. */
 
 const sources = fileURLToPath(new URL('../../src/', import.meta.url))
 const checker = fileURLToPath(new URL('./checker.ts', import.meta.url))
-// The bundle stands in a temporary directory, from where no package is found by its name.
+// The bundle is in a temporary directory, where no package can be imported by its name.
 const fastCheck = pathToFileURL(createRequire(import.meta.url).resolve('fast-check')).href
 
-/** The limits of the model test; here they cannot be replaced while it runs. */
+/** Writes the limits of the model test into limits.ts: a bundle cannot mock a module. */
 function withSmallLimits(text: string): string {
   return Object.entries(SMALL_LIMITS).reduce(
     (edited, [name, value]) => edited.replace(new RegExp(`(export const ${name}) = .*`), `$1 = ${value}`),
@@ -22,7 +22,7 @@ function withSmallLimits(text: string): string {
   )
 }
 
-/** The edited sources, by their paths. Whoever has changed a place of theirs has to say what the bug would be now. */
+/** The edited sources by path. Throws if an edit does not fit the source any more: then adapt the planted bug. */
 export function editedSources(edits: readonly Edit[]): Map<string, string> {
   const limits = join(sources, SOURCES.limits)
   const texts = new Map([[limits, withSmallLimits(readFileSync(limits, 'utf8'))]])
@@ -30,7 +30,8 @@ export function editedSources(edits: readonly Edit[]): Map<string, string> {
     const path = join(sources, file)
     const text = texts.get(path) ?? readFileSync(path, 'utf8')
     const count = text.split(from).length - 1
-    if (count !== 1) throw new Error(`src/${file} has ${count} places, where one is wanted, that read:\n${from}`)
+    if (count !== 1)
+      throw new Error(`src/${file} must contain this text once, but contains it ${count} times:\n${from}`)
     texts.set(
       path,
       text.replace(from, () => to),
@@ -39,9 +40,10 @@ export function editedSources(edits: readonly Edit[]): Map<string, string> {
   return texts
 }
 
+/** Returns the path of the bundle. */
 export async function bundle(edits: readonly Edit[], directory: string, name: string): Promise<string> {
   const texts = editedSources(edits)
-  const met = new Set<string>()
+  const used = new Set<string>()
   await build({
     entry: { [name]: checker },
     outDir: directory,
@@ -60,13 +62,13 @@ export async function bundle(edits: readonly Edit[], directory: string, name: st
           plugin.onLoad({ filter: /\.ts$/ }, ({ path }) => {
             const contents = texts.get(path)
             if (contents === undefined) return undefined
-            met.add(path)
+            used.add(path)
             return { contents, loader: 'ts' }
           })
         },
       },
     ],
   })
-  if (met.size !== texts.size) throw new Error(`${name}: the checker does not use all of ${[...texts.keys()]}`)
+  if (used.size !== texts.size) throw new Error(`${name}: the checker does not import all of ${[...texts.keys()]}`)
   return join(directory, `${name}.mjs`)
 }

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { type ModelTest, modelTest } from '../simulation/model.js'
 
-/** The model test with the engine that it was bundled with, in a thread of its own. */
+/** Runs the model test in a worker thread, on the engine that is bundled with it. */
 parentPort?.postMessage(await modelTest(workerData as ModelTest))

@@ -6,7 +6,7 @@ import type { Fault, FaultCode } from './faults.js'
 import type { CrashPlan, Run } from './run.js'
 import { describe, type WriteAction } from './writes.js'
 
-/** What the model test does to a store, as fast-check's commands: they shrink to the few that make it fail. */
+/** What the model test does to a store, as fast-check commands, which shrink to the few that make a run fail. */
 
 type Command = fc.AsyncCommand<object, Run>
 
@@ -29,9 +29,9 @@ class Step implements Command {
   }
 }
 
-/** Few keys, so that they meet often; with odd ones among them, and with one that is a prefix of others. */
+/** Few keys, so that operations often meet on one. Some are odd, and one is a prefix of others. */
 const key = fc.constantFrom('a', 'a:1', 'a:2', 'b:1', 'b:2', 'b:3', '', '__proto__', '10', 'ä\n\u2028')
-/** Mostly short; sometimes longer than a page, a part, or what is copied at once. */
+/** Mostly short; sometimes longer than a page, a part, or a chunk of a copy. */
 const fill = fc.oneof(
   { weight: 12, arbitrary: fc.nat(60) },
   { weight: 3, arbitrary: fc.integer({ min: 400, max: 6000 }) },
@@ -90,10 +90,10 @@ const anyFault: fc.Arbitrary<FaultParts> = fc.record({
   happens: fc.boolean(),
 })
 
-/** Some of a fault that are to be so; the rest is left to chance. */
+/** The properties of a fault that are fixed; the rest is left to chance. */
 export type FaultFocus = Partial<FaultParts>
 
-/** What happens to disks: there is no room for the next record, or the log cannot be synced. */
+/** The usual trouble with disks: no room for the next record, or a log that cannot be synced. */
 const USUAL_FAULTS: readonly FaultFocus[] = [
   { kind: 'write', on: 'log', code: 'ENOSPC', happens: false },
   { kind: 'write', on: 'log', code: 'short' },
@@ -113,17 +113,17 @@ const crashing: fc.Arbitrary<CrashPlan> = fc.record({
   at: fc.oneof(
     fc.record({ changes: fc.oneof(fc.nat(4), fc.nat(30)) }),
     fc.record({
-      // Calls of which there are few, so that hardly one of many would be hit.
+      // There are few calls of these kinds, so a count of all calls would rarely hit one.
       kind: fc.constantFrom<CallKind>('syncDirectory', 'sync', 'rename', 'link', 'remove', 'truncate'),
       changes: fc.nat(2),
     }),
   ),
 })
 
-/** Comes about in whatever is done next. */
+/** Crashes in one of the next commands. */
 const crashLater = crashing.map((plan) => new Step(`crash(${JSON.stringify(plan)})`, (run) => run.crashAt(plan)))
 
-/** Comes about while these writes are under way, perhaps beside a compaction. */
+/** Crashes while these writes are in flight, perhaps during a compaction. */
 const crashInWrites = fc
   .record({ plan: crashing, actions: fc.array(write, { minLength: 1, maxLength: 6 }), compacts: fc.boolean() })
   .map(({ plan, actions, compacts }) => {
@@ -164,7 +164,7 @@ const USUAL = {
 
 export type CommandName = keyof typeof USUAL | 'fault' | 'heal'
 
-/** Those that are not named come once. */
+/** Commands that are not listed have weight 1. */
 const WEIGHTS: Partial<Record<CommandName, number>> = {
   write: 3,
   'start compacting': 2,
@@ -174,15 +174,15 @@ const WEIGHTS: Partial<Record<CommandName, number>> = {
 }
 const WEIGHT_OF_OFTEN = 8
 
-/** What is looked at in particular. */
+/** What a run concentrates on. */
 export interface CommandFocus {
-  /** Comes many times as often as it does otherwise. */
+  /** These commands come much more often. */
   readonly often?: readonly CommandName[]
-  /** Other faults do not come. */
+  /** Only these faults come. */
   readonly faults?: readonly FaultFocus[]
 }
 
-/** `withFaults`: calls go wrong as well. Apart, each kind of run goes deeper. */
+/** `withFaults`: calls fail as well. Each kind of run goes deeper if they are kept apart. */
 export function commands(
   withFaults: boolean,
   maxCommands: number,
@@ -213,7 +213,7 @@ export const parameters: fc.Arbitrary<RunParameters> = fc.record({
       false,
     ),
     backups: fc.constantFrom(3, 3, 1, 0),
-    // With little or no room for texts they are read from the files again.
+    // With a small cache, or none, values are read from the file again.
     cacheBytes: fc.constantFrom(0, 0, 3000, 1_000_000),
     mainFile: fc.constantFrom<'auto' | boolean>(false, false, 'auto'),
     times: fc.boolean(),

@@ -5,11 +5,11 @@ import { Random } from '../support/random.js'
 import type { Profile } from './disk.js'
 import { SimulatedMachine } from './machine.js'
 
-/** The disk must be able to lose what it may lose: a simulation that keeps everything would find no bug. */
+/** The simulated disk must lose whatever a disk may lose: one that keeps everything would find no bug. */
 
 const SEEDS = Array.from({ length: 300 }, (_, seed) => seed)
 
-/** What the next boot reads, over many power cuts at one moment. */
+/** All that the next boot may find: `look` is called after each of many power cuts at the same moment. */
 async function seenAfter(
   profile: Profile,
   work: (fileSystem: FileSystem, root: string, fault: (error: Error | undefined) => void) => Promise<void>,
@@ -41,7 +41,7 @@ const bytesOf = (fileSystem: FileSystem, path: string): Buffer | undefined => {
   return bytes
 }
 
-/** What every 512 bytes of a file consist of, as one letter each. */
+/** The content of a file, as one letter for every 512 bytes. */
 const sectorsOf = (fileSystem: FileSystem, path: string): string => {
   const bytes = bytesOf(fileSystem, path) ?? Buffer.alloc(0)
   const letters: string[] = []
@@ -64,7 +64,7 @@ async function durable(fileSystem: FileSystem, path: string, text: string): Prom
 const sectors = (letter: string, count: number) => letter.repeat(512 * count)
 
 describe.each(['posix', 'ext4'] as const)('after a power cut (%s)', (profile) => {
-  test('what was synced is there, whatever came later', async () => {
+  test('synced bytes are there, whatever was written later', async () => {
     const seen = await seenAfter(
       profile,
       async (fileSystem, root) => {
@@ -76,7 +76,7 @@ describe.each(['posix', 'ext4'] as const)('after a power cut (%s)', (profile) =>
     expect([...seen]).toEqual(['aaa'])
   })
 
-  test('an un-synced write may be gone, there, or torn', async () => {
+  test('an unsynced write may be lost, there, or torn', async () => {
     const seen = await seenAfter(
       profile,
       async (fileSystem, root) => {
@@ -91,7 +91,7 @@ describe.each(['posix', 'ext4'] as const)('after a power cut (%s)', (profile) =>
     expect(torn.length).toBeGreaterThan(0)
   })
 
-  test('a name that was not synced may be gone, also one of a file that was', async () => {
+  test('an unsynced name may be lost, even if the file itself was synced', async () => {
     const seen = await seenAfter(
       profile,
       async (fileSystem, root) => {
@@ -100,12 +100,12 @@ describe.each(['posix', 'ext4'] as const)('after a power cut (%s)', (profile) =>
       },
       (fileSystem, root) => fileSystem.list(root).sort().join(),
     )
-    // A rename is one step: never both names, never none.
+    // A rename is atomic: never both names, never none.
     expect([...seen].sort()).toEqual(['new', 'old'])
   })
 })
 
-describe('what only the standard allows', () => {
+describe('what POSIX allows but ext4 does not', () => {
   const twoWrites = async (fileSystem: FileSystem, root: string) => {
     await durable(fileSystem, `${root}/file`, sectors('a', 8))
     const file = fileSystem.open(`${root}/file`, 'write')
@@ -113,13 +113,13 @@ describe('what only the standard allows', () => {
     file.write(sectors('c', 1), 512 * 7)
   }
 
-  test('a later write survives without an earlier one', async () => {
+  test('a later write may survive without an earlier one', async () => {
     const look = (fileSystem: FileSystem, root: string) => sectorsOf(fileSystem, `${root}/file`)
     expect(await seenAfter('posix', twoWrites, look)).toContain('aaaaaaac')
     expect(await seenAfter('ext4', twoWrites, look)).not.toContain('aaaaaaac')
   })
 
-  test('where a file grew there are zeros or garbage', async () => {
+  test('the new end of a file may contain zeros or garbage', async () => {
     const seen = await seenAfter(
       'posix',
       async (fileSystem, root) => {
@@ -134,7 +134,7 @@ describe('what only the standard allows', () => {
     expect(seen).toContain('abbb')
   })
 
-  test('a later name survives without an earlier one', async () => {
+  test('a later name may survive without an earlier one', async () => {
     const twoNames = async (fileSystem: FileSystem, root: string) => {
       fileSystem.open(`${root}/first`, 'create')
       fileSystem.open(`${root}/second`, 'create')
@@ -156,7 +156,7 @@ describe('what only the standard allows', () => {
   })
 })
 
-test('a failed sync loses pages that the page cache still shows, and the next one says that all is well', async () => {
+test('a failed sync loses pages that the page cache still shows, and the next sync succeeds', async () => {
   let shown = ''
   const seen = await seenAfter(
     'posix',
@@ -178,7 +178,7 @@ test('a failed sync loses pages that the page cache still shows, and the next on
   expect([...seen][0]).not.toBe(shown)
 })
 
-test('a process that is killed leaves the page cache to the next one', () => {
+test('the page cache survives a killed process', () => {
   const machine = SimulatedMachine.withNewDisk('posix', new Random(1))
   const first = machine.start()
   first.fileSystem.makeDirectory(`${first.fileSystem.mount}/data`)

@@ -2,11 +2,11 @@ import type { Random } from '../support/random.js'
 import { Inode, type Survival } from './inode.js'
 
 /**
- * A disk in memory with a live image, which processes see, and a durable one, which a power cut leaves.
+ * A disk in memory with a live image, which processes see, and a durable one, which survives a power cut.
  *
- * `posix` promises no more than the standard: a name that was made, changed or removed is on the disk when its directory
- * has been synced, and before that any of them may be there and any may not. `ext4` writes its changes of names in
- * order, and every sync of a file brings all of them to the disk that were made before.
+ * `posix` promises no more than the standard: a change of a name is durable after its directory has been synced, and
+ * before that each change may or may not be on disk. `ext4` writes changes of names in order, and every sync of a file
+ * makes all earlier ones durable.
  */
 export type Profile = 'posix' | 'ext4'
 
@@ -14,7 +14,7 @@ export type Entry = Inode | Directory
 
 interface Change {
   readonly tick: number
-  /** All of them together, as a rename is one step. */
+  /** They change together, as a rename is atomic. */
   readonly names: readonly (readonly [name: string, entry: Entry | undefined])[]
 }
 
@@ -55,7 +55,7 @@ export class SimulatedDisk {
     return this.#root
   }
 
-  /** The present moment: everything up to it is covered by a sync that begins now. */
+  /** The number of changes so far. A sync that begins now covers all of them. */
   get tick(): number {
     return this.#tick
   }
@@ -68,7 +68,7 @@ export class SimulatedDisk {
     return new Inode(this.#nextId++)
   }
 
-  /** A sync of this file has returned; it began at that tick. */
+  /** A sync of this file, which began at that tick, has succeeded. */
   fileSynced(inode: Inode, tick: number): void {
     inode.synced(tick)
     if (this.profile === 'ext4') this.#namesSynced(this.#root, tick)
@@ -84,17 +84,17 @@ export class SimulatedDisk {
     for (const entry of directory.live.values()) if (entry instanceof Directory) this.#namesSynced(entry, tick)
   }
 
-  /** Whether a power cut could leave anything else than what is seen now, but for files of these names. */
+  /** Whether a power cut could change anything, files of these names excepted. */
   isDirty(except: RegExp): boolean {
     return isDirty(this.#root, except)
   }
 
-  /** The file of that number, wherever it is named. */
+  /** The file with this number, whatever its name. */
   inode(id: number): Inode | undefined {
     return findInode(this.#root, id)
   }
 
-  /** The disk as the next boot finds it. This one stays as it is, so that one moment can be cut many times. */
+  /** The disk as the next boot finds it. This one does not change, so one moment can have many power cuts. */
   afterPowerCut(random: Random): SimulatedDisk {
     const survival = chooseSurvival(random, this.#tick, this.profile)
     const after = new SimulatedDisk(this.profile)
@@ -148,19 +148,19 @@ function findInode(directory: Directory, id: number): Inode | undefined {
   return undefined
 }
 
-/** One story for the whole disk, or (where the standard allows it) another one for each file and directory. */
+/** How changes survive: in one way on the whole disk or, if POSIX allows it, in another way for each file and directory. */
 function chooseSurvival(random: Random, tick: number, profile: Profile): () => Survival {
   const tearBytes = random.pick([512, 4096] as const)
   const grown = profile === 'posix' ? random.pick(['zeros', 'garbage'] as const) : 'zeros'
   const some = { tearBytes, grown, random }
   const until = random.below(tick + 1)
-  // How often: what tells a good store from a bad one is mostly what comes in no order.
+  // Changes that survive in no order get most of the chances: they find most bugs.
   const [none, all, inOrder, any] = profile === 'posix' ? [1, 2, 4, 7] : [1, 2, 4, 4]
   const dice = random.below(profile === 'posix' ? 10 : 4)
   if (dice < none) return () => ({ ...some, which: { until: 0 } })
   if (dice < all) return () => ({ ...some, which: { until: tick } })
   if (dice < inOrder) {
-    // The device wrote in order, as far as it came; recent moments are where the danger is.
+    // The device wrote in order up to some moment. Recent moments are the dangerous ones.
     const end = random.below(2) === 0 ? until : Math.max(0, tick - random.below(12))
     return () => ({ ...some, which: { until: end } })
   }

@@ -7,7 +7,7 @@ import { type Moment, Run } from './run.js'
 import { script } from './script.js'
 import type { Crash } from './witness.js'
 
-/** One script, taken to every moment at which it can end, and through every call that can go wrong. */
+/** Runs one script to every moment at which it can end, and with a failure of every call that it makes. */
 
 export interface Exhaustive {
   readonly seed: number
@@ -21,7 +21,7 @@ interface CallMoment extends Moment {
   readonly call: SimulatedCall
 }
 
-/** The script once, with what was there before each call. `visit` may keep what it gets. */
+/** Runs the script and passes the moment before each call to `visit`, which may keep it. */
 async function walk(
   { seed, profile, options, inFlight }: Exhaustive,
   visit: (moment: CallMoment) => void,
@@ -40,7 +40,7 @@ async function walk(
   return number
 }
 
-/** How many calls the script makes. */
+/** Returns the number of calls that the script makes. */
 export function countCalls(test: Exhaustive): Promise<number> {
   return walk(
     test,
@@ -50,12 +50,16 @@ export function countCalls(test: Exhaustive): Promise<number> {
 }
 
 /**
- * Before every call the process is killed, and the power goes `powerCuts` times, each time leaving something else.
- * Recovery is crashed in its turn.
+ * Before every call the process is killed once, and the power is cut `powerCuts` times with different outcomes.
+ * Recovery is crashed as well. With a `stride`, takes every n-th call only.
  */
-export async function crashAtEveryCall(test: Exhaustive, powerCuts: number): Promise<number> {
+export async function crashAtEveryCall(test: Exhaustive, powerCuts: number, stride: number): Promise<number> {
   const moments: CallMoment[] = []
-  const calls = await walk(test, (moment) => moments.push(moment))
+  const calls = await walk(
+    test,
+    (moment) => moments.push(moment),
+    (number) => number % stride === test.seed % stride,
+  )
   for (const moment of moments) {
     await recover(test, moment, 'kill', 0)
     for (let cut = 1; cut <= powerCuts; cut++) await recover(test, moment, 'power', cut)
@@ -63,7 +67,7 @@ export async function crashAtEveryCall(test: Exhaustive, powerCuts: number): Pro
   return calls
 }
 
-/** Every write is cut behind each of its bytes that `bytesOf` asks for, and the process is killed there. */
+/** Kills the process inside every write, after as many bytes as `bytesOf` lists. */
 export async function killInsideWrites(
   test: Exhaustive,
   bytesOf: (length: number, isLast: boolean) => Iterable<number>,
@@ -88,7 +92,7 @@ export async function killInsideWrites(
   return cuts
 }
 
-/** One moment, one crash: recovered, checked, and checked again by the next one. */
+/** Recovers from one crash at one moment, twice: the second owner must find what the first one found. */
 async function recover(
   { seed, profile, options }: Exhaustive,
   { machine, witness, number, call }: CallMoment,
@@ -101,7 +105,6 @@ async function recover(
     const moment = { machine: machine.clone(random), witness: witness.clone() }
     const run = new Run({ profile, options, random, crashesInRecovery: where === '' ? 2 : 0 }, moment)
     await run.recoverFrom(crash)
-    // What one owner has found, the next one finds.
     run.leave()
     await run.recoverFrom(crash)
     await run.verify()
@@ -112,7 +115,7 @@ async function recover(
   }
 }
 
-/** The script with one rule of what goes wrong, from its first opening on; then the disk is well, and all is there. */
+/** Runs the script with a fault from its first opening on. After the disk has healed, everything must be there. */
 export async function withFault({ seed, profile, options, inFlight }: Exhaustive, fault: Fault): Promise<void> {
   const run = new Run({ profile, options, random: new Random(seed) })
   try {

@@ -1,19 +1,19 @@
 import { type CallKind, quotaExceeded, systemError } from '../support/faulty-file-system.js'
-import type { OnCall, SimulatedCall, TailChange } from './file-system.js'
+import type { CallEffect, OnCall, SimulatedCall } from './file-system.js'
 
-/** Rules by which calls of one process go wrong. */
+/** Rules by which calls of one process fail. */
 
 export type FaultCode = 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EMFILE' | 'EACCES' | 'short'
 
 export interface Fault {
   readonly kind: CallKind | 'any'
-  /** Which files: the end of their path, or all. */
+  /** Matched against the path. */
   readonly on: RegExp
-  /** The first call that is hit; 1 is the next that fits. */
+  /** The first call that fails; 1 is the next one that matches. */
   readonly nth: number
   readonly times: number
   readonly code: FaultCode
-  /** The call does its work although it reports an error. */
+  /** The call does its work and reports an error all the same. */
   readonly happens: boolean
 }
 
@@ -23,26 +23,26 @@ export function errorOf(code: Exclude<FaultCode, 'short'>): Error {
 
 const READING: ReadonlySet<CallKind> = new Set<CallKind>(['realPath', 'makeDirectory', 'list', 'status', 'read'])
 
-/** Whether a crash behind the call can leave another disk than a crash ahead of it. */
+/** Whether the disk after the call can differ from the disk before it. */
 export function isChange({ kind, creates }: SimulatedCall): boolean {
   return kind === 'open' ? creates === true : !READING.has(kind)
 }
 
-/** What to do with the calls of a process: die at one of them, let some go wrong, take time over syncs. */
+/** Decides on the calls of a process: whether it dies in one, which ones fail, and how long a sync takes. */
 export class Fate {
   #faults: { fault: Fault; toSkip: number; left: number }[] = []
   #callsToLive = Number.POSITIVE_INFINITY
   #counts: (call: SimulatedCall) => boolean = () => true
   #bytesAtDeath: number | undefined
   calls = 0
-  /** The kinds of calls that went wrong so far. */
+  /** Descriptions of the calls that have failed so far. */
   readonly hit: string[] = []
 
   #isPaused = false
 
   constructor(private readonly syncTurns: () => number) {}
 
-  /** Nothing goes wrong in what the test itself does to see what is there. */
+  /** Runs a check of the test itself, in which no call fails. */
   paused<T>(look: () => T): T {
     this.#isPaused = true
     try {
@@ -63,8 +63,8 @@ export class Fate {
   }
 
   /**
-   * The process dies at the call behind so many, of those that count; inside it, if that is a write, after that share
-   * of its bytes.
+   * The process dies in the call after this many, of those that count. If that is a write, this share of its bytes is
+   * written before.
    */
   dieAfter(calls: number, shareOfBytes?: number, counts: (call: SimulatedCall) => boolean = () => true): void {
     this.#callsToLive = calls
@@ -72,7 +72,7 @@ export class Fate {
     this.#counts = counts
   }
 
-  /** It does not die, whatever was said before. */
+  /** Cancels `dieAfter`. */
   spare(): void {
     this.#callsToLive = Number.POSITIVE_INFINITY
   }
@@ -85,12 +85,12 @@ export class Fate {
     this.#faults = []
   }
 
-  #death(call: SimulatedCall): TailChange {
+  #death(call: SimulatedCall): CallEffect {
     if (call.kind !== 'write' || this.#bytesAtDeath === undefined) return { dies: true }
     return { dies: true, keepBytes: Math.floor(bytesOf(call) * this.#bytesAtDeath) }
   }
 
-  #wrong(call: SimulatedCall): TailChange | undefined {
+  #wrong(call: SimulatedCall): CallEffect | undefined {
     for (const rule of this.#faults) {
       const { kind, on, code, happens } = rule.fault
       if (rule.left === 0 || (kind !== 'any' && kind !== call.kind) || !on.test(call.path)) continue

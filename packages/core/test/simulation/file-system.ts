@@ -4,33 +4,33 @@ import type { Random } from '../support/random.js'
 import { Directory, type Entry, type SimulatedDisk } from './disk.js'
 import { Inode } from './inode.js'
 
-/** What one process sees of a simulated disk; it ends with the process. */
+/** A simulated disk as one process sees it. It ends with the process. */
 
 export interface SimulatedCall {
   readonly kind: CallKind
-  /** On the disk, without the name under which the process has mounted it. */
+  /** Without the mount point of the process. */
   readonly path: string
-  /** What a write was given, and where it goes. */
+  /** The bytes of a write, and where they go. */
   readonly write?: { readonly bytes: Buffer; readonly position: number; readonly inode: Inode }
-  /** An `open` that is to make the file. */
+  /** True for an `open` that creates the file. */
   readonly creates?: boolean
 }
 
-/** What happens to a call instead of, or beside, what it was meant to do. */
-export type TailChange =
-  /** The call fails. With `happens` it does its work all the same, as a rename can whose answer is lost. */
+/** What happens to a call instead of its work, or in addition to it. */
+export type CallEffect =
+  /** The call fails. With `happens` it does its work all the same, like a rename whose answer is lost. */
   | { readonly error: Error; readonly happens?: boolean }
-  /** A write takes only so many bytes, and says so. */
+  /** A write takes only this many bytes, and returns their number. */
   | { readonly keepBytes: number }
-  /** A sync takes so many turns of the event loop. */
+  /** A sync takes this many turns of the event loop. */
   | { readonly turns: number }
-  /** The process is killed, or the power goes, before the call; a write may get so many bytes done. */
+  /** The process dies before the call; a write may write this many bytes first. */
   | { readonly dies: true; readonly keepBytes?: number }
 
-/** Asked before every call. */
-export type OnCall = (call: SimulatedCall) => TailChange | undefined
+/** Called before every call. */
+export type OnCall = (call: SimulatedCall) => CallEffect | undefined
 
-/** What a call of a process that is no more ends in; nobody is there to see it. */
+/** Thrown by every call of a dead process, where nothing can catch it any more. */
 class Dead extends Error {
   readonly code = 'EIO'
 }
@@ -43,10 +43,12 @@ export class SimulatedFileSystem implements FileSystem {
   onCall: OnCall = () => undefined
   free: number | undefined
   #isDead = false
+  /** Paths that were split before: splitting them at every call took a tenth of a run. */
+  readonly #namesOf = new Map<string, readonly string[]>()
 
   constructor(
     readonly disk: SimulatedDisk,
-    /** Where this process has the disk: another place for each, as the engine knows its stores by their paths. */
+    /** Another mount point for each process, as the engine identifies its stores by their paths. */
     readonly mount: string,
     readonly random: Random,
     private readonly onDeath: () => void,
@@ -60,8 +62,8 @@ export class SimulatedFileSystem implements FileSystem {
     this.#isDead = true
   }
 
-  /** For every call: dead processes make none, and what is to happen to this one happens. */
-  enter(kind: CallKind, path: string, more: Pick<SimulatedCall, 'write' | 'creates'> = {}): TailChange | undefined {
+  /** Begins every call: throws if the process is dead, and asks `onCall` what happens to the call. */
+  enter(kind: CallKind, path: string, more: Pick<SimulatedCall, 'write' | 'creates'> = {}): CallEffect | undefined {
     if (this.#isDead) throw new Dead()
     const effect = this.onCall({ kind, path: this.#onDisk(path), ...more })
     if (effect && 'dies' in effect && effect.keepBytes === undefined) this.#end()
@@ -77,7 +79,7 @@ export class SimulatedFileSystem implements FileSystem {
     this.#end()
   }
 
-  /** A call that changes names: it can fail before or after it has done so. */
+  /** A call that changes names: it can fail before or after the change. */
   #change(kind: CallKind, path: string, change: () => void, creates = false): void {
     const effect = this.enter(kind, path, { creates })
     const error = effect && 'error' in effect ? effect.error : undefined
@@ -191,9 +193,9 @@ export class SimulatedFileSystem implements FileSystem {
     )
   }
 
-  /** What failed to be synced of a directory is written with the next sync; of a file it is lost. */
+  /** After a failed sync, the next one writes a directory's changes, but a file's are lost. */
   async #takeTime(
-    effect: TailChange | undefined,
+    effect: CallEffect | undefined,
     succeed: (tick: number) => void,
     fail: (tick: number) => void = () => {},
   ): Promise<void> {
@@ -211,7 +213,7 @@ export class SimulatedFileSystem implements FileSystem {
     succeed(tick)
   }
 
-  /** A file is renamed while it is open: what it is called now is what it is to a fault. */
+  /** The present path of a file that was renamed while it was open: faults match that one. */
   presentPath(path: string, inode: Inode): string {
     const { directory, entry } = this.#place(path)
     if (entry === inode) return path
@@ -231,10 +233,15 @@ export class SimulatedFileSystem implements FileSystem {
     return path.slice(this.mount.length)
   }
 
-  #names(path: string): string[] {
-    return this.#onDisk(path)
-      .split('/')
-      .filter((name) => name !== '')
+  #names(path: string): readonly string[] {
+    let names = this.#namesOf.get(path)
+    if (!names) {
+      names = this.#onDisk(path)
+        .split('/')
+        .filter((name) => name !== '')
+      this.#namesOf.set(path, names)
+    }
+    return names
   }
 
   #lookUp(path: string): Entry | undefined {
@@ -312,7 +319,7 @@ class SimulatedFile implements OpenFile {
     this.system.openFiles.delete(this)
   }
 
-  #enter(kind: CallKind, more: Pick<SimulatedCall, 'write'> = {}): TailChange | undefined {
+  #enter(kind: CallKind, more: Pick<SimulatedCall, 'write'> = {}): CallEffect | undefined {
     this.#checkOpen()
     const effect = this.system.enter(kind, this.system.presentPath(this.path, this.inode), more)
     if (effect && 'error' in effect) throw effect.error

@@ -1,9 +1,9 @@
 import type { FileSystem } from '../support/core.js'
 import type { SimulatedMachine } from './machine.js'
 
-/** The files of a simulated disk, looked at and laid out from outside while nobody has the store open. */
+/** Reads and arranges the files of a simulated disk while no process has the store open. */
 
-/** Does something to the files, and makes all of it durable. Paths begin at the store's directory. */
+/** Changes files, durably. Paths are relative to the store's directory. */
 export async function arrange(
   machine: SimulatedMachine,
   change: (files: { [path: string]: Buffer }) => { [path: string]: Buffer | string },

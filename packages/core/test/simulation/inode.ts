@@ -1,15 +1,15 @@
 import type { Random } from '../support/random.js'
 
 /**
- * One file of the simulated disk: its bytes as the page cache shows them, and what a power cut may leave of them.
+ * One file of the simulated disk: its bytes in the page cache, and what a power cut may leave of them.
  *
- * Until a sync has covered it, each page has versions: what the disk holds, and what each write since then made of it.
- * A power cut picks one of them for each sector (or each page), and one of the lengths, in any combination.
+ * Until a sync covers a page, the page has versions: the one on disk, and one for each write since then. A power cut
+ * picks a version for each sector (or page), and one of the lengths, in any combination.
  */
 export const PAGE_BYTES = 4096
 
 interface Version {
-  /** When it was made: the disk's count of changes. */
+  /** The disk's count of changes when it was made. */
   readonly tick: number
   /** The whole page. */
   readonly bytes: Buffer
@@ -20,23 +20,23 @@ interface Length {
   readonly bytes: number
 }
 
-/** Which of the un-synced changes are there after the power cut. */
+/** Which of the unsynced changes survive a power cut. */
 export interface Survival {
-  /** `until`: those up to a tick, in order, the next one torn. `any`: each sector for itself. */
+  /** `until`: those up to a tick, and the next one torn. `any`: each sector by itself. */
   readonly which: { readonly until: number } | 'any'
-  /** What the device writes in one piece. */
+  /** The device writes this many bytes atomically. */
   readonly tearBytes: 512 | 4096
-  /** What stands where the file grew and nothing was written: zeros, or what was on the disk before. */
+  /** The content where the file grew and nothing was written: zeros, or old bytes of the disk. */
   readonly grown: 'zeros' | 'garbage'
   readonly random: Random
 }
 
 export class Inode {
   #live = Buffer.alloc(0)
-  /** A clone has the same bytes: whoever writes first makes its own. */
+  /** A clone shares the bytes, and the first of the two to write copies them. */
   #isShared = false
   #length = 0
-  /** What is certainly on the disk. */
+  /** The bytes that any power cut leaves. */
   #durable = Buffer.alloc(0)
   #versions = new Map<number, Version[]>()
   #lengths: Length[] = []
@@ -68,9 +68,9 @@ export class Inode {
     const end = position + bytes.length
     this.#makeWritable(end)
     bytes.copy(this.#live, position)
-    // Pages between the old end and the new bytes come into being too, as zeros.
+    // Pages between the old end and the new bytes are created too, as zeros.
     this.#remember(Math.min(position, this.#length), end, tick)
-    // Also where the page cache has been that long: a failed sync can have left the file shorter on the disk.
+    // Even if the page cache had this length before: a failed sync may have left the file shorter on disk.
     const known = this.#lengths.at(-1)?.bytes ?? this.#durable.length
     if (end > known) this.#lengths.push({ tick, bytes: end })
     this.#length = Math.max(this.#length, end)
@@ -106,7 +106,7 @@ export class Inode {
     }
   }
 
-  /** What a sync that began at that tick covers is on the disk; what came later is not. */
+  /** Makes durable what a sync that began at that tick covers. */
   synced(tick: number): void {
     const length = this.#lengths.findLast((each) => each.tick <= tick)?.bytes ?? this.#durable.length
     const durable = Buffer.alloc(length)
@@ -119,8 +119,8 @@ export class Inode {
   }
 
   /**
-   * A sync failed: some of the pages that it covered are on the disk and the others never will be, but the page cache
-   * takes all of them for written and shows them as before. The next sync has nothing to write and says "ok".
+   * A sync failed: some of the pages that it covered are on disk and the others never will be. The page cache marks all
+   * of them as clean and shows them as before, so the next sync has nothing to write and succeeds.
    */
   lost(tick: number, random: Random): void {
     const isLengthKept = random.below(2) === 0
@@ -144,7 +144,7 @@ export class Inode {
     }
   }
 
-  /** The file as it is found after a power cut: everything in it is on the disk. */
+  /** The file after a power cut: everything in it is durable. */
   afterPowerCut(survival: Survival): Inode {
     const { which, tearBytes, grown, random } = survival
     const length = this.#lengthAfter(survival)
@@ -182,7 +182,7 @@ export class Inode {
     copy.#isShared = true
     this.#isShared = true
     copy.#length = this.#length
-    // Neither what is durable nor a version is ever changed in place.
+    // Durable bytes and versions are never changed in place.
     copy.#durable = this.#durable
     copy.#versions = new Map([...this.#versions].map(([page, versions]) => [page, versions.slice()]))
     copy.#lengths = this.#lengths.slice()
@@ -190,7 +190,7 @@ export class Inode {
   }
 }
 
-/** The last change up to the tick, or sometimes the one behind it, which is the one that was torn. */
+/** The last change up to the tick, or sometimes the one after it, which is then torn. */
 function untilTick(changes: readonly { readonly tick: number }[], until: number, random: Random): number {
   const last = changes.findLastIndex((each) => each.tick <= until)
   const isTorn = changes[last + 1]?.tick === until + 1

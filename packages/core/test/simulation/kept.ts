@@ -2,34 +2,34 @@ import type { Store } from '../support/core.js'
 import { filesOf } from './files.js'
 import type { SimulatedMachine } from './machine.js'
 
-/** What has to be kept on the disk beside the log, as a person finds it there. */
+/** Checks that the files which must be kept beside the log are there. */
 
 const LOG = 'logs/store.log'
 const BACKUP = /^logs\/store\.log\.backup\.(.*)$/
 const QUARANTINE = /^logs\/store\.log\.quarantine\./
-/** A whole log that is not to be trusted keeps its bytes as far as the disk has them. */
+/** A copy of a whole log that cannot be trusted. */
 const DAMAGED = /^logs\/store\.log\.damaged\./
 const SEQ = /-(\d+)$/
 
-/** That nothing is ever lost of what a recovery takes out of the log. */
+/** Checks that every byte that a recovery takes out of the log is kept. */
 export class Kept {
-  /** What was cut off, each time that the log was opened. */
+  /** The torn tails that were cut off so far. */
   readonly #cut: Buffer[] = []
   #log: Buffer | undefined
 
-  /** As a crash has left it: what was cut off is there still. */
+  /** After a crash: everything that was cut off before is still there. */
   lookBefore(machine: SimulatedMachine): void {
     const files = filesOf(machine)
     this.#log = files[LOG]
     for (const bytes of this.#cut) mustBeAside(files, [bytes])
   }
 
-  /** When it has been opened, whatever crashes that took: every byte of the log is in it still, or aside. */
+  /** After an opening, perhaps through crashes: every byte of the log is still in it or in a file beside it. */
   lookAfter(machine: SimulatedMachine): void {
     const files = filesOf(machine)
     const [before, log] = [this.#log, files[LOG]]
     if (!before || !log || log.equals(before)) return
-    // Where the log was written anew, all of it is kept; where it was cut, its end.
+    // Of a log that was rewritten, all of it is kept; of one that was cut, its end.
     const isCut = log.equals(before.subarray(0, log.length))
     const end = before.subarray(log.length)
     const path = mustBeAside(files, isCut ? [end, before] : [before])
@@ -45,12 +45,12 @@ function mustBeAside(files: { [path: string]: Buffer }, wanted: readonly Buffer[
   return found
 }
 
-/** Takes note of the backups. What it returns is to be called when a compaction has ended and no other is under way. */
+/** Remembers the backups. Call the returned check when a compaction has ended and no other is running. */
 export function backupsBefore(machine: SimulatedMachine, store: Store, wanted: number): () => void {
   const { compactions, compacting, acknowledgedSeq } = statsOf(store)
   const before = backupsOf(machine)
   return () => {
-    // One that was under way may have made its backup before.
+    // A compaction that was running may have made its backup before.
     const made = statsOf(store).compactions - compactions - (compacting ? 1 : 0)
     const now = backupsOf(machine)
     const problem = made > 0 ? problemOf(before, now, acknowledgedSeq, wanted) : undefined

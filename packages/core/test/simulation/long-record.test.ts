@@ -7,7 +7,7 @@ import { settle } from './settle.js'
 
 const MIB = 1024 * 1024
 
-test('a record longer than the torn tails that are cut, killed in the middle, is a torn tail and no damage', async () => {
+test('a record of 20 MiB that a kill has cut in the middle is a torn tail, not damage', async () => {
   await withSeed(async (random) => {
     const machine = SimulatedMachine.withNewDisk('posix', new Random(random.seed))
     const writer = machine.start()
@@ -15,7 +15,7 @@ test('a record longer than the torn tails that are cut, killed in the middle, is
     if (opened.kind !== 'resolved') throw new Error(opened.kind)
     expect((await settle(writer, opened.value.set('small', 1))).kind).toBe('resolved')
 
-    // The next call writes the record, and ends somewhere in it, behind the limit.
+    // The next call writes the record, and the process dies in it after more than 16 MiB.
     const fate = new Fate(() => 1)
     const share = 0.85 + random.next() * 0.14
     writer.onCall = (call) => {

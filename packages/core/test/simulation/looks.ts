@@ -4,9 +4,9 @@ import { type Moment, type Setup, withoutDamage } from './run.js'
 import { settle } from './settle.js'
 import { type Crash, textOfStore } from './witness.js'
 
-/** What others see of a store: a process that only reads, and a person who looks at the files. */
+/** Looks at a store from outside: as a read-only process, and at its main file. */
 
-/** At every moment a reader finds a state that is possible, without writing anything; also where the writer has died. */
+/** Opens the store read-only, which must find a possible state at any moment and must not write anything. */
 export async function lookReadOnly({ options }: Setup, moment: Moment, crash: Crash): Promise<void> {
   const machine = moment.machine.clone()
   const process = machine.start()
@@ -14,7 +14,7 @@ export async function lookReadOnly({ options }: Setup, moment: Moment, crash: Cr
   const outcome = await settle(process, process.open({ ...options, readOnly: true }))
   if (machine.disk.tick !== before) throw new Error('opening with readOnly: true has changed the disk')
   if (outcome.kind === 'rejected') {
-    // There is no store before the first opening has come to its end, and nothing can have been acknowledged by it.
+    // Before the first opening has ended there is no store, and no write was acknowledged.
     if (!moment.witness.isEmpty || (outcome.error as { code?: string }).code !== 'FLATLOG_IO') throw outcome.error
     return
   }
@@ -26,7 +26,7 @@ export async function lookReadOnly({ options }: Setup, moment: Moment, crash: Cr
   process.kill()
 }
 
-/** The main file as it stands there: undefined where there is none. It is replaced whole, so it is always JSON. */
+/** Parses the main file; undefined if there is none. It is replaced as a whole, so it is always JSON. */
 export function mainFileOf(machine: SimulatedMachine): Record<string, unknown> | undefined {
   const process = machine.start()
   const { fileSystem } = process
@@ -35,7 +35,7 @@ export function mainFileOf(machine: SimulatedMachine): Record<string, unknown> |
   try {
     return text === undefined ? undefined : (JSON.parse(text) as Record<string, unknown>)
   } catch {
-    throw new Error('the main file is no JSON')
+    throw new Error('the main file is not JSON')
   }
 }
 

@@ -4,11 +4,11 @@ import type { Random } from '../support/random.js'
 import { type Profile, SimulatedDisk } from './disk.js'
 import { type OnCall, SimulatedFileSystem } from './file-system.js'
 
-/** A machine with a simulated disk: processes start, are killed, and the power goes. */
+/** A machine with a simulated disk, on which processes start and die and the power is cut. */
 
 let mounts = 0
 
-/** Time stands but for what the test lets go by, and for a little with each look, so that long work pauses often. */
+/** Time passes only when the test says so, and a little with each look, so that long work pauses often. */
 class SimulatedClock extends ManualClock {
   constructor(start: number) {
     super(start, 1)
@@ -20,7 +20,7 @@ class SimulatedClock extends ManualClock {
     return timer
   }
 
-  /** Without the real clock's look at how long the turn has lasted: the same seed is to take the same way. */
+  /** Unlike the real clock's, does not depend on how long the turn has lasted: a seed must repeat a run exactly. */
   override afterTurn(callback: () => void): void {
     process.nextTick(callback)
   }
@@ -60,7 +60,7 @@ export class SimulatedProcess {
     this.#forgetStores()
   }
 
-  /** The engine remembers the stores of a thread by their paths for as long as they are open; these will never close. */
+  /** The engine remembers the open stores of a thread by their paths; those of a dead process never close. */
   #forgetStores(): void {
     const { [Symbol.for('flatlog.engines.1')]: stores } = globalThis as { [name: symbol]: Map<string, unknown> }
     for (const path of stores?.keys() ?? []) if (path.startsWith(`${this.fileSystem.mount}/`)) stores?.delete(path)
@@ -81,7 +81,7 @@ export class SimulatedMachine {
     readonly disk: SimulatedDisk,
     readonly random: Random,
     readonly bootId = 'boot-1',
-    /** Processes begin at the time at which the last one ended. */
+    /** A process starts at the time at which the last one ended. */
     private nowMs = Date.parse('2025-01-15T12:00:00.000Z'),
   ) {}
 
@@ -105,21 +105,21 @@ export class SimulatedMachine {
     for (const [address, pid] of this.listening) if (pid === ended.pid) this.listening.delete(address)
   }
 
-  /** All processes end, and the disk keeps what it may keep. */
+  /** Kills all processes and returns the machine after a reboot, with what the disk has kept. */
   powerCut(): SimulatedMachine {
     for (const each of [...this.#processes.values()]) each.kill()
     return this.rebootedFrom(this.disk)
   }
 
-  /** Another machine, as it would be if the power had gone when its disk was like this. */
+  /** The machine after a power cut at a moment when its disk was like this one. */
   rebootedFrom(disk: SimulatedDisk, random = this.random): SimulatedMachine {
     return new SimulatedMachine(disk.afterPowerCut(random), random, `${this.bootId}+`, this.nowMs)
   }
 
-  /** The same moment again, with the same disk and nobody running. */
+  /** A copy with the same disk and no processes. */
   clone(random = this.random): SimulatedMachine {
     const copy = new SimulatedMachine(this.disk.clone(), random, this.bootId, this.nowMs)
-    // No process of the copy may be taken for one of the original that has died.
+    // A process of the copy must not have the number of a dead one of the original.
     copy.#nextPid = this.#nextPid
     return copy
   }

@@ -6,33 +6,32 @@ import { Run } from './run.js'
 export interface ModelTest {
   readonly seed: number
   readonly withFaults: boolean
+  /** The number of runs: the only limit, so that a seed gives the same result on a slow machine. */
   readonly runs: number
-  /** It ends earlier when the time is up. */
-  readonly limitMs: number
-  /** What is looked at in particular. */
   readonly focus?: Focus
-  /** False: the first run that fails is told as it was. @default true */
+  /** False: report the first failing run as it is. @default true */
   readonly shrinks?: boolean
 }
 
-/** Some of what is left to chance otherwise. */
+/** Fixes some of what is otherwise left to chance. */
 export interface Focus extends CommandFocus {
   readonly profile?: RunParameters['profile']
   readonly options?: Partial<RunParameters['options']>
 }
 
-/** What fast-check says of a test that it has carried out. */
+/** What fast-check reports. */
 export interface ModelResult {
+  /** How many runs it took, the failing one included. */
   readonly runs: number
-  /** Undefined when nothing was found. */
+  /** Undefined if all runs passed. */
   readonly failure: string | undefined
-  /** The same in a few words. */
+  /** The error of the failing run, in one line. */
   readonly message: string | undefined
 }
 
-/** Writes, faults and crashes at random, each run from the seed, until one fails or the time is up. */
+/** Random writes, faults and crashes until a run fails or all have passed. Every run follows from the seed. */
 export async function modelTest(test: ModelTest): Promise<ModelResult> {
-  const { seed, withFaults, runs, limitMs, focus = {}, shrinks = true } = test
+  const { seed, withFaults, runs, focus = {}, shrinks = true } = test
   const { profile, options } = focus
   const property = fc.asyncProperty(parameters, commands(withFaults, 50, focus), async (setup, steps) => {
     let run: Run | undefined
@@ -49,13 +48,7 @@ export async function modelTest(test: ModelTest): Promise<ModelResult> {
     await fc.asyncModelRun(begin, steps)
     await run?.end()
   })
-  const details = await fc.check(property, {
-    seed,
-    numRuns: runs,
-    interruptAfterTimeLimit: limitMs,
-    markInterruptAsFailure: false,
-    endOnFailure: !shrinks,
-  })
+  const details = await fc.check(property, { seed, numRuns: runs, endOnFailure: !shrinks })
   const { numRuns, failed, errorInstance } = details
   if (!failed) return { runs: numRuns, failure: undefined, message: undefined }
   const error = errorInstance instanceof Error ? errorInstance : new Error(String(errorInstance))

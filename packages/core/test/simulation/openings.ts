@@ -11,21 +11,21 @@ import { script } from './script.js'
 import { settle } from './settle.js'
 import { textOfStore } from './witness.js'
 
-/** Openings that have more to do than to read, crashed at every call: what is found in the end is always the same. */
+/** Crashes an opening that has to repair or import at every call; the state found afterwards must always be the same. */
 
 export type Files = { [path: string]: Buffer }
 
 export interface Scenario {
-  /** What stands in the directory beforehand, made of what a clean close has left. */
+  /** Makes the files before the opening from those that a clean close has left. */
   readonly arrange: (files: Files) => { [path: string]: Buffer | string }
-  /** Bytes that must be found in some file afterwards, whatever was done with the file that held them. */
+  /** Bytes that some file must contain afterwards. */
   readonly keeps: (files: Files) => Buffer[]
   readonly found: (recovery: Recovery) => void
 }
 
 export const options = { mainFile: false, compaction: false } as const
 
-/** A store that was closed after the script, so with backups, parts and records behind them. */
+/** A store that was closed after the script, so it has backups, parts and records after them. */
 export async function closedStore(profile: Profile, seed: number): Promise<SimulatedMachine> {
   const run = new Run({ profile, options, random: new Random(seed), crashesInRecovery: 0 })
   await run.begin()
@@ -61,7 +61,7 @@ export function expectKept(machine: SimulatedMachine, bytes: readonly Buffer[]):
     ).toBe(true)
 }
 
-/** `stride`: every call, or every so many with the first of them by chance. */
+/** `stride`: crashes at every n-th call only, beginning at a random one. */
 export async function crashAtEveryCall(
   scenario: Scenario,
   profile: Profile,
@@ -94,7 +94,7 @@ export async function crashAtEveryCall(
       expect(found.state, `after a crash at call ${calls}`).toBe(state)
       expectKept(after, kept)
       expect(Object.keys(filesOf(after)).filter((path) => /\.(new|first)/.test(path))).toEqual([])
-      // And once more: from here on nothing is damaged.
+      // The next opening finds no damage any more.
       const again = await open(after)
       expect(again).toMatchObject({ state, recovery: { damage: [], inDoubt: [], cutBytes: 0 } })
     }

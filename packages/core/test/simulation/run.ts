@@ -11,43 +11,43 @@ import { settle, turns } from './settle.js'
 import { type Crash, lineOf, textOfStore, Witness } from './witness.js'
 import { type WriteAction, Writer } from './writes.js'
 
-/** How a run of the model test is set up. */
+/** The parameters of a run of the model test. */
 export interface Setup {
   readonly profile: Profile
   readonly options: Omit<StoreOptions, 'dir'>
   readonly random: Random
-  /** Recovery is crashed so often at most before it is let through. @default 3 */
+  /** A recovery is crashed at most this often before it may finish. @default 3 */
   readonly crashesInRecovery?: number
-  /** From every power cut the store is opened on so many disks that the cut may leave. @default 1 */
+  /** After every power cut the store is opened on this many disks that the cut may leave. @default 1 */
   readonly powerCuts?: number
-  /** Called before every call of the process that has the store open. */
+  /** Called before every file system call. */
   readonly onCall?: (call: SimulatedCall, run: Run) => void
 }
 
-/** When a process is to die. */
+/** When and how a process dies. */
 export interface CrashPlan {
   readonly how: Crash
-  /** Behind so many calls that change the disk; where a kind is named, of that kind. */
+  /** After this many calls that change the disk, or this many of one kind. */
   readonly at: { readonly changes: number; readonly kind?: CallKind }
-  /** Of a write that it dies in, so much is done. */
+  /** The share of its bytes that a write has written when the process dies in it. */
   readonly share: number | undefined
 }
 
-/** A disk and what must be on it, at one moment of a run. */
+/** A disk, and what must be on it, at one moment of a run. */
 export interface Moment {
   readonly machine: SimulatedMachine
   readonly witness: Witness
 }
 
-/** An opening makes about so many calls that change something; a crash at one behind the last is none. */
+/** An opening makes about this many calls that change something. After the last one there is no crash. */
 const CHANGES_OF_OPENING = 15
 const LOCK = /\.lock/
-/** The background sync has ended after so many turns, and one that was in flight before it. */
+/** After this many turns the background sync has ended, and one that was in flight before it. */
 const TURNS_OF_SYNCS = 60
 
 /**
- * One store through writes, faults and crashes, and the witness of what it said. Everything is done through the
- * store's public API and the file-system interface, so that nothing here knows how the engine works inside.
+ * Takes one store through writes, faults and crashes, with a witness of its answers. It uses only the store's public API
+ * and the file system interface, so it does not depend on how the engine works inside.
  */
 export class Run {
   #machine: SimulatedMachine
@@ -56,7 +56,7 @@ export class Run {
   #store!: Store
   #crash: Crash = 'kill'
   #compacting: Promise<void> = Promise.resolve()
-  /** An error of something that nobody waits for. */
+  /** An error of an operation that no step awaits. */
   #surprise: unknown
   readonly #kept = new Kept()
   readonly #witness: Witness
@@ -80,7 +80,7 @@ export class Run {
     return this.#store
   }
 
-  /** The first opening. Where a call goes wrong in it, it may fail, and the next one has to succeed. */
+  /** Opens the store for the first time. If a call fails, the opening may fail, and the next one must succeed. */
   async begin(fault?: Fault): Promise<void> {
     const { process, fate } = this.#newProcess(this.#machine)
     if (fault) fate.add(fault)
@@ -95,7 +95,7 @@ export class Run {
     }
   }
 
-  /** The same through crashes. Nothing is left of them: a store that was never ready is a new one. */
+  /** The same through crashes, which must leave nothing: a store that was never ready is a new one. */
   async beginThroughCrashes(): Promise<void> {
     const { random } = this.setup
     const crash = random.pick(['kill', 'power'] as const)
@@ -104,22 +104,22 @@ export class Run {
     this.#found(crash)
   }
 
-  /** This very moment: what is on the disk, and what was answered so far. */
+  /** A copy of the disk and the witness at this moment. */
   moment(): Moment {
     return { machine: this.#machine.clone(), witness: this.#witness.clone() }
   }
 
-  /** The first step behind a moment: the crash that it ended in. */
+  /** The first step of a run that begins at a moment: recovers from the crash there. */
   async recoverFrom(crash: Crash): Promise<void> {
     await this.#recover(crash)
   }
 
-  /** Nothing more is wanted of this run. */
+  /** Ends the run. */
   leave(): void {
     this.#process.kill()
   }
 
-  /** Asks for writes without waiting for them. */
+  /** Starts writes without waiting for them. */
   async write(actions: readonly WriteAction[]): Promise<void> {
     await this.#whenUp()
     for (const action of actions) {
@@ -128,7 +128,7 @@ export class Run {
     }
   }
 
-  /** Waits for every answer, and sees that the store shows what it has answered. */
+  /** Waits for every answer and checks that the store shows what it has answered. */
   async check(): Promise<void> {
     await this.#whenUp()
     const outcome = await settle(this.#process, this.#witness.answered())
@@ -136,14 +136,14 @@ export class Run {
     if (outcome.kind === 'died') return
     const now = this.#process.clock.now()
     const [shown, wanted] = [this.#shown(), this.#witness.visible(now)]
-    if (shown !== wanted) throw new Error(`the store shows\n  ${shown}\nand by its answers it is\n  ${wanted}`)
+    if (shown !== wanted) throw new Error(`the store shows\n  ${shown}\nbut by its answers it must show\n  ${wanted}`)
   }
 
   async flush(): Promise<void> {
     await this.#do((store) => store.flush())
   }
 
-  /** Not waited for, so that others come while the disk is at work. */
+  /** Does not wait, so that other operations come during the sync. */
   async startFlushing(): Promise<void> {
     await this.#whenUp()
     const line = this.#witness.line()
@@ -151,13 +151,13 @@ export class Run {
     this.#goesOn(this.#store.flush().then(() => process.isDead || line()))
   }
 
-  /** Not waited for: it goes on beside what follows. */
+  /** Does not wait: the compaction goes on during the next steps. */
   async startCompacting(): Promise<void> {
     await this.#whenUp()
     this.#compacting = this.#goesOn(this.#store.compact())
   }
 
-  /** It may fail as everything else, but nobody waits to hear of it. */
+  /** An unexpected failure of the promise fails the next step. */
   #goesOn(promise: Promise<unknown>): Promise<void> {
     const [process, fate] = [this.#process, this.#fate]
     return promise.then(
@@ -169,7 +169,7 @@ export class Run {
     )
   }
 
-  /** The compaction that was started last has ended in one way or the other. */
+  /** Waits until the last compaction that was started has succeeded or failed. */
   async compacted(): Promise<void> {
     await this.#whenUp()
     await settle(this.#process, this.#compacting)
@@ -188,16 +188,16 @@ export class Run {
     const outcome = await settle(this.#process, this.#store.verify())
     if (outcome.kind === 'rejected') this.#checkError(outcome.error)
     if (outcome.kind !== 'resolved' || this.#fate.hit.length > 0 || outcome.value.ok) return
-    throw new Error(`verify() found damage where there is none: ${JSON.stringify(outcome.value.damage)}`)
+    throw new Error(`verify() found damage in a sound store: ${JSON.stringify(outcome.value.damage)}`)
   }
 
-  /** So many turns of the event loop go by. */
+  /** Lets this many turns of the event loop pass. */
   async pass(count: number): Promise<void> {
     await this.#whenUp()
     await turns(count)
   }
 
-  /** Time goes by. Where records are synced in intervals, those are on disk that were there for a whole one. */
+  /** Lets time pass. With `interval`, records that were acknowledged before a whole interval are then on disk. */
   async wait(ms: number): Promise<void> {
     await this.#whenUp()
     const { durability, syncIntervalMs = 1000 } = this.setup.options
@@ -208,13 +208,13 @@ export class Run {
     if (!this.#process.isDead && this.#store.health().ok) line()
   }
 
-  /** From now on, calls go wrong. */
+  /** Makes calls fail from now on. */
   async fault(fault: Fault): Promise<void> {
     await this.#whenUp()
     this.#fate.add(fault)
   }
 
-  /** The disk is well again, and a store that has failed goes on. */
+  /** Ends all faults, and reopens the store if it has failed. */
   async heal(): Promise<void> {
     await this.#whenUp()
     this.#fate.heal()
@@ -225,7 +225,7 @@ export class Run {
     if (outcome.kind === 'resolved') this.#found('kill')
   }
 
-  /** A clean close, and a new process that opens the store again, perhaps after the power was gone. */
+  /** Closes the store, and opens it again in a new process, perhaps after a power cut. */
   async closeAndOpen(crash: Crash = 'kill'): Promise<void> {
     await this.#whenUp()
     this.#fate.heal()
@@ -244,10 +244,10 @@ export class Run {
     if (closed.kind === 'resolved' && !hasFailed && !clean) throw new Error(`not clean after a close: ${notes}`)
   }
 
-  /** The next process waits for the lock while this one closes the store: it goes on with all that this one has said. */
+  /** The next process waits for the lock while this one closes the store, and finds all that was acknowledged. */
   async handOver(): Promise<void> {
     await this.#whenUp()
-    // One that has failed may leave its lock behind, and this process lives on.
+    // A failed store may keep its lock, as its process lives on.
     if (!this.#store.health().ok) return
     const former = this.#process
     const { process, fate } = this.#newRival()
@@ -262,28 +262,28 @@ export class Run {
     this.#found('kill')
   }
 
-  /** Another process takes the log over by force, and this one writes on for a while without knowing it. */
+  /** Another process takes the log over by force, and this one goes on writing for a while. */
   async takeOver(): Promise<void> {
     await this.#whenUp()
-    const [robbed, store] = [this.#process, this.#store]
+    const [displaced, store] = [this.#process, this.#store]
     const { process, fate } = this.#newRival()
-    this.#witness.robbed()
-    // What the robbed owner has under way may fail from here on.
+    this.#witness.displaced()
+    // Pending operations of the displaced owner may fail from here on.
     this.#fate.hit.push('the log is taken over')
     const opened = await settle(process, process.open({ ...this.setup.options, takeOver: true }))
     if (opened.kind !== 'resolved') throw opened.kind === 'rejected' ? opened.error : new Error('the next owner died')
     this.#goOnWith(process, fate, opened.value)
     this.#found('kill')
     for (let write = 1; write <= 3; write++) {
-      store.set('a', 'of a robbed owner').catch(() => {})
+      store.set('a', 'of a displaced owner').catch(() => {})
       this.#writer.write({ do: 'set', key: 'b:1', fill: 10 * write })
       await turns(2)
     }
     await this.check()
-    robbed.kill()
+    displaced.kill()
   }
 
-  /** Another process of this machine, beside the one that has the store open, whom from now on nothing befalls. */
+  /** Starts a second process on this machine. From now on nothing happens to the first one. */
   #newRival(): { process: SimulatedProcess; fate: Fate } {
     this.#fate.heal()
     this.#fate.spare()
@@ -293,7 +293,7 @@ export class Run {
     return rival
   }
 
-  /** The process dies at that call, whatever is done then. */
+  /** The process will die in the planned call, in whichever step makes it. */
   async crashAt({ how, at, share }: CrashPlan): Promise<void> {
     await this.#whenUp()
     this.#crash = how
@@ -302,13 +302,13 @@ export class Run {
     this.#fate.dieAfter(changes, share, counts)
   }
 
-  /** Those that change something; mostly not the lock, as there are so many of those and so little depends on them. */
+  /** Calls that change something; mostly without those on the lock, which are many and matter little. */
   #countedCalls(): (call: SimulatedCall) => boolean {
     const withLock = this.setup.random.below(4) === 0
     return (call) => isChange(call) && (withLock || !LOCK.test(call.path))
   }
 
-  /** The last step: whatever is still under way is cut, and the state must be a possible one. */
+  /** The last step: a crash cuts everything that is still in flight, and the state must be a possible one. */
   async end(): Promise<void> {
     await this.#whenUp()
     if (this.setup.random.below(2) === 0) await settle(this.#process, this.#witness.answered())
@@ -329,7 +329,7 @@ export class Run {
     if (outcome.kind === 'resolved') line()
   }
 
-  /** Calls may fail only where a fault was asked for, and then with an error that says what happened. */
+  /** Operations may fail only after a fault, and only with a FlatlogError. */
   #checkError(error: unknown): void {
     if (this.#process.isDead) return
     if (!(error instanceof FlatlogError)) throw error
@@ -341,7 +341,7 @@ export class Run {
     if (this.#process.isDead) await this.#recover(this.#crash)
   }
 
-  /** After a crash: once straight through, once through crashes inside recovery. Both must lead to the same state. */
+  /** Recovers twice: straight through, and through crashes inside recovery. Both must lead to the same state. */
   async #recover(crash: Crash): Promise<void> {
     const { random, crashesInRecovery = 3, powerCuts = 1 } = this.setup
     if (crash === 'power') {
@@ -359,7 +359,7 @@ export class Run {
     }
     const straight = this.#newProcess(this.#machine.clone()).process
     const once = await this.#openIn(straight)
-    // Where there is nothing to repair, an opening has little that a crash could leave half done.
+    // An opening with nothing to repair has little that a crash could leave unfinished.
     const mostCrashes = once.recovery.clean ? Math.min(1, crashesInRecovery) : crashesInRecovery
     for (let crashes = random.below(mostCrashes + 1); crashes > 0; crashes--) {
       await this.#crashInRecovery(crash)
@@ -368,7 +368,7 @@ export class Run {
     this.#kept.lookAfter(this.#machine)
     this.#found(crash)
     const [here, there] = [this.#process.clock, straight.clock]
-    // What expired meanwhile has expired in both.
+    // Both clocks must show the same time, so that the same keys have expired.
     there.advance(Math.max(0, here.now() - there.now()))
     here.advance(Math.max(0, there.now() - here.now()))
     const [first, second] = [textOfStore(once), this.#shown()]
@@ -376,7 +376,7 @@ export class Run {
     if (first !== second) throw new Error(`recovered once: ${first}\nrecovered after crashes: ${second}`)
   }
 
-  /** Another disk that this power cut may leave. */
+  /** Checks another disk that this power cut may leave. */
   async #lookAt(machine: SimulatedMachine): Promise<void> {
     const { process } = this.#newProcess(machine)
     const store = await this.#openIn(process)
@@ -385,7 +385,7 @@ export class Run {
     process.kill()
   }
 
-  /** Crashed in the same way as the store was: a power cut behind a kill may take more than the kill did. */
+  /** Crashes an opening in the same way as the store was: a power cut after a kill could lose more than the kill. */
   async #crashInRecovery(crash: Crash): Promise<void> {
     const { random } = this.setup
     const { process, fate } = this.#newProcess(this.#machine)
@@ -410,17 +410,17 @@ export class Run {
     this.#compacting = Promise.resolve()
   }
 
-  /** After a clean close the main file is the state; what has expired since it was written may still stand in it. */
+  /** After a clean close the main file is the state, except that it may still contain keys that have expired since. */
   #checkMainFile(): void {
     if (!this.setup.options.mainFile) return
     const main = new Set(Object.entries(mainFileOf(this.#machine) ?? {}).map(([key, value]) => lineOf(key, value)))
     const there = this.#witness.lines(this.#process.clock.now())
     const mayBeThere = new Set([...there, ...this.#witness.timed])
     if (there.every((line) => main.has(line)) && [...main].every((line) => mayBeThere.has(line))) return
-    throw new Error(`the main file has\n  ${[...main]}\nand the state is\n  ${there}`)
+    throw new Error(`the main file contains\n  ${[...main]}\nbut the state is\n  ${there}`)
   }
 
-  /** Whoever has closed a store, or could not open it, has no file of it open. */
+  /** A process that has closed a store, or failed to open it, has no open file. */
   #checkFiles({ fileSystem: { openFiles } }: SimulatedProcess): void {
     if (openFiles.size) throw new Error(`still open: ${[...openFiles].map(({ path }) => path)}`)
   }
@@ -440,10 +440,10 @@ export class Run {
   async #openIn(process: SimulatedProcess): Promise<Store> {
     const outcome = await settle(process, process.open(this.setup.options))
     if (outcome.kind === 'resolved') return outcome.value
-    throw outcome.kind === 'rejected' ? outcome.error : new Error('the process died in an opening that was to succeed')
+    throw outcome.kind === 'rejected' ? outcome.error : new Error('the process died in an opening that should succeed')
   }
 
-  /** The state as the store shows it now. */
+  /** The state that the store shows now. */
   #shown(): string {
     return this.#fate.paused(() => textOfStore(this.#store))
   }
@@ -454,7 +454,7 @@ export class Run {
   }
 }
 
-/** A crash is no damage, and nothing is in doubt after it. */
+/** Checks that a crash was not taken for damage. */
 export function withoutDamage({ recovery: { damage, inDoubt, notes } }: Store): void {
   if (damage.length === 0 && inDoubt.length === 0) return
   throw new Error(`a crash was taken for damage: ${JSON.stringify({ damage, inDoubt, notes })}`)

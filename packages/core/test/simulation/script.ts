@@ -2,7 +2,7 @@ import type { Random } from '../support/random.js'
 import type { Run } from './run.js'
 import type { WriteAction } from './writes.js'
 
-/** 200 writes with two compactions among them, always the same for a seed: what the exhaustive tests go through. */
+/** The script of the exhaustive tests: 200 writes and two compactions, which follow from the seed. */
 const WRITES = 200
 const COMPACTIONS = [70, 140]
 
@@ -10,7 +10,7 @@ const KEYS = ['a', 'a:1', 'a:2', 'b:1', 'b:2', 'b:3', '', '__proto__', '10', 'c:
 
 type ScriptStep = (run: Run) => Promise<void>
 
-/** With `inFlight` 1 every write waits for the last one, which makes the most calls; with more they go in groups. */
+/** With `inFlight` 1 every write waits for the last one, which makes the most calls; otherwise they go in groups. */
 export function script(random: Random, inFlight: number): ScriptStep[] {
   const steps: ScriptStep[] = []
   let left = WRITES
@@ -21,14 +21,14 @@ export function script(random: Random, inFlight: number): ScriptStep[] {
     const done = WRITES - left
     left -= count
     if (COMPACTIONS.some((at) => at > done && at <= done + count)) {
-      // Writes go on while it works, and it has ended before the next one.
+      // Writes go on during a compaction, and it has ended before the next one starts.
       steps.push((run) => run.startCompacting())
       steps.push((run) => run.write([writeAction(random), writeAction(random)]))
       steps.push((run) => run.pass(3))
       steps.push((run) => run.write([writeAction(random)]))
       steps.push((run) => run.compacted())
     }
-    // Where there are groups, two of three are still under way when the next one comes.
+    // Two of three groups are still in flight when the next one comes.
     if (inFlight === 1 || random.below(3) === 0) steps.push((run) => run.check())
     else steps.push((run) => run.pass(random.below(3)))
   }

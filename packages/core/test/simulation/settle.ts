@@ -1,17 +1,18 @@
 import type { SimulatedProcess } from './machine.js'
 
-/** What became of a promise: a process that dies leaves its promises as they are. */
+/** The outcome of a promise. A process that dies leaves its promises pending. */
 export type Outcome<T> =
   | { readonly kind: 'resolved'; readonly value: T }
   | { readonly kind: 'rejected'; readonly error: unknown }
   | { readonly kind: 'died' }
 
-/** Something waits longer than this for nothing: a promise was forgotten. */
+/** A promise that has not settled by then never will. */
 const MAX_TURNS = 20_000
-/** After so many turns in which the promise did not settle, time goes by: perhaps something waits for that. */
+/** If the promise has not settled after this many turns, time passes: it may be waiting for a timer. */
 const TURNS_A_STEP = 25
 const STEP_MS = 25
 
+/** Waits for the promise, or for the death of its process. */
 export async function settle<T>(process: SimulatedProcess, promise: Promise<T>): Promise<Outcome<T>> {
   let outcome: Outcome<T> | undefined
   promise.then(
@@ -24,7 +25,6 @@ export async function settle<T>(process: SimulatedProcess, promise: Promise<T>):
   )
   for (let turn = 1; turn <= MAX_TURNS; turn++) {
     await new Promise((resolve) => setImmediate(resolve))
-    // What a dead process thinks of its promises is of no interest.
     if (process.isDead) return { kind: 'died' }
     if (outcome) return outcome
     if (turn % TURNS_A_STEP === 0) process.clock.advance(STEP_MS)
@@ -32,7 +32,7 @@ export async function settle<T>(process: SimulatedProcess, promise: Promise<T>):
   throw new Error(`a promise did not settle in ${MAX_TURNS} turns`)
 }
 
-/** Lets everything that is under way go on for a while. */
+/** Lets pending work go on for this many turns of the event loop. */
 export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

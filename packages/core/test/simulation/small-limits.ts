@@ -1,6 +1,6 @@
 /**
- * Limits of the engine that are so small that a small log meets them: a line is longer than what is read at once, a
- * checkpoint has several parts and is not always read whole, and what one turn has to write goes out in several writes.
+ * Limits so small that a small log reaches them: a line is longer than a read, a checkpoint has several parts and is
+ * not always read whole, and the records of one turn take several writes.
  */
 export const SMALL_LIMITS = {
   READ_CHUNK_BYTES: 4096,

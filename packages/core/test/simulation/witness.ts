@@ -1,22 +1,22 @@
 import { FlatlogError, type Store } from '../support/core.js'
 
 /**
- * What was asked of a store and what it answered, and from that which states may be found after a crash: those that the
- * writes lead to in their order, none left out, ending no earlier than with the last write that had to survive.
+ * Remembers the writes to a store and its answers, and derives which states a crash may leave: those after any prefix
+ * of the writes that includes the last one that had to survive.
  */
 export type State = Map<string, { readonly value: unknown; readonly expires?: number | undefined }>
 
 export type Change = (state: State) => void
 
 /**
- * `pending`: not answered yet. `acknowledged`. `doubtful`: rejected with FLATLOG_FAILED, so it may be on disk or not.
- * `absent`: rejected, and certain not to be there.
+ * `pending`: not answered yet. `acknowledged`: resolved. `doubtful`: rejected with FLATLOG_FAILED, so it may or may not be
+ * on disk. `absent`: rejected, and certainly not on disk.
  */
 type Answer = 'pending' | 'acknowledged' | 'doubtful' | 'absent'
 
 class Write {
   answer: Answer = 'pending'
-  /** True when a power cut has to leave it. */
+  /** True if it must survive a power cut. */
   isDurable = false
 
   change: Change = () => {}
@@ -30,12 +30,12 @@ export class Witness {
   #base: State = new Map()
   #writes: Write[] = []
   #open: Promise<unknown>[] = []
-  /** What was written with an expiry, a line for each key and value. */
+  /** A line for each key and value that was written with an expiry. */
   readonly timed = new Set<string>()
 
   constructor(private readonly isAlwaysDurable: boolean) {}
 
-  /** What is known now; answers that come later do not count in it. */
+  /** A copy of what is known now, which later answers do not change. */
   clone(): Witness {
     const copy = new Witness(this.isAlwaysDurable)
     copy.#base = this.#base
@@ -43,7 +43,7 @@ export class Witness {
     return copy
   }
 
-  /** True where nothing was written and nothing was there before. */
+  /** True if the store has never had anything in it. */
   get isEmpty(): boolean {
     return this.#writes.length === 0 && this.#base.size === 0
   }
@@ -52,14 +52,14 @@ export class Witness {
     return new Write(what)
   }
 
-  /** The write takes its place in the order. `isRefused`: the store has said that it takes none. */
+  /** Gives the write its place in the order. `isRefused`: the store refuses all writes. */
   begin(write: Write, change: Change, isRefused: boolean): void {
     write.change = change
     if (isRefused) write.answer = 'absent'
     else this.#writes.push(write)
   }
 
-  /** The answer counts only if the process that heard it was alive. */
+  /** The answer counts only if the process is alive when it comes. */
   expectAnswer(write: Write, promise: Promise<unknown>, isHeard: () => boolean): void {
     this.#open.push(
       promise.then(
@@ -74,14 +74,14 @@ export class Witness {
           if (!isHeard()) return
           const { code } = error as { code?: string }
           if (!(error instanceof FlatlogError)) throw error
-          // What has to be read for a write, and cannot be, is read before the write begins.
+          // FLATLOG_IO is a failed read for the write, which comes before the write itself.
           if (code === 'FLATLOG_NO_SPACE' || code === 'FLATLOG_IO') write.answer = 'absent'
           else if (code !== 'FLATLOG_FAILED') throw error
           else if (write.answer === 'pending') write.answer = 'doubtful'
         },
       ),
     )
-    // Looked at in `answered`; until then it must not bring the test down.
+    // `answered` awaits it; until then a rejection must not fail the test.
     this.#open.at(-1)?.catch(() => {})
   }
 
@@ -91,7 +91,7 @@ export class Witness {
     this.#open = []
   }
 
-  /** To be called before a flush, a close or a compaction; what it returns when that has succeeded. */
+  /** Call it before a flush, a close or a compaction, and the returned function when that has succeeded. */
   line(): () => void {
     const before = this.#writes.slice()
     return () => {
@@ -101,7 +101,7 @@ export class Witness {
     }
   }
 
-  /** As `line`, for what has been acknowledged by now, and will be on disk without anybody's asking. */
+  /** The same for writes that are acknowledged by now, and that the store itself will make durable. */
   acknowledgedLine(): () => void {
     const before = this.#writes.filter(({ answer }) => answer === 'acknowledged')
     return () => {
@@ -109,17 +109,17 @@ export class Witness {
     }
   }
 
-  /** Another process takes the log over now: what is acknowledged from here on may be in a file that nobody reads. */
-  robbed(): void {
+  /** Another process takes the log over: an answer that comes later may be for a file that is no longer the log. */
+  displaced(): void {
     for (const write of this.#writes) if (write.answer === 'pending') write.answer = 'doubtful'
   }
 
-  /** The state that a living store shows when all writes are answered. */
+  /** The state that a living store shows after all writes are answered. */
   visible(nowMs: number): string {
     return textOf(this.#state, nowMs)
   }
 
-  /** The same, a line for each key. */
+  /** The same state, as a line for each key. */
   lines(nowMs: number): string[] {
     return seenOf(this.#state, nowMs).map(([key, { value }]) => lineOf(key, value))
   }
@@ -130,8 +130,8 @@ export class Witness {
   }
 
   /**
-   * After a crash or a reopening: the state must be one of those that are possible, and from here on it is the state.
-   * Throws with what was wanted otherwise.
+   * Checks that the state after a crash or a reopening is a possible one. From then on it is the only possible one.
+   * Throws with the possible states if it is not.
    */
   found(actual: string, nowMs: number, crash: Crash): void {
     const writes = this.#writes.filter(({ answer }) => answer !== 'absent')
@@ -150,16 +150,16 @@ export class Witness {
 
   #explain(actual: string, writes: readonly Write[], least: number, nowMs: number, crash: Crash): string {
     const list = writes.map(({ what, answer, isDurable }, position) => {
-      const mark = position === least - 1 ? '  <- the last that had to survive' : ''
+      const mark = position === least - 1 ? '  <- the last one that had to survive' : ''
       return `  ${position + 1}. ${what}: ${answer}${isDurable ? ', durable' : ''}${mark}`
     })
     return [
-      `after ${crash === 'power' ? 'a power cut' : 'a kill'} the state is none that the writes lead to:`,
+      `after ${crash === 'power' ? 'a power cut' : 'a kill'} the state is not one that the writes lead to:`,
       `  found ${actual}`,
       `  began with ${textOf(this.#base, nowMs)}`,
       ...list.slice(-40),
-      `  at the least ${textOf(stateAfter(this.#base, writes.slice(0, least)), nowMs)}`,
-      `  at the most ${textOf(stateAfter(this.#base, writes), nowMs)}`,
+      `  at least ${textOf(stateAfter(this.#base, writes.slice(0, least)), nowMs)}`,
+      `  at most ${textOf(stateAfter(this.#base, writes), nowMs)}`,
     ].join('\n')
   }
 }
@@ -174,7 +174,7 @@ function seenOf(state: State, nowMs: number) {
   return [...state].filter(([, { expires }]) => expires === undefined || expires > nowMs)
 }
 
-/** What of a state can be seen at that time, in key order. */
+/** The visible part of a state at that time, in key order. */
 function textOf(state: State, nowMs: number): string {
   const seen = seenOf(state, nowMs).map(([key, { value, expires }]) => [key, shown(value), expires])
   return JSON.stringify(seen.sort((a, b) => ((a[0] as string) < (b[0] as string) ? -1 : 1)))
@@ -184,15 +184,15 @@ export function lineOf(key: string, value: unknown): string {
   return JSON.stringify([key, shown(value)])
 }
 
-/** The same of a store. */
+/** The same for a store. */
 export function textOfStore(store: Store): string {
   const entries = [...store.entries()].map(([key, value]) => [key, shown(value), store.getMeta(key)?.expires])
   return JSON.stringify(entries)
 }
 
-/** Values are told apart by the number in them; what only fills them up would make every message unreadable. */
+/** The number identifies a value; its filling would only make messages unreadable. */
 function shown(value: unknown): unknown {
   const { n, fill } = (value ?? {}) as { n?: number; fill?: string }
   if (typeof n !== 'number') return value
-  return `${n}${fill === undefined ? '' : `+${fill.length}${/^x*$/.test(fill) ? '' : ' and not what was written'}`}`
+  return `${n}${fill === undefined ? '' : `+${fill.length}${/^x*$/.test(fill) ? '' : ' with a wrong filling'}`}`
 }

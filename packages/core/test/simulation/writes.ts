@@ -1,7 +1,7 @@
 import type { Store } from '../support/core.js'
 import { type Change, lineOf, type Witness } from './witness.js'
 
-/** The writes of the model test: each is asked of the store and told to the witness. */
+/** The writes of the model test: each goes to the store and to the witness. */
 export type WriteAction =
   | { readonly do: 'set'; readonly key: string; readonly fill: number; readonly ttlMs?: number | undefined }
   | { readonly do: 'delete'; readonly key: string }
@@ -20,7 +20,7 @@ export class Writer {
     private readonly isAlive: () => boolean,
   ) {}
 
-  /** Asks for the write and does not wait for it. */
+  /** Starts the write and does not wait for it. */
   write(action: WriteAction): void {
     if (action.do === 'update') this.#update(action.key)
     else {
@@ -80,7 +80,7 @@ export class Writer {
     }
   }
 
-  /** The write begins when the store calls for the new value, which an earlier update of the key can delay. */
+  /** The write begins when the store asks for the new value, which an earlier update of the key can delay. */
   #update(key: string): void {
     const store = this.store()
     const value = this.#value(0)

@@ -3,14 +3,16 @@ import type { Recovery, Store, StoreOptions } from './core.js'
 import { fingerprint } from './fingerprint.js'
 import { HugePlan } from './huge-plan.js'
 import { Random } from './random.js'
+import type { StopAt } from './stop-after.js'
 import { type Plan, Workload } from './workload.js'
 
-/** What a test tells the program `load` to do. */
+/** What the program `load` does. */
 export interface LoadTask {
   readonly options: StoreOptions
   readonly plan: PlanName
-  /** How many writes are under way at a time. */
+  /** How many writes are in flight at a time. */
   readonly inFlight: number
+  readonly stopAt?: StopAt | undefined
 }
 
 export type PlanName =
@@ -36,8 +38,9 @@ export interface Found extends Pick<Recovery, 'cutBytes' | 'damage' | 'inDoubt'>
   readonly state: string
 }
 
-/** What a process says of it. */
+/** The report of an owner. */
 export interface Opened extends Found {
+  /** CPU time and timers of the opening: how long it takes on a machine that does nothing else. */
   readonly openMs: number
 }
 

@@ -35,7 +35,6 @@ export const commitBugs: readonly Bug[] = [
       },
     ],
     focus: { options: { durability: 'os' }, often: ['flush'] },
-    isRare: true,
   },
   {
     name: 'synced credited too late',
@@ -66,7 +65,6 @@ export const commitBugs: readonly Bug[] = [
     what: 'The bytes of a write that found no room stay behind the last record.',
     edits: [{ file: SOURCES.logWriter, from: 'this.#file.truncate(this.#offset)', to: 'this.#offset' }],
     focus: {},
-    isRare: true,
   },
   {
     name: 'a failed sync is tried again',
@@ -124,7 +122,6 @@ export const commitBugs: readonly Bug[] = [
       },
     ],
     focus: {},
-    isRare: true,
   },
   {
     name: 'closing without a sync',

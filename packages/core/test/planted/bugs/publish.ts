@@ -86,7 +86,6 @@ export const publishBugs: readonly Bug[] = [
       },
     ],
     focus: {},
-    isRare: true,
   },
   {
     name: 'no sync of new directories',
@@ -183,7 +182,6 @@ export const publishBugs: readonly Bug[] = [
       },
     ],
     focus: { options: { durability: 'os' } },
-    isRare: true,
   },
   {
     name: 'the newest backup is rotated away',

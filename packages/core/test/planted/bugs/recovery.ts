@@ -70,7 +70,6 @@ export const recoveryBugs: readonly Bug[] = [
     what: 'Pages that a failed sync has lost are synced once more, which does nothing, and are shown as if they were on disk.',
     edits: [{ file: SOURCES.repair, from: 'await copyBytes(file, file,', to: 'void (file,' }],
     focus: {},
-    isRare: true,
   },
   {
     name: 'the suspect file is appended to',
@@ -91,7 +90,6 @@ export const recoveryBugs: readonly Bug[] = [
       },
     ],
     focus: {},
-    isRare: true,
   },
   {
     name: 'a torn tail is damage',

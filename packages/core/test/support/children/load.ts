@@ -1,27 +1,46 @@
 import { once } from 'node:events'
 import { writeSync } from 'node:fs'
-import { openStore } from '../core.js'
+import { nodeFileSystem, systemClock } from '../core.js'
 import { type LoadTask, type Opened, planOf, whatIsIn } from '../load-task.js'
+import { machine, openOn } from '../machine.js'
+import { stopAfter } from '../stop-after.js'
 import { perform } from '../workload.js'
 
 /**
- * Waits for a line that says what to do, so that it can be started ahead of its time. Then it opens the store, says what
- * it has found there, and writes without end, so many writes in flight at a time, and says how many are acknowledged.
- * The writes are those of a plan that the test knows too; a store that has some of them already goes on behind them.
+ * Waits for a task in one line, so that it can be started before it is needed. Then it opens the store, reports what it
+ * found there, and performs the plan without end: `inFlight` writes at a time, reporting how many are acknowledged. The
+ * test knows the plan too. In a store that contains some of its writes already, it goes on with the next one.
  */
 const [line] = (await once(process.stdin.setEncoding('utf8'), 'data')) as [string]
-const { options, plan: planned, inFlight } = JSON.parse(line) as LoadTask
+const { options, plan: planned, inFlight, stopAt } = JSON.parse(line) as LoadTask
 
-// Whoever started it is gone: nobody would ever end it.
+// The test has ended, and would never kill this process.
 process.stdin.on('end', () => process.exit())
 
-const startMs = performance.now()
-const store = await openStore(options)
-const openMs = performance.now() - startMs
+/** Written synchronously, so that a report is never lost in a process that is killed. */
+const report = (text: string) => writeSync(1, `${text}\n`)
+
+let waitedMs = 0
+/** The system's clock; it counts how long the timers ran. */
+const clock: typeof systemClock = {
+  ...systemClock,
+  setTimer: (callback, delayMs, keepAlive) =>
+    systemClock.setTimer(
+      () => {
+        waitedMs += delayMs
+        callback()
+      },
+      delayMs,
+      keepAlive,
+    ),
+}
+const fileSystem = stopAt ? stopAfter(nodeFileSystem, stopAt) : nodeFileSystem
+
+const before = process.cpuUsage()
+const store = await openOn(machine({ fileSystem, clock }), options)
+const { user, system } = process.cpuUsage(before)
 const found = whatIsIn(store)
-// The pipe is written to at once: what is told must not wait in this process for its turn.
-const tell = (text: string) => writeSync(1, `${text}\n`)
-tell(`OPEN ${JSON.stringify({ ...found, openMs } satisfies Opened)}`)
+report(`OPEN ${JSON.stringify({ ...found, openMs: (user + system) / 1000 + waitedMs } satisfies Opened)}`)
 
 const plan = planOf(planned)
 plan.resume(found.lastSeq, store.entries())
@@ -29,12 +48,12 @@ for (;;) {
   const group = Array.from({ length: inFlight }, () => plan.next()).filter((step) => step !== undefined)
   if (group.length === 0) break
   const writes = group.map((step) => perform(store, step))
-  // The records are made; what comes next is the writing.
-  tell(`WRITE ${plan.steps}`)
+  // The records are encoded; what comes next is the writing.
+  report(`WRITE ${plan.steps}`)
   await Promise.all(writes)
-  tell(`ACK ${plan.steps}`)
-  // A chain of promises alone would keep the rest of the process waiting.
+  report(`ACK ${plan.steps}`)
+  // Without a sync to wait for, this loop would never let the event loop turn.
   if (options.durability !== 'always') await new Promise((resolve) => setImmediate(resolve))
 }
-tell('END')
+report('END')
 setInterval(() => {}, 1000)

@@ -1,10 +1,16 @@
 import { writeSync } from 'node:fs'
 import { openStore } from '../core.js'
 
-/** A command-line program as people write them: it sets one key, does not close the store, and has nothing more to do. */
+/** A typical command-line program: it sets one key, does not close the store, and ends. */
 const [dir = '', durability = 'always', waits = 'wait'] = process.argv.slice(2)
+
+/** What keeps the process alive, apart from its pipes and from system calls that end by themselves. */
+const active = () =>
+  process.getActiveResourcesInfo().filter((each) => !/^(Pipe(Connect)?Wrap|FSReq|Immediate)/.test(each))
+
 const store = await openStore({ dir, durability: durability as 'always' })
 const done = store.set('key', { from: 'a program that just ends' })
-if (waits === 'wait') await done
-const endMs = performance.now()
-process.on('exit', () => writeSync(1, `EXIT ${Math.round(performance.now() - endMs)}\n`))
+if (waits === 'wait') {
+  await done
+  writeSync(1, `ACTIVE ${JSON.stringify(active())}\n`)
+}
