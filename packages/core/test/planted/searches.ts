@@ -14,8 +14,8 @@ export const DEFAULT_SEARCH: Search = { seed: 1, withFaults: true, runs: 200 }
 export const searches: { readonly [bug: string]: Search } = {
   'acknowledge before sync': { seed: 6, withFaults: false, runs: 70 },
   'short write ignored': { seed: 4, withFaults: true, runs: 170 },
-  'no sync of the directory behind a first log': { seed: 1, withFaults: true, runs: 2000, isRare: true },
-  'a robbed owner goes on with the names': { seed: 1, withFaults: true, runs: 2000, isRare: true },
+  'no sync of the directory behind a first log': { seed: 1, withFaults: true, runs: 4220, isRare: true },
+  'a robbed owner goes on with the names': { seed: 3, withFaults: true, runs: 1340, isRare: true },
   'a record that is taken back leaves its key behind': { seed: 2, withFaults: true, runs: 150 },
   'unproven records are not written again': { seed: 1, withFaults: true, runs: 2000, isRare: true },
 }
