@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { fromBytes, fromText, fromValue, type ValueText } from '../support/core.js'
 
-/** Keys and values that a file makes hard to tell apart. */
+/** Keys and values that are easily confused in a file. */
 
 const AWKWARD_KEYS = [
   '',
@@ -57,7 +57,7 @@ export const anyPrefix = fc.constantFrom(
   'zz',
 )
 
-/** What a line may have of other keys' spelling, in strings and in objects, and what takes more bytes than characters. */
+/** Values that contain the spelling of other keys, in strings and in objects, and that have more bytes than characters. */
 const MAKERS: readonly ((number: number) => ValueText)[] = [
   (number) => fromValue('', number),
   (number) => fromValue('', { a: number, k: { b: [`"a":${number}`, ',"k00":1', { k01: number }] }, '': 1 }),
@@ -77,5 +77,5 @@ export const anyValue: fc.Arbitrary<ValueText> = fc
   .tuple(fc.nat({ max: MAKERS.length - 1 }), fc.nat({ max: 99 }))
   .map(([maker, number]) => (MAKERS[maker] as (number: number) => ValueText)(number))
 
-/** As a replacement has them, which has no place for encodings. */
+/** For `replace`, whose values have no encoding. */
 export const anyJsonValue = anyValue.map(({ text }) => ({ text }))

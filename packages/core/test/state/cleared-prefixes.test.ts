@@ -6,7 +6,7 @@ const anyText = fc.string({ unit: fc.constantFrom('a', 'b', ':', '\ud83d', '\ude
 const anyPrefixes = fc.array(anyText, { maxLength: 10 })
 const anyKeys = fc.array(anyText, { maxLength: 20 })
 
-/** Cleared by records 0, 1, 2, … in turn. */
+/** Cleared by records 0, 1, 2, …. */
 function clearedBy(prefixes: readonly string[]): ClearedPrefixes {
   const cleared = new ClearedPrefixes()
   for (const [seq, prefix] of prefixes.entries()) cleared.add(prefix, seq)
@@ -14,7 +14,7 @@ function clearedBy(prefixes: readonly string[]): ClearedPrefixes {
 }
 
 describe('cleared prefixes', () => {
-  it('say which record was the last to clear a key that starts with one of them, and of no others', () => {
+  it('know the last record that cleared a key', () => {
     fc.assert(
       fc.property(anyPrefixes, anyKeys, (prefixes, keys) => {
         const cleared = clearedBy(prefixes)
@@ -27,7 +27,7 @@ describe('cleared prefixes', () => {
     )
   })
 
-  it('name the shortest that covers a key', () => {
+  it('know the shortest prefix that covers a key', () => {
     fc.assert(
       fc.property(anyPrefixes, anyKeys, (prefixes, keys) => {
         const cleared = clearedBy(prefixes)
@@ -40,7 +40,7 @@ describe('cleared prefixes', () => {
     )
   })
 
-  it('taken back in reverse say what they said before', () => {
+  it('undone in reverse are as they were before', () => {
     fc.assert(
       fc.property(anyPrefixes, anyKeys, (prefixes, keys) => {
         const cleared = new ClearedPrefixes()
@@ -64,7 +64,7 @@ describe('cleared prefixes', () => {
     )
   })
 
-  it('the empty prefix covers everything, the empty key too', () => {
+  it('cover all keys with the empty prefix, even the empty key', () => {
     const cleared = new ClearedPrefixes()
     expect(cleared.lastFor('')).toBe(-1)
     expect(cleared.add('', 3)).toBeUndefined()
@@ -74,7 +74,7 @@ describe('cleared prefixes', () => {
     expect(cleared.covering('anything')).toBe('')
   })
 
-  it('are kept once, by the last record that cleared them, also where a shorter one covers them', () => {
+  it('are kept once, with the last record, even if a shorter one covers them', () => {
     const cleared = new ClearedPrefixes()
     expect([cleared.add('a:', 1), cleared.add('a:', 2), cleared.add('a:b', 3)]).toEqual([undefined, 1, undefined])
     expect([[...cleared], cleared.size]).toEqual([['a:', 'a:b'], 2])

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { fromValue, type Operation, type PartValue } from '../support/core.js'
 import { type Random, withSeed } from '../support/random.js'
-import { type Compacted, MemoryLog, spell } from './memory-log.js'
+import { type Compacted, MemoryLog, shown } from './memory-log.js'
 
 const PART = 1024
 
@@ -12,7 +12,7 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => ({
   OPEN_CHECKED_BYTES: 16 * 1024,
 }))
 
-/** What becomes of a checkpoint's parts over many compactions. */
+/** Which parts of a checkpoint a compaction copies, and how many there are after many compactions. */
 
 const keyOf = (number: number) => `k${String(number).padStart(4, '0')}`
 
@@ -43,7 +43,7 @@ function expectSameBytes({ written, from, origins }: Compacted, log: MemoryLog):
 }
 
 describe('a compaction', () => {
-  it('copies the parts that nothing has touched, byte for byte, and makes anew what was', async () => {
+  it('copies parts without changes byte for byte, and writes the others anew', async () => {
     const log = await MemoryLog.of(stateOf(400), { cacheBytes: 0 })
     const before = log.file
     log.run(set(keyOf(200), 'new'))
@@ -53,17 +53,17 @@ describe('a compaction', () => {
     expect(parts.filter(({ origin }) => !origin).map(({ firstKey }) => firstKey)).toHaveLength(1)
     expectSameBytes(compacted, log)
     expect(before.isClosed).toBe(true)
-    expect(log.index.get(keyOf(200), log.nowMs)?.text).toBe('"new"')
+    expect(log.state.get(keyOf(200), log.nowMs)?.text).toBe('"new"')
   })
 
-  it('of which nothing came about copies all', async () => {
+  it('without changes copies all parts', async () => {
     const log = await MemoryLog.of(stateOf(400), { cacheBytes: 0 })
     const { parts } = (await log.compact()).written
     expect(parts.filter(({ origin }) => !origin).length).toBeLessThanOrEqual(1)
-    for (let number = 0; number < 400; number++) expect(log.index.has(keyOf(number), log.nowMs)).toBe(true)
+    for (let number = 0; number < 400; number++) expect(log.state.has(keyOf(number), log.nowMs)).toBe(true)
   })
 
-  it('leaves out what was cleared without reading it', async () => {
+  it('does not read parts that were cleared', async () => {
     const log = await MemoryLog.of(stateOf(400), { cacheBytes: 0 })
     log.run({ kind: 'clear', prefix: 'k0' })
     log.freeze()
@@ -71,10 +71,10 @@ describe('a compaction', () => {
     while (log.compactOn(1)) {}
     expect(log.file.reads - before).toBeLessThan(3)
     await log.settle()
-    expect(log.index.pageOfKeys({ prefix: '', after: undefined }, 1000, log.nowMs)).toEqual([])
+    expect(log.state.pageOfKeys({ prefix: '', after: undefined }, 1000, log.nowMs)).toEqual([])
   })
 
-  it('leaves out parts that have expired as wholes without reading them', async () => {
+  it('does not read parts whose keys have all expired', async () => {
     const first = stateOf(400)
     const log = await MemoryLog.of([], { cacheBytes: 0 })
     const { nowMs } = log
@@ -82,31 +82,31 @@ describe('a compaction', () => {
     log.run(...first.map(({ key }) => set(key, 'x'.repeat(60), nowMs + 100)), last)
     await log.compact()
     log.nowMs += 100
-    expect([log.index.holdsExpired(log.nowMs), log.index.halfExpiredMs]).toEqual([true, nowMs + 100])
+    expect([log.state.holdsExpired(log.nowMs), log.state.halfExpiredMs]).toEqual([true, nowMs + 100])
     const before = log.file.reads
     log.freeze()
     while (log.compactOn(1)) {}
     expect(log.file.reads - before).toBeLessThan(3)
     await log.settle()
-    expect(log.index.pageOfKeys({ prefix: '', after: undefined }, 1000, log.nowMs)).toEqual(['z'])
+    expect(log.state.pageOfKeys({ prefix: '', after: undefined }, 1000, log.nowMs)).toEqual(['z'])
   })
 
-  it('keeps what the cache has of parts that are copied, and nothing of those that are made anew', async () => {
+  it('keeps the cached values of copied parts, and drops those of parts that are written anew', async () => {
     const log = await MemoryLog.of(stateOf(400), { cacheBytes: Number.POSITIVE_INFINITY })
-    const [copied, anew, beside] = [keyOf(10), keyOf(300), keyOf(301)]
-    for (const key of [copied, anew, beside]) log.index.get(key, log.nowMs)
-    log.run(set(anew, 'new'))
+    const [copied, changed, neighbour] = [keyOf(10), keyOf(300), keyOf(301)]
+    for (const key of [copied, changed, neighbour]) log.state.get(key, log.nowMs)
+    log.run(set(changed, 'new'))
     await log.compact()
     const { reads } = log.file
-    expect(log.index.get(copied, log.nowMs)?.text).toContain('10 ')
+    expect(log.state.get(copied, log.nowMs)?.text).toContain('10 ')
     expect(log.file.reads).toBe(reads)
-    expect(log.index.get(anew, log.nowMs)?.text).toBe('"new"')
-    expect(log.index.get(beside, log.nowMs)?.text).toContain('301 ')
+    expect(log.state.get(changed, log.nowMs)?.text).toBe('"new"')
+    expect(log.state.get(neighbour, log.nowMs)?.text).toContain('301 ')
     expect(log.file.reads).toBe(reads + 2)
   })
 })
 
-/** A few random changes. */
+/** Makes random changes. */
 function change(random: Random, log: MemoryLog, model: Map<string, string>, keys: number, changes: number): void {
   for (let number = 0; number < changes; number++) {
     const key = keyOf(random.below(keys))
@@ -122,8 +122,8 @@ function change(random: Random, log: MemoryLog, model: Map<string, string>, keys
   log.flush()
 }
 
-describe('over hundreds of compactions', () => {
-  it('the number of parts stays in proportion to what is in them, and the cache within its bounds', async () => {
+describe('hundreds of compactions', () => {
+  it('keep the number of parts in proportion to their bytes, and the cache within its limit', async () => {
     await withSeed(async (random) => {
       const cacheBytes = 20_000
       const log = await MemoryLog.of(stateOf(500), { cacheBytes })
@@ -133,32 +133,32 @@ describe('over hundreds of compactions', () => {
         change(random, log, model, 600, 1 + random.below(12))
         for (let reads = 0; reads < 20; reads++) {
           const key = keyOf(random.below(600))
-          expect(log.index.get(key, log.nowMs)?.text).toBe(model.get(key))
-          expect(log.index.cachedBytes).toBeLessThanOrEqual(cacheBytes)
+          expect(log.state.get(key, log.nowMs)?.text).toBe(model.get(key))
+          expect(log.state.cachedBytes).toBeLessThanOrEqual(cacheBytes)
         }
         const compacted = await log.compact()
         expectSameBytes(compacted, log)
         const { length } = compacted.written.parts
         copied += copiesOf(compacted).length
         all += length
-        // Two parts that follow each other have more between them than half of one.
+        // Two parts in a row have together more than half of the bytes of a full part.
         expect(length).toBeLessThanOrEqual((4 * bytesOf(compacted)) / PART + 1)
-        expect(log.index.cachedBytes).toBeLessThanOrEqual(cacheBytes)
+        expect(log.state.cachedBytes).toBeLessThanOrEqual(cacheBytes)
       }
       expect(copied).toBeGreaterThan(all / 10)
-      const page = log.index.page({ prefix: '', after: undefined }, 1000, log.nowMs)
+      const page = log.state.page({ prefix: '', after: undefined }, 1000, log.nowMs)
       const expected = [...model].sort(([a], [b]) => (a < b ? -1 : 1))
       expect(page.map(([key, { text }]) => [key, text])).toEqual(expected)
       await log.reopen(undefined, true)
-      const again = log.index.page({ prefix: '', after: undefined }, 1000, log.nowMs)
-      expect(again.map(([key, value]) => spell(key, value))).toEqual(page.map(([key, value]) => spell(key, value)))
+      const again = log.state.page({ prefix: '', after: undefined }, 1000, log.nowMs)
+      expect(again.map(([key, value]) => shown(key, value))).toEqual(page.map(([key, value]) => shown(key, value)))
     })
   })
 
-  it('also where a part is emptied key by key, and where keys come one by one between others', async () => {
+  it('do so too if parts are emptied key by key, and if keys are added one by one between others', async () => {
     const log = await MemoryLog.of(stateOf(300), { cacheBytes: 0 })
     for (let round = 0; round < 100; round++) {
-      // All but every tenth, from the front to the end.
+      // Deletes all keys but every tenth, in order.
       const keys = [0, 1, 2].map((number) => round * 3 + number).filter((number) => number % 10)
       log.run(...keys.map((number): Operation => ({ kind: 'delete', key: keyOf(number) })))
       log.run(set(`${keyOf(299 - round)}x`, 1))
@@ -167,6 +167,6 @@ describe('over hundreds of compactions', () => {
     }
     const left = Array.from({ length: 30 }, (_, number) => keyOf(number * 10))
     const added = Array.from({ length: 100 }, (_, round) => `${keyOf(299 - round)}x`)
-    expect(log.index.pageOfKeys({ prefix: '', after: undefined }, 1000, log.nowMs)).toEqual([...left, ...added].sort())
+    expect(log.state.pageOfKeys({ prefix: '', after: undefined }, 1000, log.nowMs)).toEqual([...left, ...added].sort())
   })
 })

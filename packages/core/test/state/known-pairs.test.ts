@@ -1,36 +1,36 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { endOfString, fingerprint, fromText, fromValue, type PartValue, quote, type State } from '../support/core.js'
-import { MemoryLog, spell } from './memory-log.js'
+import { MemoryLog, shown } from './memory-log.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
-  const { SMALL_INDEX_LIMITS } = await import('./small-limits.js')
-  return { ...(await original()), ...SMALL_INDEX_LIMITS, OPEN_WHOLE_BYTES: 0, OPEN_CHECKED_BYTES: 0 }
+  const { SMALL_LIMITS } = await import('./small-limits.js')
+  return { ...(await original()), ...SMALL_LIMITS, OPEN_WHOLE_BYTES: 0, OPEN_CHECKED_BYTES: 0 }
 })
 
-/** From the third lookup in a part on, the bytes of one pair are read and not the part's line. */
+/** From the third lookup in a part on, only the bytes of one pair are read. */
 
 const CORRUPT = expect.objectContaining({ code: 'FLATLOG_CORRUPT' })
 const pair = (key: string, value: unknown): PartValue => ({ key, value: fromValue('', value) })
-/** So many more behind all others that the state does not stand in the header. */
+/** Keys after all others: with them, the state is too long for the header. */
 const FILL = Array.from({ length: 4 }, (_, number) => pair(`\uffff${number}`, '.'.repeat(150)))
 const logOf = (state: readonly PartValue[]) => MemoryLog.of([...state, ...FILL], { cacheBytes: 0 })
 
-/** Has each part's line read as often as it takes until its pairs are known. */
-function readTwice(index: State, keys: readonly string[], nowMs: number): void {
-  for (let times = 0; times < 2; times++) for (const key of keys) index.get(key, nowMs)
+/** Has each part's line read twice, so that the checksums of its pairs are known. */
+function readTwice(state: State, keys: readonly string[], nowMs: number): void {
+  for (let times = 0; times < 2; times++) for (const key of keys) state.get(key, nowMs)
 }
 
-function lookUp(index: State, key: string, nowMs: number): string {
+function lookUp(state: State, key: string, nowMs: number): string {
   try {
-    return spell(key, index.get(key, nowMs))
+    return shown(key, state.get(key, nowMs))
   } catch (error) {
     expect(error).toEqual(CORRUPT)
     return 'corrupt'
   }
 }
 
-/** Lengths of the reads from here on. */
+/** The lengths of all later reads. */
 function watchReads(log: MemoryLog): number[] {
   const lengths: number[] = []
   const read = log.file.read.bind(log.file)
@@ -53,8 +53,8 @@ const STATE: readonly PartValue[] = [
 const KEYS = STATE.map(({ key }) => key)
 const ABSENT = ['aa', 'c', 'c"', '"', '{', 'x', 'ö', ' ', 'proto', 'a"']
 
-describe('a pair that is read alone', () => {
-  it('says what its line says: whatever the keys, the values, and what is said of them', async () => {
+describe('reading one pair', () => {
+  it('returns what reading the line returns, for any key, value and meta', async () => {
     const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...KEYS, ...ABSENT))
     const anyState = fc
       .uniqueArray(
@@ -74,12 +74,12 @@ describe('a pair that is read alone', () => {
       fc.asyncProperty(anyState, anyText, async (state, absent) => {
         const log = await logOf(state)
         const keys = [...state.map(({ key }) => key), absent]
-        const atFirst = keys.map((key) => spell(key, log.index.get(key, log.nowMs)))
-        readTwice(log.index, keys, log.nowMs)
-        expect(keys.map((key) => spell(key, log.index.get(key, log.nowMs)))).toEqual(atFirst)
+        const atFirst = keys.map((key) => shown(key, log.state.get(key, log.nowMs)))
+        readTwice(log.state, keys, log.nowMs)
+        expect(keys.map((key) => shown(key, log.state.get(key, log.nowMs)))).toEqual(atFirst)
         for (const [at, { value, expires, time }] of state.entries()) {
           expect(atFirst[at]).toBe(
-            spell(keys[at] as string, { text: value.text, encoding: value.encoding, expires, time }),
+            shown(keys[at] as string, { text: value.text, encoding: value.encoding, expires, time }),
           )
         }
       }),
@@ -87,17 +87,17 @@ describe('a pair that is read alone', () => {
     )
   })
 
-  it('is all that is read, and for a key that is not there nothing is', async () => {
+  it('reads only its bytes, and none for a missing key', async () => {
     const log = await logOf(Array.from({ length: 3 }, (_, number) => pair(`k${number}`, 'v'.repeat(60))))
-    readTwice(log.index, ['k0', 'k1', 'k2'], log.nowMs)
+    readTwice(log.state, ['k0', 'k1', 'k2'], log.nowMs)
     const lengths = watchReads(log)
-    log.index.get('k1', log.nowMs)
+    log.state.get('k1', log.nowMs)
     expect(lengths).toEqual(['"k1":'.length + 62])
-    expect(log.index.get('k11', log.nowMs)).toBeUndefined()
+    expect(log.state.get('k11', log.nowMs)).toBeUndefined()
     expect(lengths).toHaveLength(1)
   })
 
-  it('is the key’s own, also where two have a fingerprint in common', async () => {
+  it('finds the right key if two have the same fingerprint', async () => {
     const byPrint = new Map<number, string>()
     const common: string[][] = []
     for (let number = 0; common.length < 3; number++) {
@@ -108,19 +108,19 @@ describe('a pair that is read alone', () => {
     }
     for (const [one, other] of common as [string, string][]) {
       const both = await logOf([pair(one, 1), pair(other, 2), pair('~', 'x')])
-      readTwice(both.index, [one, other], both.nowMs)
-      expect([one, other].map((key) => both.index.get(key, both.nowMs)?.text)).toEqual(['1', '2'])
+      readTwice(both.state, [one, other], both.nowMs)
+      expect([one, other].map((key) => both.state.get(key, both.nowMs)?.text)).toEqual(['1', '2'])
       const alone = await logOf([pair(one, 1), pair('~', 'x')])
-      readTwice(alone.index, [one, other], alone.nowMs)
-      expect(alone.index.get(other, alone.nowMs)).toBeUndefined()
+      readTwice(alone.state, [one, other], alone.nowMs)
+      expect(alone.state.get(other, alone.nowMs)).toBeUndefined()
     }
   })
 })
 
-describe('a pair that changes after its part was found whole', () => {
-  it('is never given: with any bit of the line another, its key is corrupt, and no other key is wrong', async () => {
+describe('a pair that changes after its line was found whole', () => {
+  it('is never returned: after any bit flips, its key is unreadable, and no other key is wrong', async () => {
     const log = await logOf(STATE)
-    const right = new Map([...KEYS, ...ABSENT].map((key) => [key, lookUp(log.index, key, log.nowMs)]))
+    const right = new Map([...KEYS, ...ABSENT].map((key) => [key, lookUp(log.state, key, log.nowMs)]))
     const pairs = STATE.map(({ key, value }) => {
       const bytes = Buffer.from(`${quote(key)}:${value.text}`)
       return { key, start: log.file.bytes.indexOf(bytes), bytes: bytes.length }
@@ -129,45 +129,45 @@ describe('a pair that changes after its part was found whole', () => {
     let corrupt = 0
     for (let byte = log.file.bytes.indexOf('\n') + 1; byte < end; byte++) {
       await log.reopen()
-      readTwice(log.index, [...KEYS, ...ABSENT], log.nowMs)
+      readTwice(log.state, [...KEYS, ...ABSENT], log.nowMs)
       log.file.flip(byte, 1 << (byte % 8))
       const hit = pairs.find(({ start, bytes }) => byte >= start && byte < start + bytes)
-      if (hit) expect([hit.key, lookUp(log.index, hit.key, log.nowMs)]).toEqual([hit.key, 'corrupt'])
+      if (hit) expect([hit.key, lookUp(log.state, hit.key, log.nowMs)]).toEqual([hit.key, 'corrupt'])
       if (hit) corrupt++
-      for (const [key, expected] of right) expect(['corrupt', expected]).toContain(lookUp(log.index, key, log.nowMs))
+      for (const [key, expected] of right) expect(['corrupt', expected]).toContain(lookUp(log.state, key, log.nowMs))
       log.file.flip(byte, 1 << (byte % 8))
     }
     expect(corrupt).toBe(pairs.reduce((sum, { bytes }) => sum + bytes, 0))
   })
 
-  it('is told of once, as a part that cannot be read', async () => {
+  it('is reported once, as a damaged part', async () => {
     for (const offsetInPair of [1, 3, 4, 20]) {
       const log = await logOf(Array.from({ length: 3 }, (_, number) => pair(`k${number}`, 'v'.repeat(60))))
-      const told: number[] = []
-      log.index.onBadPart = (_part, _range, line) => told.push(line)
-      readTwice(log.index, ['k0', 'k1', 'k2'], log.nowMs)
+      const reported: number[] = []
+      log.state.onBadPart = (_part, _range, line) => reported.push(line)
+      readTwice(log.state, ['k0', 'k1', 'k2'], log.nowMs)
       log.file.flip(log.file.bytes.indexOf('"k1"') + offsetInPair)
-      expect(lookUp(log.index, 'k1', log.nowMs)).toBe('corrupt')
-      expect(told).toHaveLength(1)
-      for (const key of ['k1', 'k2']) lookUp(log.index, key, log.nowMs)
-      expect(told).toHaveLength(1)
+      expect(lookUp(log.state, 'k1', log.nowMs)).toBe('corrupt')
+      expect(reported).toHaveLength(1)
+      for (const key of ['k1', 'k2']) lookUp(log.state, key, log.nowMs)
+      expect(reported).toHaveLength(1)
     }
   })
 
-  it('nor where another pair of the same length was put in its place, whole', async () => {
+  it('is not returned if it was replaced by another pair of the same length', async () => {
     const log = await logOf(Array.from({ length: 3 }, (_, number) => pair(`k${number}`, `${number}`.repeat(60))))
-    readTwice(log.index, ['k0', 'k1', 'k2'], log.nowMs)
+    readTwice(log.state, ['k0', 'k1', 'k2'], log.nowMs)
     const at = (key: string) => log.file.bytes.indexOf(`"${key}":`)
     const end = endOfString(log.file.bytes.toString('latin1'), at('k0') + '"k0":'.length)
     log.file.write(Buffer.from(log.file.bytes.subarray(at('k0'), end)), at('k1'))
-    expect(lookUp(log.index, 'k1', log.nowMs)).toBe('corrupt')
+    expect(lookUp(log.state, 'k1', log.nowMs)).toBe('corrupt')
   })
 
-  it('that was misread once is read with its line, which decides', async () => {
+  it('is read again with its line, in case that the first read went wrong', async () => {
     const log = await logOf([pair('k0', 'v'.repeat(60)), pair('k1', 'w'.repeat(60))])
-    let told = 0
-    log.index.onBadPart = () => told++
-    readTwice(log.index, ['k0', 'k1'], log.nowMs)
+    let reported = 0
+    log.state.onBadPart = () => reported++
+    readTwice(log.state, ['k0', 'k1'], log.nowMs)
     const read = log.file.read.bind(log.file)
     let misreads = 1
     log.file.read = (into, position) => {
@@ -175,7 +175,7 @@ describe('a pair that changes after its part was found whole', () => {
       if (misreads-- > 0) into[5]! ^= 1
       return filled
     }
-    expect(log.index.get('k1', log.nowMs)?.text).toBe(`"${'w'.repeat(60)}"`)
-    expect(told).toBe(0)
+    expect(log.state.get('k1', log.nowMs)?.text).toBe(`"${'w'.repeat(60)}"`)
+    expect(reported).toBe(0)
   })
 })

@@ -21,12 +21,12 @@ import {
   type WrittenCheckpoint,
 } from '../support/core.js'
 
-/** What errors call the log. */
+/** The log's name in errors. */
 export const PATH = '/store.log'
 export const STORE = '0123456789abcdef'
 export const START_MS = Date.parse('2025-01-15T12:34:56.789Z')
 
-/** One that is not read any more once it is closed. */
+/** Counts its reads, and refuses them after `close`. */
 export class LogFile extends MemoryFile {
   isClosed = false
   reads = 0
@@ -52,21 +52,21 @@ export interface LogOptions {
   readonly isTimed?: boolean
 }
 
-/** What goes out in one write. */
-interface Batch {
+/** Records that are written together. */
+interface Group {
   readonly records: PendingRecord[]
   endOffset?: number
 }
 
 interface Compaction {
-  readonly handle: FrozenState
+  readonly frozen: FrozenState
   readonly seq: number
   readonly timestamp: string
-  /** The last that holds a record which was frozen. */
-  readonly lastBatch: Batch | undefined
-  /** Where the records end that were frozen, if none of them was on its way then. */
+  /** The last with a record that was frozen. */
+  readonly lastGroup: Group | undefined
+  /** Where the frozen records end if all of them were written. */
   readonly endOffset: number
-  /** A record that was frozen was taken back: there is nothing to make a checkpoint of. */
+  /** A frozen record was undone, so that the compaction fails. */
   isBroken: boolean
   work?: Work
 }
@@ -82,22 +82,22 @@ interface Work {
 export interface Compacted {
   readonly written: WrittenCheckpoint
   readonly from: LogFile
-  /** Where the parts that were copied stood. */
+  /** Where the copied parts were; -1 for new parts. */
   readonly origins: ReadonlyMap<PartSummary, number>
 }
 
 /**
- * An index and the log that it stands on, in memory, in the order in which the engine does things: a record changes the
- * index, then waits, goes out in a write with others, and is acknowledged; a compaction waits for what it has frozen.
+ * A log in memory with its state. It does things in the order of the engine: a record changes the state, waits, is
+ * written with others, and is acknowledged. A compaction waits until all frozen records are acknowledged.
  */
 export class MemoryLog {
-  index!: State
+  state!: State
   nowMs = START_MS
   #file!: LogFile
   #end = 0
   #lastSeq = 0
   #options: LogOptions
-  #waiting: Batch[] = []
+  #waiting: Group[] = []
   /** Written, and not acknowledged yet. */
   #inFlight: PendingRecord[] = []
   #compaction: Compaction | undefined
@@ -123,14 +123,14 @@ export class MemoryLog {
   }
 
   get frozen(): FrozenState | undefined {
-    return this.#compaction?.handle
+    return this.#compaction?.frozen
   }
 
   get #timestamp(): string {
     return new Date(this.nowMs).toISOString()
   }
 
-  /** From the file, as when a store is opened. */
+  /** As a store is opened. */
   async #open(isWhole: boolean): Promise<void> {
     const file = this.#file
     const slices = new Slices(systemClock)
@@ -138,13 +138,13 @@ export class MemoryLog {
     const { header, ownParts, seq, end, nextLine } = checkpoint
     if (!header || checkpoint.bad.length || checkpoint.lost.length) throw new Error('the checkpoint is damaged')
     const { cacheBytes, isTimed } = this.#options
-    this.index = new State({ file, path: PATH, parts: ownParts, inlineState: header.state, cacheBytes })
+    this.state = new State({ file, path: PATH, parts: ownParts, inlineState: header.state, cacheBytes })
     const time = ({ timestamp }: { timestamp: string }) => (isTimed ? Date.parse(timestamp) : undefined)
     const run = await readTailRun(file, { offset: end, line: nextLine, afterSeq: seq }, slices, {
-      record: (placed) => this.index.replay(placed.record, time(placed.record), placed),
-      plain: (record, offset) => this.index.replayPlain(record, time(record), offset),
+      record: (placed) => this.state.replay(placed.record, time(placed.record), placed),
+      plain: (record, offset) => this.state.replayPlain(record, time(record), offset),
     })
-    if (!run.complete) throw new Error(`the records end at byte ${run.endOffset}, behind record ${run.lastSeq}`)
+    if (!run.complete) throw new Error(`the records end at byte ${run.endOffset}, after record ${run.lastSeq}`)
     this.#lastSeq = run.lastSeq
     this.#end = run.endOffset
   }
@@ -152,7 +152,7 @@ export class MemoryLog {
   apply(operation: Operation): void {
     const timestamp = this.#timestamp
     const seq = ++this.#lastSeq
-    const change = this.index.apply(operation, seq, this.#options.isTimed ? this.nowMs : undefined)
+    const change = this.state.apply(operation, seq, this.#options.isTimed ? this.nowMs : undefined)
     if (this.#waiting.length === 0) this.#waiting.push({ records: [] })
     const valueStarts: number[] = []
     const encoded = encodeOperation(operation, valueStarts)
@@ -161,52 +161,52 @@ export class MemoryLog {
     this.#waiting.at(-1)?.records.push(record)
   }
 
-  /** As many as there are, the last first; all that wait, where one of them was frozen. Returns how many. */
-  takeBack(count: number): number {
-    let taken = 0
-    for (; taken < count || this.#compaction?.isBroken; taken++) {
-      const record = this.#waiting.findLast((batch) => batch.records.length > 0)?.records.pop()
+  /** Undoes the last waiting records, or all of them if one was frozen. Returns how many. */
+  undo(count: number): number {
+    let undone = 0
+    for (; undone < count || this.#compaction?.isBroken; undone++) {
+      const record = this.#waiting.findLast((group) => group.records.length > 0)?.records.pop()
       if (!record) break
       record.change.undo()
       this.#lastSeq = record.seq - 1
       if (this.#compaction && record.seq <= this.#compaction.seq) this.#compaction.isBroken = true
     }
-    return taken
+    return undone
   }
 
-  /** A sync has failed: also what stands in the file already is taken back, and nothing is written any more. */
+  /** A sync has failed: records that were written are undone too. Nothing may be written any more. */
   fail(): number {
-    const waiting = this.takeBack(Number.POSITIVE_INFINITY)
+    const waiting = this.undo(Number.POSITIVE_INFINITY)
     for (const { change } of this.#inFlight.toReversed()) change.undo()
     return waiting + this.#inFlight.length
   }
 
-  write(until?: Batch): void {
+  write(until?: Group): void {
     while (this.#waiting.length) {
-      const batch = this.#waiting.shift() as Batch
-      if (batch.records.length) this.#append(batch)
-      if (batch === until) return
+      const group = this.#waiting.shift() as Group
+      if (group.records.length) this.#append(group)
+      if (group === until) return
     }
   }
 
-  #append(batch: Batch): void {
-    const { records } = batch
+  #append(group: Group): void {
+    const { records } = group
     const synced = (records[0] as PendingRecord).seq - 1
     const lines = new LineBuffer(1)
     encodeLines(records, synced, lines)
     const start = this.#end
     this.#end += this.#file.write(lines.bytes, start)
-    batch.endOffset = this.#end
+    group.endOffset = this.#end
     markWritten(records, start)
     this.#inFlight.push(...records)
   }
 
-  /** What stands in the file is not taken back any more. */
+  /** Records that were written cannot be undone any more. */
   acknowledge(): void {
     this.#inFlight = []
   }
 
-  /** All that came until now stands in the file for good. */
+  /** Writes and acknowledges all records. */
   flush(): void {
     this.write()
     this.acknowledge()
@@ -218,12 +218,12 @@ export class MemoryLog {
   }
 
   freeze(): void {
-    const lastBatch = this.#waiting.findLast((batch) => batch.records.length > 0)
+    const lastGroup = this.#waiting.findLast((group) => group.records.length > 0)
     this.#compaction = {
-      handle: this.index.freeze(),
+      frozen: this.state.freeze(),
       seq: this.#lastSeq,
       timestamp: this.#timestamp,
-      lastBatch,
+      lastGroup,
       endOffset: this.#end,
       isBroken: false,
     }
@@ -232,15 +232,15 @@ export class MemoryLog {
 
   thaw(): void {
     if (!this.#compaction) return
-    const { lastBatch, isBroken } = this.#compaction
-    // A compaction fails no earlier than when what it has frozen is acknowledged, or taken back.
-    if (lastBatch && !isBroken) this.write(lastBatch)
+    const { lastGroup, isBroken } = this.#compaction
+    // A compaction does not fail before all frozen records are acknowledged or undone.
+    if (lastGroup && !isBroken) this.write(lastGroup)
     this.acknowledge()
-    this.index.thaw(this.#compaction.handle)
+    this.state.thaw(this.#compaction.frozen)
     this.#compaction = undefined
   }
 
-  /** Goes on writing the checkpoint, by so many pieces. False when it is all written. */
+  /** Writes so many more pieces of the checkpoint; false if it is complete. */
   compactOn(count: number): boolean {
     const compaction = this.#compaction
     if (!compaction || compaction.isBroken) return false
@@ -255,19 +255,19 @@ export class MemoryLog {
   }
 
   #workOf(compaction: Compaction): Work {
-    const { handle, seq, timestamp, lastBatch } = compaction
-    if (lastBatch?.records.length && lastBatch.endOffset === undefined) this.write(lastBatch)
+    const { frozen, seq, timestamp, lastGroup } = compaction
+    if (lastGroup?.records.length && lastGroup.endOffset === undefined) this.write(lastGroup)
     this.acknowledge()
     if (!compaction.work) {
       const file = new LogFile()
-      const writer = new CheckpointWriter(file, { seq, store: STORE, timestamp, stateBytes: handle.stateBytes })
-      const pieces = handle.pieces(this.nowMs, (bytes) => writer.takesPart(bytes))
+      const writer = new CheckpointWriter(file, { seq, store: STORE, timestamp, stateBytes: frozen.stateBytes })
+      const pieces = frozen.pieces(this.nowMs, (bytes) => writer.takesPart(bytes))
       compaction.work = { startedMs: this.nowMs, file, writer, pieces }
     }
     return compaction.work
   }
 
-  /** The compaction comes to its end. Undefined where it came to nothing. */
+  /** Completes the compaction. Returns undefined if it fails. */
   async settle(): Promise<Compacted | undefined> {
     const compaction = this.#compaction
     if (!compaction) return undefined
@@ -282,11 +282,11 @@ export class MemoryLog {
     const isSame = await readBackCheckpoint(file, written, new Slices(systemClock))
     if (!isSame) throw new Error('the checkpoint does not read back as it was written')
     const origins = new Map(parts.map((part) => [part, part.origin?.offset ?? -1]))
-    const copyFrom = compaction.lastBatch?.endOffset ?? compaction.endOffset
+    const copyFrom = compaction.lastGroup?.endOffset ?? compaction.endOffset
     const later = this.#file.bytes.subarray(copyFrom, this.#end)
     file.write(later, length)
     const from = this.#file
-    this.index.settle(compaction.handle, { ...written, file }, length - copyFrom)
+    this.state.settle(compaction.frozen, { ...written, file }, length - copyFrom)
     from.close()
     this.#file = file
     this.#end = length + later.length
@@ -299,7 +299,7 @@ export class MemoryLog {
     return (await this.settle()) as Compacted
   }
 
-  /** As after a process has ended: all is known from the file. */
+  /** As a new process would: everything comes from the file. */
   async reopen(options: LogOptions = this.#options, isWhole = false): Promise<void> {
     this.flush()
     this.#compaction = undefined
@@ -312,8 +312,8 @@ export function inKeyOrder(state: readonly PartValue[]): PartValue[] {
   return [...state].sort((a, b) => (a.key < b.key ? -1 : 1))
 }
 
-/** What is known of a value, on one line. */
-export function spell(key: string, value: StateValue | undefined): string {
+/** Everything about a value, on one line. */
+export function shown(key: string, value: StateValue | undefined): string {
   if (!value) return `${JSON.stringify(key)} is not there`
   return `${JSON.stringify(key)} ${value.encoding ?? 'json'} ${value.text} expires ${value.expires} time ${value.time}`
 }

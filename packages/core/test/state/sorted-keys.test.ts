@@ -8,7 +8,7 @@ const anyKey = fc.string({ unit: fc.constantFrom(...UNITS), maxLength: 4 })
 
 const anyStep = fc.record({ do: fc.constantFrom('add' as const, 'add' as const, 'list' as const), key: anyKey })
 
-/** Adds keys that are nothing but keys. */
+/** With keys as items. */
 class Keys extends SortedKeys<Keyed> {
   readonly #items = new Map<string, Keyed>()
 
@@ -18,7 +18,7 @@ class Keys extends SortedKeys<Keyed> {
     this.add(item, isLater)
   }
 
-  withdraw(key: string): void {
+  undo(key: string): void {
     this.undoAdd(this.#items.get(key) ?? { key })
   }
 }
@@ -35,8 +35,8 @@ function all(keys: Keys, from = ''): string[] {
 
 const inOrder = (keys: Iterable<string>, from = '') => [...new Set(keys)].filter((key) => key >= from).sort(byCodeUnit)
 
-describe('keys in order', () => {
-  it('as a sorted set of them would have, whatever is added, and however often', () => {
+describe('sorted keys', () => {
+  it('are those of a sorted set, whatever is added, and however often', () => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 80, size: 'max' }), (steps) => {
         const keys = new Keys()
@@ -53,13 +53,13 @@ describe('keys in order', () => {
     )
   })
 
-  it('is that of code units: an emoji stands before the last of the basic plane', () => {
+  it('are in the order of code units: an emoji comes before the last of the basic plane', () => {
     const keys = new Keys()
     for (const key of ['\uffff', '\u{1f600}', '10', '9', '', 'Z', 'a', '\ud800']) keys.put(key)
     expect(all(keys)).toEqual(['', '10', '9', 'Z', 'a', '\ud800', '\u{1f600}', '\uffff'])
   })
 
-  it('over many runs: added in any order, a few at a time or many, some of them again', () => {
+  it('are in order over many runs, added in any order, a few at a time or many, some of them twice', () => {
     const number = (n: number) => String(n).padStart(6, '0')
     const total = 20_000
     const expected = Array.from({ length: total }, (_, n) => number(n))
@@ -69,7 +69,7 @@ describe('keys in order', () => {
         const place = order === 'rising' ? n : order === 'falling' ? total - 1 - n : (n * 3571) % total
         keys.put(number(place))
         if (n % 3 === 0) keys.put(number(place))
-        // Asking ends a run, however short; not asking for long makes them all of one length.
+        // A cursor ends a run, however short; without cursors all runs have one length.
         if (n % (n < 3000 ? 10 : 1000) === 0) expect(keys.from('').key).toBeDefined()
       }
       expect(all(keys)).toEqual(expected)
@@ -79,7 +79,7 @@ describe('keys in order', () => {
     }
   })
 
-  it('of which the sorting was put off, while others were added', () => {
+  it('are in order if sorting was put off while others were added', () => {
     const keys = new Keys()
     const total = 20_000
     const number = (n: number) => String((n * 7919) % total).padStart(5, '0')
@@ -88,23 +88,23 @@ describe('keys in order', () => {
     expect(all(keys, '19990')).toHaveLength(10)
   })
 
-  it('but for those that were taken back at once', () => {
+  it('do not include those that were undone at once', () => {
     const keys = new Keys()
     for (const key of ['b', 'a', 'c']) keys.put(key)
-    for (const key of ['c', 'never there', 'a']) keys.withdraw(key)
+    for (const key of ['c', 'never there', 'a']) keys.undo(key)
     expect(all(keys)).toEqual(['b'])
-    // Once it is in order with others it stays, and whoever walks has to ask whether it counts.
-    keys.withdraw('b')
+    // Once it is sorted it stays; the tail knows that it does not count.
+    keys.undo('b')
     expect(all(keys)).toEqual(['b'])
   })
 
-  it('past the length up to which runs are merged', () => {
+  it('are in order beyond the length up to which runs are merged', () => {
     const keys = new Keys()
     const total = 90_000
     for (let n = 0; n < total; n++) keys.put(String((n * 7919) % total).padStart(5, '0'))
     let [count, last] = [0, '']
     for (const cursor = keys.from(''); cursor.key !== undefined; cursor.advance()) {
-      if (cursor.key <= last) expect(cursor.key).toBe(`behind ${last}`)
+      if (cursor.key <= last) expect(cursor.key).toBe(`a key after ${last}`)
       last = cursor.key
       count++
     }
@@ -112,8 +112,8 @@ describe('keys in order', () => {
   })
 })
 
-describe('a walk', () => {
-  it('goes to any key, forth and back', async () => {
+describe('a cursor', () => {
+  it('goes to any key, forwards and backwards', async () => {
     await withSeed(async (random: Random) => {
       const keys = new Keys()
       const model = new Set<string>()
@@ -137,7 +137,7 @@ describe('a walk', () => {
     })
   })
 
-  it('gives every key that was there when it began exactly once, also while others come', () => {
+  it('visits every key that was there when it began exactly once, while others are added', () => {
     const keys = new Keys()
     const stays = Array.from({ length: 2000 }, (_, n) => `k${String(n).padStart(4, '0')}`)
     for (const key of stays) keys.put(key)
@@ -145,7 +145,7 @@ describe('a walk', () => {
     let number = 0
     for (const cursor = keys.from(''); cursor.key !== undefined; cursor.advance()) {
       seen.push(cursor.key)
-      // Behind, at and ahead of the place where the walk stands; so many that runs are merged meanwhile.
+      // Before, at and after the cursor's key, and so many that runs are merged meanwhile.
       for (let n = 0; n < 10; n++, number++) keys.put(`${stays[(number * 7) % stays.length]}x${number}`)
       if (number % 1000 === 0) keys.from('')
     }
@@ -153,7 +153,7 @@ describe('a walk', () => {
     expect(all(keys)).toHaveLength(2000 + number)
   })
 
-  it('knows only what was there when it began, wherever it goes', () => {
+  it('visits only keys that were there when it began, wherever it seeks', () => {
     const keys = new Keys()
     for (const key of ['b', 'd']) keys.put(key)
     const cursor = keys.from('')
@@ -162,7 +162,7 @@ describe('a walk', () => {
     expect(rest(cursor)).toEqual(['b', 'd'])
   })
 
-  it('over nothing has no key, and stays there', () => {
+  it('without keys has no key after advancing and seeking', () => {
     const cursor = new Keys().from('')
     cursor.advance()
     expect(cursor.key).toBeUndefined()
@@ -172,7 +172,7 @@ describe('a walk', () => {
 })
 
 describe('the end of a prefix', () => {
-  it('comes behind every key that starts with it, and ahead of every other that comes behind it', () => {
+  it('comes after all keys with the prefix, and before all later keys', () => {
     const anyText = fc.string({ unit: fc.constantFrom('a', 'b', '\ufffe', '\uffff', '\ud83d', '\ude00'), maxLength: 4 })
     fc.assert(
       fc.property(anyText, anyText, (prefix, key) => {

@@ -4,9 +4,9 @@ import { fromValue, type Operation, State } from '../support/core.js'
 import { anyKey, anyValue } from './arbitraries.js'
 import { type Compacted, MemoryLog, START_MS } from './memory-log.js'
 
-/** How long a checkpoint becomes is asked before it is written: whether there is room for it. */
+/** Before a checkpoint is written, its length is estimated: there must be room for it. */
 
-/** As the compaction has it, and the lines that there are in any case. */
+/** As a compaction calculates it, with the lines that every checkpoint has. */
 const roomFor = (stateBytes: number) => stateBytes * 1.1 + 1024
 const lengthOf = ({ written }: Compacted) => written.length
 
@@ -17,8 +17,8 @@ const anySet: fc.Arbitrary<Operation> = fc.record({
   expires: fc.option(fc.constant(START_MS + 1e9), { nil: undefined }),
 })
 
-describe('how long a state is said to be', () => {
-  it('is no less than what it takes in a checkpoint, in records, in a checkpoint and in both', async () => {
+describe('the estimated length of a checkpoint', () => {
+  it('is not below its real length, with the state in records, in a checkpoint, or in both', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(anySet, { maxLength: 120, size: 'max' }),
@@ -29,10 +29,10 @@ describe('how long a state is said to be', () => {
           log.run(...first)
           for (const operations of [first, second]) {
             log.run(...operations)
-            const { stateBytes } = log.index
+            const { stateBytes } = log.state
             const compacted = await log.compact()
             expect(lengthOf(compacted)).toBeLessThanOrEqual(roomFor(stateBytes))
-            expect(lengthOf(compacted)).toBeLessThanOrEqual(roomFor(log.index.stateBytes))
+            expect(lengthOf(compacted)).toBeLessThanOrEqual(roomFor(log.state.stateBytes))
           }
         },
       ),
@@ -40,23 +40,23 @@ describe('how long a state is said to be', () => {
     )
   })
 
-  it('counts what is superseded no more, and what is taken back as before', async () => {
+  it('does not count superseded values, and counts them again after an undo', async () => {
     const log = await MemoryLog.of([], { cacheBytes: 0 })
-    const { index } = log
-    expect(index.stateBytes).toBe(0)
+    const { state } = log
+    expect(state.stateBytes).toBe(0)
     const set = (value: string): Operation => ({ kind: 'set', key: 'a', value: fromValue('', value) })
     log.run(set('x'.repeat(1000)))
-    const before = index.stateBytes
+    const before = state.stateBytes
     expect(before).toBeGreaterThan(1000)
     for (const operation of [set('x'), { kind: 'delete' as const, key: 'a' }, { kind: 'clear' as const, prefix: '' }]) {
       log.apply(operation)
-      expect(index.stateBytes).toBeLessThan(100)
-      log.takeBack(1)
-      expect(index.stateBytes).toBe(before)
+      expect(state.stateBytes).toBeLessThan(100)
+      log.undo(1)
+      expect(state.stateBytes).toBe(before)
     }
   })
 
-  it('of a state in memory, too', () => {
+  it('counts a state in memory', () => {
     const state = ['日本', 'a'].map((key) => ({ key, value: fromValue('', `${key} 日本`.repeat(100)) }))
     const bytes = Buffer.byteLength(state.map(({ key, value }) => `"${key}":${value.text},`).join(''))
     expect(State.inMemory(state).stateBytes).toBeGreaterThanOrEqual(bytes)

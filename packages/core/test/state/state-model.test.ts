@@ -3,16 +3,16 @@ import { describe, expect, it, vi } from 'vitest'
 import type { FrozenState, KeyRangeQuery, Operation, PartValue, State, StateValue } from '../support/core.js'
 import { rounds } from '../support/long.js'
 import { anyJsonValue, anyKey, anyPrefix, anyValue, KEYS } from './arbitraries.js'
-import { MemoryLog, START_MS, spell } from './memory-log.js'
+import { MemoryLog, START_MS, shown } from './memory-log.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
-  const { SMALL_INDEX_LIMITS } = await import('./small-limits.js')
-  return { ...(await original()), ...SMALL_INDEX_LIMITS }
+  const { SMALL_LIMITS } = await import('./small-limits.js')
+  return { ...(await original()), ...SMALL_LIMITS }
 })
 
 /**
- * The index against the plainest thing that could do the same: one map, copied before each operation. All that the
- * index says goes through the file of its log, and little of it stays in memory.
+ * The state compared with a simple model: one map, copied before each operation. Nearly all values are read from the
+ * file of the log, as little stays in memory.
  */
 
 type Model = Map<string, StateValue>
@@ -69,13 +69,13 @@ function clearsAll(step: Step): boolean {
   return step.kind === 'replace' || (step.kind === 'clear' && step.prefix === '')
 }
 
-/** How often what the file is read for has come about in all runs together. */
+/** How often the interesting cases came up, in all runs together. */
 const met = { copied: 0, rewritten: 0, reads: 0, whileCompacting: 0 }
 
-/** Runs the steps on both, with the rules that the engine keeps, and compares after each. */
+/** Runs the steps on both, by the rules of the engine, and compares them after each. */
 class Comparison {
   #model: Model
-  /** What was before each record, the latest last. */
+  /** The model before each record that can be undone, the latest last. */
   #before: Model[] = []
   #frozen: { model: Model; records: number } | undefined
   #probes = 0
@@ -93,7 +93,7 @@ class Comparison {
     const { log } = this
     switch (step.kind) {
       case 'undo':
-        this.#goBack(log.takeBack(step.count))
+        this.#undo(log.undo(step.count))
         break
       case 'write':
         log.write()
@@ -177,12 +177,12 @@ class Comparison {
     }
   }
 
-  #goBack(records: number): void {
+  #undo(records: number): void {
     if (records === 0) return
     const left = this.#before.length - records
     this.#model = this.#before[left] as Model
     this.#before.length = left
-    // What was frozen may be taken back too, until it is acknowledged.
+    // Frozen records can be undone too until they are acknowledged.
     if (this.#frozen && left < this.#frozen.records) this.#frozen = { model: new Map(this.#model), records: left }
   }
 
@@ -205,9 +205,9 @@ class Comparison {
     }
   }
 
-  /** The sync of what was written last has failed. */
+  /** The last sync fails. */
   fail(): void {
-    this.#goBack(this.log.fail())
+    this.#undo(this.log.fail())
     this.compareAll()
     this.log.thaw()
     this.#frozen = undefined
@@ -216,7 +216,7 @@ class Comparison {
 
   compareAll(): void {
     this.#compare({ prefix: '', after: undefined }, 1000)
-    // A few at a time.
+    // A few keys at a time.
     for (let count = 0; count < 8; count++) this.#compareKey(KEYS[this.#probes++ % KEYS.length] as string)
   }
 
@@ -225,19 +225,19 @@ class Comparison {
   }
 
   #compareKey(key: string): void {
-    const { index, nowMs } = this.log
+    const { state, nowMs } = this.log
     const value = this.#model.get(key)
     const there = value && isThere(value, nowMs) ? value : undefined
-    same(spell(key, index.get(key, nowMs)), spell(key, there))
-    same(String(index.has(key, nowMs)), String(there !== undefined))
+    same(shown(key, state.get(key, nowMs)), shown(key, there))
+    same(String(state.has(key, nowMs)), String(there !== undefined))
   }
 
   #compare(query: KeyRangeQuery, limit: number): void {
-    const { index, frozen, nowMs } = this.log
+    const { state, frozen, nowMs } = this.log
     const expected = pageOf(this.#model, query, limit, nowMs)
-    same(spellPage(index, query, limit, nowMs), expected.map(([key, value]) => spell(key, value)).join('\n'))
+    same(spellPage(state, query, limit, nowMs), expected.map(([key, value]) => shown(key, value)).join('\n'))
     same(
-      JSON.stringify(index.pageOfKeys(query, limit, nowMs), undefined, 1),
+      JSON.stringify(state.pageOfKeys(query, limit, nowMs), undefined, 1),
       JSON.stringify(
         expected.map(([key]) => key),
         undefined,
@@ -246,10 +246,10 @@ class Comparison {
     )
     if (frozen && this.#frozen) {
       const ofFrozen = pageOf(this.#frozen.model, query, limit, nowMs)
-      same(spellPage(frozen, query, limit, nowMs), ofFrozen.map(([key, value]) => spell(key, value)).join('\n'))
+      same(spellPage(frozen, query, limit, nowMs), ofFrozen.map(([key, value]) => shown(key, value)).join('\n'))
     }
-    // What waits to be written is in memory in any case, and not the cache's.
-    expect(index.cachedBytes).toBeLessThanOrEqual(this.cacheBytes)
+    // Values that are not written yet are not in the cache.
+    expect(state.cachedBytes).toBeLessThanOrEqual(this.cacheBytes)
   }
 }
 
@@ -267,11 +267,11 @@ function pageOf(model: Model, { prefix, after }: KeyRangeQuery, limit: number, n
 function spellPage(source: State | FrozenState, query: KeyRangeQuery, limit: number, nowMs: number): string {
   return source
     .page(query, limit, nowMs)
-    .map(([key, value]) => spell(key, value))
+    .map(([key, value]) => shown(key, value))
     .join('\n')
 }
 
-/** As an expectation, which costs too much where so many of them hold. */
+/** Faster than `expect`, of which there would be very many. */
 function same(found: string, expected: string): void {
   if (found !== expected) expect(found).toBe(expected)
 }
@@ -289,18 +289,18 @@ const anyState = fc.uniqueArray(
   { selector: ({ key }) => key, maxLength: KEYS.length, size: 'max' },
 )
 
-describe('the index does what one map would do', () => {
-  it('whatever is written, taken back, compacted, given up and read again from its file', async () => {
+describe('the state does what one map does', () => {
+  it('for any writes, undos, compactions, failures and openings', async () => {
     const anyRun = fc.record({
       state: anyState,
       steps: fc.array(anyStep, { minLength: 30, maxLength: 80, size: 'max' }),
       cacheBytes: fc.constantFrom(0, 300, 5000, Number.POSITIVE_INFINITY),
       isTimed: fc.boolean(),
-      /** Nothing of it goes all at once. */
+      /** Without clears of everything. */
       isLarge: fc.boolean(),
-      /** No compaction comes to its end. */
+      /** All compactions fail. */
       isStuck: fc.constantFrom(false, false, false, true),
-      /** Nothing in it expires or is encoded, so that a short one fits the header. */
+      /** Without expiry and encodings, so that a short state fits in the header. */
       isPlain: fc.boolean(),
     })
     await fc.assert(
@@ -319,7 +319,7 @@ describe('the index does what one map would do', () => {
           await comparison.run(isStuck && (step.kind === 'settle' || step.kind === 'reopen') ? { kind: 'thaw' } : step)
         }
         comparison.compareEachKey()
-        // Everything that is not acknowledged can be taken back, through all that came between.
+        // All records that are not acknowledged can be undone, whatever came in between.
         comparison.fail()
         comparison.compareEachKey()
       }),

@@ -14,7 +14,7 @@ import {
 } from '../support/core.js'
 import { Random } from '../support/random.js'
 
-/** What the cache counts of a tail that is cleared, written late and taken back: the texts that can be asked for. */
+/** What the cache counts while a tail is cleared, written and undone: only texts that can still be read. */
 
 const KEYS = 12
 
@@ -27,13 +27,14 @@ interface Pending {
 
 const isCached = ({ cacheState }: TailValue) => cacheState === 'cached' || cacheState === 'used'
 
-/** A tail beside a plain map of what it has to say. */
+/** A tail, and a plain map of what it should contain. */
 class RandomTail {
   readonly cache: ValueCache
   readonly file = new MemoryFile('')
-  readonly layer: Tail
-  readonly entries = new Map<TailValue, string>()
-  state: ReadonlyMap<string, string> = new Map()
+  readonly tail: Tail
+  /** All values that were ever set, with their keys. */
+  readonly values = new Map<TailValue, string>()
+  expected: ReadonlyMap<string, string> = new Map()
   #pending: Pending[] = []
   #seq = 0
 
@@ -42,28 +43,30 @@ class RandomTail {
     cacheBytes: number,
   ) {
     this.cache = new ValueCache(cacheBytes)
-    this.layer = new Tail(this.file, '/store.log', this.cache)
+    this.tail = new Tail(this.file, '/store.log', this.cache)
   }
 
   apply(operation: Operation): void {
-    const before = this.state
-    const change = this.layer.apply(operation, ++this.#seq, undefined)
-    const state = new Map(operation.kind === 'clear' || operation.kind === 'replace' ? [] : before)
-    const sets: [string, string][] = []
+    const before = this.expected
+    const change = this.tail.apply(operation, ++this.#seq, undefined)
+    const expected = new Map(operation.kind === 'clear' || operation.kind === 'replace' ? [] : before)
+    const keys: string[] = []
     const put = (step: SetOperation | DeleteOperation) => {
-      if (step.kind === 'delete') state.delete(step.key)
-      else sets.push([step.key, step.value.text])
-      if (step.kind === 'set') state.set(step.key, step.value.text)
+      if (step.kind === 'delete') expected.delete(step.key)
+      else {
+        keys.push(step.key)
+        expected.set(step.key, step.value.text)
+      }
     }
     if (operation.kind === 'replace') for (const [key, value] of operation.data) put({ kind: 'set', key, value })
     else if (operation.kind === 'batch') operation.operations.forEach(put)
     else if (operation.kind !== 'clear') put(operation)
-    for (const [at, [key]] of sets.entries()) this.entries.set(change.values[at] as TailValue, key)
-    this.state = state
+    for (const [at, key] of keys.entries()) this.values.set(change.values[at] as TailValue, key)
+    this.expected = expected
     this.#pending.push({ operation, change, before, isWritten: false })
   }
 
-  /** The first that is not in the file yet. */
+  /** Writes the first record that is not in the file yet. */
   write(): void {
     const next = this.#pending.find(({ isWritten }) => !isWritten)
     if (!next) return
@@ -79,10 +82,10 @@ class RandomTail {
     this.#pending = this.#pending.filter(({ isWritten }) => !isWritten)
   }
 
-  takeBack(count: number): void {
+  undo(count: number): void {
     for (const { change, before } of this.#pending.splice(-count, count).reverse()) {
       change.undo()
-      this.state = before
+      this.expected = before
     }
   }
 
@@ -96,11 +99,11 @@ class RandomTail {
       () => this.apply({ kind: 'replace', data: [['k0', value()]] }),
       () => this.apply({ kind: 'batch', operations: [set(), { kind: 'delete', key: key() }, set()] }),
       () => this.apply({ kind: 'delete', key: key() }),
-      () => this.takeBack(1 + random.below(4)),
+      () => this.undo(1 + random.below(4)),
       () => this.acknowledge(),
       () => this.write(),
       () => this.write(),
-      () => this.ask(key()),
+      () => this.read(key()),
       () => this.apply(set()),
       () => this.apply(set()),
       () => this.apply(set()),
@@ -108,41 +111,40 @@ class RandomTail {
     random.pick(steps)()
   }
 
-  ask(key: string): void {
-    const entry = this.layer.get(key)
-    if (entry && entry !== TOMBSTONE) this.layer.valueOf(key, entry, true)
+  read(key: string): void {
+    const state = this.tail.get(key)
+    if (state && state !== TOMBSTONE) this.tail.valueOf(key, state, true)
   }
 
   check(): void {
     let counted = 0
-    for (const value of this.entries.keys()) if (isCached(value)) counted += value.cachedBytes
+    for (const value of this.values.keys()) if (isCached(value)) counted += value.cachedBytes
     expect(this.cache.bytes).toBe(counted)
     expect(counted).toBeLessThanOrEqual(this.cache.maxBytes)
-    for (let number = 0; number < KEYS; number++) {
-      const key = `k${number}`
-      const entry = this.layer.get(key)
-      const there = entry === undefined || entry === TOMBSTONE ? undefined : this.layer.valueOf(key, entry, false).text
-      expect(there, key).toBe(this.state.get(key))
-    }
+    const texts = Array.from({ length: KEYS }, (_, number) => {
+      const state = this.tail.get(`k${number}`)
+      return state && state !== TOMBSTONE ? this.tail.valueOf(`k${number}`, state, false).text : undefined
+    })
+    expect(texts).toEqual(texts.map((_, number) => this.expected.get(`k${number}`)))
   }
 
-  /** Everything is acknowledged, and as many keys are set as it takes for what was cleared to be let go. */
+  /** Acknowledges all records, and then changes as many keys as it takes to release all cleared values. */
   settle(): void {
     for (let at = 0; at < 1000; at++) this.write()
     this.acknowledge()
-    const rounds = this.entries.size
+    const rounds = this.values.size
     for (let round = 0; round < rounds; round++) this.apply({ kind: 'delete', key: 'k0' })
-    for (const [entry, key] of this.entries) {
-      const isThere = this.layer.get(key) === entry
-      if (!isThere) expect(isCached(entry), `a former value of ${key}`).toBe(false)
-      else if (this.cache.maxBytes === Number.POSITIVE_INFINITY) expect(isCached(entry), key).toBe(true)
+    for (const [value, key] of this.values) {
+      const isCurrent = this.tail.get(key) === value
+      if (!isCurrent) expect(isCached(value), `a former value of ${key}`).toBe(false)
+      else if (this.cache.maxBytes === Number.POSITIVE_INFINITY) expect(isCached(value), key).toBe(true)
     }
   }
 }
 
-describe('what the cache counts', () => {
+describe('the cache of a tail', () => {
   for (const cacheBytes of [0, 700, Number.POSITIVE_INFINITY]) {
-    it(`is what can be asked for, with room for ${cacheBytes} bytes`, () => {
+    it(`counts the texts that can be read, with room for ${cacheBytes} bytes`, () => {
       for (let seed = 1; seed <= 60; seed++) {
         const tail = new RandomTail(new Random(seed), cacheBytes)
         try {

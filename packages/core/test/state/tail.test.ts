@@ -2,52 +2,52 @@ import { describe, expect, it } from 'vitest'
 import { MemoryFile } from '../log/memory-file.js'
 import { encodeOperation, fromValue, type Operation, Tail, TOMBSTONE, ValueCache } from '../support/core.js'
 
-/** One tail by itself: what it says of keys, and what is left of records that were taken back. */
+/** One tail: what it knows of keys, and what is left of undone records. */
 
 const newTail = () => new Tail(undefined, '/store.log', new ValueCache(Number.POSITIVE_INFINITY))
 const set = (key: string): Operation => ({ kind: 'set', key, value: fromValue('', key) })
 
-function named(layer: Tail): string[] {
+function named(tail: Tail): string[] {
   const keys: string[] = []
-  for (const cursor = layer.cursor(''); cursor.key !== undefined; cursor.advance()) keys.push(cursor.key)
+  for (const cursor = tail.cursor(''); cursor.key !== undefined; cursor.advance()) keys.push(cursor.key)
   return keys
 }
 
-describe('what a tail says of a key', () => {
-  it('is nothing, a value, or that it is gone', () => {
-    const layer = newTail()
-    layer.apply(set('a'), 1, undefined)
-    layer.apply({ kind: 'delete', key: 'b' }, 2, undefined)
-    layer.apply({ kind: 'clear', prefix: 'c' }, 3, undefined)
-    layer.apply(set('c1'), 4, undefined)
-    expect(layer.get('a')).toMatchObject({ seq: 1 })
-    expect(layer.get('c1')).toMatchObject({ seq: 4 })
-    expect([layer.get('b'), layer.get('c'), layer.get('c2')]).toEqual([TOMBSTONE, TOMBSTONE, TOMBSTONE])
-    expect(layer.get('d')).toBeUndefined()
-    layer.apply({ kind: 'clear', prefix: '' }, 5, undefined)
-    expect(['a', 'c1', 'd'].map((key) => layer.get(key))).toEqual([TOMBSTONE, TOMBSTONE, TOMBSTONE])
+describe('what a tail knows of a key', () => {
+  it('is nothing, a value or a tombstone', () => {
+    const tail = newTail()
+    tail.apply(set('a'), 1, undefined)
+    tail.apply({ kind: 'delete', key: 'b' }, 2, undefined)
+    tail.apply({ kind: 'clear', prefix: 'c' }, 3, undefined)
+    tail.apply(set('c1'), 4, undefined)
+    expect(tail.get('a')).toMatchObject({ seq: 1 })
+    expect(tail.get('c1')).toMatchObject({ seq: 4 })
+    expect([tail.get('b'), tail.get('c'), tail.get('c2')]).toEqual([TOMBSTONE, TOMBSTONE, TOMBSTONE])
+    expect(tail.get('d')).toBeUndefined()
+    tail.apply({ kind: 'clear', prefix: '' }, 5, undefined)
+    expect(['a', 'c1', 'd'].map((key) => tail.get(key))).toEqual([TOMBSTONE, TOMBSTONE, TOMBSTONE])
   })
 
-  it('counts by the number of the record: what was set by the record that cleared is there', () => {
-    const layer = newTail()
-    layer.apply({ kind: 'replace', data: [['a', fromValue('', 1)]] }, 7, undefined)
-    expect(layer.get('a')).toMatchObject({ seq: 7 })
-    expect(layer.get('b')).toBe(TOMBSTONE)
+  it('depends on the numbers of records: a replace clears, but not its own values', () => {
+    const tail = newTail()
+    tail.apply({ kind: 'replace', data: [['a', fromValue('', 1)]] }, 7, undefined)
+    expect(tail.get('a')).toMatchObject({ seq: 7 })
+    expect(tail.get('b')).toBe(TOMBSTONE)
   })
 })
 
-describe('a newer tail that is put together with an older one', () => {
-  /** Nothing stays in memory. In the file are the values alone, of which it is told where they end. */
-  const write = (layer: Tail, file: MemoryFile, operation: Operation, seq: number) => {
-    const effect = layer.apply(operation, seq, undefined)
+describe('absorbing a newer tail', () => {
+  /** The file has only the values, and no text stays in memory. */
+  const write = (tail: Tail, file: MemoryFile, operation: Operation, seq: number) => {
+    const change = tail.apply(operation, seq, undefined)
     const offset = file.bytes.length
     const valueStarts: number[] = []
     const encoded = encodeOperation(operation, valueStarts)
     file.write(encoded, offset)
-    effect.written({ operation, encoded, valueStarts, encodedEnd: file.bytes.length, isAscii: true })
+    change.written({ operation, encoded, valueStarts, encodedEnd: file.bytes.length, isAscii: true })
   }
 
-  it('finds its values where they stand, also where the two have moved by different ways', () => {
+  it('finds the values of both, even if they were moved by different distances', () => {
     for (const [olderShift, newerShift] of [
       [0, 0],
       [5, 0],
@@ -57,7 +57,7 @@ describe('a newer tail that is put together with an older one', () => {
       const cache = new ValueCache(0)
       const file = new MemoryFile('some bytes ahead')
       const [older, newer] = [0, 1].map(() => new Tail(file, '/store.log', cache)) as [Tail, Tail]
-      // Moved before it was written to: what counts is where its records stand in the end.
+      // Moved before it is written to: only the place in the new file counts.
       older.moveTo(file, olderShift)
       newer.moveTo(file, newerShift)
       write(older, file, set('a'), 1)
@@ -69,21 +69,21 @@ describe('a newer tail that is put together with an older one', () => {
       write(newer, file, { kind: 'delete', key: 'd' }, 7)
       older.absorb(newer)
       const textOf = (key: string) => {
-        const entry = older.get(key)
-        return entry === undefined || entry === TOMBSTONE ? entry : older.valueOf(key, entry, false).text
+        const value = older.get(key)
+        return value === undefined || value === TOMBSTONE ? value : older.valueOf(key, value, false).text
       }
       expect(['a', 'b', 'c:2'].map(textOf)).toEqual(['"a"', '"b"', '"c:2"'])
       expect(['c:1', 'c:3', 'd', 'e'].map(textOf)).toEqual([TOMBSTONE, TOMBSTONE, TOMBSTONE, undefined])
       expect(older.get('b')).toMatchObject({ seq: 5 })
       expect(named(older)).toEqual(['a', 'b', 'c:1', 'c:2', 'd'])
-      // And all of them further on, in another file.
+      // All of them further on, in another file.
       const moved = new MemoryFile(Buffer.concat([Buffer.from('more bytes'), file.bytes]))
       older.moveTo(moved, 10)
       expect(['a', 'b', 'c:2'].map(textOf)).toEqual(['"a"', '"b"', '"c:2"'])
     }
   })
 
-  it('that has cleared everything leaves nothing of it', () => {
+  it('leaves nothing of the older one if the newer one cleared everything', () => {
     const [older, newer] = [newTail(), newTail()]
     older.apply(set('a'), 1, undefined)
     older.apply({ kind: 'clear', prefix: 'b' }, 2, undefined)
@@ -99,34 +99,34 @@ describe('a newer tail that is put together with an older one', () => {
   })
 })
 
-describe('records that are taken back', () => {
-  it('leave nothing behind, however many: a disk may be full for long', () => {
-    const layer = newTail()
-    layer.apply(set('stays'), 1, undefined)
+describe('undone records', () => {
+  it('leave nothing in memory, however many: a disk may be full for long', () => {
+    const tail = newTail()
+    tail.apply(set('stays'), 1, undefined)
     for (let round = 0; round < 2000; round++) {
       const operations = Array.from({ length: 20 }, (_, number) => set(`k${round}:${number}`))
-      const effects = [
-        ...operations.map((operation, at) => layer.apply(operation, 2 + at, undefined)),
-        layer.apply({ kind: 'batch', operations: [set('x'), set('y')] as never }, 22, undefined),
-        layer.apply({ kind: 'clear', prefix: 'k' }, 23, undefined),
-        layer.apply({ kind: 'replace', data: [['z', fromValue('', 1)]] }, 24, undefined),
+      const changes = [
+        ...operations.map((operation, at) => tail.apply(operation, 2 + at, undefined)),
+        tail.apply({ kind: 'batch', operations: [set('x'), set('y')] as never }, 22, undefined),
+        tail.apply({ kind: 'clear', prefix: 'k' }, 23, undefined),
+        tail.apply({ kind: 'replace', data: [['z', fromValue('', 1)]] }, 24, undefined),
       ]
-      for (const effect of effects.toReversed()) effect.undo()
+      for (const change of changes.toReversed()) change.undo()
     }
-    expect(named(layer)).toEqual(['stays'])
-    expect([layer.keyCount, layer.cleared.size]).toEqual([1, 0])
+    expect(named(tail)).toEqual(['stays'])
+    expect([tail.keyCount, tail.cleared.size]).toEqual([1, 0])
   })
 
-  it('nor does one that took the place of another, which is there as before', () => {
-    const layer = newTail()
-    const { stateBytes } = layer
-    layer.apply(set('a'), 1, undefined)
-    const before = layer.get('a')
-    for (let round = 0; round < 3000; round++) layer.apply({ kind: 'delete', key: 'a' }, 2, undefined).undo()
-    expect(layer.get('a')).toBe(before)
-    expect(named(layer)).toEqual(['a'])
-    layer.apply(set('b'), 2, undefined).undo()
-    expect(layer.stateBytes).toBeGreaterThan(stateBytes)
-    expect(named(layer)).toEqual(['a'])
+  it('leave the former value as it was', () => {
+    const tail = newTail()
+    const { stateBytes } = tail
+    tail.apply(set('a'), 1, undefined)
+    const before = tail.get('a')
+    for (let round = 0; round < 3000; round++) tail.apply({ kind: 'delete', key: 'a' }, 2, undefined).undo()
+    expect(tail.get('a')).toBe(before)
+    expect(named(tail)).toEqual(['a'])
+    tail.apply(set('b'), 2, undefined).undo()
+    expect(tail.stateBytes).toBeGreaterThan(stateBytes)
+    expect(named(tail)).toEqual(['a'])
   })
 })

@@ -70,7 +70,7 @@ export class Part implements PartSummary {
 
 function layOut(latin: string, slab?: NumberSlab): PartLayout {
   const layout = layOutPart(latin, slab)
-  if (!layout) throw new Error('a line whose checksum fits is no part')
+  if (!layout) throw new Error('a line with a right checksum is not a part')
   return layout
 }
 
