@@ -13,8 +13,8 @@ import {
 /** How far a long piece of work has come. */
 export interface Progress {
   /**
-   * The work. `'replay'`: the log is read at opening. `'older-log'`, `'main-file'` and `'write'`: a format 0 log or its
-   * main file is read, and the new log is written.
+   * The work. `'replay'`: the log is read at opening. `'older-log'`, `'main-file'` and `'write'`: a format 0 log or
+   * its main file is read, and the new log is written.
    */
   phase: string
   /** Bytes done so far. */

@@ -30,8 +30,8 @@ export type Line =
 const BAD: Line = { kind: 'bad' }
 
 /**
- * Decodes any line; no line makes it throw. `valueStarts` gets the byte of the line at which the text of each value of
- * a record begins, in the order of its operations.
+ * Decodes any line; no line makes it throw. `valueStarts` gets the byte of the line at which the text of each value
+ * of a record begins, in the order of its operations.
  */
 export function decodeLine(line: Buffer, valueStarts?: number[]): Line {
   const crc = validChecksum(line)

@@ -90,8 +90,8 @@ const BEGINNING = /^\{"timestamp":"([^"]*)","seq":(\d{1,16}),"op":"CHECKPOINT","
 const BEGINNING_BYTES = 1024
 
 /**
- * Scans the index line at `indexAt` of a file whose first part is at `partsAt`. Undefined if it is not an index line, or
- * if its rows do not fit these places. The result refers to `line`.
+ * Scans the index line at `indexAt` of a file whose first part is at `partsAt`. Undefined if it is not an index line,
+ * or if its rows do not fit these places. The result refers to `line`.
  */
 export function scanIndexLine(line: Buffer, partsAt: number, indexAt: number): ScannedIndex | undefined {
   if (validChecksum(line) === undefined) return undefined
@@ -134,8 +134,8 @@ class EncodedParts implements PartTable {
   }
 
   /**
-   * The rows of `line` between `start` and `end`. Undefined if they are not written as `IndexLineWriter` writes them, or
-   * if the parts do not begin at `partsAt`, rise in key and place, and end before `indexAt`.
+   * The rows of `line` between `start` and `end`. Undefined if they are not written as `IndexLineWriter` writes them,
+   * or if the parts do not begin at `partsAt`, rise in key and place, and end before `indexAt`.
    */
   static find(line: Buffer, start: number, end: number, partsAt: number, indexAt: number): EncodedParts | undefined {
     const text = line.toString('latin1', 0, end)

@@ -1,7 +1,7 @@
 /**
  * JSON as text. Values pass through the log as the text that they came as: `JSON.parse` and `JSON.stringify` would
- * order the key "10" before "9", write numbers in another way and mishandle `__proto__`. So objects are cut into slices
- * of their text.
+ * order the key "10" before "9", write numbers in another way and mishandle `__proto__`. So objects are cut into
+ * slices of their text.
  */
 
 /** U+2028 and U+2029 are allowed in JSON strings, but end a line for some tools; they are written as escapes. */

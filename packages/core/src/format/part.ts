@@ -7,8 +7,8 @@ import type { SpelledPair } from './record.js'
  * are byte offsets: the line is read as Latin-1, in which each character is a byte and JSON's punctuation is itself.
  *
  * A layout is kept for every part that was ever read, so it is only a range of numbers in an array that several
- * layouts share: flags, the number of keys, start and end of `meta`, the place of each key's opening quote, and the end
- * of the state.
+ * layouts share: whether the line is ASCII, the number of keys, start and end of `meta`, the place of each key's
+ * opening quote, and the end of the state.
  */
 export interface PartLayout {
   readonly numbers: Uint16Array | Uint32Array
@@ -113,8 +113,8 @@ export function parseMeta(line: Buffer, layout: PartLayout): DatedMeta {
 }
 
 /**
- * Cuts a part into its pairs without decoding their values. `latin` is the line as Latin-1; if it is ASCII the pairs are
- * slices of it, so a pair that is kept keeps the whole line in memory.
+ * Cuts a part into its pairs without decoding their values. `latin` is the line as Latin-1; if it is ASCII the pairs
+ * are slices of it, so a pair that is kept keeps the whole line in memory.
  */
 export function cutPart(line: Buffer, latin: string, layout: PartLayout, meta: DatedMeta): SpelledPair[] {
   const isPlain = isAscii(layout)

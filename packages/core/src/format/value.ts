@@ -11,7 +11,10 @@ export interface ValueText {
   readonly encoding?: Encoding | undefined
 }
 
-/** Why a value cannot be stored, and where inside it. The path is built on the way out, so that good values pay nothing. */
+/**
+ * Why a value cannot be stored, and where inside it. The path is built on the way out, so that good values pay
+ * nothing.
+ */
 interface Fault {
   reason: string
   path: (string | number)[]
@@ -212,7 +215,9 @@ function parse(text: string, key: string): unknown {
   }
 }
 
-/** The error for a stored text that is not a value. A valid checksum proves what was written, not that it was a value. */
+/**
+ * The error for a stored text that is not a value. A valid checksum proves what was written, not that it was a value.
+ */
 export function noValue(key: string, cause?: unknown): FlatlogError {
   return new FlatlogError(
     'FLATLOG_CORRUPT',

@@ -9,9 +9,9 @@ import type { WrittenCheckpoint } from './checkpoint-writer.js'
 import { type RawLine, readLine, readLines } from './line-reader.js'
 
 /**
- * Opens the checkpoint of a log, reading as little of it as possible. Of a long one only header and index line are read:
- * they name the parts, each of which is checked when it is read. A short one is read whole; so is one whose header and
- * index line do not match, because then something is damaged.
+ * Opens the checkpoint of a log, reading as little of it as possible. Of a long one only header and index line are
+ * read: they name the parts, each of which is checked when it is read. A short one is read whole; so is one whose
+ * header and index line do not match, because then something is damaged.
  */
 export async function openCheckpoint(file: OpenFile, slices: Slices, isWhole: boolean): Promise<CheckpointFound> {
   const found = isWhole ? undefined : await openByIndex(file, slices)

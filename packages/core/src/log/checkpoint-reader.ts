@@ -81,8 +81,8 @@ export async function readCheckpoint(
 }
 
 /**
- * Reads the id of the store from the header of a log or backup. Undefined if no line can be read; `store` is undefined
- * if the first readable line that contains state is not the header.
+ * Reads the id of the store from the header of a log or backup. Undefined if no line can be read; `store` is
+ * undefined if the first readable line that contains state is not the header.
  */
 export function readStoreId(file: OpenFile): { readonly store: string | undefined } | undefined {
   for (const raw of readLines(file)) {
@@ -231,8 +231,8 @@ class CheckpointLines {
   }
 
   /**
-   * True if the index names exactly the parts that were found, in their order. Then nothing is left to judge. Besides, in
-   * a large checkpoint two parts may have the same checksum, by which `#ownParts` tells parts apart.
+   * True if the index names exactly the parts that were found, in their order. Then nothing is left to judge.
+   * Besides, in a large checkpoint two parts may have the same checksum, by which `#ownParts` tells parts apart.
    */
   #isAsWritten(parts: readonly FoundPart[]): boolean {
     const [header, rows, indexAt] = [this.#header, this.#index?.rows, this.#indexPlace?.offset]

@@ -169,7 +169,9 @@ export class CheckpointWriter {
     this.#partLength = 0
   }
 
-  /** Adds a row to the index. The index is one line of limited length, so if keys are very long parts become longer. */
+  /**
+   * Adds a row to the index. The index is one line of limited length, so if keys are very long parts become longer.
+   */
   #addRow(part: PartSummary & { readonly origin?: PartSummary }): void {
     const { firstKey } = part
     this.#parts.push(part)
@@ -186,8 +188,8 @@ function crcOf(line: string): string {
 }
 
 /**
- * Syncs a file while it is being written, one sync at a time. After a failed sync it gives up, because the next sync may
- * falsely succeed: the pages that the first one lost are no longer dirty.
+ * Syncs a file while it is being written, one sync at a time. After a failed sync it gives up, because the next sync
+ * may falsely succeed: the pages that the first one lost are no longer dirty.
  */
 export class BackgroundSync {
   #startedAt = 0

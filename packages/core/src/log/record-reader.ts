@@ -104,7 +104,9 @@ class Run {
   endOffset: number
   nextLine: number
   #lastSeq: number | undefined
-  /** A string, or a number that is formatted at the end: only the last one is needed, and most records have a number. */
+  /**
+   * A string, or a number that is formatted at the end: only the last one is needed, and most records have a number.
+   */
   #lastCrc: string | number = ''
   #lastTimestamp = ''
   #synced = 0

@@ -1,8 +1,8 @@
 import { SLICE_MS } from './limits.js'
 
 /**
- * Time, timers and turns of the event loop. They are passed in, so that tests move the clock instead of waiting for it
- * and a simulated disk decides when things happen.
+ * Time, timers and turns of the event loop. They are passed in, so that tests move the clock instead of waiting for
+ * it and a simulated disk decides when things happen.
  */
 export interface Clock {
   /** Unix time in ms, for expiry and timestamps. It may jump, also backwards. */
@@ -12,11 +12,14 @@ export interface Clock {
   /** Calls back once after `delayMs`. Only with `keepAlive` does the timer keep the process alive. */
   setTimer(callback: () => void, delayMs: number, keepAlive?: boolean): Timer
   /**
-   * Calls back after the current turn and its promise reactions. If such turns have followed each other for `maxTurnMs`
-   * (4 by default), the event loop goes round first.
+   * Calls back after the current turn and its promise reactions. If such turns have followed each other for
+   * `maxTurnMs` (4 by default), the event loop goes round first.
    */
   afterTurn(callback: () => void, maxTurnMs?: number): void
-  /** Resolves after pending input and output were handled, and not before `restMs`. Long work awaits it between slices. */
+  /**
+   * Resolves after pending input and output were handled, and not before `restMs`. Long work awaits it between
+   * slices.
+   */
   yieldToOthers(restMs?: number): Promise<void>
 }
 

@@ -54,8 +54,10 @@ export const COMPACTION_MAX_TAIL_KEYS = 250_000
 export const COMPACTION_RETRY_MS = 1000
 /** The longest such wait. */
 export const COMPACTION_RETRY_MAX_MS = 3_600_000
-/** The longest such wait for disk space: looking costs little, and a log that is not compacted fills the disk again. */
+/**
+ * The longest such wait for disk space: looking costs little, and a log that is not compacted fills the disk again.
+ */
 export const COMPACTION_NO_SPACE_RETRY_MAX_MS = 60_000
 
-/** A wall clock further than this behind the last timestamp of the log is reported. */
+/** A wall clock that is earlier than the last timestamp of the log by more than this is reported. */
 export const CLOCK_STEP_REPORTED_MS = 3_600_000

@@ -16,7 +16,7 @@ export function readWholeFile(fileSystem: FileSystem, path: string, maxBytes: nu
   }
 }
 
-/** Fills `into` from `position`; undefined if the file ends before that. Throws FLATLOG_IO if it cannot be read. */
+/** Fills `into` from `position`; undefined if the file ends before that. `path`: the name for errors. */
 export function readFully(file: OpenFile, into: Buffer, position: number, path = file.path): Buffer | undefined {
   try {
     return file.read(into, position) === into.length ? into : undefined

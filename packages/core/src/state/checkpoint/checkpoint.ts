@@ -16,8 +16,9 @@ import type { PartValue, SpelledPair } from '../../format/record.js'
 import { isOneValue, noValue } from '../../format/value.js'
 import { isInRange, type KeyRange } from '../../log/checkpoint-reader.js'
 import type { OpenFile } from '../../platform/file-system.js'
+import { readFully } from '../../platform/whole-file.js'
+import { corrupt } from '../corrupt.js'
 import { byCodeUnit, countWhile } from '../key-order.js'
-import { corrupt, readBytes } from '../read-bytes.js'
 import type { OnBadPart, StateValue } from '../types.js'
 import type { CachedValues } from './cached-values.js'
 import { CheckpointExpiry } from './expiry.js'
@@ -99,7 +100,7 @@ export class Checkpoint {
   /** Valid until the next read. Undefined if the file ends before. */
   #readBytes(offset: number, length: number): Buffer | undefined {
     if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length)
-    return readBytes(this.file as OpenFile, this.path, offset, this.#scratch.subarray(0, length))
+    return readFully(this.file as OpenFile, this.#scratch.subarray(0, length), offset, this.path)
   }
 
   /** The line of a part in the file, checked. Valid until the next read. */

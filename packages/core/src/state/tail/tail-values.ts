@@ -3,7 +3,8 @@ import { type KeyMeta, toKeyMeta } from '../../format/part-meta.js'
 import { valueOffsets, type WrittenRecord } from '../../format/record.js'
 import type { Encoding } from '../../format/value.js'
 import type { OpenFile } from '../../platform/file-system.js'
-import { corrupt, readBytes } from '../read-bytes.js'
+import { readFully } from '../../platform/whole-file.js'
+import { corrupt } from '../corrupt.js'
 import type { CachedText, CacheState, ValueCache } from '../value-cache.js'
 import { type SortedCursor, SortedKeys } from './sorted-keys.js'
 
@@ -103,7 +104,7 @@ export class TailValue implements CachedText {
   read({ file, path, shift }: TailFile, key: string): string {
     const lead = this.#lead
     const offset = this.#offset + shift
-    const bytes = readBytes(file as OpenFile, path, offset - lead, Buffer.allocUnsafe(lead + this.#bytes))
+    const bytes = readFully(file as OpenFile, Buffer.allocUnsafe(lead + this.#bytes), offset - lead, path)
     if (bytes === undefined || (checksumValue(bytes) | 0) !== this.#crc) {
       throw corrupt(path, offset, `the value of key ${JSON.stringify(key.slice(0, 100))}`)
     }
