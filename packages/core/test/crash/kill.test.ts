@@ -44,7 +44,8 @@ function stopFor(kind: Kind, hasLock: boolean, random: Random): StopAt | undefin
   if (kind === 'in the opening') return { on: '.', nth: 1 + random.below(12) }
   if (kind === 'in a compaction') return { on: '\\.log\\.new', nth: 1 + random.below(6) }
   // A log that a compaction has made keeps the path under which it was opened.
-  if (kind === 'inside a write') return { on: '\\.log(\\.new)?$', nth: 1 + random.below(40), share: random.next() }
+  if (kind === 'inside a write')
+    return { on: '\\.log(\\.first|\\.new)?$', nth: 1 + random.below(40), share: random.next() }
   return undefined
 }
 

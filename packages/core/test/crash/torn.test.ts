@@ -60,7 +60,8 @@ function stopFor(round: number, { minMiB, tornMiB }: Writes, random: Random): St
   const leastShare = tornMiB / minMiB
   const share = leastShare + (1 - leastShare) * random.next()
   // Every second time the next owner is one that is not killed in its repair.
-  if (round % 2 === 0) return { on: '\\.log(\\.new)?$', nth: 2 + random.below(6), share }
+  if (round % 2 === 0)
+    return { on: '\\.log(\\.first|\\.new)?$', nth: 1 + random.below(4), share, minBytes: minMiB * MIB }
   if (round % 4 === 3) return { on: '\\.quarantine\\.', nth: 1 + random.below(3), share }
   return undefined
 }

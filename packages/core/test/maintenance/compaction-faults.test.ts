@@ -209,7 +209,7 @@ describe('a compaction on demand that fails', () => {
     const before = fileNames(dir)
     fileSystem.free = 1000
     await expect(store.compact()).rejects.toMatchObject({ code: 'FLATLOG_NO_SPACE' })
-    await expect(store.compact()).rejects.toThrow(/and 1000 are free.*What to do/)
+    await expect(store.compact()).rejects.toThrow(/only 1000 are free.*What to do/)
     expect(fileNames(dir)).toEqual(before)
     expect(fileSystem.count('open', /store\.log\.new$/)).toBe(1)
     fileSystem.free = undefined

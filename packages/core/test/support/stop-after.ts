@@ -8,6 +8,8 @@ export interface StopAt {
   readonly nth: number
   /** If the call is a write, only this share of its bytes is written. @default 1 */
   readonly share?: number
+  /** If given, only writes of at least so many bytes count. */
+  readonly minBytes?: number
 }
 
 /** Reports that the process has stopped, and blocks it until it is killed. */
@@ -17,16 +19,16 @@ function stop(): void {
 }
 
 /** A file system that stops the process after one of its calls. */
-export function stopAfter(fileSystem: FileSystem, { on, nth, share = 1 }: StopAt): FileSystem {
+export function stopAfter(fileSystem: FileSystem, { on, nth, share = 1, minBytes = 0 }: StopAt): FileSystem {
   const pattern = new RegExp(on)
   let left = nth
-  const isNext = (path: string) => pattern.test(path) && left-- === 1
+  const isNext = (path: string, bytes = 0) => bytes >= minBytes && pattern.test(path) && left-- === 1
   const stopIf = (path: string) => isNext(path) && stop()
 
   const watched = (file: OpenFile): OpenFile =>
     replacing(file, {
       write(bytes, position) {
-        if (!isNext(file.path)) return file.write(bytes, position)
+        if (!isNext(file.path, Buffer.byteLength(bytes))) return file.write(bytes, position)
         const whole = Buffer.from(bytes as string)
         const length = Math.floor(share * whole.length)
         if (length > 0) file.write(whole.subarray(0, length), position)
