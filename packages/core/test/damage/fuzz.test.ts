@@ -43,11 +43,11 @@ async function judge(random: Random): Promise<string | undefined> {
 
 describe('a damaged store', () => {
   test('is never wrong in silence, wherever and however it is damaged', {
-    timeout: rounds(300_000, 3_600_000),
+    timeout: rounds(600_000, 7_200_000),
   }, async () => {
     await withSeed(async ({ seed }) => {
       const faults: string[] = []
-      const cases = rounds(10_000, 100_000)
+      const cases = rounds(3000, 100_000)
       for (let number = 0; number < cases && faults.length < MAX_FAULTS; number++) {
         // Each case has a seed of its own, so that it can be run again as the first one.
         const fault = await judge(new Random(seed + number))

@@ -35,6 +35,6 @@ describe.each(Object.entries(scenarios))('%s', (_, { main, log }) => {
   test.each(isLong ? (['posix', 'ext4'] as const) : (['posix'] as const))(
     'crashed at every call of the opening (%s)',
     (profile) => withSeed((random) => crashAtEveryCall(scenario, profile, random, rounds(3, 1))),
-    rounds(60_000, 600_000),
+    rounds(300_000, 3_600_000),
   )
 })

@@ -90,7 +90,7 @@ describe('an owner that is a worker of node:cluster', () => {
   async function startCluster(dir: string): Promise<[ChildProcess, number]> {
     const pids: number[] = []
     const { child } = run(childPath('cluster'), [dir], (line) => pids.push(Number(line)))
-    await expect.poll(() => pids, { timeout: 10_000 }).toHaveLength(1)
+    await expect.poll(() => pids, { timeout: 120_000 }).toHaveLength(1)
     return [child, pids[0] as number]
   }
 

@@ -12,8 +12,7 @@ import { useTempDirectory } from '../support/temp-directory.js'
 
 const directory = useTempDirectory()
 const childPath = useChildren('puppet', 'rival')
-/** On a busy machine it takes long to start so many processes. */
-const LIMIT_MS = rounds(90_000, 300_000)
+const TIMEOUT_MS = rounds(600_000, 3_600_000)
 
 /** Starts processes and waits until they are ready for calls. */
 async function startPuppets(count: number): Promise<Puppet[]> {
@@ -41,7 +40,7 @@ async function race(dir: string, rivals: readonly Puppet[], where: string): Prom
 }
 
 describe('processes that open a store at the same moment', () => {
-  const TIMES = rounds(200, 2000)
+  const TIMES = rounds(100, 2000)
 
   test(
     `one gets it and the other is refused, ${TIMES} times`,
@@ -55,7 +54,7 @@ describe('processes that open a store at the same moment', () => {
       }
       expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
     },
-    LIMIT_MS,
+    TIMEOUT_MS,
   )
 
   test(
@@ -73,7 +72,7 @@ describe('processes that open a store at the same moment', () => {
       }
       expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
     },
-    LIMIT_MS,
+    TIMEOUT_MS,
   )
 })
 
@@ -82,7 +81,7 @@ test(
   async () => {
     const dir = directory()
     let rivals = await startPuppets(6)
-    const times = rounds(20, 300)
+    const times = rounds(12, 300)
     for (let round = 0; round < times; round++) {
       const owner = await race(dir, rivals, `round ${round}`)
       await owner.call('set', `round ${round}`, round)
@@ -94,7 +93,7 @@ test(
     await owner.call('close')
     expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
   },
-  LIMIT_MS,
+  TIMEOUT_MS,
 )
 
 /** Processes that compete for the store as fast as they can, until each has owned it so many times or is killed. */
@@ -145,7 +144,7 @@ describe('processes that open and close the store as fast as they can', () => {
     async () => {
       const dir = directory()
       const rivals = new Rivals(dir)
-      const times = rounds(100, 1000)
+      const times = rounds(50, 1000)
       const running = [rivals.start(times), rivals.start(times), rivals.start(times)]
       for (const rival of running) rivals.begin(rival)
       const endings = await Promise.all(running.map((rival) => rival.ended))
@@ -156,7 +155,7 @@ describe('processes that open and close the store as fast as they can', () => {
       // Otherwise no process ever tried while another one owned the store.
       expect(rivals.refused).toBeGreaterThan(0)
     },
-    LIMIT_MS,
+    TIMEOUT_MS,
   )
 
   test(
@@ -167,11 +166,11 @@ describe('processes that open and close the store as fast as they can', () => {
         const rivals = new Rivals(dir)
         const running = Array.from({ length: 3 }, () => rivals.start(Number.MAX_SAFE_INTEGER))
         for (const rival of running) rivals.begin(rival)
-        const kills = rounds(30, 500)
+        const kills = rounds(20, 500)
         for (let kill = 0; kill < kills; kill++) {
           const next = rivals.start(Number.MAX_SAFE_INTEGER)
           const owners = rivals.counts.length
-          await expect.poll(() => rivals.counts.length, { interval: 1, timeout: 10_000 }).toBeGreaterThan(owners)
+          await expect.poll(() => rivals.counts.length, { interval: 1, timeout: 120_000 }).toBeGreaterThan(owners)
           await moment(30 * random.next())
           // Mostly the owner, or the process that is about to be it; now and then any.
           const owner = random.below(4) ? running.findIndex(({ child }) => child.pid === ownerNow(dir)) : -1
@@ -192,6 +191,6 @@ describe('processes that open and close the store as fast as they can', () => {
         console.info(`${count} owners, ${rivals.refused} refusals, ${kills} kills`)
       })
     },
-    LIMIT_MS,
+    TIMEOUT_MS,
   )
 })

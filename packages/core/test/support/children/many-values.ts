@@ -2,8 +2,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { openStore } from '../core.js'
 
 /**
- * A store that holds many times what the heap of this process could: it is written, read at random, listed, compacted
- * and opened again, and each value is looked at. Says what it measured as JSON, a line for each step.
+ * Writes a store of several times the heap of this process, reads it at random, lists, compacts and opens it, and checks
+ * each value. Reports what it measured as JSON, a line for each step.
  */
 const task = JSON.parse(process.argv[2] as string) as {
   dir: string
@@ -16,13 +16,13 @@ const { dir, keys, valueBytes, cacheBytes, reads } = task
 const IN_FLIGHT = 200
 
 const keyOf = (number: number) => `key:${String(number).padStart(8, '0')}`
-/** Another text for each version of a value, so that an old one would be seen. */
+/** Each version of a value has another text, so that an old one shows. */
 const made = (number: number, version: number) => ({
   number,
   version,
   fill: `${number * 7 + version} `.repeat(Math.ceil(valueBytes / 8)).slice(0, valueBytes),
 })
-/** Every seventh key is written again, every eleventh deleted. */
+/** Every seventh key is written again, and every eleventh is deleted. */
 const versionOf = (number: number) => (number % 7 === 0 ? 2 : 1)
 const isThere = (number: number) => number % 11 !== 0
 
@@ -54,7 +54,7 @@ await measured('write', async () => {
     writes = []
     await turn()
   }
-  // In an order that is not that of the keys.
+  // Not in the order of the keys.
   for (let step = 0; step < keys; step++) {
     const number = (step * 7919) % keys
     writes.push(store.set(keyOf(number), made(number, 1)))
@@ -72,7 +72,7 @@ await measured('write', async () => {
 function check(number: number): void {
   const found = store.get<ReturnType<typeof made>>(keyOf(number))
   if (!isThere(number)) {
-    if (found !== undefined) throw new Error(`${keyOf(number)} was deleted and is there`)
+    if (found !== undefined) throw new Error(`${keyOf(number)} was deleted but is there`)
     return
   }
   const wanted = made(number, versionOf(number))
@@ -94,7 +94,7 @@ async function list(): Promise<object> {
     if (++count % 1000 === 0) await turn()
   }
   const wanted = keys - Math.ceil(keys / 11)
-  if (count !== wanted) throw new Error(`${count} keys are listed, and ${wanted} are there`)
+  if (count !== wanted) throw new Error(`${count} keys are listed, but there are ${wanted}`)
   return { count }
 }
 
