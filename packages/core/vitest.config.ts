@@ -1,7 +1,13 @@
+import { randomInt } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+if (process.env.FLATLOG_SEED === 'random') {
+  process.env.FLATLOG_SEED = String(randomInt(2 ** 31))
+  console.log(`FLATLOG_SEED=${process.env.FLATLOG_SEED}`)
+}
 
 const tests = join(import.meta.dirname, 'test')
 
@@ -31,6 +37,7 @@ export default defineConfig({
     hookTimeout: 300_000,
     // Two files at a time also on two processors, where vitest would take one: the tests wait for the disk.
     maxWorkers: 2,
+    setupFiles: ['test/support/fast-check.ts'],
     sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: 'isolated', include: isolated } },

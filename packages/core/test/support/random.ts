@@ -1,3 +1,5 @@
+import { SEED } from './seed.js'
+
 /** Random numbers from a seed (mulberry32), so that what failed once can be run again. */
 export class Random {
   #state: number
@@ -24,13 +26,12 @@ export class Random {
   }
 }
 
-/** Runs with a seed of its own, or with the one of FLATLOG_SEED, and names it when something fails. */
+/** Runs a test with the seed of random tests, which is added to the message of whatever fails. */
 export async function withSeed(run: (random: Random) => Promise<void>): Promise<void> {
-  const seed = Number(process.env.FLATLOG_SEED ?? 20261123)
   try {
-    await run(new Random(seed))
+    await run(new Random(SEED))
   } catch (error) {
-    if (error instanceof Error) error.message = `with FLATLOG_SEED=${seed}: ${error.message}`
+    if (error instanceof Error) error.message = `with FLATLOG_SEED=${SEED}: ${error.message}`
     throw error
   }
 }

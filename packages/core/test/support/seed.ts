@@ -1,0 +1,11 @@
+const text = process.env.FLATLOG_SEED ?? '20261123'
+
+/**
+ * The seed of all random tests. It is fixed, so that the tests judge a change and not the draw. `FLATLOG_SEED` sets
+ * another one: a number, or `random`, which vitest.config.ts replaces by a number that it prints.
+ */
+export const SEED = Number(text)
+
+if (!Number.isSafeInteger(SEED) || SEED < 0) {
+  throw new Error(`FLATLOG_SEED must be "random" or a whole number of at least 0, got ${JSON.stringify(text)}.`)
+}
