@@ -18,7 +18,7 @@ import { expectPrefix, expectReady, Owner } from './owner.js'
 const directory = useTempDirectory()
 const childPath = useChildren('load')
 
-const KILLS = rounds(100, 2000)
+const KILLS = rounds(40, 2000)
 const DURABILITIES: readonly Durability[] = ['always', 'interval', 'os']
 
 function load(dir: string, seed: number, durability: Durability, inFlight: number): LoadTask {

@@ -40,7 +40,7 @@ async function race(dir: string, rivals: readonly Puppet[], where: string): Prom
 }
 
 describe('processes that open a store at the same moment', () => {
-  const TIMES = rounds(100, 2000)
+  const TIMES = rounds(50, 2000)
 
   test(
     `one gets it and the other is refused, ${TIMES} times`,
@@ -144,7 +144,7 @@ describe('processes that open and close the store as fast as they can', () => {
     async () => {
       const dir = directory()
       const rivals = new Rivals(dir)
-      const times = rounds(50, 1000)
+      const times = rounds(30, 1000)
       const running = [rivals.start(times), rivals.start(times), rivals.start(times)]
       for (const rival of running) rivals.begin(rival)
       const endings = await Promise.all(running.map((rival) => rival.ended))
