@@ -1,10 +1,13 @@
-// Runs the long versions of the tests of crashes, damage and full disks: `npm run test:long -- --seed N`.
+// Runs the long versions of tests with a new seed, or with that of `npm run test:long -- --seed N`.
 import { spawnSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const CORE = ['simulation', 'planted', 'damage', 'disk-full', 'crash', 'lock', 'memory', 'recovery', 'legacy']
+const CORE = [
+  ...['simulation', 'planted', 'damage', 'disk-full', 'crash'],
+  ...['lock', 'memory', 'legacy', 'read-only', 'state'],
+]
 const KEYV = ['iteration']
 const APP = ['nitro3', 'dev']
 

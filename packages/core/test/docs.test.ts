@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { decodeLine } from './support/core.js'
@@ -51,6 +51,17 @@ describe('the documentation', () => {
 
   it.each(pages)('%s has no line numbers of the code', (page) => {
     expect(read(page)).not.toMatch(/\.ts:\d+/)
+  })
+
+  it('test:long runs every folder whose tests have a long version', () => {
+    const tests = join(root, 'packages/core/test')
+    const long = readdirSync(tests, { recursive: true, encoding: 'utf8' })
+      .filter((file) => /^(?!support|docs).*\.ts$/.test(file))
+      .filter((file) => /\b(rounds\(|isLong\b)/.test(readFileSync(join(tests, file), 'utf8')))
+      .map((file) => file.split(sep)[0] as string)
+    const list = /const CORE = \[(.*?)\n\]/s.exec(read('scripts/test-long.mjs'))?.[1] ?? ''
+    const run = [...list.matchAll(/'([\w-]+)'/g)].map((match) => match[1] as string)
+    expect([...new Set(long)].sort()).toEqual(run.sort())
   })
 
   it('lists the options that there are', () => {
