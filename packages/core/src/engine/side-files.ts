@@ -1,3 +1,4 @@
+import { Generations } from '../log/generations.js'
 import { isSameMark, type Mark, writeMark } from '../log/mark.js'
 import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
@@ -41,7 +42,7 @@ export class SideFiles {
   constructor(
     private readonly files: StoreFiles,
     private readonly options: ResolvedOptions,
-    private readonly opened: Pick<OpenedLog, 'mark' | 'lastSeq' | 'recovery'>,
+    private readonly opened: Pick<OpenedLog, 'mark' | 'lastSeq' | 'recovery' | 'store'>,
   ) {
     const { mark, lastSeq } = opened
     this.#mainFile = new MainFile(files, options.mainFile)
@@ -77,11 +78,16 @@ export class SideFiles {
     this.#mainFileSeq = null
   }
 
-  /** Removes surplus backups, the oldest first. Keeps all while keys are in doubt: an old backup may still have them. */
+  /**
+   * Removes surplus backups of this store, the oldest first. Keeps all while keys are in doubt: an old backup may still
+   * have them.
+   */
   async rotateBackups(): Promise<void> {
-    const { files } = this
-    if (this.opened.recovery.inDoubt.length > 0) return
-    const surplus = files.backups().slice(this.options.backups)
+    const { files, opened } = this
+    if (opened.recovery.inDoubt.length > 0) return
+    const generations = new Generations(files, opened.store)
+    // Another store's log may have taken the place of ours. Then these backups are all that is left of ours.
+    const surplus = generations.backups.filter((backup) => generations.isOwn(backup)).slice(this.options.backups)
     for (const { path } of surplus.reverse()) await files.fileSystem.removeLong(path)
     if (surplus.length > 0) await files.syncNames()
   }

@@ -82,6 +82,12 @@ export class Generations {
     })
   }
 
+  isOwn(backup: Backup): boolean {
+    const file = this.open(backup)
+    file?.close()
+    return file !== undefined
+  }
+
   /** Undefined if the file is gone or of another store. */
   open(backup: Backup): OpenFile | undefined {
     const file = openIfThere(this.files.fileSystem, backup.path)

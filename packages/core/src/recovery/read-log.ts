@@ -151,7 +151,7 @@ export class LogReader {
   /** The last record in the backups. They are copies of the log, so a log that ends earlier has lost its end. */
   async #reachOfBackups(lastSeq: number): Promise<number> {
     // Without a mark of this log, the backups may belong to another store: open them all, which notes foreign ones.
-    if (this.#isMarkUseless) for (const backup of this.#generations.backups) this.#generations.open(backup)?.close()
+    if (this.#isMarkUseless) for (const backup of this.#generations.backups) this.#generations.isOwn(backup)
     return await reachBeyond(this.#generations, lastSeq, this.#slices)
   }
 
@@ -172,8 +172,9 @@ export class LogReader {
 
   get #isEndKnown(): boolean {
     const { backups, mark, wasReleased } = this.beside
+    const isBeyondMark = (backup: Backup) => backup.lastSeq > (mark?.seq ?? 0) && this.#generations.isOwn(backup)
     // A mark that is older than a backup was not written at the last close.
-    const isOfLastClose = mark !== undefined && mark !== null && backups.every((backup) => backup.lastSeq <= mark.seq)
+    const isOfLastClose = mark !== undefined && mark !== null && !backups.some(isBeyondMark)
     return wasReleased && isOfLastClose && !this.#isMarkUseless
   }
 
@@ -214,7 +215,9 @@ export class LogReader {
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: undefined }
     const survey = await surveyTail(this.file, start, this.#slices)
     const first = survey.find((line) => line.kind === 'record')
-    return first ? first.seq - 1 : markSeq || (this.beside.backups[0]?.lastSeq ?? 0)
+    return first
+      ? first.seq - 1
+      : markSeq || (this.beside.backups.find((backup) => this.#generations.isOwn(backup))?.lastSeq ?? 0)
   }
 
   async #healCheckpoint(checkpoint: CheckpointFound, seq: number): Promise<boolean> {

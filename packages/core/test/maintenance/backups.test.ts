@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
@@ -194,5 +194,38 @@ describe('backups', () => {
     // The mark shows that there was a log; without a backup there is nothing to go on from.
     await expect(openOn(machine(), { dir })).rejects.toMatchObject({ code: 'FLATLOG_CORRUPT' })
     expect(fileNames(dir)).not.toContain('store.log')
+  })
+})
+
+describe('backups of another store', () => {
+  test.each([
+    ['newer', 1, 5],
+    ['older', 5, 1],
+  ])('are never removed and take no place of own ones (%s)', async (_which, own, foreign) => {
+    const [dir, other] = [directory(), directory()]
+    await generations(other, foreign)
+    await generations(dir, own)
+    const strangers = backupsIn(other).map((fileName) => fileName.replace('20250115T13', '20250115T12'))
+    for (const [at, fileName] of backupsIn(other).entries()) {
+      copyFileSync(join(other, 'logs', fileName), join(dir, 'logs', strangers[at] as string))
+    }
+    await generations(dir, 4)
+    const kept = backupsIn(dir)
+    expect(kept).toEqual(expect.arrayContaining(strangers))
+    expect(kept.length - strangers.length).toBe(3)
+    // The own ones still heal: the log is gone, and the newest of them takes its place.
+    rmSync(logPath(dir))
+    await using store = await openOn(machine(), { dir })
+    expect(stateOf(store)).toEqual({ round: 4 })
+  })
+
+  test('are kept when the log of another store takes the place of theirs', async () => {
+    const [dir, other] = [directory(), directory()]
+    await generations(dir, 4)
+    const former = backupsIn(dir)
+    await generations(other, 1)
+    copyFileSync(logPath(other), logPath(dir))
+    await generations(dir, 4)
+    expect(backupsIn(dir)).toEqual(expect.arrayContaining(former))
   })
 })
