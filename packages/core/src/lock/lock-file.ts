@@ -23,6 +23,8 @@ export interface LockRecord {
   socket: string | null
   /** A failure of the owner, after which the last bytes of the log are not to be trusted. */
   failed?: string
+  /** The owner is gone. It could not open the log, which its predecessor had not closed. */
+  abandoned?: true
 }
 
 const MAX_LOCK_BYTES = 64 * 1024

@@ -4,7 +4,7 @@ import { FlatlogError, ioError, isNoSpace } from '../platform/errors.js'
 import type { Machine } from '../platform/machine.js'
 import type { Listener } from '../platform/processes.js'
 import { LockFiles, type LockRecord } from './lock-file.js'
-import { abandonedTokens, Contender, type Predecessor } from './succession.js'
+import { abandonedLocks, Contender, type Predecessor } from './succession.js'
 
 /**
  * Gives a log one owner at a time.
@@ -29,6 +29,8 @@ export class Lock {
   #failure: string | undefined
   /** False if the lock on disk does not have the present value of `#failure`. */
   #isNoted = true
+  /** The log of an owner that did not close it has been opened, so that the next owner need not know of that. */
+  #isOpened = false
   #isReleased = false
   #listener: Listener
 
@@ -87,20 +89,40 @@ export class Lock {
     this.#isNoted = true
   }
 
-  /** Idempotent. A lock with a noted failure stays, as a stale one, so that the next owner finds the note. */
+  /** Called when the log is open. Before that, `release` leaves the lock of a predecessor that did not close the log. */
+  confirmOpened(): void {
+    this.#isOpened = true
+  }
+
+  /**
+   * Idempotent. A lock stays, as a stale one, if the next owner must know of a failure, or that the log was not closed and
+   * could not be opened since.
+   */
   release(): void {
     if (this.#isReleased) return
     this.#isReleased = true
     let isGone = false
     try {
-      if (this.#failure === undefined) {
+      if (this.#failure !== undefined) {
+        if (!this.#isNoted) this.#write()
+      } else if (this.wasReleased || this.#isOpened || !this.#abandon()) {
         if (this.#isOurs()) this.files.remove()
         isGone = true
-      } else if (!this.#isNoted) this.#write()
+      }
     } finally {
       // This process, which its record names, may live on.
-      if (!isGone) abandonedTokens().add(this.token)
+      if (!isGone) abandonedLocks().set(this.token, this.#failure)
       this.#listener.close()
+    }
+  }
+
+  /** False if the lock cannot say that it is abandoned: then it must go, or others would wait for this process to end. */
+  #abandon(): boolean {
+    try {
+      if (this.#isOurs()) this.files.replace({ ...this.record, abandoned: true })
+      return true
+    } catch {
+      return false
     }
   }
 

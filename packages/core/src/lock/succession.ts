@@ -1,17 +1,20 @@
 import { basename, dirname, isAbsolute } from 'node:path'
 import type { Machine } from '../platform/machine.js'
-import { socketName } from '../platform/processes.js'
+import { socketName, temporarySocketName } from '../platform/processes.js'
 import type { LockFiles, LockRecord, LockSideFile } from './lock-file.js'
 
 /** Without hard links a new lock is empty for a moment, so an unreadable one is given this time to become readable. */
 const UNREADABLE_GRACE_MS = 200
 
-const ABANDONED = Symbol.for('flatlog.abandonedLocks')
+const ABANDONED = Symbol.for('flatlog.abandoned')
 
-/** Tokens of locks that this thread left behind when it closed a store, also with another copy of this package. */
-export function abandonedTokens(): Set<string> {
-  const global = globalThis as { [ABANDONED]?: Set<string> }
-  global[ABANDONED] ??= new Set()
+/**
+ * The locks that this thread did not remove when it closed a store, by their tokens, also with another copy of this
+ * package. The value is the failure of the owner, which its lock may lack on a full disk.
+ */
+export function abandonedLocks(): Map<string, string | undefined> {
+  const global = globalThis as { [ABANDONED]?: Map<string, string | undefined> }
+  global[ABANDONED] ??= new Map()
   return global[ABANDONED]
 }
 
@@ -26,6 +29,7 @@ export interface Predecessor {
 /** An opener that wants the lock. It finds out whether the owner is gone, and competes with other contenders. */
 export class Contender {
   #unreadableSinceMs: number | undefined
+  #predecessor: LockRecord | null = null
 
   constructor(
     private readonly machine: Machine,
@@ -46,7 +50,8 @@ export class Contender {
     const isStale = await this.#isStale(holder)
     if (!isStale && !byForce) return undefined
     // An owner that lost its lock by force can still write once to the file that it has open.
-    const failure = holder?.failed ?? (isStale ? undefined : 'the lock was taken over by force')
+    const noted = holder?.failed ?? abandonedLocks().get(holder?.token ?? '')
+    const failure = noted ?? (isStale ? undefined : 'the lock was taken over by force')
     return await this.#succeed(holder, failure)
   }
 
@@ -68,13 +73,13 @@ export class Contender {
       if (start === undefined) return true
       if (start !== null && owner.start !== null && start !== owner.start) return true
     }
-    if (abandonedTokens().has(owner.token)) return true
+    if (abandonedLocks().has(owner.token)) return true
     // A socket in the temporary directory of another container cannot be seen from here.
     const isInSight = isSameNamespace || (owner.socket !== null && !isAbsolute(owner.socket))
     if (!isInSight) return false
-    // Cleanup tools remove sockets of living owners. But a worker thread, or an owner that left its lock because of a
-    // failure, has removed its own.
-    if (probe === 'missing') return owner.thread !== 0 || owner.failed !== undefined
+    // Cleanup tools remove sockets of living owners. But a worker thread, or an owner that left its lock on purpose, has
+    // removed its own.
+    if (probe === 'missing') return owner.thread !== 0 || owner.failed !== undefined || owner.abandoned === true
     return probe === 'refuses'
   }
 
@@ -97,6 +102,7 @@ export class Contender {
       if (claim === undefined || !this.#isLockOf(holder)) return undefined
       files.moveToLock(record)
       isOwner = true
+      this.#predecessor = holder
       return { failure, wasReleased: false }
     } finally {
       if (!isOwner) {
@@ -145,6 +151,15 @@ export class Contender {
         // A leftover does no harm: it names the process that made it.
       }
     }
+    await this.#removeTemporarySocket().catch(() => {})
+  }
+
+  /** The predecessor's socket is not beside the lock if the path there was too long. */
+  async #removeTemporarySocket(): Promise<void> {
+    const { socket, token } = this.#predecessor ?? {}
+    if (!socket || !token || !isAbsolute(socket) || basename(socket) !== temporarySocketName(token)) return
+    const { lockPath } = this.files
+    if ((await this.machine.processes.probe(lockPath, socket)) === 'refuses') this.files.remove(socket)
   }
 
   async #isLeftover({ path, kind, token }: LockSideFile): Promise<boolean> {

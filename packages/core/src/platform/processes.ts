@@ -127,6 +127,11 @@ export function socketName(lockPath: string, token: string): string {
   return `${basename(lockPath)}.${token.slice(0, 8)}.sock`
 }
 
+/** The file name of the socket in the temporary directory, for a lock whose path is too long for a socket. */
+export function temporarySocketName(token: string): string {
+  return `flatlog-${token.slice(0, 16)}.sock`
+}
+
 function socketPath(lockPath: string, address: string): string {
   return isAbsolute(address) || address.startsWith('\\\\') ? address : join(dirname(lockPath), address)
 }
@@ -153,7 +158,7 @@ async function listen(fileSystem: FileSystem, lockPath: string, token: string): 
 /** In the order of preference. Containers that share the directory reach a socket in it, but not one in `tmpdir`. */
 function addressesFor(lockPath: string, token: string): string[] {
   if (process.platform === 'win32') return [`\\\\.\\pipe\\flatlog-${token}`]
-  return [socketName(lockPath, token), join(tmpdir(), `flatlog-${token.slice(0, 16)}.sock`)]
+  return [socketName(lockPath, token), join(tmpdir(), temporarySocketName(token))]
 }
 
 function listenAt(path: string): Promise<Server> {

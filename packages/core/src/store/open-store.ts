@@ -50,7 +50,9 @@ export async function openStoreOn(
 
 async function openUnderLock(lock: Lock, open: () => Promise<Engine>): Promise<Engine> {
   try {
-    return await open()
+    const engine = await open()
+    lock.confirmOpened()
+    return engine
   } catch (error) {
     // Unsynced bytes may be in the page cache only, where the next open would read and trust them: note it in the lock.
     try {

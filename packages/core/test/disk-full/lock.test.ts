@@ -147,12 +147,14 @@ describe('on a full disk', () => {
   test('an opening that fails after it took the lock leaves the lock free', async () => {
     const dir = directory()
     await closed(dir, { mainFile: false })
-    for (const prepare of [() => {}, () => writeLock(dir, staleLock)]) {
-      prepare()
+    for (const isStale of [false, true]) {
+      if (isStale) writeLock(dir, staleLock)
       const fileSystem = new FaultyFileSystem()
       fileSystem.fail('read', systemError('EIO'), { on: /store\.log$/ })
       await expect(openOn(machine({ fileSystem }), { dir })).rejects.toMatchObject({ code: 'FLATLOG_IO' })
-      expect(namesAndSockets(dir)).toEqual(CLOSED)
+      // The next owner must know that the log was not closed.
+      expect(namesAndSockets(dir)).toEqual(isStale ? ['store.lock', ...CLOSED] : CLOSED)
+      if (isStale) expect(readLock(dir).abandoned).toBe(true)
     }
   })
 

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Processes } from '../support/core.js'
+import type { Processes, StoreOptions } from '../support/core.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
-import { namesAndSockets } from '../support/files.js'
+import { logPath, namesAndSockets } from '../support/files.js'
 import { HurriedClock, lockPath, lockRecord, readLock, writeLock } from '../support/locks.js'
 import { machine, openOn } from '../support/machine.js'
 import { useRejectionWatch } from '../support/rejections.js'
@@ -97,6 +97,20 @@ describe('an unfinished succession', () => {
     expect(existsSync(lockPath(dir))).toBe(false)
   })
 
+  test('without the note, which found no space, is known to the same process', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    const failed = await openOn(machine({ fileSystem, clock: new HurriedClock() }), { dir })
+    fileSystem.fail('sync', systemError('EIO'), { on: /store\.log/ })
+    fileSystem.fail('write', systemError('ENOSPC'), { on: /store\.lock/, times: 99 })
+    await expect(failed.set('a', 1)).rejects.toMatchObject({ code: 'FLATLOG_FAILED' })
+    await failed.close().catch(() => {})
+    expect(readLock(dir).failed).toBeUndefined()
+    const next = await open(dir)
+    expect(next.recovery.notes.join(' ')).toMatch(/met a failure/)
+    await next.close()
+  })
+
   test('the socket in a record is removed only if it is beside the lock', async () => {
     const dir = directory()
     const mine = join(dir, 'mine.sock')
@@ -108,6 +122,78 @@ describe('an unfinished succession', () => {
       expect(existsSync(join(dir, 'logs', 'store.log'))).toBe(true)
     }
   })
+})
+
+describe('a log that was not closed and then cannot be opened', () => {
+  /** The log is lost. All that is known of it is in a backup, unless more was written before the owner was killed. */
+  async function lostLog(): Promise<string> {
+    const dir = directory()
+    const store = await open(dir, { compaction: false })
+    await store.set('a', 1)
+    await store.compact()
+    await store.close()
+    rmSync(logPath(dir))
+    return dir
+  }
+  const refused = (dir: string, options: StoreOptions) =>
+    expect(open(dir, options)).rejects.toMatchObject({ code: 'FLATLOG_CORRUPT' })
+
+  test.each([0, 1, 3])('is in doubt as a whole after %i refused openings', async (times) => {
+    const dir = await lostLog()
+    writeLock(dir, lockRecord({ pid: GONE_PID }))
+    for (let time = 0; time < times; time++) {
+      await refused(dir, { recovery: 'strict' })
+      expect(readLock(dir)).toMatchObject({ abandoned: true, pid: process.pid })
+    }
+    const store = await open(dir)
+    expect(store.recovery.inDoubt).toEqual(['any'])
+    await store.close()
+    expect(namesAndSockets(dir)).not.toContain('store.lock')
+  })
+
+  test('is not in doubt as a whole after it was closed', async () => {
+    const dir = await lostLog()
+    await refused(dir, { recovery: 'strict' })
+    expect(existsSync(lockPath(dir))).toBe(false)
+    const store = await open(dir)
+    expect(store.recovery.inDoubt).toEqual([])
+    await store.close()
+  })
+
+  test('does not keep other processes out while the one that could not open it lives', async () => {
+    const dir = directory()
+    const { pid, start, bootId, pidNamespace, host } = lockRecord()
+    const left = lockRecord({ pid, start, bootId, pidNamespace, host, socket: 'store.lock.aaaaaaaa.sock' })
+    writeLock(dir, { ...left, abandoned: true })
+    await expectStale(dir)
+    writeLock(dir, left)
+    await expectLocked(dir)
+  })
+
+  test('leaves no lock if the lock cannot say so', async () => {
+    const dir = await lostLog()
+    writeLock(dir, lockRecord({ pid: GONE_PID }))
+    const fileSystem = new FaultyFileSystem()
+    const failing = openOn(machine({ fileSystem, clock: new HurriedClock() }), { dir, recovery: 'strict' })
+    // The first write is that of the lock, and there is no other.
+    fileSystem.fail('write', systemError('ENOSPC'), { on: /store\.lock/, nth: 2 })
+    await expect(failing).rejects.toMatchObject({ code: 'FLATLOG_CORRUPT' })
+    expect(existsSync(lockPath(dir))).toBe(false)
+  })
+})
+
+test('the socket of a dead owner is removed from the temporary directory, and no other file', async () => {
+  const token = 'a'.repeat(32)
+  const [own, other] = [`flatlog-${token.slice(0, 16)}.sock`, 'flatlog-other.sock'].map((name) =>
+    join(directory(), name),
+  )
+  for (const socket of [own, other] as [string, string]) {
+    const dir = directory()
+    writeFileSync(socket, '')
+    writeLock(dir, lockRecord({ pid: GONE_PID, token, socket }))
+    await (await open(dir)).close()
+    expect(existsSync(socket)).toBe(socket === other)
+  }
 })
 
 describe('files left by openers that were killed before they had the lock', () => {
