@@ -45,7 +45,10 @@ export class Updates {
   ): Promise<{ value: T; done: Promise<void> }> {
     for (;;) {
       const before = this.store.getMeta(key)
-      const result = change(this.store.get<T>(key))
+      const old = before && this.store.get<T>(key)
+      // It expired between the two lookups. The new value must not expire with it.
+      if (before && old === undefined) continue
+      const result = change(old)
       const value = isPromise(result) ? await result : result
       if (isPromise(result)) {
         const now = this.store.getMeta(key)

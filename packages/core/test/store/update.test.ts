@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { systemClock } from '../support/core.js'
 import { recordsOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
 import { ManualClock } from '../support/manual-clock.js'
@@ -130,4 +131,23 @@ test('updates of different keys do not wait for each other', async () => {
   expect(await store.update('quick', () => 'quick')).toBe('quick')
   goOn()
   expect(await slow).toBe('slow')
+})
+
+test('an update at the moment of expiry keeps the new value', async () => {
+  let nowMs = Date.parse('2025-01-15T12:00:00.000Z')
+  // Every look at the clock takes a millisecond, so that some updates look just before the key expires and just after.
+  const clock = { ...systemClock, now: () => nowMs++ }
+  await using store = await openOn(machine({ clock }), { dir: directory() })
+  for (let ttlMs = 1; ttlMs < 20; ttlMs++) {
+    await store.set('count', 0, { ttlMs })
+    let isNew = false
+    while (!isNew) {
+      await store.update<number>('count', (old) => {
+        isNew = old === undefined
+        return plusOne(old)
+      })
+    }
+    expect(store.getMeta('count')?.expires, `${ttlMs} ms`).toBeUndefined()
+    expect(store.get('count'), `${ttlMs} ms`).toBe(1)
+  }
 })
