@@ -60,10 +60,11 @@ class Verifier {
     const { files, known } = this
     // All at one moment, before the first await: the owner may replace each of them meanwhile.
     const mark = readMark(files)
-    const mainFile = openIfThere(files.fileSystem, files.main)
     const log = openIfThere(files.fileSystem, files.log)
+    let mainFile: OpenFile | undefined
     let found: LogFound
     try {
+      mainFile = openIfThere(files.fileSystem, files.main)
       found = await this.#verifyLog(log, mark)
       const storeId = known?.storeId ?? found.store
       this.#add(`${files.name}.mark`, this.#damageOfMark(mark, storeId))

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { FaultyFileSystem } from '../support/faulty-file-system.js'
+import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { fileNames, linesOf, logPath } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
 import { ManualClock } from '../support/manual-clock.js'
@@ -103,6 +103,18 @@ describe('verify', () => {
     const lines = readFileSync(backup, 'utf8').split('\n')
     writeFileSync(backup, [...lines.slice(0, 2), ...lines.slice(3)].join('\n'))
     expect(await store.verify()).toMatchObject({ ok: false, damage: [{ line: 3 }] })
+  })
+
+  test.each(['store.log', 'store.json', 'store.mark'])('leaves no file open if %s cannot be opened', async (name) => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    await using store = await openOn(machine({ fileSystem }), { dir })
+    await store.set('a', 1)
+    await store.compact()
+    const before = fileSystem.openFiles.size
+    fileSystem.fail('open', systemError('EMFILE'), { on: new RegExp(`${name}$`) })
+    await expect(store.verify()).rejects.toMatchObject({ code: 'FLATLOG_IO' })
+    expect(fileSystem.openFiles.size).toBe(before)
   })
 
   test('waits for the disk before it reads, and can be called while the store is written to', async () => {
