@@ -91,8 +91,9 @@ export class Events {
   notify(records: readonly ChangedRecord[]): void {
     if (!this.isWatched) return
     for (const record of records) {
-      for (const watcher of this.#watchers) {
-        for (const change of changesOf(record)) this.#call(() => watcher(change))
+      // Those that are added by a listener hear of the next record, those that are removed of nothing more.
+      for (const watcher of [...this.#watchers]) {
+        for (const change of changesOf(record)) if (this.#watchers.has(watcher)) this.#call(() => watcher(change))
       }
     }
   }

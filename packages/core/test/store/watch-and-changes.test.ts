@@ -304,3 +304,18 @@ describe('changes', () => {
     expect(seen).toEqual([1])
   })
 })
+
+test('a watcher that leaves hears of nothing more, and one that comes hears of what follows', async () => {
+  await using store = await openOn(machine(), { dir: directory() })
+  const [leaving, coming]: [string[], string[]] = [[], []]
+  const keyOf = (change: Change) => ('key' in change ? change.key : '')
+  const stop = store.watch((change) => {
+    leaving.push(keyOf(change))
+    stop()
+    store.watch((each) => void coming.push(keyOf(each)))
+  })
+  await store.batch(['a', 'b', 'c'].map((key) => ({ op: 'SET' as const, key, value: 1 })))
+  await store.set('d', 1)
+  expect(leaving).toEqual(['a'])
+  expect(coming).toEqual(['d'])
+})
