@@ -46,10 +46,15 @@ export async function shareEngine(
   open: () => Promise<Engine>,
 ): Promise<SharedEngine> {
   const engines = table()
-  await whenSettled(path)
   let shared = engines.get(path)
+  while (shared && isLeaving(shared)) {
+    await shared.gone
+    shared = engines.get(path)
+  }
+  // No await before the handle is counted: the engine could close meanwhile.
   if (shared) {
-    checkConflict(path, shared.options, options)
+    // A single task takes the engine as it is.
+    if (!isTransient) checkConflict(path, shared.options, options)
   } else {
     let leave!: () => void
     const gone = new Promise<void>((resolve) => {
@@ -66,18 +71,17 @@ export async function shareEngine(
 
 /** Returns a handle of the engine that is open at this path in this process, if there is one. */
 export async function joinEngine(path: string): Promise<SharedEngine | undefined> {
-  await whenSettled(path)
-  const shared = table().get(path)
+  let shared = table().get(path)
+  while (shared && isLeaving(shared)) {
+    await shared.gone
+    shared = table().get(path)
+  }
   return shared && (await share(path, shared).catch(() => undefined))
 }
 
-/** Waits for an engine that is closing or transient. */
-async function whenSettled(path: string): Promise<void> {
-  for (;;) {
-    const shared = table().get(path)
-    if (!shared?.closing && !shared?.isTransient) return
-    await shared.gone
-  }
+/** True if the engine takes no more handles, so that others wait until it is gone. */
+function isLeaving({ closing, isTransient }: Shared): boolean {
+  return closing !== undefined || isTransient
 }
 
 async function share(path: string, shared: Shared): Promise<SharedEngine> {

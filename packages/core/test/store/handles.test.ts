@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Store } from '../support/core.js'
+import { nodeFileSystem, type Store } from '../support/core.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { fileNames, logPath, stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
@@ -274,4 +274,28 @@ test('stores of different names in one directory have nothing to do with each ot
   writeFileSync(join(dir, 'note.txt'), 'mine')
   await using again = await openOn(machine(), { dir, name: 'players' })
   expect(again.get('a')).toBe('players')
+})
+
+test('a store that is opened while its last handle closes, at whatever microtask, can be used', async () => {
+  for (let microtasks = 0; microtasks < 14; microtasks++) {
+    const dir = directory()
+    let waiting: (() => void)[] | undefined
+    const syncDirectory = () => new Promise<void>((resolve) => void (waiting ? waiting.push(resolve) : resolve()))
+    const shared = machine({ fileSystem: { ...nodeFileSystem, syncDirectory } })
+    const first = await openOn(shared, { dir })
+    await first.set('a', 1)
+    waiting = []
+    const opening = openOn(shared, { dir })
+    const syncs = waiting
+    while (syncs.length === 0) await turns(1)
+    waiting = undefined
+    for (const resolve of syncs) resolve()
+    for (let number = 0; number < microtasks; number++) await null
+    const closing = first.close()
+    const second = await opening
+    await closing
+    await second.set('b', 2)
+    expect(stateOf(second), `${microtasks} microtasks`).toEqual({ a: 1, b: 2 })
+    await second.close()
+  }
 })
