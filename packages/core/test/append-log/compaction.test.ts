@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type Clock, openLogs, openLogsOn, systemClock } from '../support/core.js'
+import { type Clock, openLogs, openLogsOn, openStore, systemClock } from '../support/core.js'
 import { machine, openOn } from '../support/machine.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { useTempDirectory } from '../support/temp-directory.js'
@@ -42,6 +42,20 @@ describe('compactLog', () => {
     expect(bytesAfter).toBe(statSync(playersLog(dir)).size)
     expect(bytesAfter).toBeLessThan(size / 20)
     expect(parsedRecords(dir)).toEqual([])
+    expect(await numbersOf(dir)).toEqual(filled)
+  })
+
+  it('takes a store that is opened at about the same moment as it is, whatever its options', async () => {
+    const dir = makeDir()
+    await fill(dir)
+    const options = { dir, name: 'players', durability: 'os', compaction: false } as const
+    for (let microtasks = 0; microtasks < 12; microtasks++) {
+      const compacted = openLogs({ dir }).compactLog('players')
+      for (let number = 0; number < microtasks; number++) await null
+      const [{ bytesAfter }, store] = await Promise.all([compacted, openStore(options)])
+      expect(bytesAfter).toBe(statSync(playersLog(dir)).size)
+      await store.close()
+    }
     expect(await numbersOf(dir)).toEqual(filled)
   })
 
