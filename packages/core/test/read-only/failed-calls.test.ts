@@ -12,7 +12,7 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => {
 const beside = useProcesses()
 useRejectionWatch()
 
-/** Whichever call of a look fails once, the next looks make good for it. Returns how many calls the look has made. */
+/** Makes one call of a look fail, and checks that the next looks recover. Returns the number of calls. */
 async function lookWithFailure(failing: number, compacts: boolean): Promise<number> {
   const there = beside()
   const { store: writer } = await there.writer()
@@ -53,9 +53,9 @@ async function lookWithFailure(failing: number, compacts: boolean): Promise<numb
 
 describe('any call that fails once in a look', () => {
   test.each([
-    ['that reads on', false],
+    ['that reads new records', false],
     ['that reads another file', true],
-  ])('%s leaves no key wrong, no change untold and no file open', async (_, compacts) => {
+  ])('%s leaves no wrong key, no unreported change and no open file', async (_, compacts) => {
     let failing = 1
     while ((await lookWithFailure(failing, compacts)) >= failing) failing++
     expect(failing).toBeGreaterThan(10)

@@ -14,7 +14,7 @@ const smallDisk = useSmallDisks()
 useRejectionWatch()
 
 test.skipIf(!canMount)(
-  'while the disk of a writer becomes full again and again, a reader shows the acknowledged writes',
+  'a reader shows the acknowledged writes while the disk of the writer becomes full again and again',
   async () => {
     await withSeed(async (random) => {
       const disk = smallDisk()

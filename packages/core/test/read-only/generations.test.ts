@@ -18,8 +18,8 @@ useRejectionWatch()
 const seqs = (changes: readonly Change[]) => changes.map(({ seq }) => seq)
 const LOG = /logs\/store\.log$/
 
-describe('a compaction beside a reader', () => {
-  test('is followed: the former file is closed, and the records behind the checkpoint are there', async () => {
+describe('a compaction while a reader follows', () => {
+  test('is followed: the reader closes the former file and has the records after the checkpoint', async () => {
     const there = beside()
     const { store: writer } = await there.writer()
     for (let number = 0; number < 200; number++) await writer.set(`key ${number}`, { number })
@@ -34,34 +34,31 @@ describe('a compaction beside a reader', () => {
     expect(process.fileSystem.openFiles.size).toBe(0)
   })
 
-  test.each([0, 3])(
-    'costs a watcher and a follower nothing that was in the former file (%d backups)',
-    async (backups) => {
-      const there = beside()
-      const { store: writer } = await there.writer({ backups })
-      await writer.set('a', 1)
-      const { store: reader } = await there.reader()
-      const mirror = new Mirror(reader)
-      const all: Change[] = []
-      const following = (async () => {
-        for await (const change of reader.changes()) all.push(change)
-      })()
-      // Nothing of this is read before the new generation has the log's name.
-      await writer.set('a', 2)
-      await writer.set('b', 2)
-      await writer.compact()
-      await writer.set('c', 3)
-      await reader.flush()
-      await turns()
-      expect(seqs(mirror.heard)).toEqual([2, 3, 4])
-      expect(seqs(all)).toEqual([2, 3, 4])
-      expect(stateOf(reader)).toEqual({ a: 2, b: 2, c: 3 })
-      await reader.close()
-      await following
-    },
-  )
+  test.each([0, 3])('loses no record of the former file for a watcher or a follower (%d backups)', async (backups) => {
+    const there = beside()
+    const { store: writer } = await there.writer({ backups })
+    await writer.set('a', 1)
+    const { store: reader } = await there.reader()
+    const mirror = new Mirror(reader)
+    const all: Change[] = []
+    const following = (async () => {
+      for await (const change of reader.changes()) all.push(change)
+    })()
+    // None of this is read before the new generation has the name of the log.
+    await writer.set('a', 2)
+    await writer.set('b', 2)
+    await writer.compact()
+    await writer.set('c', 3)
+    await reader.flush()
+    await turns()
+    expect(seqs(mirror.heard)).toEqual([2, 3, 4])
+    expect(seqs(all)).toEqual([2, 3, 4])
+    expect(stateOf(reader)).toEqual({ a: 2, b: 2, c: 3 })
+    await reader.close()
+    await following
+  })
 
-  test('answers from the former file until the new one is read, and never from an older state', async () => {
+  test('is invisible until the new file is read: the reader never shows an older state', async () => {
     const there = beside()
     const { store: writer } = await there.writer()
     for (let number = 0; number < 300; number++) await writer.set(`key ${number}`, 'old')
@@ -73,7 +70,7 @@ describe('a compaction beside a reader', () => {
     process.onCall = ({ kind, path }) => {
       if (kind === 'open') isNewOpen ||= LOG.test(path)
       else if (kind === 'read' && isNewOpen) {
-        // In the middle of everything that the reader does there.
+        // In the middle of the work of the reader.
         isNewOpen = false
         seen.push(reader.get('key 0'), reader.get('key 299'), reader.stats().checkpointSeq)
         isNewOpen = seen.length < 24
@@ -86,7 +83,7 @@ describe('a compaction beside a reader', () => {
     expect([reader.get('key 0'), reader.get('key 299')]).toEqual(['new', 'new'])
   })
 
-  test('twice between two looks: the state is right, a watcher hears what differs, a follower reads the backups', async () => {
+  test('twice between two looks: the state is right, a watcher receives the differences, a follower reads the backups', async () => {
     const there = beside()
     const { store: writer } = await there.writer()
     await writer.batch(['a', 'b', 'c', 'd'].map((key) => ({ op: 'SET', key, value: 1 })))
@@ -131,14 +128,14 @@ describe('a compaction beside a reader', () => {
     expect(reader.get('a')).toBe(3)
     expect((await first).value).toMatchObject({ value: 2 })
     await expect(changes.next()).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
-    // From now on it goes on as ever.
+    // From now on it follows as usual.
     const again = reader.changes().next()
     await writer.set('a', 4)
     await reader.flush()
     expect((await again).value).toMatchObject({ key: 'a', value: 4 })
   })
 
-  test('tells no record twice that was read while the new generation was being made', async () => {
+  test('repeats no record that was read while the new generation was being made', async () => {
     const there = beside()
     const { store: writer, process } = await there.writer()
     await writer.set('a', 1)
@@ -158,7 +155,7 @@ describe('a compaction beside a reader', () => {
     expect(seqs(mirror.heard)).toEqual([2, 3, 4])
   })
 
-  test('that takes a backup away from under a follower is FLATLOG_POSITION to it', async () => {
+  test('that removes the backup of a follower is FLATLOG_POSITION to it', async () => {
     const there = beside()
     const { store: writer } = await there.writer()
     await writer.set('a', 1)
@@ -167,14 +164,14 @@ describe('a compaction beside a reader', () => {
     await writer.compact()
     const { store: reader } = await there.reader({}, ({ kind, path }) => {
       if (kind !== 'open' || !path.includes('.backup.')) return
-      there.hands((fileSystem) => {
+      there.byHand((fileSystem) => {
         if (fileSystem.status(`${fileSystem.mount}${path}`)) fileSystem.remove(`${fileSystem.mount}${path}`)
       })
     })
     await expect(reader.changes({ since }).next()).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
   })
 
-  test('without a record behind it leaves positions as they are', async () => {
+  test('without a later record leaves positions as they are', async () => {
     const there = beside()
     const { store: writer } = await there.writer({ backups: 0 })
     await writer.set('a', 1)
@@ -191,7 +188,7 @@ describe('a compaction beside a reader', () => {
     expect((await next).value).toMatchObject({ value: 2 })
   })
 
-  test('that fails before its rename is none', async () => {
+  test('that fails before its rename changes nothing for the reader', async () => {
     const there = beside()
     const { store: writer, process } = await there.writer()
     await writer.set('a', 1)
@@ -211,7 +208,7 @@ describe('a compaction beside a reader', () => {
     expect(reader.stats().checkpointSeq).toBe(2)
   })
 
-  test('whose rename is done and yet fails is followed, and so is what the owner makes of it', async () => {
+  test('whose rename reports a failure but has happened is followed, and so is the reopened store', async () => {
     const there = beside()
     const { store: writer, process } = await there.writer()
     await writer.set('a', 1)
@@ -232,7 +229,7 @@ describe('a compaction beside a reader', () => {
 })
 
 describe('another file in the place of the log', () => {
-  test('by an owner that took the lock by force: what only the robbed one has written is taken back', async () => {
+  test('by an owner that broke the lock: records that only the former owner wrote are undone', async () => {
     const there = beside()
     const { store: robbed, process } = await there.writer()
     await robbed.set('a', 1)
@@ -242,7 +239,7 @@ describe('another file in the place of the log', () => {
     const [first, second] = [changes.next(), changes.next()]
     second.catch(() => {})
     const { store: owner } = await there.writer({ takeOver: true })
-    // Between its looks at the lock the robbed one still writes, to the former file.
+    // Until it checks the lock again, the former owner still writes to the former file.
     process.clock.monotonicMs = () => 0
     await robbed.set('a', 'lost').catch(() => {})
     await reader.flush()
@@ -255,7 +252,7 @@ describe('another file in the place of the log', () => {
     await expect(second).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
   })
 
-  test('by such an owner that has compacted by then, with another record of the number that was read last', async () => {
+  test('by such an owner after a compaction, with another record of the number that was read last', async () => {
     const there = beside()
     const { store: robbed, process } = await there.writer()
     await robbed.set('a', 1)
@@ -273,7 +270,7 @@ describe('another file in the place of the log', () => {
     expect(mirror.state).toEqual(new Map(owner.entries()))
   })
 
-  test('that was removed: what was read stays, and a new store is followed when it is there', async () => {
+  test('that was removed: the state stays, and a new store is followed once it exists', async () => {
     const there = beside()
     const { store: writer } = await there.writer()
     await writer.set('a', 1)
@@ -282,7 +279,7 @@ describe('another file in the place of the log', () => {
     const mirror = new Mirror(reader)
     const next = reader.changes().next()
     next.catch(() => {})
-    there.hands((fileSystem, logs) => {
+    there.byHand((fileSystem, logs) => {
       for (const name of fileSystem.list(logs)) fileSystem.remove(`${logs}/${name}`)
     })
     await expect(reader.flush()).rejects.toMatchObject({ code: 'FLATLOG_IO', message: /is gone.*What to do/ })
@@ -300,7 +297,7 @@ describe('another file in the place of the log', () => {
     await expect(next).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
   })
 
-  test('that is another store’s, and covers the same number, is no continuation', async () => {
+  test('of another store that covers the same number is not a continuation', async () => {
     const there = beside()
     for (const [name, value] of [
       ['store', 'ours'],
@@ -323,13 +320,13 @@ describe('another file in the place of the log', () => {
     await expect(next).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
   })
 
-  test('where the log was gone when it was opened is the log once it is back', async () => {
+  test('is followed once the log is back, if the log was missing at opening', async () => {
     const there = beside()
     const { store: writer } = await there.writer()
     await writer.set('a', 1)
     await writer.compact()
     await writer.close()
-    there.hands((fileSystem, logs) => fileSystem.remove(`${logs}/store.log`))
+    there.byHand((fileSystem, logs) => fileSystem.remove(`${logs}/store.log`))
     const { store: reader } = await there.reader()
     expect(reader.recovery.source).toBe('backup')
     await reader.flush()
@@ -346,7 +343,7 @@ describe('another file in the place of the log', () => {
     await writer.set('a', 1)
     await writer.close()
     const { store: reader } = await there.reader({ recovery: 'strict' })
-    there.hands((fileSystem, logs) => {
+    there.byHand((fileSystem, logs) => {
       fileSystem.remove(`${logs}/store.log`)
       const file = fileSystem.open(`${logs}/store.log`, 'create')
       file.write('no log at all\n', 0)
@@ -359,7 +356,7 @@ describe('another file in the place of the log', () => {
 })
 
 describe('closing', () => {
-  test('in the middle of a look ends it, and leaves no file open', async () => {
+  test('in the middle of a look ends the look and leaves no file open', async () => {
     const there = beside()
     const { store: writer } = await there.writer()
     for (let number = 0; number < 300; number++) await writer.set(`key ${number}`, number)
@@ -370,7 +367,7 @@ describe('closing', () => {
     const closed: Promise<number>[] = []
     let opens = 0
     process.onCall = ({ kind, path }) => {
-      // The second time it is opened to be read.
+      // The second time that the log is opened.
       if (kind === 'open' && LOG.test(path) && ++opens === 2) {
         closed.push(reader.close().then(() => process.fileSystem.openFiles.size))
       }

@@ -19,8 +19,8 @@ useRejectionWatch()
 const STEPS = 400
 const KEYS = 40
 
-/** Writes, compacts, closes, is killed and opened again, and knows each state that there ever was by its number. */
-class WriterAtWork {
+/** A writer that also compacts, closes, is killed and opens again. It keeps every state by its number. */
+class BusyWriter {
   readonly states: string[]
   readonly #plan: Workload
   compactions = 0
@@ -69,7 +69,7 @@ class WriterAtWork {
   }
 }
 
-/** Follows the changes for as long as that can be done, and from the state on where it cannot. */
+/** Follows the changes, and begins again from the current state when its position is gone. */
 async function follow(store: Store, states: readonly string[]): Promise<number> {
   for (let restarts = 0; ; restarts++) {
     let { lastSeq } = store.stats() as { lastSeq: number }
@@ -87,14 +87,14 @@ async function follow(store: Store, states: readonly string[]): Promise<number> 
 }
 
 test(
-  'whatever the writer does, a reader shows at any moment a state that there was, none after a later one, and the last at flush',
+  'a reader only shows states that existed, never goes back to an earlier one, and has the last after flush',
   async () => {
     await withSeed(async (random) => {
       let [compared, switches] = [0, 0]
       for (let round = 0; round < rounds(12, 300); round++) {
         const there = beside()
         await (await there.writer()).store.close()
-        const work = new WriterAtWork(there, new Random(random.below(2 ** 31)))
+        const work = new BusyWriter(there, new Random(random.below(2 ** 31)))
         const { store: reader, process } = await there.reader({ cacheBytes: random.pick([0, 1000, 1_000_000]) })
         const mirror = new Mirror(reader)
         const following = follow(reader, work.states)
@@ -110,7 +110,7 @@ test(
         }
         let isChecking = false
         process.onCall = () => {
-          // In the middle of a look, too.
+          // Also in the middle of a look.
           if (!isChecking && random.below(12) === 0) {
             isChecking = true
             check()
@@ -132,7 +132,7 @@ test(
         expect(reader.recovery).toMatchObject({ damage: [], inDoubt: [] })
         expect(reader.health()).toEqual({ ok: true, problems: [] })
         await writer.close()
-        // Closing ends the following, also of what was read and is yet to be handed over.
+        // Closing ends the following, also for changes that were read and not yet delivered.
         await turns()
         await reader.close()
         await following

@@ -10,7 +10,7 @@ useRejectionWatch()
 const LOG = 'logs/store.log'
 const MARK = 'logs/store.mark'
 
-/** What the writer does in the midst of an opening, when the reader is about to open a file for the nth time. */
+/** Opens a reader, and lets the writer act just before the reader opens a file for the nth time. */
 async function openedWhile(there: Beside, path: RegExp, nth: number, act: () => void) {
   let left = nth
   const opened = await there.reader({}, ({ kind, path: called }) => {
@@ -20,8 +20,8 @@ async function openedWhile(there: Beside, path: RegExp, nth: number, act: () => 
   return opened.store
 }
 
-describe('opening beside a writer', () => {
-  test('that writes and closes before its mark is read takes no record for lost', async () => {
+describe('opening while a writer', () => {
+  test('writes and closes before the mark is read reports no record as lost', async () => {
     const there = beside()
     const { store: first } = await there.writer()
     await first.set('a', 1)
@@ -38,7 +38,7 @@ describe('opening beside a writer', () => {
     expect(stateOf(store)).toEqual({ a: 2, b: 2 })
   })
 
-  test('that compacts, writes and closes before its mark is read is read once more, from the new file', async () => {
+  test('compacts, writes and closes before the mark is read starts again with the new file', async () => {
     const there = beside()
     const { store: first } = await there.writer()
     await first.set('a', 1)
@@ -57,16 +57,16 @@ describe('opening beside a writer', () => {
     expect(stateOf(store)).toEqual({ a: 2 })
   })
 
-  test('that removes a backup before it is looked into is no error', async () => {
+  test('removes a backup before it is read succeeds', async () => {
     const there = beside()
     const { store: writer } = await there.writer()
     await writer.set('a', 1)
     await writer.compact()
     await writer.close()
-    // Without a mark everything beside the log is looked at.
-    there.hands((fileSystem, logs) => fileSystem.remove(`${logs}/store.mark`))
+    // Without a mark, the reader looks into every other file.
+    there.byHand((fileSystem, logs) => fileSystem.remove(`${logs}/store.mark`))
     const store = await openedWhile(there, /store\.log$/, 1, () =>
-      there.hands((fileSystem, logs) => {
+      there.byHand((fileSystem, logs) => {
         for (const name of fileSystem.list(logs)) if (name.includes('.backup.')) fileSystem.remove(`${logs}/${name}`)
       }),
     )
