@@ -82,7 +82,7 @@ describe.each(situations)('%s on a full disk', (name, prepare) => {
     expect(stateOf(store)).toEqual(VALUES)
   })
 
-  test('loses nothing, whichever of the steps of taking it finds no space', async () => {
+  test('loses nothing, whichever step of taking it finds no space', async () => {
     const image = directory()
     await closed(image, { mainFile: false })
     prepare(image)

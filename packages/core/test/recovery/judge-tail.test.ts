@@ -197,7 +197,7 @@ const TABLE: [what: string, lines: Made[], expected: Short, more?: Partial<TailT
     { markSeq: 4 },
   ],
 
-  // More than one crash can tear is damage wherever it is.
+  // More bytes than one crash can tear are damage wherever they are.
   [
     'a torn tail of the greatest length',
     [rec(1), bad(), rec(3)],
