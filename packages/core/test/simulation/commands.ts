@@ -6,7 +6,7 @@ import type { Fault, FaultCode } from './faults.js'
 import type { CrashPlan, Run } from './run.js'
 import { describe, type WriteAction } from './writes.js'
 
-/** What the model test does to a store, as fast-check commands, which shrink to the few that make a run fail. */
+/** The commands of the model test for fast-check, which shrinks a failing run to a few of them. */
 
 type Command = fc.AsyncCommand<object, Run>
 
@@ -93,7 +93,7 @@ const anyFault: fc.Arbitrary<FaultParts> = fc.record({
 /** The properties of a fault that are fixed; the rest is left to chance. */
 export type FaultFocus = Partial<FaultParts>
 
-/** The usual trouble with disks: no room for the next record, or a log that cannot be synced. */
+/** The usual failures of disks: no space for the next record, or a log that cannot be synced. */
 const USUAL_FAULTS: readonly FaultFocus[] = [
   { kind: 'write', on: 'log', code: 'ENOSPC', happens: false },
   { kind: 'write', on: 'log', code: 'short' },
@@ -178,7 +178,7 @@ const WEIGHT_OF_OFTEN = 8
 export interface CommandFocus {
   /** These commands come much more often. */
   readonly often?: readonly CommandName[]
-  /** Only these faults come. */
+  /** Only these faults occur. */
   readonly faults?: readonly FaultFocus[]
 }
 

@@ -18,7 +18,7 @@ export interface SimulatedCall {
 
 /** What happens to a call instead of its work, or in addition to it. */
 export type CallEffect =
-  /** The call fails. With `happens` it does its work all the same, like a rename whose answer is lost. */
+  /** The call fails. With `happens` it nevertheless does its work, like a rename whose answer is lost. */
   | { readonly error: Error; readonly happens?: boolean }
   /** A write takes only this many bytes, and returns their number. */
   | { readonly keepBytes: number }
@@ -30,7 +30,7 @@ export type CallEffect =
 /** Called before every call. */
 export type OnCall = (call: SimulatedCall) => CallEffect | undefined
 
-/** Thrown by every call of a dead process, where nothing can catch it any more. */
+/** Thrown by every call of a dead process, whose code cannot catch it any more. */
 class Dead extends Error {
   readonly code = 'EIO'
 }
@@ -48,7 +48,7 @@ export class SimulatedFileSystem implements FileSystem {
 
   constructor(
     readonly disk: SimulatedDisk,
-    /** Another mount point for each process, as the engine identifies its stores by their paths. */
+    /** A different mount point for each process, because the engine identifies its stores by their paths. */
     readonly mount: string,
     readonly random: Random,
     private readonly onDeath: () => void,

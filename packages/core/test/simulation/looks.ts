@@ -4,7 +4,7 @@ import { type Moment, type Setup, withoutDamage } from './run.js'
 import { settle } from './settle.js'
 import { type Crash, textOfStore } from './witness.js'
 
-/** Looks at a store from outside: as a read-only process, and at its main file. */
+/** Reads a store from outside: as a read-only process, and through its main file. */
 
 /** Opens the store read-only, which must find a possible state at any moment and must not write anything. */
 export async function lookReadOnly({ options }: Setup, moment: Moment, crash: Crash): Promise<void> {

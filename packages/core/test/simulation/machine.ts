@@ -8,7 +8,7 @@ import { type OnCall, SimulatedFileSystem } from './file-system.js'
 
 let mounts = 0
 
-/** Time passes only when the test says so, and a little with each look, so that long work pauses often. */
+/** A clock that the test advances, and that advances a little whenever it is read, so that long work pauses often. */
 class SimulatedClock extends ManualClock {
   constructor(start: number) {
     super(start, 1)
@@ -20,7 +20,7 @@ class SimulatedClock extends ManualClock {
     return timer
   }
 
-  /** Unlike the real clock's, does not depend on how long the turn has lasted: a seed must repeat a run exactly. */
+  /** Does not depend on how long the turn has lasted, unlike the real clock: a seed must repeat a run exactly. */
   override afterTurn(callback: () => void): void {
     process.nextTick(callback)
   }

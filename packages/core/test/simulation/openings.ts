@@ -11,14 +11,14 @@ import { script } from './script.js'
 import { settle } from './settle.js'
 import { textOfStore } from './witness.js'
 
-/** Crashes an opening that has to repair or import at every call; the state found afterwards must always be the same. */
+/** Crashes an opening with a repair or an import at every call; the state afterwards must always be the same. */
 
 export type Files = { [path: string]: Buffer }
 
 export interface Scenario {
   /** Makes the files before the opening from those that a clean close has left. */
   readonly arrange: (files: Files) => { [path: string]: Buffer | string }
-  /** Bytes that some file must contain afterwards. */
+  /** Bytes that a file must contain afterwards. */
   readonly keeps: (files: Files) => Buffer[]
   readonly found: (recovery: Recovery) => void
 }

@@ -39,7 +39,7 @@ export interface Moment {
   readonly witness: Witness
 }
 
-/** An opening makes about this many calls that change something. After the last one there is no crash. */
+/** An opening makes about this many calls that change the disk, so that most crashes come before its end. */
 const CHANGES_OF_OPENING = 15
 const LOCK = /\.lock/
 /** After this many turns the background sync has ended, and one that was in flight before it. */
@@ -95,7 +95,7 @@ export class Run {
     }
   }
 
-  /** The same through crashes, which must leave nothing: a store that was never ready is a new one. */
+  /** Like `begin`, through crashes, which must leave nothing: a store that was never ready is new again. */
   async beginThroughCrashes(): Promise<void> {
     const { random } = this.setup
     const crash = random.pick(['kill', 'power'] as const)
@@ -128,7 +128,7 @@ export class Run {
     }
   }
 
-  /** Waits for every answer and checks that the store shows what it has answered. */
+  /** Waits for every answer and checks that the state of the store matches the answers. */
   async check(): Promise<void> {
     await this.#whenUp()
     const outcome = await settle(this.#process, this.#witness.answered())
@@ -143,7 +143,7 @@ export class Run {
     await this.#do((store) => store.flush())
   }
 
-  /** Does not wait, so that other operations come during the sync. */
+  /** Starts a flush without waiting for it, so that other operations come during the sync. */
   async startFlushing(): Promise<void> {
     await this.#whenUp()
     const line = this.#witness.line()
@@ -151,7 +151,7 @@ export class Run {
     this.#goesOn(this.#store.flush().then(() => process.isDead || line()))
   }
 
-  /** Does not wait: the compaction goes on during the next steps. */
+  /** Starts a compaction without waiting for it: it runs during the next steps. */
   async startCompacting(): Promise<void> {
     await this.#whenUp()
     this.#compacting = this.#goesOn(this.#store.compact())
@@ -244,10 +244,10 @@ export class Run {
     if (closed.kind === 'resolved' && !hasFailed && !clean) throw new Error(`not clean after a close: ${notes}`)
   }
 
-  /** The next process waits for the lock while this one closes the store, and finds all that was acknowledged. */
+  /** The next process waits for the lock while this one closes the store, and must read all acknowledged writes. */
   async handOver(): Promise<void> {
     await this.#whenUp()
-    // A failed store may keep its lock, as its process lives on.
+    // A failed store may keep its lock, because its process lives on.
     if (!this.#store.health().ok) return
     const former = this.#process
     const { process, fate } = this.#newRival()
@@ -262,7 +262,7 @@ export class Run {
     this.#found('kill')
   }
 
-  /** Another process takes the log over by force, and this one goes on writing for a while. */
+  /** Another process breaks the lock, and this one continues to write for a while. */
   async takeOver(): Promise<void> {
     await this.#whenUp()
     const [displaced, store] = [this.#process, this.#store]
@@ -293,7 +293,7 @@ export class Run {
     return rival
   }
 
-  /** The process will die in the planned call, in whichever step makes it. */
+  /** Makes the process die in the planned call, whichever step makes it. */
   async crashAt({ how, at, share }: CrashPlan): Promise<void> {
     await this.#whenUp()
     this.#crash = how
@@ -302,13 +302,13 @@ export class Run {
     this.#fate.dieAfter(changes, share, counts)
   }
 
-  /** Calls that change something; mostly without those on the lock, which are many and matter little. */
+  /** Selects calls that change the disk, mostly without those on the lock, which are many and matter little. */
   #countedCalls(): (call: SimulatedCall) => boolean {
     const withLock = this.setup.random.below(4) === 0
     return (call) => isChange(call) && (withLock || !LOCK.test(call.path))
   }
 
-  /** The last step: a crash cuts everything that is still in flight, and the state must be a possible one. */
+  /** The last step: crashes with everything still in flight, and checks that the state is a possible one. */
   async end(): Promise<void> {
     await this.#whenUp()
     if (this.setup.random.below(2) === 0) await settle(this.#process, this.#witness.answered())
@@ -359,7 +359,7 @@ export class Run {
     }
     const straight = this.#newProcess(this.#machine.clone()).process
     const once = await this.#openIn(straight)
-    // An opening with nothing to repair has little that a crash could leave unfinished.
+    // An opening without a repair has little that a crash could leave unfinished.
     const mostCrashes = once.recovery.clean ? Math.min(1, crashesInRecovery) : crashesInRecovery
     for (let crashes = random.below(mostCrashes + 1); crashes > 0; crashes--) {
       await this.#crashInRecovery(crash)
@@ -454,8 +454,8 @@ export class Run {
   }
 }
 
-/** Checks that a crash was not taken for damage. */
+/** Checks that a crash was not reported as damage. */
 export function withoutDamage({ recovery: { damage, inDoubt, notes } }: Store): void {
   if (damage.length === 0 && inDoubt.length === 0) return
-  throw new Error(`a crash was taken for damage: ${JSON.stringify({ damage, inDoubt, notes })}`)
+  throw new Error(`a crash was reported as damage: ${JSON.stringify({ damage, inDoubt, notes })}`)
 }
