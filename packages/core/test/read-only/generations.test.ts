@@ -231,8 +231,8 @@ describe('a compaction while a reader follows', () => {
 describe('another file in the place of the log', () => {
   test('by an owner that broke the lock: records that only the former owner wrote are undone', async () => {
     const there = beside()
-    const { store: robbed, process } = await there.writer()
-    await robbed.set('a', 1)
+    const { store: displaced, process } = await there.writer()
+    await displaced.set('a', 1)
     const { store: reader } = await there.reader()
     const mirror = new Mirror(reader)
     const changes = reader.changes()
@@ -241,7 +241,7 @@ describe('another file in the place of the log', () => {
     const { store: owner } = await there.writer({ takeOver: true })
     // Until it checks the lock again, the former owner still writes to the former file.
     process.clock.monotonicMs = () => 0
-    await robbed.set('a', 'lost').catch(() => {})
+    await displaced.set('a', 'lost').catch(() => {})
     await reader.flush()
     await owner.set('b', 1)
     await owner.set('c', 1)
@@ -254,13 +254,13 @@ describe('another file in the place of the log', () => {
 
   test('by such an owner after a compaction, with another record of the number that was read last', async () => {
     const there = beside()
-    const { store: robbed, process } = await there.writer()
-    await robbed.set('a', 1)
+    const { store: displaced, process } = await there.writer()
+    await displaced.set('a', 1)
     const { store: reader } = await there.reader()
     const mirror = new Mirror(reader)
     const { store: owner } = await there.writer({ takeOver: true })
     process.clock.monotonicMs = () => 0
-    await robbed.set('a', 'lost').catch(() => {})
+    await displaced.set('a', 'lost').catch(() => {})
     await owner.set('b', 1)
     await owner.compact()
     await reader.flush()
