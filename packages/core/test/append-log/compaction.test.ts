@@ -149,7 +149,7 @@ describe('compactLog', () => {
     await store.close()
   })
 
-  it('turns a log of format 0 into one of format 1', async () => {
+  it('turns a log of format 0 into one of version 1', async () => {
     const dir = makeDir()
     mkdirSync(join(dir, 'logs'))
     const older = [1, 2, 3].map((value) =>

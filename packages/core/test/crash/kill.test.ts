@@ -55,7 +55,7 @@ function claimPath(dir: string): string | undefined {
 }
 
 test(
-  `an owner that follows one of ${KILLS} killed ones is ready at once and finds all acknowledged writes`,
+  `each owner after ${KILLS} kills is ready soon and reads all acknowledged writes`,
   async () => {
     await withSeed(async (random) => {
       const dir = directory()

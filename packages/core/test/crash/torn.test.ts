@@ -32,7 +32,7 @@ function quarantineFiles(dir: string): string[] {
   return existsSync(logs) ? readdirSync(logs).filter((fileName) => fileName.includes('.quarantine.')) : []
 }
 
-/** What was cut is kept, and is the beginning of the record that was being written. */
+/** Expects that the bytes that were cut off are the beginning of the record that was being written. */
 function expectKept(kept: Buffer, plan: Plan): void {
   const step = plan.stepAt(plan.steps)
   if (step?.kind !== 'set') throw new Error('this plan must consist of sets')

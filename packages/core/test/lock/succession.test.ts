@@ -40,7 +40,7 @@ describe('an unfinished succession', () => {
     await expectLocked(dir)
   })
 
-  test('of a successor that died when it had the lock leaves nothing either', async () => {
+  test('of a successor that died when it had the lock leaves nothing', async () => {
     const dir = directory()
     writeLock(dir, dead('b'))
     writeLock(dir, dead('b'), `.after-${'a'.repeat(32)}`)
@@ -217,7 +217,7 @@ describe('files left by openers that were killed before they had the lock', () =
     }
   })
 
-  test('are told apart from those of living openers', async () => {
+  test('are distinguished from those of living openers', async () => {
     const dir = directory()
     const living = lockRecord({ token: token('b'), socket: 'store.lock.bbbbbbbb.sock' })
     writeLock(dir, living, `.${token('b')}`)
@@ -232,7 +232,7 @@ describe('files left by openers that were killed before they had the lock', () =
     }
   })
 
-  test('do no harm if they cannot be removed', async () => {
+  test('do not matter if they cannot be removed', async () => {
     const dir = directory()
     mkdirSync(join(dir, 'logs', `store.lock.${token('b')}`), { recursive: true })
     mkdirSync(join(dir, 'logs', 'store.lock.bbbbbbbb.sock'))
