@@ -53,7 +53,7 @@ describe('sliceObject', () => {
     )
   })
 
-  it('keeps order, repeated keys and the text of values, which JSON.parse would not', () => {
+  it('keeps order, repeated keys and the text of values, unlike JSON.parse', () => {
     const found: [string, string][] = []
     const json = ' {"10":1.0,"9":1e400,"__proto__":{"a":[ ]},"a":1,"a":"\\u0041" ,"":-0}'
     expect(sliceObject(json, 1, (key, text) => found.push([key, text]))).toBe(json.length)
