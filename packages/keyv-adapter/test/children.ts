@@ -1,4 +1,7 @@
-/** Runs scripts in other processes. They import the built package by its name, as an application does. */
+/**
+ * Runs scripts in other processes.
+ * They import the built package by its name, as an application does.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 

@@ -12,7 +12,10 @@ import { records, tempDir } from './helpers.js'
 
 const root = fileURLToPath(new URL('../../../node_modules/', import.meta.url))
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-/** The examples of the README that can be run. Its configuration files are marked as TypeScript. */
+/**
+ * The examples of the README that can be run.
+ * Its configuration files are marked as TypeScript.
+ */
 const examples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string)
 
 const REQUIRE = `

@@ -25,7 +25,7 @@ export interface UsedCommand {
   id?: string
 }
 
-/** What the user sees of the answer. */
+/** The answer as the user sees it. */
 export interface SeenAnswer {
   content: string
   private: boolean
