@@ -1,4 +1,4 @@
-/** Temporary directories, log lines and the clock, for the tests of the adapters and of the examples. */
+/** Temporary directories, log lines and the clock, for tests of adapters and examples. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

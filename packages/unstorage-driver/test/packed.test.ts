@@ -125,7 +125,10 @@ describe('the published package', () => {
   })
 })
 
-/** The output of an example according to its comments: at the end of a line that prints, or on a line of their own. */
+/**
+ * The output of an example according to its comments.
+ * They are at the end of a line that prints, or on a line of their own.
+ */
 function expectedOutput(example: string): string {
   const lines: string[] = []
   for (const line of example.split('\n')) {

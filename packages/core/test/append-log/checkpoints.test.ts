@@ -7,7 +7,10 @@ import { ManualClock } from '../support/manual-clock.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { lines, openPlayers, playersLog, run } from './store-in.js'
 
-/** A checkpoint is the state at the start of the log: made by compaction, healed from a backup. */
+/**
+ * A checkpoint is the state at the start of the log.
+ * A compaction makes it, and a backup heals it.
+ */
 
 const makeDir = useTempDirectory()
 const parsed = (dir: string) => lines(dir).map((line) => JSON.parse(line) as Record<string, unknown>)

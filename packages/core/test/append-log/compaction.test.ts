@@ -7,7 +7,7 @@ import { ManualClock } from '../support/manual-clock.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { lines, openPlayers, parsedRecords, playersLog, run } from './store-in.js'
 
-/** Compaction rewrites the log as a checkpoint of its state and keeps the former log as a backup. */
+/** Compaction rewrites the log as a checkpoint and keeps the former log as a backup. */
 
 const makeDir = useTempDirectory()
 const backupsOf = (dir: string) =>

@@ -4,7 +4,10 @@ import { fingerprint } from '../support/fingerprint.js'
 import type { Found, LoadTask, Opened } from '../support/load-task.js'
 import type { Plan } from '../support/workload.js'
 
-/** An opening takes less than a second on a quiet machine, but more CPU time next to other programs. */
+/**
+ * The limit for an opening.
+ * It takes less than a second on a quiet machine, but more CPU time next to other programs.
+ */
 const LIMIT_MS = 3000
 /** This much is read, copied and synced within the limit. */
 const BYTES_IN_LIMIT = 32 << 20
@@ -17,7 +20,10 @@ export function expectReady({ openMs }: Opened, where: string, logBytes = 0): vo
   expect(openMs, where).toBeLessThan(LIMIT_MS * Math.max(1, logBytes / BYTES_IN_LIMIT))
 }
 
-/** Checks for all acknowledged writes, and at most the next ones of the plan: never a gap, never a part of a write. */
+/**
+ * Checks that all acknowledged writes are there, and at most the next ones of the plan.
+ * There must be no gap and no part of a write.
+ */
 export function expectPrefix(plan: Plan, found: Found, acknowledged: number, where: string): void {
   expect(found, where).toMatchObject({ damage: [], inDoubt: [] })
   // The next owner reads all that an earlier one has read.

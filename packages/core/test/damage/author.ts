@@ -151,7 +151,7 @@ export class Author {
     })
   }
 
-  /** Makes writes of every kind in turn: sets, deletes, clears, values of every kind, expiries. */
+  /** Makes writes of every kind in turn, with values of every kind and expiries. */
   async some(random: Random, count: number): Promise<void> {
     for (let done = 0; done < count; done++) await this.#one(random, this.#turn++)
   }

@@ -6,7 +6,7 @@ export interface Image {
   readonly disk: MemoryDisk
 }
 
-/** Copies all files before each change that `run` makes: a crash at that moment leaves them so. */
+/** Copies all files before each change that `run` makes, as a crash would leave them. */
 export async function crashImages(disk: MemoryDisk, run: () => Promise<void>): Promise<Image[]> {
   const images: Image[] = []
   disk.beforeChange = (change, path) => void images.push({ at: `${change} ${path}`, disk: disk.copy() })

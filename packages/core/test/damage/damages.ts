@@ -172,7 +172,7 @@ function change(
   return what
 }
 
-/** Replaces a file by an earlier version, by that of another store, or by another file of the store. */
+/** Replaces a file by an earlier one, by that of another store, or by another of the store. */
 function replace(
   disk: MemoryDisk,
   subject: Subject,

@@ -54,7 +54,10 @@ export class Evidence {
     return this.#linesOf(path).some((line) => isLineIn(line, lines))
   }
 
-  /** True if the log has its own header, which names the store, before any of its parts and records. */
+  /**
+   * True if the log has its own header before any of its parts and records.
+   * Only the header names the store.
+   */
   get hasHeader(): boolean {
     const { lines } = generationOf(this.subject.disk.bytesOf(LOG))
     const others = lines.filter((line) => line.kind === 'part' || line.kind === 'record')
@@ -91,7 +94,10 @@ export class Evidence {
     return this.#generations.some((each) => each.subarray(0, bytes.length).equals(bytes))
   }
 
-  /** The state at the last record that a remaining file names; the true state if the mark names the last record. */
+  /**
+   * The state at the last record that a remaining file names.
+   * It is the true state if the mark names the last record.
+   */
   get lastKnownState(): State {
     const { author, disk, earlier } = this.subject
     if (!this.#isEndUnknown || this.bytesOf(LOG) === undefined) return author.truth
@@ -118,7 +124,10 @@ export class Evidence {
     return this.#linesOf(LOG).some((line) => isLineIn(line, foreign))
   }
 
-  /** True if neither log nor mark names the store, and the newest backup with a header is of the other store. */
+  /**
+   * True if the engine has to take the name of the store from a backup of the other store.
+   * Neither log nor mark names the store, and the newest backup with a header is of the other one.
+   */
   get isForeignBackupInCharge(): boolean {
     if (this.hasHeader || !this.isChanged(MARK) || this.isOldMark) return false
     const headersOf = (files: readonly Buffer[]) => files.map((each) => generationOf(each).lines[0] as FileLine)

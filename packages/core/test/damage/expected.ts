@@ -121,7 +121,10 @@ class LogExpectation {
     return this.#present.some((line) => line.kind === kind)
   }
 
-  /** True if moved lines of the checkpoint are among the records: the result of that is not computed. */
+  /**
+   * True if moved lines of the checkpoint are among the records.
+   * The result of that is not computed.
+   */
   #isOutOfOrder(): boolean {
     if (this.kind !== 'swapped lines' && this.kind !== 'doubled line') return false
     const kinds = this.lines.map((line) => this.written.lines.find((each) => each.bytes.equals(line.bytes))?.kind)
@@ -144,7 +147,10 @@ class LogExpectation {
     return isCut || (isLastBad && !isComplete && this.#records().length === 0)
   }
 
-  /** The last record before the first one after `synced` that is bad, missing or without its newline. */
+  /**
+   * The last record before the first one after `synced` that is not whole.
+   * A record is whole if it is good, present and ends with its newline.
+   */
   #end(): number {
     const { written } = this
     const present = new Set(this.#records().map((line) => line.seq))

@@ -12,7 +12,10 @@ useRejectionWatch()
 
 const LATER = NOW + 20
 
-/** Uses everything that writes other files: compactions with backups, expiry, closing with and without changes. */
+/**
+ * Uses everything that writes other files than the log.
+ * Compactions with backups, expiry, closing with and without changes.
+ */
 async function live(disk: MemoryDisk, options: StoreOptions): Promise<void> {
   let store = await openAgain(disk, options)
   for (let round = 0; round < 4; round++) {
@@ -37,7 +40,7 @@ async function live(disk: MemoryDisk, options: StoreOptions): Promise<void> {
   await store.close()
 }
 
-/** Reports about each image when it is opened at once, and after the next owner has written and closed. */
+/** Reports about each image, opened at once and after the next owner has closed. */
 async function faultsOf(images: readonly Image[], options: StoreOptions): Promise<string[]> {
   const faults: string[] = []
   for (const [number, { at, disk }] of images.entries()) {

@@ -7,7 +7,10 @@ import { LOGS } from './opening.js'
 import type { Outcome } from './outcome.js'
 import { LOG, MAIN, MARK } from './subjects.js'
 
-/** Checks that exactly the damaged files are reported, with their places. Returns complaints. */
+/**
+ * Checks that exactly the damaged files are reported, with their places.
+ * Returns complaints.
+ */
 export function judgeReports(evidence: Evidence, outcome: Outcome, expected: Expected | undefined): string[] {
   return [
     ...evidence.changed.flatMap((path) => {
@@ -68,7 +71,7 @@ function reportOfBackup(evidence: Evidence, { verified }: Outcome, path: string)
   return evidence.isAsGood(path) ? [] : [`the damage of ${file} is not reported`]
 }
 
-/** Checks that the first changed line is reported with its offset, and with its key if that is readable. */
+/** Checks that the first changed line is reported with its offset and any readable key. */
 function faultsOfPlaces(evidence: Evidence, path: string, places: Recovery['damage']): string[] {
   const bytes = evidence.bytesOf(path) ?? Buffer.alloc(0)
   const original = evidence.subject.disk.bytesOf(path)

@@ -8,7 +8,10 @@ import { DIR, LOGS, openAgain, stateOf } from './opening.js'
 import { differences, type Outcome, openAndVerify } from './outcome.js'
 import { backupsOf, LOG, MAIN, MARK, type Subject } from './subjects.js'
 
-/** Opens a damaged store and checks the result against the promises. Each complaint is a sentence. */
+/**
+ * Opens a damaged store and checks the result against the promises.
+ * Each complaint is a sentence.
+ */
 export class Judge {
   readonly complaints: string[] = []
   readonly #evidence: Evidence
@@ -50,7 +53,10 @@ export class Judge {
     this.complaints.push(what)
   }
 
-  /** Opening may be refused only if no line of the log is readable and no backup can replace it. */
+  /**
+   * Checks that opening was refused for a good reason.
+   * That is: no line of the log is readable, and no backup can replace it.
+   */
   #judgeRefusal(error: unknown): void {
     if (!(error instanceof FlatlogError)) {
       this.#complain(`a raw exception: ${error}\n${(error as Error).stack}`)
@@ -91,7 +97,10 @@ export class Judge {
     }
   }
 
-  /** Checks that damaged bytes are kept, except for files that are always rewritten: the main file, a useless mark. */
+  /**
+   * Checks that damaged bytes are kept.
+   * The main file and a useless mark are exceptions: they are always rewritten.
+   */
   #judgeKept(): void {
     const evidence = this.#evidence
     for (const path of evidence.changed) {

@@ -79,7 +79,7 @@ export function isLineIn(line: FileLine, lines: readonly FileLine[]): boolean {
   return lines.some((each) => each.bytes.equals(line.bytes))
 }
 
-/** True if the lines are equal except for the newline, which the last line of a file may have lost. */
+/** True if the lines are equal, except for a newline lost at the end of a file. */
 export function isSameLine(line: FileLine, original: FileLine): boolean {
   return original.bytes.equals(line.bytes) || original.bytes.subarray(0, -1).equals(line.bytes)
 }

@@ -189,7 +189,10 @@ class MemoryDiskFile implements OpenFile {
   close(): void {}
 }
 
-/** A machine after the boot with this name (eight hexadecimal digits): locks of an earlier boot are stale. */
+/**
+ * A machine after the boot with this name (eight hexadecimal digits).
+ * Locks of an earlier boot are stale.
+ */
 export function memoryLockEnvironment(boot: string): Processes {
   let tokens = 0
   return {

@@ -6,7 +6,10 @@ import { MemoryDisk } from './memory-disk.js'
 import { openAgain } from './opening.js'
 import { LOG, MARK } from './subjects.js'
 
-/** A line with a valid checksum and an invalid value, as another program may write: it affects only its own key. */
+/**
+ * A line with a valid checksum and an invalid value must affect only its own key.
+ * Another program may write one.
+ */
 
 useRejectionWatch()
 
@@ -14,7 +17,7 @@ let store: Store | undefined
 
 afterEach(() => store?.close())
 
-/** A store with a few keys and with this record in its log, as if another program had written it. */
+/** A store with a few keys, and with this record as if another program had written it. */
 async function withRecord(fields: string): Promise<{ disk: MemoryDisk; store: Store }> {
   const disk = new MemoryDisk()
   const first = await openAgain(disk, {})

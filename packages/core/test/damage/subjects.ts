@@ -31,7 +31,7 @@ const BIG_BYTES = 4300
 const big = (author: Author, name: string) =>
   author.set(`${name}:big`, `${name} ${author.lastSeq}`.padEnd(BIG_BYTES, '.'))
 
-/** Writes generations, each longer than the one before; the last checkpoint has `count` parts. */
+/** Writes generations, each longer than the last; the checkpoint then has `count` parts. */
 async function generations(author: Author, random: Random, count: number): Promise<void> {
   for (let number = 0; number < count; number++) {
     await big(author, 'bdac'[number] as string)
@@ -82,7 +82,7 @@ class Maker {
   }
 }
 
-/** Closed properly, with three backups, a checkpoint in parts and records of every kind after it. */
+/** Closed properly, with three backups, a checkpoint in parts and records after it. */
 async function closed(): Promise<Subject> {
   const maker = new Maker('closed', '0000a001', { times: true })
   const { author, random } = maker
@@ -137,7 +137,7 @@ async function alone(): Promise<Subject> {
   return await maker.closed()
 }
 
-/** Killed in a compaction on a file system without hard links: the newest backup is a copy of the log. */
+/** Killed in a compaction without hard links: the newest backup is a copy of the log. */
 async function halfPublished(): Promise<Subject> {
   const maker = new Maker('half published', '0000a005', {})
   const { disk, author, random } = maker

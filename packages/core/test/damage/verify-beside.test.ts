@@ -6,7 +6,10 @@ import { MemoryDisk } from './memory-disk.js'
 import { openAgain } from './opening.js'
 import { backupsOf, foreignStore, LOG, MAIN, MARK } from './subjects.js'
 
-/** Files next to the log are damaged while the store is open: `verify` reports and rewrites them if possible. */
+/**
+ * `verify` must report files that are damaged while the store is open.
+ * It rewrites those that it can.
+ */
 
 useRejectionWatch()
 

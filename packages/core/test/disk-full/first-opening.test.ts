@@ -11,7 +11,7 @@ import { canMount, useSmallDisks } from '../support/small-disk.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { LONG, noSpace } from './places.js'
 
-/** Creating a store, or importing format 0, without enough space: every file stays as it was. */
+/** Creating a store or importing format 0 without enough space must change no file. */
 const directory = useTempDirectory()
 const smallDisk = useSmallDisks()
 useRejectionWatch()

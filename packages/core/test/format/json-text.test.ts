@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { endOfString, endOfValue, oneLine, quote, sliceObject, unquote } from '../support/core.js'
 import { anyString } from './support.js'
 
-/** The same JSON with all kinds of white space between its tokens, independent of the code under test. */
+/**
+ * The same JSON with all kinds of white space between its tokens.
+ * Independent of the code under test.
+ */
 function spread(json: string, spaces: readonly string[]): string {
   let result = ''
   let inString = false

@@ -12,7 +12,7 @@ import {
 } from '../support/core.js'
 import { anyOperation, anySeq, partLine, recordLine, TIME } from './support.js'
 
-/** The offsets of the values of a record in its line and in the file, from which they are read again. */
+/** The offsets of the values of a record, from which they are read again. */
 
 /** The texts of the values, in the order of the operations. */
 function textsOf(operation: Operation): string[] {

@@ -12,7 +12,10 @@ import { LOG, memoryDisk } from './files.js'
 
 const MIB = 1024 * 1024
 
-/** A clock that advances with the bytes that are read: 1 MiB takes four milliseconds, twice as long as a slice. */
+/**
+ * A clock that advances with the bytes that are read.
+ * 1 MiB takes four milliseconds, twice as long as a slice.
+ */
 class ReadingClock extends ManualClock {
   bytes = 0
   mostBytes = 0

@@ -20,7 +20,7 @@ const makeDir = useTempDirectory()
 const store = (files: LegacyFiles) => writeLegacy(makeDir(), files)
 const LONG = 'x'.repeat(MAX_RECORD)
 
-/** Expects that every way to open the store is refused with this error, and that no file changes. */
+/** Expects that every way to open the store is refused, and that no file changes. */
 async function refuses(dir: string, path: string, offset: number, message: RegExp): Promise<void> {
   const before = filesOf(dir)
   for (const options of [{}, { readOnly: true }, { recovery: 'strict' as const }]) {

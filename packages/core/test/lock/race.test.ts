@@ -96,7 +96,7 @@ test(
   TIMEOUT_MS,
 )
 
-/** Processes that compete for the store until each has owned it a number of times or is killed. */
+/** Processes that compete for the store until each has owned it `times` times or is killed. */
 class Rivals {
   /** The count that each owner wrote. Two owners at the same time would write the same one. */
   readonly counts: number[] = []

@@ -73,7 +73,10 @@ function withLine(file: MemoryFile, at: number, line: string): MemoryFile {
   return new MemoryFile(file.lines.map((each, number) => `${number === at ? line : each}\n`).join(''))
 }
 
-/** All fields except those that differ by design: the index does not contain the seq of a part. */
+/**
+ * All fields except those that differ by design.
+ * The index does not contain the seq of a part.
+ */
 function comparable({ partsSeq, keys, ownParts, ...found }: CheckpointFound) {
   return { ...found, bytes: ownParts.bytes, ownParts: partsIn(ownParts) }
 }

@@ -13,7 +13,7 @@ import {
 import { decoded, partsIn, read, recordLine, STORE, spoil, state, TIME, writeGeneration } from './generations.js'
 import { MemoryFile } from './memory-file.js'
 
-/** Reading a checkpoint with whole or damaged parts and index: the found state and the lost keys. */
+/** Reading a checkpoint with damaged parts or index: the found state and the lost keys. */
 
 const VALUES = state(40)
 const whole = writeGeneration(VALUES)
@@ -35,7 +35,7 @@ function changed(places: Record<number, string[]>): string[] {
   return [...LINES, ...RECORDS].flatMap((line, place) => places[place] ?? [line])
 }
 
-/** Expects the lost ranges to cover exactly the keys of these parts, and no key of another part. */
+/** Expects the lost ranges to cover all keys of these parts and no others. */
 function expectLost(lost: readonly { from: string | undefined; to: string | undefined }[], ...places: number[]): void {
   const inRanges = VALUES.map((pair) => pair.key).filter((key) => lost.some((range) => isInRange(key, range)))
   expect(inRanges).toEqual(places.flatMap(keysOf))

@@ -24,7 +24,7 @@ const compactionStats = (store: Store) => store.stats() as unknown as Compaction
 async function open(options: StoreOptions) {
   const clock = new ManualClock()
   const store = await openOn(machine({ clock }), { dir: directory(), durability: 'os', mainFile: false, ...options })
-  /** Waits until a compaction that is due has finished; returns the number of compactions so far. */
+  /** Waits for a compaction that is due. Returns the number of compactions so far. */
   const settle = async () => {
     await turns()
     clock.advance(0)

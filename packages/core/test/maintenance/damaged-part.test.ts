@@ -7,7 +7,7 @@ import { useRejectionWatch } from '../support/rejections.js'
 import { untilSo } from '../support/small-disk.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 
-/** Damage in a checkpoint opened through its index, and in records whose texts are not in memory. */
+/** Damage in unread parts of a checkpoint, and in records whose texts are not in memory. */
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => ({
   ...(await original()),
@@ -23,7 +23,7 @@ const KEYS = Array.from({ length: 40 }, (_, number) => `k${String(number).padSta
 const corrupt = { name: 'FlatlogError', code: 'FLATLOG_CORRUPT' }
 const options = { mainFile: false, cacheBytes: 0, compaction: false } as const
 
-/** A closed store that was compacted twice, so that a backup has the values of the checkpoint. */
+/** A closed store that was compacted twice: a backup has the values of the checkpoint. */
 async function made(dir: string, more: StoreOptions = {}): Promise<Record<string, unknown>> {
   const store = await openOn(machine(), { dir, ...options, ...more })
   await store.batch(KEYS.map((key) => ({ op: 'SET', key, value: `${key} ${'x'.repeat(300)}` })))

@@ -3,7 +3,7 @@ import { run, useChildren } from '../support/children.js'
 import { isLong, rounds } from '../support/long.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 
-/** The disk and not the heap limits the size of a store: its values are several times the heap. */
+/** A store may be larger than the heap: only the disk limits its size. */
 
 const directory = useTempDirectory()
 const childPath = useChildren('many-values')

@@ -8,7 +8,10 @@ import { bundle } from './bundle.js'
 import { check } from './check.js'
 import { type Search, searches } from './searches.js'
 
-/** Finds a seed for each planted bug and writes the table in searches.ts. Counts runs, not time. */
+/**
+ * Finds a seed for each planted bug and writes the table in searches.ts.
+ * Counts runs, not time.
+ */
 
 const SEEDS = 5
 /** The limit for five seeds together, with faults or without. */
@@ -17,7 +20,10 @@ const MAX_RUNS = 400
 const LAST_RUNS = 3000
 /** If a bug takes more runs than this on average, only the long tests look for it. */
 const RARE_RUNS = 50
-/** A change of the engine shuffles the runs. With ten times the average, a bug is missed with a probability of e^-10. */
+/**
+ * A change of the engine shuffles the runs.
+ * With ten times the average, a bug is missed with a probability of e^-10.
+ */
 const MARGIN = 10
 const LEAST_RUNS = 30
 
@@ -83,7 +89,10 @@ function write(table: ReadonlyMap<string, Search>): void {
   writeFileSync(path, `${text.slice(0, start)}${lines.join('')}}\n`)
 }
 
-/** `names`: parts of the names of the bugs to search for; all if there are none. Returns false if one is not found. */
+/**
+ * `names`: parts of the names of the bugs to search for; all if there are none.
+ * Returns false if one is not found.
+ */
 export async function findSeeds(names: readonly string[]): Promise<boolean> {
   const table = new Map(Object.entries(searches))
   const wanted = bugs.filter(({ name }) => names.length === 0 || names.some((part) => name.includes(part)))

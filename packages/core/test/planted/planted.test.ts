@@ -11,7 +11,10 @@ import { DEFAULT_SEARCH, searches } from './searches.js'
 
 const directory = useTempDirectory()
 const CONTROL_RUNS = rounds(15, 1500)
-/** The long tests draw a new seed, which may need more runs than the stored one, the best of several. */
+/**
+ * The long tests allow this many times the runs.
+ * They draw a new seed, which may need more runs than the stored one, the best of several.
+ */
 const TIMES_RUNS = rounds(1, 3)
 const hangMs = (runs: number) => 60_000 + runs * 3000
 

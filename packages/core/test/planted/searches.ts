@@ -1,4 +1,4 @@
-/** How the tests look for one planted bug: with this seed, in at most `runs` runs of the model test. */
+/** The seed and the greatest number of runs with which the tests look for a planted bug. */
 export interface Search {
   readonly seed: number
   readonly withFaults: boolean
@@ -10,7 +10,10 @@ export interface Search {
 /** For a bug that is not in the table yet. */
 export const DEFAULT_SEARCH: Search = { seed: 1, withFaults: true, runs: 200 }
 
-/** Written by `node scripts/find-seeds.mjs`; run it again when a planted bug or the simulation changes. */
+/**
+ * The searches that `node scripts/find-seeds.mjs` has found.
+ * Run it again when a planted bug or the simulation changes.
+ */
 export const searches: { readonly [bug: string]: Search } = {
   'acknowledge before sync': { seed: 6, withFaults: false, runs: 70 },
   'short write ignored': { seed: 4, withFaults: true, runs: 170 },

@@ -24,7 +24,10 @@ export const CHANGING = new Set([
 
 const processes: SimulatedProcess[] = []
 
-/** Sets up the processes of a test file: each ends with its test, and no reader may have changed a file. */
+/**
+ * Sets up the processes of a test file.
+ * Each ends with its test, and no reader may have changed a file.
+ */
 export function useProcesses(): () => Beside {
   afterEach(() => {
     for (const each of processes.splice(0)) each.kill()

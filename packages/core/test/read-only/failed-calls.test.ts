@@ -12,7 +12,10 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => {
 const beside = useProcesses()
 useRejectionWatch()
 
-/** Makes one call of a look fail, and checks that the next looks recover. Returns the number of calls. */
+/**
+ * Makes one call of a look fail, and checks that the next looks recover.
+ * Returns the number of calls.
+ */
 async function lookWithFailure(failing: number, compacts: boolean): Promise<number> {
   const there = beside()
   const { store: writer } = await there.writer()

@@ -19,7 +19,10 @@ useRejectionWatch()
 const STEPS = 400
 const KEYS = 40
 
-/** A writer that also compacts, closes, is killed and opens again. It keeps every state by its number. */
+/**
+ * A writer that also compacts, closes, is killed and opens again.
+ * It keeps every state by its number.
+ */
 class BusyWriter {
   readonly states: string[]
   readonly #plan: Workload

@@ -10,7 +10,7 @@ useRejectionWatch()
 const LOG = 'logs/store.log'
 const MARK = 'logs/store.mark'
 
-/** Opens a reader, and lets the writer act just before the reader opens a file for the nth time. */
+/** Opens a reader, and lets the writer act just before its nth opening of a file. */
 async function openedWhile(there: Beside, path: RegExp, nth: number, act: () => void) {
   let left = nth
   const opened = await there.reader({}, ({ kind, path: called }) => {

@@ -18,7 +18,10 @@ const directory = useTempDirectory()
 const childPath = useChildren('load')
 useRejectionWatch()
 
-/** A clock without timers: the reader looks only at flush, so a watcher has received all that was read. */
+/**
+ * A clock without timers: the reader looks only at flush.
+ * So a watcher has received every change that was read.
+ */
 const untimed: Clock = { ...systemClock, setTimer: () => ({ cancel() {} }) }
 
 /** The file system of the machine, which refuses every change. */
@@ -33,7 +36,7 @@ class ReadingFileSystem extends FaultyFileSystem {
   }
 }
 
-/** Compares the state of a reader with the state that the plan of the writer has at the same record. */
+/** Compares the state of a reader with that of the plan of the writer at the same record. */
 class Witness {
   readonly #plan: Workload
   readonly #mirror: Mirror

@@ -18,7 +18,7 @@ import {
   writeLines,
 } from './installation.js'
 
-/** Damage in the header, parts and index of a checkpoint is healed if a backup has the values. */
+/** A damaged header, part or index of a checkpoint is healed if a backup has the values. */
 
 const makeDir = useTempDirectory()
 

@@ -17,7 +17,7 @@ import {
   writeLines,
 } from './installation.js'
 
-/** Damage in the header, parts and index of a checkpoint without a backup: readable lines are kept. */
+/** A damaged checkpoint without a backup keeps its readable lines. */
 
 const makeDir = useTempDirectory()
 

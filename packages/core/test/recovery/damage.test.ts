@@ -14,7 +14,7 @@ import {
   threeRecords,
 } from './installation.js'
 
-/** Bad bytes among records known to be on disk are reported, set aside and skipped; all others are kept. */
+/** Bad bytes among records on disk are reported, set aside and skipped. */
 
 const makeDir = useTempDirectory()
 const three = () => threeRecords(makeDir())

@@ -19,7 +19,7 @@ import {
   writeLines,
 } from './installation.js'
 
-/** Tails that a power cut can leave where the file had grown: zeros, old blocks, half of a write. */
+/** Tails that a power cut can leave: zeros, old blocks of the disk, half of a write. */
 
 const makeDir = useTempDirectory()
 const STATE = { a: 1, b: { text: 'zwei' }, c: [3] }

@@ -44,7 +44,7 @@ export const threeRecords = (dir: string) =>
   })
 export const THREE = { a: 1, b: { two: 'zwei' }, c: [3] }
 
-/** Two backups: the first ends with record 1, the second with record 3, the log with record 4. */
+/** Two backups that end with records 1 and 3; the log ends with record 4. */
 export const twoBackups = (dir: string) =>
   closed(dir, async (store) => {
     await store.set('a', 1)

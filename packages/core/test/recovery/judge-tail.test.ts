@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest'
 import type { TailToJudge, Verdict } from '../support/core.js'
 import { bad, begun, judge, LENGTH, type Made, rec, START } from './survey-lines.js'
 
-/** Which tails are torn and which are damaged. W is the highest record that is known to be on disk. */
+/**
+ * Which tails are torn and which are damaged.
+ * W is the highest record that is known to be on disk.
+ */
 
 /** A short form of the verdict, with places instead of offsets. */
 function short(verdict: Verdict) {

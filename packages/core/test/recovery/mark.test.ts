@@ -22,7 +22,10 @@ import {
   writeLines,
 } from './installation.js'
 
-/** The mark names the last record on disk: without it, a log cut after a record would look whole. */
+/**
+ * The mark names the last record on disk.
+ * Without it, a log that was cut after a record would look whole.
+ */
 
 const makeDir = useTempDirectory()
 const KEYS = ['a', 'b', 'c', 'd']

@@ -21,7 +21,7 @@ import {
   unfinishedOf,
 } from './installation.js'
 
-/** A missing log is never opened as an empty store if any other file shows that there was one. */
+/** A missing log is never an empty store if another file shows that there was a log. */
 
 const makeDir = useTempDirectory()
 const withBackups = () => twoBackups(makeDir())

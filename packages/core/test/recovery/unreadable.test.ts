@@ -23,7 +23,10 @@ import {
   stateOf,
 } from './installation.js'
 
-/** A file that cannot be read is an error and never a new store: no file is created or changed. */
+/**
+ * A file that cannot be read is an error and never a new store.
+ * No file is created or changed.
+ */
 
 const makeDir = useTempDirectory()
 const STATE = { a: 1, b: 'two' }

@@ -5,11 +5,17 @@ import { Random } from '../support/random.js'
 import type { Profile } from './disk.js'
 import { SimulatedMachine } from './machine.js'
 
-/** The simulated disk must lose everything that a disk may lose: otherwise the tests on it find no bug. */
+/**
+ * The simulated disk must lose everything that a disk may lose.
+ * Otherwise the tests on it find no bug.
+ */
 
 const SEEDS = Array.from({ length: 300 }, (_, seed) => seed)
 
-/** Everything that the next boot may find: calls `look` after many power cuts at the same moment. */
+/**
+ * Everything that the next boot may find after a power cut at one moment.
+ * Calls `look` after many of them.
+ */
 async function seenAfter(
   profile: Profile,
   work: (fileSystem: FileSystem, root: string, fault: (error: Error | undefined) => void) => Promise<void>,

@@ -94,7 +94,10 @@ export class SimulatedDisk {
     return findInode(this.#root, id)
   }
 
-  /** The disk as the next boot finds it. This one does not change, so one moment can have many power cuts. */
+  /**
+   * The disk as the next boot finds it.
+   * This one does not change, so one moment can have many power cuts.
+   */
   afterPowerCut(random: Random): SimulatedDisk {
     const survival = chooseSurvival(random, this.#tick, this.profile)
     const after = new SimulatedDisk(this.profile)
@@ -148,7 +151,10 @@ function findInode(directory: Directory, id: number): Inode | undefined {
   return undefined
 }
 
-/** Chooses how changes survive: in one way for all or, with `posix`, differently for each file and directory. */
+/**
+ * Chooses how changes survive.
+ * In one way for all or, with `posix`, differently for each file and directory.
+ */
 function chooseSurvival(random: Random, tick: number, profile: Profile): () => Survival {
   const tearBytes = random.pick([512, 4096] as const)
   const grown = profile === 'posix' ? random.pick(['zeros', 'garbage'] as const) : 'zeros'

@@ -48,7 +48,10 @@ export class SimulatedFileSystem implements FileSystem {
 
   constructor(
     readonly disk: SimulatedDisk,
-    /** A different mount point for each process, because the engine identifies its stores by their paths. */
+    /**
+     * The mount point of the process.
+     * Each has its own, because the engine identifies its stores by their paths.
+     */
     readonly mount: string,
     readonly random: Random,
     private readonly onDeath: () => void,
@@ -62,7 +65,7 @@ export class SimulatedFileSystem implements FileSystem {
     this.#isDead = true
   }
 
-  /** Begins every call: throws if the process is dead, and asks `onCall` what happens to the call. */
+  /** Begins every call: throws if the process is dead, and returns the effect of `onCall`. */
   enter(kind: CallKind, path: string, more: Pick<SimulatedCall, 'write' | 'creates'> = {}): CallEffect | undefined {
     if (this.#isDead) throw new Dead()
     const effect = this.onCall({ kind, path: this.#onDisk(path), ...more })

@@ -17,14 +17,14 @@ export class Kept {
   readonly #cut: Buffer[] = []
   #log: Buffer | undefined
 
-  /** Call it after a crash: checks that everything that was cut off before still exists. */
+  /** Checks after a crash that everything that was cut off before still exists. */
   lookBefore(machine: SimulatedMachine): void {
     const files = filesOf(machine)
     this.#log = files[LOG]
     for (const bytes of this.#cut) mustBeAside(files, [bytes])
   }
 
-  /** Call it after an opening: checks that every byte of the log is still in it or in a file next to it. */
+  /** Checks after an opening that every byte of the log is in it or in a file next to it. */
   lookAfter(machine: SimulatedMachine): void {
     const files = filesOf(machine)
     const [before, log] = [this.#log, files[LOG]]
@@ -45,7 +45,10 @@ function mustBeAside(files: { [path: string]: Buffer }, wanted: readonly Buffer[
   return found
 }
 
-/** Remembers the backups. Call the returned check when a compaction has ended and no other is running. */
+/**
+ * Remembers the backups.
+ * Call the returned check when a compaction has ended and no other is running.
+ */
 export function backupsBefore(machine: SimulatedMachine, store: Store, wanted: number): () => void {
   const { compactions, compacting, acknowledgedSeq } = statsOf(store)
   const before = backupsOf(machine)

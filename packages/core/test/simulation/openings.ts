@@ -11,7 +11,10 @@ import { script } from './script.js'
 import { settle } from './settle.js'
 import { textOfStore } from './witness.js'
 
-/** Crashes an opening with a repair or an import at every call; the state afterwards must always be the same. */
+/**
+ * Crashes an opening with a repair or an import at every call.
+ * The state afterwards must always be the same.
+ */
 
 export type Files = { [path: string]: Buffer }
 
@@ -25,7 +28,7 @@ export interface Scenario {
 
 export const options = { mainFile: false, compaction: false } as const
 
-/** A store that was closed after the script, so it has backups, parts and records after them. */
+/** A store that was closed after the script, with backups, parts and later records. */
 export async function closedStore(profile: Profile, seed: number): Promise<SimulatedMachine> {
   const run = new Run({ profile, options, random: new Random(seed), crashesInRecovery: 0 })
   await run.begin()

@@ -4,7 +4,10 @@ import { withSeed } from '../support/random.js'
 import { closedStore, crashAtEveryCall, expectKept, type Files, open, options, type Scenario } from './openings.js'
 import { settle } from './settle.js'
 
-/** Crashes an opening with a repair or an import at every call; the state afterwards must always be the same. */
+/**
+ * Crashes an opening with a repair or an import at every call.
+ * The state afterwards must always be the same.
+ */
 
 const LOG = 'logs/store.log'
 

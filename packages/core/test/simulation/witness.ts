@@ -91,7 +91,10 @@ export class Witness {
     this.#open = []
   }
 
-  /** Call it before a flush, a close or a compaction, and the returned function when that has succeeded. */
+  /**
+   * Notes the writes before a flush, a close or a compaction.
+   * Call the returned function when that has succeeded.
+   */
   line(): () => void {
     const before = this.#writes.slice()
     return () => {
@@ -109,7 +112,10 @@ export class Witness {
     }
   }
 
-  /** Another process has broken the lock: a later answer may be for a file that is not the log any more. */
+  /**
+   * Notes that another process has broken the lock.
+   * A later answer may be for a file that is not the log any more.
+   */
   displaced(): void {
     for (const write of this.#writes) if (write.answer === 'pending') write.answer = 'doubtful'
   }

@@ -12,7 +12,7 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => ({
   OPEN_CHECKED_BYTES: 16 * 1024,
 }))
 
-/** The parts of a checkpoint that a compaction copies, and their number after many compactions. */
+/** The parts that a compaction copies, and their number after many compactions. */
 
 const keyOf = (number: number) => `k${String(number).padStart(4, '0')}`
 

@@ -16,7 +16,7 @@ const pair = (key: string, value: unknown): PartValue => ({ key, value: fromValu
 const FILL = Array.from({ length: 4 }, (_, number) => pair(`\uffff${number}`, '.'.repeat(150)))
 const logOf = (state: readonly PartValue[]) => MemoryLog.of([...state, ...FILL], { cacheBytes: 0 })
 
-/** Makes the state read the line of each part twice, so that it knows the checksums of the pairs. */
+/** Makes the state read each part twice, so that it knows the checksums of the pairs. */
 function readTwice(state: State, keys: readonly string[], nowMs: number): void {
   for (let times = 0; times < 2; times++) for (const key of keys) state.get(key, nowMs)
 }

@@ -4,7 +4,7 @@ import { fromValue, type Operation, State } from '../support/core.js'
 import { anyKey, anyValue } from './arbitraries.js'
 import { type Compacted, MemoryLog, START_MS } from './memory-log.js'
 
-/** The length of a checkpoint is estimated before it is written, because there must be space for it. */
+/** The estimated length of a checkpoint, for which there must be space. */
 
 /** The space as a compaction calculates it, with the lines that every checkpoint has. */
 const spaceFor = (stateBytes: number) => stateBytes * 1.1 + 1024

@@ -14,7 +14,7 @@ import {
 } from '../support/core.js'
 import { Random } from '../support/random.js'
 
-/** The cache must count only texts that can still be read while a tail is cleared, written and undone. */
+/** The cache of a tail must count only texts that can still be read. */
 
 const KEYS = 12
 
@@ -128,7 +128,7 @@ class RandomTail {
     expect(texts).toEqual(texts.map((_, number) => this.expected.get(`k${number}`)))
   }
 
-  /** Acknowledges all records, and then changes as many keys as it takes to release all cleared values. */
+  /** Acknowledges all records, and changes enough keys to release all cleared values. */
   settle(): void {
     for (let at = 0; at < 1000; at++) this.write()
     this.acknowledge()

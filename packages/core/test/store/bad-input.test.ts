@@ -112,7 +112,7 @@ function deep(): unknown {
 }
 
 describe('on an open store', () => {
-  /** Makes an invalid call between two valid writes, and expects the log to contain only the valid ones. */
+  /** Makes an invalid call between valid writes, and expects only those in the log. */
   async function refused(attempt: (store: Store) => Promise<unknown> | unknown, code: string, advice?: RegExp) {
     const dir = directory()
     const system = machine({ fileSystem: new FaultyFileSystem() })

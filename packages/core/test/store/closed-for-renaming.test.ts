@@ -5,7 +5,10 @@ import { stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 
-/** On Windows a file must be closed to be renamed: values are then read from the reopened file. */
+/**
+ * Values are read from the reopened file if a file must be closed to be renamed.
+ * That is so on Windows.
+ */
 
 const directory = useTempDirectory()
 const options = { mainFile: false, cacheBytes: 0, compaction: false } as const

@@ -10,7 +10,10 @@ import { turns, watchPromise } from '../support/turns.js'
 const directory = useTempDirectory()
 useRejectionWatch()
 
-/** Matches the log and the next generation of it: a handle keeps the path that it was opened with. */
+/**
+ * Matches the log and its next generation.
+ * An open file keeps the path that it was opened with.
+ */
 const LOG = /store\.log/
 
 describe("durability 'always'", () => {

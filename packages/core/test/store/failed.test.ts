@@ -308,7 +308,7 @@ test('an open that fails and cannot record it releases the lock', async () => {
 })
 
 describe('an owner that has not written for a while', () => {
-  /** A store that has to check its lock before the next write, because the last one was long ago. */
+  /** A store that checks its lock before the next write, because the last one was long ago. */
   async function silent(dir: string, fileSystem: FaultyFileSystem) {
     const clock = new ManualClock()
     const store = await openOn(machine({ fileSystem, clock }), { dir })

@@ -206,7 +206,10 @@ describe('opening when any one of its calls fails', () => {
     expect(faults).toEqual([])
   })
 
-  /** Closes with the nth call failing; the next open must have all acknowledged writes, even if close rejected. */
+  /**
+   * Closes with the nth call failing.
+   * The next open must have all acknowledged writes, even if close rejected.
+   */
   async function faultsOfClosing(
     files: string,
     state: Record<string, unknown>,

@@ -3,7 +3,7 @@ import { Plan, type Step } from './workload.js'
 export const BIG_KEYS = 100_000
 export const BIG_STEPS = BIG_KEYS + BIG_KEYS / 2 + BIG_KEYS / 4
 
-/** Sets a hundred thousand keys of about a hundred bytes, deletes half and overwrites a quarter. */
+/** Sets a hundred thousand keys of a hundred bytes, deletes half, overwrites a quarter. */
 export class BigPlan extends Plan {
   stepAt(number: number): Step | undefined {
     if (number < BIG_KEYS) return { kind: 'set', key: keyOf(number), value: { number, text: TEXT } }

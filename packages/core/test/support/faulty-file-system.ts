@@ -99,7 +99,7 @@ export class FaultyFileSystem implements FileSystem {
     this.#add(kind, error, where)
   }
 
-  /** Makes matching writes short: they write `keepBytes` bytes and return that number without an error. */
+  /** Makes matching writes write only `keepBytes` bytes, and return that without an error. */
   shorten(keepBytes: number, where: Where = {}): void {
     this.#add('write', { keepBytes }, where)
   }

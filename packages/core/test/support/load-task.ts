@@ -40,7 +40,10 @@ export interface Found extends Pick<Recovery, 'cutBytes' | 'damage' | 'inDoubt'>
 
 /** The report of an owner. */
 export interface Opened extends Found {
-  /** CPU time and timers of the opening: how long it takes on a machine that does nothing else. */
+  /**
+   * CPU time and timers of the opening.
+   * So long it takes on a machine that does nothing else.
+   */
   readonly openMs: number
 }
 

@@ -36,7 +36,7 @@ export function readLock(dir: string): LockRecord {
   return JSON.parse(readFileSync(lockPath(dir), 'utf8')) as LockRecord
 }
 
-/** A clock on which waiting takes no time: every timer fires in the next turn of the event loop. */
+/** A clock on which every timer fires in the next turn of the event loop. */
 export class HurriedClock extends ManualClock {
   override setTimer(callback: () => void, delayMs: number) {
     const timer = super.setTimer(callback, delayMs)

@@ -14,7 +14,10 @@ export class ManualClock implements Clock {
   #monotonicMs = 0
   #waiting: Waiting[] = []
 
-  /** With `stepMs` every reading of the monotonic clock advances it, so that long work pauses after a few steps. */
+  /**
+   * With `stepMs` every reading of the monotonic clock advances it.
+   * So long work pauses after a few steps.
+   */
   constructor(
     start: string | number = '2025-01-15T12:00:00.000Z',
     private readonly stepMs = 0,

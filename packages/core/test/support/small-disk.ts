@@ -14,7 +14,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
 
-/** `FLATLOG_DISK=ext4` uses ext4 images instead of tmpfs: slower, and closer to the disks of users. */
+/**
+ * `FLATLOG_DISK=ext4` uses ext4 images instead of tmpfs.
+ * They are slower, and closer to the disks of users.
+ */
 const onExt4 = process.env.FLATLOG_DISK === 'ext4'
 
 /** A mounted file system that is small enough to be filled to its last byte. */

@@ -1,4 +1,4 @@
-/** Lets everything run that is ready: promise reactions, ticks and the callbacks of the poll phase. */
+/** Lets everything run that is ready: promise reactions, ticks, callbacks of the poll phase. */
 export async function turns(count = 3): Promise<void> {
   for (let done = 0; done < count; done++) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,7 +1,10 @@
 import type { Store } from './core.js'
 import { Random } from './random.js'
 
-/** One write. Each makes exactly one record, so that the last seq of the log is the number of writes. */
+/**
+ * One write.
+ * Each makes exactly one record, so that the last seq of the log is the number of writes.
+ */
 export type Step =
   | { readonly kind: 'set'; readonly key: string; readonly value: unknown }
   | { readonly kind: 'delete'; readonly key: string }
@@ -41,7 +44,10 @@ export abstract class Plan<Next extends Step | undefined = Step | undefined> {
     for (const [key, value] of entries) this.state.set(key, value)
   }
 
-  /** The next step. It depends only on the number and the state, so that a plan can be resumed anywhere. */
+  /**
+   * The next step.
+   * It depends only on the number and the state, so that a plan can be resumed anywhere.
+   */
   abstract stepAt(number: number): Next
 }
 
