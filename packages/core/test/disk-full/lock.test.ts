@@ -240,7 +240,7 @@ describe.skipIf(!canMount)('of ten processes that open a store at once', () => {
     }
   })
 
-  test('one that has the store keeps it and goes on', async () => {
+  test('the owner keeps the store and continues', async () => {
     const disk = smallDisk()
     const dir = join(disk.path, 'data')
     await closed(dir)

@@ -201,7 +201,7 @@ describe('backups of another store', () => {
   test.each([
     ['newer', 1, 5],
     ['older', 5, 1],
-  ])('are never removed and take no place of own ones (%s)', async (_which, own, foreign) => {
+  ])('are never removed, and do not count as own backups (%s)', async (_which, own, foreign) => {
     const [dir, other] = [directory(), directory()]
     await generations(other, foreign)
     await generations(dir, own)
@@ -213,13 +213,13 @@ describe('backups of another store', () => {
     const kept = backupsIn(dir)
     expect(kept).toEqual(expect.arrayContaining(strangers))
     expect(kept.length - strangers.length).toBe(3)
-    // The own ones still heal: the log is gone, and the newest of them takes its place.
+    // The own backups still heal: the newest of them replaces the missing log.
     rmSync(logPath(dir))
     await using store = await openOn(machine(), { dir })
     expect(stateOf(store)).toEqual({ round: 4 })
   })
 
-  test('are kept when the log of another store takes the place of theirs', async () => {
+  test('are kept when the log of another store replaces their log', async () => {
     const [dir, other] = [directory(), directory()]
     await generations(dir, 4)
     const former = backupsIn(dir)

@@ -18,7 +18,7 @@ import {
   writeLines,
 } from './installation.js'
 
-/** `recovery: 'strict'` refuses any log that differs from what was written, except in a torn tail. */
+/** `recovery: 'strict'` refuses any log that was changed, except for a torn tail. */
 
 const makeDir = useTempDirectory()
 const three = () => threeRecords(makeDir())
