@@ -10,7 +10,7 @@ import { backupsOf, LOG, MARK, type Subject } from './subjects.js'
  *
  * 1. The log ends with a whole line, its owner was killed or its mark is damaged too, and no remaining line names a
  *    later record (`isEndUnnoticed`, `lastKnownState`).
- * 2. Log, mark and backups are all missing (`isNothingLeft`): then a main file is taken for one of format 0.
+ * 2. Log, mark and backups are all missing (`isNothingLeft`): then a main file is treated as one of format 0.
  * 3. The log is of another store: it counts, and the differences are reported (`isForeignLogInCharge`); or it lost its
  *    header, and the mark is of another store (`isForeignMarkInCharge`); or header and mark are damaged, and the newest
  *    backup is of another store: it is used, and every key is in doubt (`isForeignBackupInCharge`).

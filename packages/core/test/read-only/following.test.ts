@@ -9,7 +9,7 @@ import { ManualClock } from '../support/manual-clock.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { turns } from '../support/turns.js'
-import { look, Mirror, useProcesses } from './beside.js'
+import { look, Mirror, useProcesses } from './shared-disk.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_LIMITS } = await import('../simulation/small-limits.js')
@@ -17,7 +17,7 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => {
 })
 
 const directory = useTempDirectory()
-const beside = useProcesses()
+const sharedDisk = useProcesses()
 useRejectionWatch()
 
 describe('a reader', () => {
@@ -64,9 +64,9 @@ describe('a reader', () => {
   })
 
   test('follows every kind of record, with expiry, encoding and times', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer({ times: true })
-    const { store: reader, process } = await there.reader({ times: true })
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer({ times: true })
+    const { store: reader, process } = await disk.reader({ times: true })
     const mirror = new Mirror(reader)
     const nowMs = process.clock.now()
     await writer.set('short', 1, { expires: nowMs + 60_000 })
@@ -95,13 +95,13 @@ describe('a reader', () => {
   })
 
   test('waits for the end of an unfinished line, and does not read the line repeatedly', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
-    const { store: reader, process } = await there.reader()
+    const { store: reader, process } = await disk.reader()
     await writer.set('a', 2)
-    const whole = there.log
-    there.edit((bytes) => bytes.subarray(0, -9))
+    const whole = disk.log
+    disk.edit((bytes) => bytes.subarray(0, -9))
     await reader.flush()
     expect(reader.get('a')).toBe(1)
     const reads: string[] = []
@@ -112,17 +112,17 @@ describe('a reader', () => {
     await look(process)
     // The status of the name and of the file; then the end of the last record and both ends of the unfinished line.
     expect(reads).toEqual(['status', 'status', 'read', 'read', 'read'])
-    there.edit(() => whole)
+    disk.edit(() => whole)
     await reader.flush()
     expect(reader.get('a')).toBe(2)
     expect(reader.recovery).toMatchObject({ clean: true, damage: [] })
   })
 
   test('that has nothing to read only checks the name and the end of the log', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
-    const { process } = await there.reader()
+    const { process } = await disk.reader()
     const calls: string[] = []
     process.onCall = ({ kind }) => {
       calls.push(kind)
@@ -133,13 +133,13 @@ describe('a reader', () => {
   })
 
   test('lists every key that exists throughout exactly once, across a compaction', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     const key = (number: number) => `key ${String(number).padStart(4, '0')}`
     const write = (from: number, to: number, value: string) =>
       writer.batch(Array.from({ length: to - from }, (_, at) => ({ op: 'SET', key: key(from + at), value })))
     await write(0, 1000, 'old')
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const seen: string[] = []
     let count = 0
     for (const [listed, value] of reader.entries<string>()) {
@@ -182,13 +182,13 @@ describe('a reader', () => {
   })
 
   test('keeps its state if it meets a record of a newer version', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     await writer.set('a', 2)
     const line = withChecksum('{"timestamp":"2025-01-15T12:00:01.000Z","seq":3,"op":"MERGE","key":"a","value":3')
-    there.edit((bytes) => Buffer.concat([bytes, Buffer.from(`${line}\n`)]))
+    disk.edit((bytes) => Buffer.concat([bytes, Buffer.from(`${line}\n`)]))
     for (let attempt = 0; attempt < 3; attempt++) {
       await expect(reader.flush()).rejects.toMatchObject({ code: 'FLATLOG_VERSION' })
       expect(reader.get('a')).toBe(2)

@@ -8,7 +8,7 @@ import { withSeed } from '../support/random.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { canMount, useSmallDisks } from '../support/small-disk.js'
 import { perform, Workload } from '../support/workload.js'
-import { Mirror } from './beside.js'
+import { Mirror } from './shared-disk.js'
 
 const smallDisk = useSmallDisks()
 useRejectionWatch()

@@ -5,14 +5,14 @@ import { systemError } from '../support/faulty-file-system.js'
 import { stateOf } from '../support/files.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { turns, watchPromise } from '../support/turns.js'
-import { Mirror, taken, useProcesses } from './beside.js'
+import { Mirror, taken, useProcesses } from './shared-disk.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_LIMITS } = await import('../simulation/small-limits.js')
   return { ...(await original()), ...SMALL_LIMITS }
 })
 
-const beside = useProcesses()
+const sharedDisk = useProcesses()
 useRejectionWatch()
 
 const seqs = (changes: readonly Change[]) => changes.map(({ seq }) => seq)
@@ -20,10 +20,10 @@ const LOG = /logs\/store\.log$/
 
 describe('a compaction while a reader follows', () => {
   test('is followed: the reader closes the former file and has the records after the checkpoint', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     for (let number = 0; number < 200; number++) await writer.set(`key ${number}`, { number })
-    const { store: reader, process } = await there.reader()
+    const { store: reader, process } = await disk.reader()
     await writer.compact()
     await writer.set('key 7', 'later')
     await reader.flush()
@@ -35,10 +35,10 @@ describe('a compaction while a reader follows', () => {
   })
 
   test.each([0, 3])('loses no record of the former file for a watcher or a follower (%d backups)', async (backups) => {
-    const there = beside()
-    const { store: writer } = await there.writer({ backups })
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer({ backups })
     await writer.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     const all: Change[] = []
     const following = (async () => {
@@ -59,10 +59,10 @@ describe('a compaction while a reader follows', () => {
   })
 
   test('is invisible until the new file is read: the reader never shows an older state', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     for (let number = 0; number < 300; number++) await writer.set(`key ${number}`, 'old')
-    const { store: reader, process } = await there.reader()
+    const { store: reader, process } = await disk.reader()
     await writer.compact()
     for (let number = 0; number < 300; number++) await writer.set(`key ${number}`, 'new')
     let isNewOpen = false
@@ -84,11 +84,11 @@ describe('a compaction while a reader follows', () => {
   })
 
   test('twice between two looks: the state is right, a watcher receives the differences, a follower reads the backups', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.batch(['a', 'b', 'c', 'd'].map((key) => ({ op: 'SET', key, value: 1 })))
     await writer.set('e', 1, { expires: 4_000_000_000_000 })
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     const changes = reader.changes()
     const first = changes.next()
@@ -114,10 +114,10 @@ describe('a compaction while a reader follows', () => {
   })
 
   test('twice between two looks and without backups is FLATLOG_POSITION to a follower', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer({ backups: 0 })
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer({ backups: 0 })
     await writer.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const changes = reader.changes()
     const first = changes.next()
     for (const round of [2, 3]) {
@@ -136,10 +136,10 @@ describe('a compaction while a reader follows', () => {
   })
 
   test('repeats no record that was read while the new generation was being made', async () => {
-    const there = beside()
-    const { store: writer, process } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer, process } = await disk.writer()
     await writer.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     process.onCall = ({ kind, path }) => (kind === 'sync' && path.endsWith('.log.new') ? { turns: 20 } : undefined)
     const compacting = writer.compact()
@@ -156,15 +156,15 @@ describe('a compaction while a reader follows', () => {
   })
 
   test('that removes the backup of a follower is FLATLOG_POSITION to it', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
     const since = writer.stats().position as string
     await writer.set('a', 2)
     await writer.compact()
-    const { store: reader } = await there.reader({}, ({ kind, path }) => {
+    const { store: reader } = await disk.reader({}, ({ kind, path }) => {
       if (kind !== 'open' || !path.includes('.backup.')) return
-      there.byHand((fileSystem) => {
+      disk.byHand((fileSystem) => {
         if (fileSystem.status(`${fileSystem.mount}${path}`)) fileSystem.remove(`${fileSystem.mount}${path}`)
       })
     })
@@ -172,10 +172,10 @@ describe('a compaction while a reader follows', () => {
   })
 
   test('without a later record leaves positions as they are', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer({ backups: 0 })
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer({ backups: 0 })
     await writer.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const { position } = reader.stats()
     const next = reader.changes({ since: position as string }).next()
     const watched = watchPromise(next)
@@ -189,10 +189,10 @@ describe('a compaction while a reader follows', () => {
   })
 
   test('that fails before its rename changes nothing for the reader', async () => {
-    const there = beside()
-    const { store: writer, process } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer, process } = await disk.writer()
     await writer.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     process.onCall = ({ kind, path }) =>
       kind === 'rename' && LOG.test(path) ? { error: systemError('EIO') } : undefined
@@ -209,10 +209,10 @@ describe('a compaction while a reader follows', () => {
   })
 
   test('whose rename reports a failure but has happened is followed, and so is the reopened store', async () => {
-    const there = beside()
-    const { store: writer, process } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer, process } = await disk.writer()
     await writer.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     process.onCall = ({ kind, path }) =>
       kind === 'rename' && LOG.test(path) ? { error: systemError('EIO'), happens: true } : undefined
@@ -230,15 +230,15 @@ describe('a compaction while a reader follows', () => {
 
 describe('another file in the place of the log', () => {
   test('by an owner that broke the lock: records that only the former owner wrote are undone', async () => {
-    const there = beside()
-    const { store: displaced, process } = await there.writer()
+    const disk = sharedDisk()
+    const { store: displaced, process } = await disk.writer()
     await displaced.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     const changes = reader.changes()
     const [first, second] = [changes.next(), changes.next()]
     second.catch(() => {})
-    const { store: owner } = await there.writer({ takeOver: true })
+    const { store: owner } = await disk.writer({ takeOver: true })
     // Until it checks the lock again, the former owner still writes to the former file.
     process.clock.monotonicMs = () => 0
     await displaced.set('a', 'lost').catch(() => {})
@@ -253,12 +253,12 @@ describe('another file in the place of the log', () => {
   })
 
   test('by such an owner after a compaction, with another record of the number that was read last', async () => {
-    const there = beside()
-    const { store: displaced, process } = await there.writer()
+    const disk = sharedDisk()
+    const { store: displaced, process } = await disk.writer()
     await displaced.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
-    const { store: owner } = await there.writer({ takeOver: true })
+    const { store: owner } = await disk.writer({ takeOver: true })
     process.clock.monotonicMs = () => 0
     await displaced.set('a', 'lost').catch(() => {})
     await owner.set('b', 1)
@@ -271,15 +271,15 @@ describe('another file in the place of the log', () => {
   })
 
   test('that was removed: the state stays, and a new store is followed once it exists', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
     await writer.close()
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     const next = reader.changes().next()
     next.catch(() => {})
-    there.byHand((fileSystem, logs) => {
+    disk.byHand((fileSystem, logs) => {
       for (const name of fileSystem.list(logs)) fileSystem.remove(`${logs}/${name}`)
     })
     await expect(reader.flush()).rejects.toMatchObject({ code: 'FLATLOG_IO', message: /is gone.*What to do/ })
@@ -287,7 +287,7 @@ describe('another file in the place of the log', () => {
     expect(reader.get('a')).toBe(1)
     expect(reader.health()).toMatchObject({ ok: false, problems: [{ error: { code: 'FLATLOG_IO' } }] })
 
-    const { store: another } = await there.writer()
+    const { store: another } = await disk.writer()
     await another.set('b', 1)
     await another.set('c', 1)
     await reader.flush()
@@ -298,21 +298,21 @@ describe('another file in the place of the log', () => {
   })
 
   test('of another store that covers the same number is not a continuation', async () => {
-    const there = beside()
+    const disk = sharedDisk()
     for (const [name, value] of [
       ['store', 'ours'],
       ['other', 'theirs'],
     ] as const) {
-      const { store, process } = await there.writer({ name, backups: 0 })
+      const { store, process } = await disk.writer({ name, backups: 0 })
       await store.set('a', value)
       await store.compact()
       await store.close()
       process.kill()
     }
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     const next = reader.changes().next()
-    there.put({ 'logs/store.log': filesOf(there.machine)['logs/other.log'] as Buffer })
+    disk.put({ 'logs/store.log': filesOf(disk.machine)['logs/other.log'] as Buffer })
     await reader.flush()
     expect(reader.get('a')).toBe('theirs')
     expect(mirror.state).toEqual(new Map([['a', 'theirs']]))
@@ -321,16 +321,16 @@ describe('another file in the place of the log', () => {
   })
 
   test('is followed once the log is back, if the log was missing at opening', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
     await writer.compact()
     await writer.close()
-    there.byHand((fileSystem, logs) => fileSystem.remove(`${logs}/store.log`))
-    const { store: reader } = await there.reader()
+    disk.byHand((fileSystem, logs) => fileSystem.remove(`${logs}/store.log`))
+    const { store: reader } = await disk.reader()
     expect(reader.recovery.source).toBe('backup')
     await reader.flush()
-    const { store: owner } = await there.writer()
+    const { store: owner } = await disk.writer()
     await owner.set('a', 2)
     await reader.flush()
     expect(stateOf(reader)).toEqual({ a: 2 })
@@ -338,12 +338,12 @@ describe('another file in the place of the log', () => {
   })
 
   test('that cannot be read leaves the state as it was', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
     await writer.close()
-    const { store: reader } = await there.reader({ recovery: 'strict' })
-    there.byHand((fileSystem, logs) => {
+    const { store: reader } = await disk.reader({ recovery: 'strict' })
+    disk.byHand((fileSystem, logs) => {
       fileSystem.remove(`${logs}/store.log`)
       const file = fileSystem.open(`${logs}/store.log`, 'create')
       file.write('no log at all\n', 0)
@@ -357,10 +357,10 @@ describe('another file in the place of the log', () => {
 
 describe('closing', () => {
   test('in the middle of a look ends the look and leaves no file open', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     for (let number = 0; number < 300; number++) await writer.set(`key ${number}`, number)
-    const { store: reader, process } = await there.reader()
+    const { store: reader, process } = await disk.reader()
     const following = reader.changes().next()
     await writer.compact()
     await writer.set('a', 1)

@@ -6,14 +6,14 @@ import { Random, withSeed } from '../support/random.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { turns } from '../support/turns.js'
 import { perform, Workload } from '../support/workload.js'
-import { type Beside, Mirror, useProcesses } from './beside.js'
+import { Mirror, type SharedDisk, useProcesses } from './shared-disk.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_LIMITS } = await import('../simulation/small-limits.js')
   return { ...(await original()), ...SMALL_LIMITS }
 })
 
-const beside = useProcesses()
+const sharedDisk = useProcesses()
 useRejectionWatch()
 
 const STEPS = 400
@@ -30,7 +30,7 @@ class BusyWriter {
   isDone = false
 
   constructor(
-    private readonly there: Beside,
+    private readonly disk: SharedDisk,
     private readonly random: Random,
   ) {
     this.#plan = new Workload(random, KEYS)
@@ -40,7 +40,7 @@ class BusyWriter {
   async run(): Promise<Store> {
     const { random } = this
     const options = { backups: random.below(4), durability: random.pick(['always', 'os'] as const) }
-    let { store, process } = await this.there.writer(options)
+    let { store, process } = await this.disk.writer(options)
     let compacting: Promise<void> | undefined
     while (this.#plan.steps < STEPS) {
       const writes = Array.from({ length: 1 + random.below(12) }, () => this.#write(store))
@@ -57,7 +57,7 @@ class BusyWriter {
         if (random.below(2) === 0) await store.close()
         process.kill()
         compacting = undefined
-        ;({ store, process } = await this.there.writer(options))
+        ;({ store, process } = await this.disk.writer(options))
       }
     }
     await compacting
@@ -95,10 +95,10 @@ test(
     await withSeed(async (random) => {
       let [compared, switches] = [0, 0]
       for (let round = 0; round < rounds(12, 300); round++) {
-        const there = beside()
-        await (await there.writer()).store.close()
-        const work = new BusyWriter(there, new Random(random.below(2 ** 31)))
-        const { store: reader, process } = await there.reader({ cacheBytes: random.pick([0, 1000, 1_000_000]) })
+        const disk = sharedDisk()
+        await (await disk.writer()).store.close()
+        const work = new BusyWriter(disk, new Random(random.below(2 ** 31)))
+        const { store: reader, process } = await disk.reader({ cacheBytes: random.pick([0, 1000, 1_000_000]) })
         const mirror = new Mirror(reader)
         const following = follow(reader, work.states)
         following.catch(() => {})

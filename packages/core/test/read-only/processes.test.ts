@@ -12,7 +12,7 @@ import { Random, withSeed } from '../support/random.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { Workload } from '../support/workload.js'
-import { CHANGING, Mirror } from './beside.js'
+import { CHANGING, Mirror } from './shared-disk.js'
 
 const directory = useTempDirectory()
 const childPath = useChildren('load')

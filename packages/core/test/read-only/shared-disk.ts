@@ -28,12 +28,12 @@ const processes: SimulatedProcess[] = []
  * Sets up the processes of a test file.
  * Each ends with its test, and no reader may have changed a file.
  */
-export function useProcesses(): () => Beside {
+export function useProcesses(): () => SharedDisk {
   afterEach(() => {
     for (const each of processes.splice(0)) each.kill()
     expect(forbidden.splice(0)).toEqual([])
   })
-  return () => new Beside()
+  return () => new SharedDisk()
 }
 
 const forbidden: string[] = []
@@ -43,7 +43,7 @@ export interface Opened {
   readonly store: Store
 }
 
-export class Beside {
+export class SharedDisk {
   readonly machine = SimulatedMachine.withNewDisk('ext4', new Random(1))
 
   #start(): SimulatedProcess {
