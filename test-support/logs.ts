@@ -1,4 +1,4 @@
-/** What the tests of the adapters and of the examples share: temporary directories, log lines and the clock. */
+/** Temporary directories, log lines and the clock, for tests of adapters and examples. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -35,7 +35,7 @@ function tableUnder(markdown: string, heading: string): string[] {
 }
 
 describe('the documentation', () => {
-  it.each(pages)('%s links only to what is there', (page) => {
+  it.each(pages)('%s links only to files that exist', (page) => {
     const links = [...read(page).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map((match) => match[1] as string)
     expect(links.filter((link) => !existsSync(resolve(root, dirname(page), link)))).toEqual([])
   })
@@ -49,7 +49,7 @@ describe('the documentation', () => {
     expect(named.filter((name) => ![...scripts, ...own].includes(name))).toEqual([])
   })
 
-  it.each(pages)('%s has no line numbers of the code', (page) => {
+  it.each(pages)('%s names no line numbers of the code', (page) => {
     expect(read(page)).not.toMatch(/\.ts:\d+/)
   })
 
@@ -64,7 +64,7 @@ describe('the documentation', () => {
     expect([...new Set(long)].sort()).toEqual(run.sort())
   })
 
-  it('lists the options that there are', () => {
+  it('lists exactly the options that exist', () => {
     const source = read('packages/core/src/options.ts')
     const body = source.slice(
       source.indexOf('export interface StoreOptions'),
@@ -75,19 +75,19 @@ describe('the documentation', () => {
     expect(listed.sort()).toEqual(options.sort())
   })
 
-  it('lists the error codes that there are', () => {
+  it('lists exactly the error codes that exist', () => {
     const codes = [...read('packages/core/src/platform/errors.ts').matchAll(/\| '(FLATLOG_\w+)'/g)].map(
       (match) => match[1] as string,
     )
     const listed = tableUnder(core, 'Errors').flatMap((cell) =>
       [...cell.matchAll(/`(FLATLOG)?(_\w+)`/g)].map((match) => `FLATLOG${match[2]}`),
     )
-    // `_VALUE` stands for FLATLOG_INVALID_VALUE, behind the first of its family.
+    // `_VALUE` is short for FLATLOG_INVALID_VALUE, after the first code of its family.
     const whole = listed.map((code) => (codes.includes(code) ? code : code.replace('FLATLOG_', 'FLATLOG_INVALID_')))
     expect(whole.sort()).toEqual(codes.sort())
   })
 
-  it('shows records whose checksums fit', () => {
+  it('shows records with valid checksums', () => {
     const lines = [...(read('README.md') + read('docs/format.md')).matchAll(/^\{"timestamp":"2025.*$/gm)].map(
       ([line]) => line,
     )

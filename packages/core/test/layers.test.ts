@@ -3,7 +3,10 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
-/** The lowest first. A file imports only from its own folder or one before it; `index.ts` puts them together. */
+/**
+ * The folders of `src`, the lowest first.
+ * A file imports only from its own folder or an earlier one.
+ */
 const LAYERS = [
   'platform',
   'lock',
@@ -20,7 +23,7 @@ const LAYERS = [
 ]
 /** Modules of Node that only compute. */
 const PURE = ['node:path', 'node:buffer']
-/** The only files that touch the machine; everything else gets it passed in. */
+/** The only files that use the machine; all others get it as a parameter. */
 const MACHINE: Record<string, string[]> = {
   'node:fs': ['platform/node-file-system.ts'],
   'node:net': ['platform/processes.ts'],
@@ -32,9 +35,9 @@ const MACHINE: Record<string, string[]> = {
 }
 const CLOCK = ['platform/clock.ts', 'platform/node-file-system.ts', 'platform/processes.ts']
 const MAX_LINES = 400
-/** A file shorter than this that only one other file imports is probably half an idea. */
+/** A file shorter than this that only one other file imports probably belongs in that file. */
 const SLIVER_LINES = 60
-/** Those that are one idea all the same, and why. */
+/** Short files that should stay separate, and why. */
 const SMALL_IDEAS: Record<string, string> = {
   'engine/timestamps.ts': 'a clock that never goes back is a rule of its own, with its own report',
   'state/checkpoint/expiry.ts': 'when a checkpoint expires is worked out once, and only if someone asks',
@@ -59,7 +62,7 @@ function importedFile(file: string, specifier: string): string {
 }
 
 describe('the structure of the engine', () => {
-  it('has every file in a layer, beside the one that puts them together', () => {
+  it('has every file except index.ts in a layer', () => {
     expect(files.filter((file) => layerOf(file) === -1)).toEqual(['index.ts'])
   })
 
@@ -76,7 +79,7 @@ describe('the structure of the engine', () => {
     expect(upward).toEqual([])
   })
 
-  it('has no circles', () => {
+  it('has no cycles', () => {
     const imports = new Map(
       files.map((file) => [
         file,
@@ -85,9 +88,9 @@ describe('the structure of the engine', () => {
           .map((each) => importedFile(file, each)),
       ]),
     )
-    const circles: string[] = []
+    const cycles: string[] = []
     const visit = (file: string, path: string[]) => {
-      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' → '))
+      if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].join(' → '))
       else if (!done.has(file)) {
         for (const next of imports.get(file) ?? []) visit(next, [...path, file])
         done.add(file)
@@ -95,10 +98,10 @@ describe('the structure of the engine', () => {
     }
     const done = new Set<string>()
     for (const file of files) visit(file, [])
-    expect(circles).toEqual([])
+    expect(cycles).toEqual([])
   })
 
-  it('touches the machine in a few named files, and depends on no package', () => {
+  it('uses the machine only in a few named files, and depends on no package', () => {
     const found = files.flatMap((file) =>
       importsOf(file)
         .filter((specifier) => !specifier.startsWith('.') && !PURE.includes(specifier))
@@ -108,7 +111,7 @@ describe('the structure of the engine', () => {
     expect(found).toEqual([])
   })
 
-  it('asks only the clock that is passed in for the time and for timers', () => {
+  it('uses only the given clock for the time and for timers', () => {
     const found = files
       .filter((file) => !CLOCK.includes(file))
       .filter((file) =>
@@ -124,7 +127,7 @@ describe('the structure of the engine', () => {
     expect(long).toEqual([])
   })
 
-  it('names the reason of each small file that one file imports', () => {
+  it('has a reason for each short file that only one file imports', () => {
     const importers = new Map<string, Set<string>>()
     for (const file of files) {
       for (const specifier of importsOf(file).filter((each) => each.startsWith('.'))) {

@@ -1,4 +1,7 @@
-/** Runs scripts in other processes. They import the built package by its name, as an application does. */
+/**
+ * Runs scripts in other processes.
+ * They import the built package by its name, as an application does.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -10,7 +13,7 @@ export function startScript(script: string, args: readonly string[]): ChildProce
   return spawn(process.execPath, [path, ...args], { cwd, stdio: ['pipe', 'pipe', 'inherit'] })
 }
 
-/** Runs a script to its end and returns its exit code, or the signal that ended it, and what it printed. */
+/** Runs a script to its end. Returns its exit code or signal, and its output. */
 export async function runScript(script: string, args: readonly string[], killAfterLines?: number) {
   const child = startScript(script, args)
   let printed = ''
@@ -35,7 +38,10 @@ export async function runJsonScript(script: string, args: readonly string[]): Pr
   return JSON.parse(printed)
 }
 
-/** Runs a script, kills it with SIGKILL after it has printed this many lines, and returns all lines that it printed. */
+/**
+ * Runs a script and kills it with SIGKILL after it has printed this many lines.
+ * Returns all lines that it printed.
+ */
 export async function killScriptAfter(lines: number, script: string, args: readonly string[]): Promise<string[]> {
   const { printed, code } = await runScript(script, args, lines)
   if (code !== 'SIGKILL') throw new Error(`${script} ${args.join(' ')} ended with ${code} before it was killed`)

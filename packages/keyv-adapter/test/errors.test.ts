@@ -19,7 +19,10 @@ const calls: Record<string, (keyv: AnyKeyv) => Promise<unknown>> = {
   },
 }
 
-/** The calls for which Keyv 5 rejects if its store does. `getRaw` calls the store's `get`, so the store also emits. */
+/**
+ * The calls for which Keyv 5 rejects if its store does.
+ * `getRaw` calls the store's `get`, so the store also emits.
+ */
 const REJECTED_BY_KEYV_5 = ['getMany', 'has', 'hasMany', 'getRaw', 'iterator']
 const ANSWERS = { set: false, setMany: [false], delete: false, has: false, hasMany: [false], getMany: [undefined] }
 

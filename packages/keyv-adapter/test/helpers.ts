@@ -6,7 +6,7 @@ import { KeyvFlatlog, type KeyvFlatlogOptions, type Protocol } from '../src/inde
 
 export { advanceClock, tempDir } from '../../../test-support/logs.js'
 
-/** What the tests use of a Keyv of either major version. */
+/** The members of a Keyv of either major version that the tests use. */
 export interface AnyKeyv {
   namespace: string | undefined
   get(key: string | string[]): Promise<unknown>

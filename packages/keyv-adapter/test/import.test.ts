@@ -40,7 +40,7 @@ describe.each(pairs)('importing from Keyv $from.major to Keyv $to.major', ({ fro
     expect(records(dir).every(({ key }) => key?.startsWith('new:'))).toBe(true)
   })
 
-  it('keeps existing entries unless it is told to overwrite them', async () => {
+  it('keeps existing entries unless the option overwrite is set', async () => {
     const source = await filled()
     const target = to.make(makeStore(tempDir()), { namespace: 'new' }) as Importable
     await target.set('plain', 'newer')

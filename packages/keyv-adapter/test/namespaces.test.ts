@@ -56,7 +56,7 @@ describe.each(majors)('namespaces with Keyv $major', ({ major, make }) => {
     expect(await all(keyv)).toEqual([])
   })
 
-  it('are refused beside a bare one', async () => {
+  it('are refused next to a bare one', async () => {
     const dir = tempDir()
     const store = makeStore({ dir, bareNamespace: 'players' })
     expect(() => make(store, { namespace: 'tokens' })).toThrow(/holds only the namespace "players"/)
@@ -76,7 +76,7 @@ describe.each(majors)('namespaces with Keyv $major', ({ major, make }) => {
     )
   })
 
-  it('are refused beside a bare one even if the log is opened by another path', async () => {
+  it('are refused next to a bare one even if the log is opened by another path', async () => {
     const dir = tempDir()
     const [real, link] = [join(dir, 'real'), join(dir, 'link')]
     mkdirSync(real)

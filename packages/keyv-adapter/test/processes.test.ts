@@ -5,7 +5,10 @@ import { describe, expect, it } from 'vitest'
 import { runScript, startScript } from './children.js'
 import { majors, makeStore, records, tempDir } from './helpers.js'
 
-/** The default `syncIntervalMs` is 1000: a process that waited for it before ending would take longer than this. */
+/**
+ * The limit for a process to end.
+ * One that waited for the default `syncIntervalMs` of 1000 would take longer.
+ */
 const MAX_ENDING_MS = 900
 
 describe.each(majors)('a process that never disconnects, with Keyv $major', ({ major, make }) => {

@@ -8,7 +8,7 @@ import type { Protocol } from '../src/index.js'
 
 const installed = fileURLToPath(new URL('../../../node_modules', import.meta.url))
 
-/** Keyv and the packages that it depends on, by name, with the directory of each in the workspace. */
+/** Keyv and its dependencies by name, with the directory of each in the workspace. */
 function dependencies(major: Protocol): Record<string, string> {
   return {
     '@keyv/serialize': '@keyv/serialize',

@@ -26,7 +26,10 @@ export const moved = importKeyv(new Keyv({ store }), new Keyv(store)).then(({ co
 export const movedWhole = importKeyv(store, new KeyvFlatlog())
 `
 
-/** As strict as possible, and with skipLibCheck off so that the package's declarations are checked too. */
+/**
+ * As strict as possible.
+ * With skipLibCheck off, the declarations of the package are checked too.
+ */
 const compilerOptions = {
   strict: true,
   exactOptionalPropertyTypes: true,

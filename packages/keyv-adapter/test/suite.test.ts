@@ -4,7 +4,10 @@ import { Keyv as Keyv6 } from 'keyv6'
 import * as test from 'vitest'
 import { makeStore, tempDir } from './helpers.js'
 
-/** Runs the tests that Keyv's own stores must pass. The stores of one test share one log, as the suite expects. */
+/**
+ * Runs the tests that Keyv's own stores must pass.
+ * The stores of one test share one log, as the suite expects.
+ */
 let dir = ''
 test.beforeEach(() => {
   dir = tempDir()
@@ -18,7 +21,10 @@ test.describe('@keyv/test-suite, iterator, with Keyv 5', () => {
   keyvIteratorTests(test as never, Keyv5, () => makeStore(dir))
 })
 
-/** The suite was written for Keyv 5. These tests replace the ones for which Keyv 6 specifies another answer. */
+/**
+ * The suite was written for Keyv 5.
+ * These tests replace the ones for which Keyv 6 specifies another answer.
+ */
 const REPLACED_FOR_KEYV_6: Record<string, (t: { expect: typeof test.expect }) => Promise<void>> = {
   '.deleteMany([keys]) with nonexistent keys resolves to false': async ({ expect }) => {
     const keyv = new Keyv6({ store: makeStore(dir) })

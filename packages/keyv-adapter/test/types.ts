@@ -1,4 +1,7 @@
-/** Compiled by `npm run typecheck` and never run: checks that both versions of Keyv accept the class as a store. */
+/**
+ * Checks that both versions of Keyv accept the class as a store.
+ * Compiled by `npm run typecheck` and never run.
+ */
 import { Keyv as Keyv5, type KeyvStoreAdapter } from 'keyv'
 import type { KeyvFile } from 'keyv-file'
 import { Keyv as Keyv6, type KeyvStorageAdapter } from 'keyv6'
@@ -34,7 +37,7 @@ new KeyvFlatlog(1)
 // @ts-expect-error There is no third protocol.
 new KeyvFlatlog({ protocol: 7 })
 
-/** `importKeyv` accepts both versions of Keyv and any store with an iterator, but not a Keyv and a store. */
+/** Checks the arguments of `importKeyv`: two of either Keyv, or two stores with an iterator. */
 export async function imports(file: KeyvFile, old: Keyv5, next: Keyv6<number>): Promise<void> {
   const { found, copied }: ImportResult = await importKeyv(file, store, {
     onProgress: ({ phase, done }) => [phase, done],

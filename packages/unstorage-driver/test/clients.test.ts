@@ -3,7 +3,7 @@ import { createBlobStorage, defineCachedFunction, expireCache } from 'ocache'
 import { describe, expect, it } from 'vitest'
 import { advanceClock, majors, makeDriver, records, tempDir } from './helpers.js'
 
-/** Runs published packages that use unstorage and know nothing of this driver. */
+/** Runs published packages that use unstorage and do not depend on this driver. */
 
 describe.each(majors)('@auth/unstorage-adapter on unstorage $major', ({ make }) => {
   it('keeps users, accounts, sessions and tokens through a restart', async () => {

@@ -7,7 +7,10 @@ import fs2 from 'unstorage2/drivers/fs'
 import { describe, expect, it, vi } from 'vitest'
 import { advanceClock, majors, makeDriver, records, tempDir } from './helpers.js'
 
-/** Checks what the README says about unstorage's fs driver, so that we notice when it changes. */
+/**
+ * Checks the statements of the README about unstorage's fs driver.
+ * So we notice when that driver changes.
+ */
 
 const fsStorage: Record<1 | 2, (base: string) => Storage> = {
   1: (base) => createStorage1({ driver: fs1({ base }) }),

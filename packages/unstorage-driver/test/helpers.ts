@@ -8,7 +8,10 @@ export { advanceClock, tempDir } from '../../../test-support/logs.js'
 
 export interface Major {
   readonly major: 1 | 2
-  /** The methods of both versions have nearly the same types, so the tests use the types of version 1 for both. */
+  /**
+   * Creates a storage of this version.
+   * Both versions have nearly the same types, so the tests use those of version 1 for both.
+   */
   make(driver: FlatlogDriver): Storage
 }
 

@@ -14,7 +14,10 @@ afterEach(async () => {
 
 type Send = (method: string, path: string, init?: RequestInit) => Promise<Response>
 
-/** Serves a storage over HTTP. unstorage 1 has a Node.js listener, unstorage 2 a function from Request to Response. */
+/**
+ * Serves a storage over HTTP.
+ * unstorage 1 has a Node.js listener, unstorage 2 a function from Request to Response.
+ */
 async function serve(major: 1 | 2, storage: Storage): Promise<Send> {
   if (major === 2) {
     const handle = createStorageHandler(storage as never)

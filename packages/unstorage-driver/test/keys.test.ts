@@ -3,7 +3,10 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { majors, makeDriver, tempDir } from './helpers.js'
 
-/** Keys that the driver must accept. unstorage itself refuses keys with `.` or `..` as a segment. */
+/**
+ * Keys that the driver must accept.
+ * unstorage itself refuses keys with `.` or `..` as a segment.
+ */
 const ODD_KEYS = [
   ...['a', 'a:b', 'a:b:c', 'A', 'a:B', 'CON', 'nul.txt', 'aux:prn', 'trailing.', 'trailing ', ' ', '...', 'a..b'],
   ...[

@@ -12,7 +12,10 @@ import { records, tempDir } from './helpers.js'
 
 const root = fileURLToPath(new URL('../../../node_modules/', import.meta.url))
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-/** The examples of the README that can be run. Its configuration files are marked as TypeScript. */
+/**
+ * The examples of the README that can be run.
+ * Its configuration files are marked as TypeScript.
+ */
 const examples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string)
 
 const REQUIRE = `
@@ -122,7 +125,10 @@ describe('the published package', () => {
   })
 })
 
-/** The output of an example according to its comments: at the end of a line that prints, or on a line of their own. */
+/**
+ * The output of an example according to its comments.
+ * They are at the end of a line that prints, or on a line of their own.
+ */
 function expectedOutput(example: string): string {
   const lines: string[] = []
   for (const line of example.split('\n')) {

@@ -7,7 +7,10 @@ const B = new Uint8Array(SIZE).fill(0xbb)
 const ROUNDS = 100
 const READS = 3
 
-/** With a driver that overwrites files in place, a reader sometimes gets only the beginning of the new value. */
+/**
+ * A read during a write must return a complete value.
+ * A driver that overwrites files in place sometimes returns only the beginning of the new value.
+ */
 describe.each(majors)('reads during a write of the same item, with unstorage $major', ({ make }) => {
   // Without a cache, values are read from the file.
   it.each([{ cacheBytes: 0 }, {}])('return the complete old or new value, with %o', async (options) => {

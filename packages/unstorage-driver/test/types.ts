@@ -1,4 +1,7 @@
-/** Compiled by `npm run typecheck` and never run: checks that both versions of unstorage accept the driver. */
+/**
+ * Checks that both versions of unstorage accept the driver.
+ * Compiled by `npm run typecheck` and never run.
+ */
 import { createStorage as createStorage1, type Driver as Driver1 } from 'unstorage'
 import { createStorage as createStorage2, type Driver as Driver2 } from 'unstorage2'
 import flatlogDriver, { DRIVER_NAME, type FlatlogDriverOptions, flatlogDriver as named } from '../src/index.js'

@@ -72,7 +72,10 @@ describe.each(majors)('watched items that expire, with unstorage $major', ({ mak
   })
 })
 
-/** Controls the clock and setTimeout. The other timers stay real, because the engine needs them. */
+/**
+ * Controls the clock and setTimeout.
+ * The other timers stay real, because the engine needs them.
+ */
 function movableClock() {
   vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })
   return {

@@ -119,7 +119,7 @@ describe('every command', () => {
     expect([unknown.content, unknown.isPrivate]).toEqual([UNKNOWN_COMMAND, true])
   })
 
-  it('pings nobody and shows names literally', async () => {
+  it('mentions no user and shows names literally', async () => {
     const { round, guess, handle } = await setUp()
     await round()
     const mallory = { id: '9', displayName: '<@7> **@everyone**\n# [x](//e.org)' }

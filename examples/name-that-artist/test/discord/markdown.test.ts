@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { literal, oneLine } from '../../src/discord/markdown.js'
 
-/** What Discord shows of a line: a backslash escapes any character that is not a letter, a digit or a space. */
+/**
+ * A line as Discord shows it.
+ * A backslash escapes any character that is not a letter, a digit or a space.
+ */
 function shown(line: string): { text: string; markup: string } {
   const escaped = /\\([^0-9A-Za-z\s])/g
   const bare = line.replace(escaped, '')

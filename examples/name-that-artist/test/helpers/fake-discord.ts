@@ -25,7 +25,7 @@ export interface UsedCommand {
   id?: string
 }
 
-/** What the user sees of the answer. */
+/** The answer as the user sees it. */
 export interface SeenAnswer {
   content: string
   private: boolean
@@ -47,7 +47,10 @@ export class FakeDiscord {
   readonly registered: Json[] = []
   /** The identify messages at the gateway. */
   readonly identified: Json[] = []
-  /** If set, an acknowledgement opens the first gate when it arrives, and is answered when the second gate is open. */
+  /**
+   * If set, delays acknowledgements.
+   * One opens the first gate when it arrives, and is answered when the second gate is open.
+   */
   slowAcknowledgement: { received: Gate; answered: Gate } | undefined
   /** Refuses to register commands. */
   refusesCommands = false
@@ -118,7 +121,10 @@ export class FakeDiscord {
     })
   }
 
-  /** Closes the connection: with 4004 as for a token that is no longer valid, with 4000 for an unknown reason. */
+  /**
+   * Closes the connection.
+   * 4004 means that the token is not valid any more, 4000 is an unknown reason.
+   */
   disconnect(code: 4000 | 4004): void {
     this.#gateway?.close(code)
   }

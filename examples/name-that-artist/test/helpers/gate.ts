@@ -1,4 +1,4 @@
-/** Holds up a slow disk or network in a test: awaiting `promise` waits until the test calls `open`. */
+/** Delays a disk or network in a test: `promise` resolves when the test calls `open`. */
 export class Gate {
   readonly promise: Promise<void>
   open: () => void = () => {}

@@ -63,7 +63,7 @@ describe('a main file', () => {
 })
 
 describe('a log', () => {
-  /** Copies the files as they are while the bot runs, like a kill would leave them, and uses the copy from then on. */
+  /** Copies the files while the bot runs, as a kill would leave them, and uses the copy. */
   async function crash(): Promise<void> {
     mkdirSync(data.path('after-crash', 'logs'), { recursive: true })
     for (const name of readdirSync(data.path('logs')).filter((each) => /\.(log|mark)$/.test(each))) {

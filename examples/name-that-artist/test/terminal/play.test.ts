@@ -51,7 +51,7 @@ describe('the game in a terminal', () => {
     expect(JSON.parse(last)).toMatchObject({ value: { guessers: [{ userId: 'ada', wrongGuesses: 1 }] } })
   })
 
-  it('prints what it found, and continues the game of a data directory of format 0', async () => {
+  it('reports and continues the game of a data directory of format 0', async () => {
     installFixture('format-0', data.path())
     const game = new BotProcess(['--play', '--as', 'Ada'])
     game.type('Hobbs\n/quit\n')

@@ -19,10 +19,13 @@ const installed = fileURLToPath(new URL('../../../../node_modules', import.meta.
 const noNetwork = fileURLToPath(new URL('no-network.cjs', import.meta.url))
 
 const SOURCES = ['app', 'routes', 'nitro3', 'nitro.config.mjs']
-/** Not linked: the packages of the workspace, which are installed from their tarballs instead, and caches. */
+/**
+ * Packages of the workspace and caches, which are not linked.
+ * The packages are installed from their tarballs instead.
+ */
 const NOT_LINKED = ['@flatlog', 'name-that-artist', 'nitro-app', '.cache', '.package-lock.json']
 
-/** Creates a project with the app and the driver from its tarball, without downloading anything. */
+/** Creates a project with the app and the packed driver, without a download. */
 export function makeProject(directory: string): void {
   mkdirSync(directory, { recursive: true })
   for (const source of SOURCES) cpSync(join(app, source), join(directory, source), { recursive: true })

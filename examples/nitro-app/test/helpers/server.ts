@@ -51,7 +51,10 @@ export async function startServer({ args, cwd, environment, port }: Command): Pr
   }
 }
 
-/** Waits until the port accepts connections. Not every version of Nitro prints when it listens. */
+/**
+ * Waits until the port accepts connections.
+ * Not every version of Nitro prints when it listens.
+ */
 async function untilListening(child: ChildProcess, port: number, printed: () => string): Promise<void> {
   const endMs = performance.now() + READY_MS
   while (child.exitCode === null && performance.now() < endMs) {

@@ -7,13 +7,16 @@ import { ManualClock } from '../support/manual-clock.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { lines, openPlayers, playersLog, run } from './store-in.js'
 
-/** A checkpoint is the whole state at the head of the log: made by compaction, read first, healed from a backup. */
+/**
+ * A checkpoint is the state at the start of the log.
+ * A compaction makes it, and a backup heals it.
+ */
 
 const makeDir = useTempDirectory()
 const parsed = (dir: string) => lines(dir).map((line) => JSON.parse(line) as Record<string, unknown>)
 
 describe('creating a checkpoint', () => {
-  it('of a small state is one line that holds it', async () => {
+  it('of a small state is one line', async () => {
     const dir = makeDir()
     const clock = new ManualClock('2025-01-15T13:00:00.000Z')
     const store = await openOn(machine({ clock }), { dir, name: 'players' })
@@ -37,7 +40,7 @@ describe('creating a checkpoint', () => {
     await store.close()
   })
 
-  it('of a large state is a header, parts in key order, and an index of them', async () => {
+  it('of a large state is a header, parts in key order, and an index', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       await store.replace(
@@ -62,7 +65,7 @@ describe('creating a checkpoint', () => {
     })
   })
 
-  it('keeps when keys expire and how values are encoded; what has expired stays out', async () => {
+  it('keeps expiries and encodings, and leaves out expired keys', async () => {
     const dir = makeDir()
     const clock = new ManualClock()
     const store = await openOn(machine({ clock }), { dir, name: 'players' })
@@ -90,7 +93,7 @@ describe('creating a checkpoint', () => {
     await again.close()
   })
 
-  it('copies values as they are spelled, through any number of checkpoints', async () => {
+  it('keeps the spelling of values, through any number of checkpoints', async () => {
     const dir = makeDir()
     const text = '{"10":1.0, "9":1e400, "__proto__":{"x":-0}, "9":"\\u0041"}'
     for (let round = 0; round < 3; round++) {
@@ -104,7 +107,7 @@ describe('creating a checkpoint', () => {
     expect(readFileSync(playersLog(dir), 'utf8')).toContain(text)
   })
 
-  it('keeps when values were written, with the option for it', async () => {
+  it('keeps when values were written with the option times', async () => {
     const dir = makeDir()
     const clock = new ManualClock('2025-01-15T13:00:00.000Z')
     const store = await openOn(machine({ clock }), { dir, name: 'players', times: true })
@@ -132,7 +135,7 @@ describe('creating a checkpoint', () => {
 })
 
 describe('recovering from a checkpoint', () => {
-  it('after a crash right behind it', async () => {
+  it('after a crash right after it was made', async () => {
     const dir = makeDir()
     const store = await openPlayers(dir)
     await store.set('a', 1)
@@ -145,7 +148,7 @@ describe('recovering from a checkpoint', () => {
     })
   })
 
-  it('that is damaged: from the backup that reaches it', async () => {
+  it('that is damaged: from the backup that has all its records', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       await store.set('a', 1)
@@ -164,7 +167,7 @@ describe('recovering from a checkpoint', () => {
     await run(dir, (store) => expect(store.recovery.clean).toBe(true))
   })
 
-  it('whose log is gone: from the newest backup, with a report', async () => {
+  it('whose log is missing: from the newest backup, with a report', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       await store.set('a', 1)

@@ -5,7 +5,7 @@ import { openLogs } from '../support/core.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { openPlayers, playersLog, run } from './store-in.js'
 
-/** Compaction beside reading and writing: by whoever asks, or by itself. */
+/** Compaction during reads and writes: on demand and automatic. */
 
 const makeDir = useTempDirectory()
 const backupsOf = (dir: string) =>
@@ -13,7 +13,7 @@ const backupsOf = (dir: string) =>
     .filter((name) => name.startsWith('players.log.backup.'))
     .sort()
 
-/** Many versions of few keys: a log that is worth compacting. */
+/** Writes many versions of few keys: a log that is worth compacting. */
 async function fill(dir: string, versions = 50): Promise<void> {
   await run(dir, (store) =>
     Promise.all(
@@ -24,7 +24,7 @@ async function fill(dir: string, versions = 50): Promise<void> {
   )
 }
 describe('compacting while the store is used', () => {
-  it('never refuses a write, and loses none that came meanwhile', async () => {
+  it('refuses no write, and loses none that is made meanwhile', async () => {
     const dir = makeDir()
     const store = await openPlayers(dir)
     const state = new Map<string, string>()
@@ -45,7 +45,7 @@ describe('compacting while the store is used', () => {
         written.push(store.set(key, `${number}`))
       }
       if (number % 50 === 0) await written.at(-1)
-      // Reading sees every write at once, from whichever of the two logs it will be read later.
+      // A read sees every write at once, whichever of the two logs gets the record.
       expect(store.get(key)).toBe(state.get(key))
     }
     await Promise.all(written)
@@ -61,7 +61,7 @@ describe('compacting while the store is used', () => {
     })
   })
 
-  it('asked for twice at once is done once', async () => {
+  it('requested twice at once runs once', async () => {
     const dir = makeDir()
     await fill(dir)
     await run(dir, async (store) => {
@@ -70,7 +70,7 @@ describe('compacting while the store is used', () => {
     expect(backupsOf(dir)).toHaveLength(1)
   })
 
-  it('happens by itself when the log has outgrown its state', async () => {
+  it('begins automatically when the log is much larger than its state', async () => {
     const dir = makeDir()
     const text = 'x'.repeat(10_000)
     const store = await openPlayers(dir, { durability: 'os', mainFile: false })
@@ -84,7 +84,7 @@ describe('compacting while the store is used', () => {
     expect(await run(dir, (again) => again.size)).toBe(10)
   })
 
-  it('is left to the application with compaction: false', async () => {
+  it('never begins automatically with compaction: false', async () => {
     const dir = makeDir()
     const text = 'x'.repeat(100_000)
     await run(

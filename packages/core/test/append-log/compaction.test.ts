@@ -7,7 +7,7 @@ import { ManualClock } from '../support/manual-clock.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { lines, openPlayers, parsedRecords, playersLog, run } from './store-in.js'
 
-/** Compaction: the log is rewritten as a checkpoint of its state, beside reading and writing, and the old one is kept. */
+/** Compaction rewrites the log as a checkpoint and keeps the former log as a backup. */
 
 const makeDir = useTempDirectory()
 const backupsOf = (dir: string) =>
@@ -15,7 +15,7 @@ const backupsOf = (dir: string) =>
     .filter((name) => name.startsWith('players.log.backup.'))
     .sort()
 
-/** Many versions of few keys: a log that is worth compacting. */
+/** Writes many versions of few keys: a log that is worth compacting. */
 async function fill(dir: string, versions = 50): Promise<void> {
   await run(dir, (store) =>
     Promise.all(
@@ -32,7 +32,7 @@ const numbersOf = (dir: string) =>
   )
 
 describe('compactLog', () => {
-  it('makes the log as long as its state, and the state stays', async () => {
+  it('shrinks the log to the size of its state, and keeps the state', async () => {
     const dir = makeDir()
     await fill(dir)
     const logs = openLogs({ dir })
@@ -59,7 +59,7 @@ describe('compactLog', () => {
     expect(await numbersOf(dir)).toEqual(filled)
   })
 
-  it('keeps the former log as a backup, byte for byte, named by its last record', async () => {
+  it('keeps the former log as a backup, byte for byte, named after its last record', async () => {
     const dir = makeDir()
     await fill(dir)
     const before = readFileSync(playersLog(dir))
@@ -69,7 +69,7 @@ describe('compactLog', () => {
     expect(readFileSync(join(dir, 'logs', backupsOf(dir)[0]!)).equals(before)).toBe(true)
   })
 
-  it('keeps the last three, and deletes nothing that only looks like one', async () => {
+  it('keeps the last three backups, and deletes no file that only looks like one', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       for (const name of ['players.log.backup.mine', 'players.log.backup.20200101T000000Z-1', 'notes']) {
@@ -87,7 +87,7 @@ describe('compactLog', () => {
     )
   })
 
-  it('goes through the store that is open here, and its writes go on in the new log', async () => {
+  it('uses the store that is open in this process, which then writes to the new log', async () => {
     const dir = makeDir()
     await fill(dir)
     const store = await openPlayers(dir)
@@ -99,17 +99,17 @@ describe('compactLog', () => {
     expect(await run(dir, (again) => again.get('later'))).toBe(1)
   })
 
-  it('of a log that is open in another process is refused', async () => {
+  it('refuses a log that is open in another process', async () => {
     const dir = makeDir()
     await fill(dir)
-    // What another process leaves that runs on a machine which cannot be asked.
+    // The lock of a process on another machine, which cannot be checked.
     const lock = { pid: 1, thread: 0, start: null, bootId: null, pidNamespace: null, host: 'elsewhere', socket: null }
     writeFileSync(
       join(dir, 'logs', 'players.lock'),
       JSON.stringify({ ...lock, token: '0'.repeat(32), since: '2025-01-01T00:00:00.000Z' }),
     )
     const size = statSync(playersLog(dir)).size
-    // A clock on which the time that a lock is waited for goes by at once.
+    // A clock on which waiting for a lock takes no real time.
     let waitedMs = 0
     const clock: Clock = {
       ...systemClock,
@@ -126,13 +126,13 @@ describe('compactLog', () => {
     expect(statSync(playersLog(dir)).size).toBe(size)
   })
 
-  it('of a log that is not there does nothing and makes nothing', async () => {
+  it('does nothing for a missing log, and creates none', async () => {
     const dir = makeDir()
     expect(await openLogs({ dir }).compactLog('players')).toEqual({ bytesBefore: 0, bytesAfter: 0 })
     expect(readdirSync(dir)).toEqual([])
   })
 
-  it('of a log without records behind its checkpoint changes nothing', async () => {
+  it('does not change a log without records after its checkpoint', async () => {
     const dir = makeDir()
     await fill(dir)
     const logs = openLogs({ dir })
@@ -144,7 +144,7 @@ describe('compactLog', () => {
     expect(backupsOf(dir)).toHaveLength(1)
   })
 
-  it('takes out for good what has expired: asked for again, there is nothing left to do', async () => {
+  it('removes expired keys for good: called again, it has nothing to do', async () => {
     const dir = makeDir()
     const clock = new ManualClock()
     const store = await openOn(machine({ clock }), { dir, name: 'players', compaction: false })
@@ -153,7 +153,7 @@ describe('compactLog', () => {
     await store.compact()
     expect(backupsOf(dir)).toHaveLength(1)
     clock.advance(1000)
-    // Nothing was written, but there is something to gain.
+    // Nothing was written since, but the expired key takes space.
     await store.compact()
     expect(backupsOf(dir)).toHaveLength(2)
     expect(readFileSync(playersLog(dir), 'utf8')).not.toContain('"k1"')
@@ -163,7 +163,7 @@ describe('compactLog', () => {
     await store.close()
   })
 
-  it('of a log of the original system makes one of version 1', async () => {
+  it('turns a log of format 0 into one of version 1', async () => {
     const dir = makeDir()
     mkdirSync(join(dir, 'logs'))
     const older = [1, 2, 3].map((value) =>
@@ -187,7 +187,7 @@ describe('compactAllLogs', () => {
     for (const { bytesBefore, bytesAfter } of results) expect(bytesAfter).toBeLessThan(bytesBefore)
   })
 
-  it('leaves files alone that are no logs of a store', async () => {
+  it('leaves files alone that are not logs of a store', async () => {
     const dir = makeDir()
     await fill(dir)
     writeFileSync(join(dir, 'logs', 'My notes.log'), 'not a store')
@@ -195,13 +195,13 @@ describe('compactAllLogs', () => {
     expect(readFileSync(join(dir, 'logs', 'My notes.log'), 'utf8')).toBe('not a store')
   })
 
-  it('in a directory without logs has nothing to do', async () => {
+  it('does nothing in a directory without logs', async () => {
     expect(await openLogs({ dir: makeDir() }).compactAllLogs()).toEqual([])
   })
 })
 
 describe('needsCompaction', () => {
-  it('is true for a log that is larger than that and has records behind its checkpoint', async () => {
+  it('is true for a log that is larger than the limit and has records after its checkpoint', async () => {
     const dir = makeDir()
     await fill(dir)
     const logs = openLogs({ dir })
@@ -211,7 +211,7 @@ describe('needsCompaction', () => {
     expect(await logs.needsCompaction('players')).toBe(false)
   })
 
-  it('is false for a checkpoint alone, however large: there would be nothing to gain', async () => {
+  it('is false for a checkpoint alone, however large: compaction would gain nothing', async () => {
     const dir = makeDir()
     await fill(dir)
     const logs = openLogs({ dir })
@@ -221,11 +221,11 @@ describe('needsCompaction', () => {
     expect(await logs.needsCompaction('players', 1)).toBe(true)
   })
 
-  it('is false where there is no log', async () => {
+  it('is false without a log', async () => {
     expect(await openLogs({ dir: makeDir() }).needsCompaction('players', 0)).toBe(false)
   })
 
-  it('takes 1 MiB for the limit where none is given', async () => {
+  it('has the default limit 1 MiB', async () => {
     const dir = makeDir()
     await run(dir, (store) => store.set('large', 'x'.repeat(1_048_576 - 1000)), { compaction: false })
     const logs = openLogs({ dir })
@@ -234,7 +234,7 @@ describe('needsCompaction', () => {
     expect(await logs.needsCompaction('players')).toBe(true)
   })
 
-  it('is true for a log of the original system with records', async () => {
+  it('is true for a log of format 0 with records', async () => {
     const dir = makeDir()
     mkdirSync(join(dir, 'logs'))
     writeFileSync(

@@ -6,12 +6,12 @@ import { copyAsOfNow } from '../support/files.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { openPlayers, playersLog, run } from './store-in.js'
 
-/** What a crash leaves is what the next run goes on from: nothing that was acknowledged is lost. */
+/** The next run recovers what a crash left: no acknowledged write is lost. */
 
 const makeDir = useTempDirectory()
 const stateOf = (dir: string) => run(dir, (store) => Object.fromEntries(store.entries()))
 
-/** The files as a process leaves them that is killed after that. */
+/** The files that a process leaves if it is killed after this work. */
 async function killedAfter(dir: string, work: (store: Store) => unknown): Promise<string> {
   const store = await openPlayers(dir)
   await work(store)
@@ -41,13 +41,13 @@ describe('a killed process', () => {
     }
   })
 
-  it('leaves no lock that keeps the next one out', async () => {
+  it('leaves no lock that stops the next open', async () => {
     const crashed = await killedAfter(makeDir(), (store) => store.set('a', 1))
     expect(readdirSync(join(crashed, 'logs'))).toContain('players.lock')
     expect(await stateOf(crashed)).toEqual({ a: 1 })
   })
 
-  it('in the middle of a write leaves a torn line: it is cut, kept aside and reported', async () => {
+  it('leaves a torn line in the middle of a write: the line is cut off, set aside and reported', async () => {
     const crashed = await killedAfter(makeDir(), (store) => store.set('a', 1))
     appendFileSync(playersLog(crashed), '{"timestamp":"2025-01-15T12:00:00.000Z","seq":2,"op":"SET","key":"b","val')
     await run(crashed, async (store) => {
@@ -66,7 +66,7 @@ describe('a killed process', () => {
     })
   })
 
-  it('in the middle of a compaction leaves a new generation half done: the log counts, and the rest is removed', async () => {
+  it('leaves an unfinished generation in the middle of a compaction: the log counts, and the generation is removed', async () => {
     const crashed = await killedAfter(makeDir(), async (store) => {
       await store.set('a', 1)
       await store.set('b', 2)
@@ -77,7 +77,7 @@ describe('a killed process', () => {
     expect(readdirSync(join(crashed, 'logs'))).not.toContain('players.log.new')
   })
 
-  it('again and again, each time in another place, loses nothing', async () => {
+  it('loses nothing however often and at whatever place it is killed', async () => {
     let dir = makeDir()
     const expected: Record<string, number> = {}
     for (let round = 0; round < 8; round++) {
@@ -107,7 +107,7 @@ describe('a damaged file', () => {
     }
   })
 
-  it('is read as far as it goes, on both sides of the damage, and says what is in doubt', async () => {
+  it('is read on both sides of the damage, and the keys in doubt are reported', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       for (const key of ['a', 'b', 'c']) await store.set(key, 1)

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { lines, parsedRecords, run } from './store-in.js'
 
-/** DELETE: a tombstone for a key, or one for all keys that begin with a prefix. What is deleted stays deleted. */
+/** DELETE is a tombstone for a key, or for all keys that start with a prefix. */
 
 const makeDir = useTempDirectory()
 const keysOf = (dir: string) => run(dir, (store) => [...store.keys()])
@@ -20,7 +20,7 @@ describe('DELETE', () => {
     expect(await keysOf(dir)).toEqual([])
   })
 
-  it('of a key that is not there writes nothing, and says so', async () => {
+  it('of a missing key writes nothing and returns false', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       expect(await store.delete('nowhere')).toBe(false)
@@ -30,7 +30,7 @@ describe('DELETE', () => {
     expect(parsedRecords(dir)).toHaveLength(2)
   })
 
-  it('of a key in the checkpoint hides it, through every run and the next compaction', async () => {
+  it('of a key in the checkpoint hides it, after reopening and after the next compaction', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       await store.set('a', 1)
@@ -45,7 +45,7 @@ describe('DELETE', () => {
     expect(lines(dir).join('\n')).not.toContain('"a"')
   })
 
-  it('and a SET behind it: the key is there again', async () => {
+  it('followed by a SET: the key exists again', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       await store.set('a', 1)
@@ -55,7 +55,7 @@ describe('DELETE', () => {
     expect(await run(dir, (store) => store.get('a'))).toBe(2)
   })
 
-  it('of a prefix is one line, and takes the keys that begin with it and no others', async () => {
+  it('of a prefix is one line, and deletes exactly the keys that start with it', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       for (const key of ['players:1', 'players:2', 'players', 'player', 'tokens:1']) await store.set(key, 1)
@@ -66,7 +66,7 @@ describe('DELETE', () => {
     expect(await keysOf(dir)).toEqual(['player', 'players', 'tokens:1'])
   })
 
-  it('of everything, and what is set behind it stays', async () => {
+  it('of everything leaves keys that are set after it', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       await store.set('a', 1)

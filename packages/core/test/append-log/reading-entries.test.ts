@@ -6,12 +6,12 @@ import { openLogs } from '../support/core.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { lines, openPlayers, playersLog, run } from './store-in.js'
 
-/** Reading the log as the original system did: `readLogEntries` gives the lines, parsed. */
+/** `readLogEntries` returns the parsed lines of a log, in the interface of format 0. */
 
 const makeDir = useTempDirectory()
 
 describe('readLogEntries', () => {
-  it('gives every record in its order, the checkpoint first', async () => {
+  it('returns every record in order, the checkpoint first', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       await store.set('a', { x: 1 })
@@ -44,7 +44,7 @@ describe('readLogEntries', () => {
     for (const { timestamp } of entries) expect(new Date(timestamp).toISOString()).toBe(timestamp)
   })
 
-  it('gives a checkpoint in parts as one entry with its whole state', async () => {
+  it('returns a checkpoint in parts as one entry with its whole state', async () => {
     const dir = makeDir()
     const state = Object.fromEntries(
       Array.from({ length: 50 }, (_, number) => [`k${number}`, `${number}`.padEnd(500, '.')]),
@@ -62,7 +62,7 @@ describe('readLogEntries', () => {
     ])
   })
 
-  it('says how texts and bytes stand in the log', async () => {
+  it('returns the encoding of texts and bytes', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       await store.setText('text', 'plain')
@@ -76,21 +76,21 @@ describe('readLogEntries', () => {
     ])
   })
 
-  it('reads keys like __proto__ as keys', async () => {
+  it('reads __proto__ like any other key', async () => {
     const dir = makeDir()
     await run(dir, (store) => store.replace(new Map([['__proto__', 1]])))
     const [, entry] = await openLogs({ dir }).readLogEntries('players')
     expect(Object.keys(entry!.data!)).toEqual(['__proto__'])
   })
 
-  it('gives nothing where there is no log, and makes none', async () => {
+  it('returns nothing for a missing log, and creates none', async () => {
     const dir = makeDir()
     expect(await openLogs({ dir }).readLogEntries('players')).toEqual([])
     expect(await openLogs({ dir: join(dir, 'nowhere') }).readLogEntries('players')).toEqual([])
     expect(() => statSync(join(dir, 'logs'))).toThrow('ENOENT')
   })
 
-  it('reads while the log is open, without a lock and without a change', async () => {
+  it('reads an open log without a lock and without changing anything', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       await store.set('a', 1)
@@ -102,7 +102,7 @@ describe('readLogEntries', () => {
     })
   })
 
-  it('leaves a torn last line and a damaged line out, as recovery would', async () => {
+  it('leaves out a torn last line and a damaged line, as recovery does', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       for (const key of ['a', 'b', 'c']) await store.set(key, key)
@@ -114,7 +114,7 @@ describe('readLogEntries', () => {
     expect(await keys()).toEqual([undefined, 'a', 'c'])
   })
 
-  it('of a log in which nothing can be read is an error, and no empty checkpoint', async () => {
+  it('rejects for an unreadable log instead of returning an empty checkpoint', async () => {
     const dir = makeDir()
     await run(dir, (store) => store.set('a', 1))
     const log = playersLog(dir)
@@ -125,7 +125,7 @@ describe('readLogEntries', () => {
     })
   })
 
-  it('reads a log of the original system, its lines numbered', async () => {
+  it('reads a log of format 0 and numbers its lines', async () => {
     const dir = makeDir()
     mkdirSync(join(dir, 'logs'))
     const time = '2024-06-01T10:00:00.000Z'
@@ -149,13 +149,13 @@ describe('readLogEntries', () => {
     await expect(openLogs({ dir }).readLogEntries('players')).rejects.toMatchObject({ code: 'FLATLOG_VERSION' })
   })
 
-  it('refuses a name that is none', async () => {
+  it('refuses an invalid name', async () => {
     await expect(openLogs({ dir: makeDir() }).readLogEntries('../secrets')).rejects.toMatchObject({
       code: 'FLATLOG_INVALID_NAME',
     })
   })
 
-  it('says what is wrong where the log cannot be read', async () => {
+  it('rejects with the reason if the log cannot be read', async () => {
     const dir = makeDir()
     mkdirSync(playersLog(dir), { recursive: true })
     await expect(openLogs({ dir }).readLogEntries('players')).rejects.toMatchObject({
@@ -166,7 +166,7 @@ describe('readLogEntries', () => {
 })
 
 describe('iterateLogEntries', () => {
-  it('gives the same one by one, and may be left early', async () => {
+  it('yields the same entries one by one, and the loop may be left early', async () => {
     const dir = makeDir()
     await run(dir, (store) => Promise.all(Array.from({ length: 200 }, (_, number) => store.set(`k${number}`, number))))
     const logs = openLogs({ dir })
@@ -178,7 +178,7 @@ describe('iterateLogEntries', () => {
     expect(seen).toEqual((await logs.readLogEntries('players')).slice(0, 150))
   })
 
-  it('of an open log goes on through a compaction: what it had begun to read stays readable', async () => {
+  it('continues across a compaction: the former log stays readable', async () => {
     const dir = makeDir()
     const store = await openPlayers(dir)
     await Promise.all(Array.from({ length: 50 }, (_, number) => store.set(`k${number}`, number)))
@@ -193,7 +193,7 @@ describe('iterateLogEntries', () => {
 })
 
 describe('getLogSize', () => {
-  it('is the length of the file in bytes', async () => {
+  it('is the size of the file in bytes', async () => {
     const dir = makeDir()
     const logs = openLogs({ dir })
     await run(dir, async (store) => {
@@ -205,7 +205,7 @@ describe('getLogSize', () => {
     })
   })
 
-  it('is 0 where there is none', async () => {
+  it('is 0 for a missing log', async () => {
     const dir = makeDir()
     expect(await openLogs({ dir }).getLogSize('players')).toBe(0)
     expect(await openLogs({ dir: join(dir, 'nowhere') }).getLogSize('players')).toBe(0)
@@ -213,7 +213,7 @@ describe('getLogSize', () => {
 })
 
 describe('names', () => {
-  it('are those of the logs in the directory, in order, and of nothing else', async () => {
+  it('are those of the logs in the directory, in order, and of no other file', async () => {
     const dir = makeDir()
     expect(await openLogs({ dir }).names()).toEqual([])
     for (const name of ['tokens', 'players', 'a.b']) {

@@ -6,7 +6,7 @@ import { type Random, withSeed } from '../support/random.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { openPlayers, run } from './store-in.js'
 
-/** Rebuilding: the state of a store is its checkpoint and the records behind it, and nothing else. */
+/** The state of a store is its checkpoint and the records after it, and nothing else. */
 
 const makeDir = useTempDirectory()
 const stateOf = (dir: string) => run(dir, (store) => Object.fromEntries(store.entries()))
@@ -23,7 +23,7 @@ describe('rebuilding the state', () => {
     expect(await stateOf(dir)).toEqual({ b: 3 })
   })
 
-  it('from a checkpoint and what follows it', async () => {
+  it('from a checkpoint and the records after it', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       await store.set('a', 1)
@@ -47,7 +47,7 @@ describe('rebuilding the state', () => {
     expect(await stateOf(dir)).toEqual({ ...state, k7: 'changed' })
   })
 
-  it('as anyone could do it who reads the entries in their order', async () => {
+  it('by applying the entries in order', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       await store.set('a:1', 1)
@@ -76,7 +76,7 @@ describe('rebuilding the state', () => {
     expect(state.size).toBe(1)
   })
 
-  it('does not need the main file, which is only a view: gone or edited, the log counts', async () => {
+  it('does not need the main file: if it is missing or edited, the log counts', async () => {
     const dir = makeDir()
     const main = join(dir, 'players.json')
     await run(dir, (store) => store.set('a', { x: 1 }))
@@ -85,18 +85,18 @@ describe('rebuilding the state', () => {
     expect(await stateOf(dir)).toEqual({ a: { x: 1 } })
     rmSync(main)
     expect(await stateOf(dir)).toEqual({ a: { x: 1 } })
-    // It is written again, as it was missing.
+    // It was missing, so it is written again.
     expect(existsSync(main)).toBe(true)
   })
 
-  it('does not need the mark either', async () => {
+  it('does not need the mark', async () => {
     const dir = makeDir()
     await run(dir, (store) => store.set('a', 1))
     rmSync(join(dir, 'logs', 'players.mark'))
     expect(await stateOf(dir)).toEqual({ a: 1 })
   })
 
-  it('gives the same whatever was written, at whatever point the store was closed or compacted', async () => {
+  it('gives the same state wherever the store was closed or compacted', async () => {
     await withSeed(async (random: Random) => {
       const dir = makeDir()
       const model = new Map<string, unknown>()

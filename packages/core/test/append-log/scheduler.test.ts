@@ -5,13 +5,13 @@ import { useTempDirectory } from '../support/temp-directory.js'
 import { turns } from '../support/turns.js'
 import { parsedRecords, run } from './store-in.js'
 
-/** The scheduler: once an interval it compacts whatever needs it, never twice at once, and stops when told. */
+/** The scheduler compacts the logs that need it once per interval, never two runs at once. */
 
 const makeDir = useTempDirectory()
 const HOUR_MS = 3_600_000
 
-/** Logs that note what is asked of them; compacting waits until it is let go on. */
-class NotingLogs {
+/** Logs that record their calls; a compaction waits until the test releases it. */
+class RecordingLogs {
   readonly compacted: string[] = []
   readonly asked: [name: string, minBytes: number | undefined][] = []
   running = 0
@@ -48,7 +48,7 @@ class NotingLogs {
   }
 }
 
-function scheduled(logs: NotingLogs, options: { intervalMs?: number; minBytes?: number } = {}) {
+function scheduled(logs: RecordingLogs, options: { intervalMs?: number; minBytes?: number } = {}) {
   const clock = new ManualClock()
   const problems: [code: string, name: string][] = []
   const scheduler = new CompactionScheduler(logs as unknown as Logs, options.intervalMs ?? HOUR_MS, {
@@ -64,8 +64,8 @@ function scheduled(logs: NotingLogs, options: { intervalMs?: number; minBytes?: 
 }
 
 describe('CompactionScheduler', () => {
-  it('looks once an interval, the first time one interval from the start', async () => {
-    const logs = new NotingLogs()
+  it('checks once per interval, the first time one interval after start', async () => {
+    const logs = new RecordingLogs()
     const { scheduler, pass } = scheduled(logs)
     scheduler.start(['players', 'tokens'])
     await pass(HOUR_MS - 1)
@@ -79,12 +79,12 @@ describe('CompactionScheduler', () => {
     await scheduler.stop()
   })
 
-  it('compacts only what needs it, by the limit that it was given or by 1 MiB', async () => {
+  it('compacts only logs over the given limit, or over 1 MiB', async () => {
     for (const [minBytes, expected] of [
       [undefined, 1_048_576],
       [500, 500],
     ] as const) {
-      const logs = new NotingLogs(false, ['tokens'])
+      const logs = new RecordingLogs(false, ['tokens'])
       const { scheduler, pass } = scheduled(logs, minBytes === undefined ? {} : { minBytes })
       scheduler.start(['players', 'tokens'])
       await pass(HOUR_MS)
@@ -97,8 +97,8 @@ describe('CompactionScheduler', () => {
     }
   })
 
-  it('is never at work twice at once, however long it takes', async () => {
-    const logs = new NotingLogs(true)
+  it('never has two runs at once, however long one takes', async () => {
+    const logs = new RecordingLogs(true)
     const { scheduler, pass } = scheduled(logs)
     scheduler.start(['players', 'tokens'])
     await pass(HOUR_MS)
@@ -111,7 +111,7 @@ describe('CompactionScheduler', () => {
     await Promise.all(more)
     expect(logs.mostAtOnce).toBe(1)
     expect(logs.compacted).toHaveLength(2)
-    // The next interval begins when the work has ended.
+    // The next interval begins when the run has ended.
     await pass(HOUR_MS)
     expect(logs.compacted).toHaveLength(3)
     const stopped = scheduler.stop()
@@ -120,8 +120,8 @@ describe('CompactionScheduler', () => {
     await stopped
   })
 
-  it('stops: nothing more is begun, and stop resolves when what was under way has ended', async () => {
-    const logs = new NotingLogs(true)
+  it('begins nothing after stop, which resolves when the compaction under way has ended', async () => {
+    const logs = new RecordingLogs(true)
     const { scheduler, clock, pass } = scheduled(logs)
     scheduler.start(['players', 'tokens'])
     await pass(HOUR_MS)
@@ -139,8 +139,8 @@ describe('CompactionScheduler', () => {
     expect(logs.compacted).toEqual(['players'])
   })
 
-  it('stopped before its first look has done nothing, and may be stopped again', async () => {
-    const logs = new NotingLogs()
+  it('stopped before its first run has done nothing, and can be stopped again', async () => {
+    const logs = new RecordingLogs()
     const { scheduler, clock, pass } = scheduled(logs)
     scheduler.start(['players'])
     await scheduler.stop()
@@ -149,8 +149,8 @@ describe('CompactionScheduler', () => {
     expect({ compacted: logs.compacted, timers: clock.timers }).toEqual({ compacted: [], timers: 0 })
   })
 
-  it('stopped and started again goes on, with one timer', async () => {
-    const logs = new NotingLogs(true)
+  it('stopped and started again continues with one timer', async () => {
+    const logs = new RecordingLogs(true)
     const { scheduler, clock, pass } = scheduled(logs)
     scheduler.start(['players'])
     await pass(HOUR_MS)
@@ -166,8 +166,8 @@ describe('CompactionScheduler', () => {
     await scheduler.stop()
   })
 
-  it('started twice takes the names of the second time, and keeps its one timer', async () => {
-    const logs = new NotingLogs()
+  it('started twice uses the second list of names, and keeps one timer', async () => {
+    const logs = new RecordingLogs()
     const { scheduler, clock, pass } = scheduled(logs)
     scheduler.start(['players'])
     scheduler.start(['tokens'])
@@ -177,8 +177,8 @@ describe('CompactionScheduler', () => {
     await scheduler.stop()
   })
 
-  it('a compaction that fails is told of, and keeps neither the others nor the next interval back', async () => {
-    const logs = new NotingLogs(true)
+  it('reports a failed compaction, and continues with the other logs and the next interval', async () => {
+    const logs = new RecordingLogs(true)
     const { scheduler, problems, pass } = scheduled(logs)
     scheduler.start(['players', 'tokens'])
     await pass(HOUR_MS)
@@ -197,8 +197,8 @@ describe('CompactionScheduler', () => {
     await stopped
   })
 
-  it('a listener that throws does not end the schedule', async () => {
-    const logs = new NotingLogs(true)
+  it('continues if a listener throws', async () => {
+    const logs = new RecordingLogs(true)
     const clock = new ManualClock()
     const scheduler = new CompactionScheduler(logs as unknown as Logs, 10, {
       clock,
@@ -218,8 +218,8 @@ describe('CompactionScheduler', () => {
     await stopped
   })
 
-  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('an interval of %s is refused', (intervalMs) => {
-    expect(() => new CompactionScheduler(new NotingLogs() as unknown as Logs, intervalMs)).toThrow(
+  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('refuses an interval of %s', (intervalMs) => {
+    expect(() => new CompactionScheduler(new RecordingLogs() as unknown as Logs, intervalMs)).toThrow(
       expect.objectContaining({ code: 'FLATLOG_INVALID_OPTION' }),
     )
   })

@@ -4,12 +4,12 @@ import { ManualClock } from '../support/manual-clock.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { openPlayers, parsedRecords, run } from './store-in.js'
 
-/** SET: a key and its value; the last one counts. */
+/** SET stores a value under a key; the last one counts. */
 
 const makeDir = useTempDirectory()
 
 describe('SET', () => {
-  it('is read at once, and by the next run', async () => {
+  it('can be read at once, and in the next run', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       const done = store.set('user123', { score: 100 })
@@ -19,7 +19,7 @@ describe('SET', () => {
     expect(await run(dir, (store) => store.get('user123'))).toEqual({ score: 100 })
   })
 
-  it('of a key that is there: the last one counts', async () => {
+  it('of an existing key replaces its value', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       for (const score of [1, 2, 3]) await store.set('user123', { score })
@@ -45,7 +45,7 @@ describe('SET', () => {
     expect(await run(dir, (store) => store.get('k'))).toEqual(value)
   })
 
-  it('takes any string as a key', async () => {
+  it('accepts any string as a key', async () => {
     const dir = makeDir()
     const keys = [
       '',
@@ -70,7 +70,7 @@ describe('SET', () => {
     })
   })
 
-  it('hands out a fresh value each time, and takes a copy of what it is given', async () => {
+  it('copies the given value, and get returns a new copy each time', async () => {
     await run(makeDir(), async (store) => {
       const given = { list: [1] }
       await store.set('k', given)
@@ -81,7 +81,7 @@ describe('SET', () => {
     })
   })
 
-  it('with an expiry is gone when its time has come, and stays gone for the next run', async () => {
+  it('with an expiry is gone after its time, also in the next run', async () => {
     const dir = makeDir()
     const clock = new ManualClock()
     const store = await openOn(machine({ clock }), { dir, name: 'players' })
@@ -101,7 +101,7 @@ describe('SET', () => {
     await again.close()
   })
 
-  it('without an expiry takes an earlier one away', async () => {
+  it('without an expiry removes an earlier one', async () => {
     const clock = new ManualClock()
     const store = await openOn(machine({ clock }), { dir: makeDir() })
     await store.set('k', 1, { ttlMs: 10 })
@@ -111,7 +111,7 @@ describe('SET', () => {
     await store.close()
   })
 
-  it('of a text gives the very same text back', async () => {
+  it('of a text returns exactly that text', async () => {
     const dir = makeDir()
     const texts = ['plain', '{"b": 1.0, "a":[ ]}', ' padded ', '', '1e400', '{"10":1,"9":2}', '\r\n', '"\ud800"']
     await run(dir, async (store) => {
@@ -123,14 +123,14 @@ describe('SET', () => {
     })
   })
 
-  it('of bytes gives the very same bytes back', async () => {
+  it('of bytes returns exactly those bytes', async () => {
     const dir = makeDir()
     const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte)
     await run(dir, (store) => store.setBytes('k', bytes))
     expect(await run(dir, (store) => store.getBytes('k'))).toEqual(bytes)
   })
 
-  it('of the whole state is one record, and nothing of the former state stays', async () => {
+  it('of the whole state is one record that replaces the former state', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       await store.set('old', 1)
@@ -145,7 +145,7 @@ describe('SET', () => {
     expect(parsedRecords(dir)[1]).toMatchObject({ op: 'SET', data: { a: { x: 1 }, b: 2 } })
   })
 
-  it('many at once, from many writers, all are there', async () => {
+  it('by many writers at once stores every value', async () => {
     const dir = makeDir()
     const store = await openPlayers(dir)
     await Promise.all(

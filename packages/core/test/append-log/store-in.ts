@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, type Store, type StoreOptions } from '../support/core.js'
 
-/** The store that these tests write to, as an application would open it. */
+/** Opens the store of these tests, as an application would. */
 export function openPlayers(dir: string, options: StoreOptions = {}): Promise<Store> {
   return openStore({ dir, name: 'players', ...options })
 }
 
-/** Opens the store, does something and closes it: one run of an application. */
+/** Opens the store, works with it and closes it: one run of an application. */
 export async function run<T>(
   dir: string,
   work: (store: Store) => T | Promise<T>,
@@ -27,7 +27,7 @@ export function lines(dir: string): string[] {
   return readFileSync(playersLog(dir), 'utf8').split('\n').slice(0, -1)
 }
 
-/** What a reader with nothing but JSON.parse sees of the records behind the checkpoint. */
+/** The records after the checkpoint, read with nothing but JSON.parse. */
 export function parsedRecords(dir: string): Record<string, unknown>[] {
   return lines(dir)
     .map((line) => JSON.parse(line) as Record<string, unknown>)

@@ -5,12 +5,12 @@ import { ManualClock } from '../support/manual-clock.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { lines, openPlayers, parsedRecords, playersLog, run } from './store-in.js'
 
-/** Every change is one line, put behind the others: the log is only ever appended to. */
+/** Every change is one line, appended to the log. */
 
 const makeDir = useTempDirectory()
 
 describe('writing entries', () => {
-  it('a new log begins with a checkpoint of nothing, and is there before the first write', async () => {
+  it('a new log begins with an empty checkpoint, and exists before the first write', async () => {
     const dir = makeDir()
     await run(dir, () => {
       expect(existsSync(playersLog(dir))).toBe(true)
@@ -19,7 +19,7 @@ describe('writing entries', () => {
     })
   })
 
-  it('a write is a line that JSON.parse reads, numbered and timed', async () => {
+  it('a write is a line that JSON.parse reads, with a number and a time', async () => {
     const dir = makeDir()
     const clock = new ManualClock('2025-01-15T12:34:56.789Z')
     const store = await openOn(machine({ clock }), { dir, name: 'players' })
@@ -38,7 +38,7 @@ describe('writing entries', () => {
     ])
   })
 
-  it('what is there is never changed: each write only makes the file longer', async () => {
+  it('each write only appends: existing bytes never change', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       let before = readFileSync(playersLog(dir))
@@ -59,7 +59,7 @@ describe('writing entries', () => {
     })
   })
 
-  it('a change of one key costs one line, however much there is', async () => {
+  it('a change of one key costs one line, however large the state is', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       await store.replace(new Map(Array.from({ length: 5000 }, (_, number) => [`k${number}`, number])))
@@ -69,7 +69,7 @@ describe('writing entries', () => {
     })
   })
 
-  it('numbers go on without a gap, through reopening and compaction', async () => {
+  it('numbers continue without a gap after reopening and compaction', async () => {
     const dir = makeDir()
     await run(dir, (store) => store.set('a', 1))
     await run(dir, async (store) => {
@@ -82,7 +82,7 @@ describe('writing entries', () => {
     expect(parsedRecords(dir).map((record) => record.seq)).toEqual([3, 4])
   })
 
-  it('writes of one turn stand in the order in which they were made', async () => {
+  it('writes of one turn are in the order of the calls', async () => {
     const dir = makeDir()
     await run(dir, (store) =>
       Promise.all(Array.from({ length: 100 }, (_, number) => store.set(`k${number % 7}`, number))),
@@ -93,7 +93,7 @@ describe('writing entries', () => {
     )
   })
 
-  it('the time of a line is never before that of the line ahead, whatever the clock does', async () => {
+  it('the time of a line is never before that of the previous line, whatever the clock does', async () => {
     const dir = makeDir()
     const clock = new ManualClock('2025-01-15T12:00:00.000Z')
     const store = await openOn(machine({ clock }), { dir, name: 'players' })
@@ -145,7 +145,7 @@ describe('writing entries', () => {
     })
   })
 
-  it('a batch is one line, there whole or not at all', async () => {
+  it('a batch is one line, applied whole or not at all', async () => {
     const dir = makeDir()
     await run(dir, async (store) => {
       await store.set('old', 1)

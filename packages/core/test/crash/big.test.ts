@@ -12,7 +12,7 @@ const directory = useTempDirectory()
 const childPath = useChildren('load')
 
 test(
-  'with 100,000 keys, of which half are deleted and a quarter overwritten during compactions and kills, the next owner is ready at once',
+  'the next owner of 100,000 keys, half of them deleted and a quarter overwritten, is ready soon after compactions and kills',
   async () => {
     await withSeed(async (random) => {
       const dir = directory()

@@ -9,7 +9,7 @@ const childPath = useChildren('one-set')
 
 describe('a program that sets one key and does not close the store', () => {
   test.each(['always', 'interval', 'os'])(
-    'ends by itself and at once, and the key is there (%s)',
+    'ends by itself and at once, and the key is stored (%s)',
     async (durability) => {
       const dir = directory()
       const lines: string[] = []

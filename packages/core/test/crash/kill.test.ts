@@ -37,7 +37,10 @@ const KINDS = [
 ] as const
 type Kind = (typeof KINDS)[number]
 
-/** The call in which the owner stops to be killed, so that every kind of kill is certain to happen. */
+/**
+ * The call in which the owner stops to be killed.
+ * So every kind of kill is certain to happen.
+ */
 function stopFor(kind: Kind, hasLock: boolean, random: Random): StopAt | undefined {
   // Only a lock that the last owner left is taken over.
   if (kind === 'in the takeover of the lock' && hasLock) return { on: '\\.lock\\.after-', nth: 1 + random.below(2) }
@@ -49,13 +52,13 @@ function stopFor(kind: Kind, hasLock: boolean, random: Random): StopAt | undefin
   return undefined
 }
 
-/** The file by which the next owner claims the lock of the last one; undefined if there is no lock. */
+/** The file with which the next owner claims the lock; undefined if there is no lock. */
 function claimPath(dir: string): string | undefined {
   return existsSync(lockPath(dir)) ? `${lockPath(dir)}.after-${readLock(dir).token}` : undefined
 }
 
 test(
-  `an owner that follows one of ${KILLS} killed ones is ready at once and finds all acknowledged writes`,
+  `each owner after ${KILLS} kills is ready soon and reads all acknowledged writes`,
   async () => {
     await withSeed(async (random) => {
       const dir = directory()

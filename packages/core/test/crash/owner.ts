@@ -4,35 +4,44 @@ import { fingerprint } from '../support/fingerprint.js'
 import type { Found, LoadTask, Opened } from '../support/load-task.js'
 import type { Plan } from '../support/workload.js'
 
-/** On a quiet machine it takes less than a second, but beside other programs the same work takes more CPU time. */
+/**
+ * The limit for an opening.
+ * It takes less than a second on a quiet machine, but more CPU time next to other programs.
+ */
 const LIMIT_MS = 3000
 /** This much is read, copied and synced within the limit. */
 const BYTES_IN_LIMIT = 32 << 20
 
 /**
- * The next owner of a killed one's store is ready at once: it needs little CPU time and waits for no long timer. Single
+ * Expects that the next owner after a kill is ready soon: it needs little CPU time and waits for no long timer. Single
  * records of many megabytes take longer to read, and to copy if they are torn.
  */
 export function expectReady({ openMs }: Opened, where: string, logBytes = 0): void {
   expect(openMs, where).toBeLessThan(LIMIT_MS * Math.max(1, logBytes / BYTES_IN_LIMIT))
 }
 
-/** Checks for all acknowledged writes, and at most the next ones of the plan: never a gap, never a part of a write. */
+/**
+ * Checks that all acknowledged writes are there, and at most the next ones of the plan.
+ * There must be no gap and no part of a write.
+ */
 export function expectPrefix(plan: Plan, found: Found, acknowledged: number, where: string): void {
   expect(found, where).toMatchObject({ damage: [], inDoubt: [] })
-  // What one owner has found, the next one finds too.
+  // The next owner reads all that an earlier one has read.
   expect(found.lastSeq, where).toBeGreaterThanOrEqual(Math.max(acknowledged, plan.steps))
   while (plan.steps < found.lastSeq) plan.next()
   expect(found.state, where).toBe(fingerprint(plan.state))
 }
 
-/** A process that owns a store and writes to it until it is killed. It can be started before it is needed. */
+/**
+ * A process that owns a store and writes to it until it is killed.
+ * It can be started before it is needed.
+ */
 export class Owner {
   readonly ended: Promise<Ending>
-  /** What it found when it opened the store; rejects if it ended before. */
+  /** The report of its opening; rejects if the process ended before. */
   readonly opened: Promise<Opened>
   found: Opened | undefined
-  /** How many of the plan's writes are acknowledged. */
+  /** The number of acknowledged writes of the plan. */
   acknowledged = 0
   hasEnded = false
   /** From before a group of writes until their acknowledgement. */

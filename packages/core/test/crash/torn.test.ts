@@ -32,7 +32,7 @@ function quarantineFiles(dir: string): string[] {
   return existsSync(logs) ? readdirSync(logs).filter((fileName) => fileName.includes('.quarantine.')) : []
 }
 
-/** What was cut is kept, and is the beginning of the record that was being written. */
+/** Expects that the bytes that were cut off begin the record that was being written. */
 function expectKept(kept: Buffer, plan: Plan): void {
   const step = plan.stepAt(plan.steps)
   if (step?.kind !== 'set') throw new Error('this plan must consist of sets')
@@ -55,7 +55,10 @@ interface Writes {
   readonly tornMiB: number
 }
 
-/** How the owner of a round dies: stopped inside a write or in its repair, which is certain, or killed in a system call. */
+/**
+ * The call in which the owner of a round stops: in a write or in its repair.
+ * Undefined if it is killed in a system call, which may come too late.
+ */
 function stopFor(round: number, { minMiB, tornMiB }: Writes, random: Random): StopAt | undefined {
   const leastShare = tornMiB / minMiB
   const share = leastShare + (1 - leastShare) * random.next()

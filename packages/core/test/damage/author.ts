@@ -4,7 +4,7 @@ import type { Random } from '../support/random.js'
 import { type MemoryDisk, memoryLockEnvironment } from './memory-disk.js'
 import { NOW, openOnDisk, spell } from './opening.js'
 
-/** What one key is known to hold. */
+/** The known value of one key. */
 interface Entry {
   readonly encoding: 'json' | 'text' | 'base64'
   readonly text: string
@@ -12,22 +12,22 @@ interface Entry {
   readonly time: number
 }
 
-/** A state as readers see it, each value spelled as one text. */
+/** A state as a reader sees it, each value as one text. */
 export type State = ReadonlyMap<string, string>
 
 type Entries = Map<string, Entry>
 type Change = (entries: Entries) => void
 
 /**
- * Writes to a store and keeps its own account of it: what each record changes, and which state it led to. The engine is
- * never asked what it believes, so that it can be measured by this.
+ * Writes to a store and keeps its own account of each record and each state, without asking
+ * the engine, so that the engine can be checked against it.
  */
 export class Author {
   readonly clock = new ManualClock('2025-01-15T12:00:00.000Z')
-  /** What each record changes; the first is number 1, and number 0 changes nothing. */
+  /** The change of each record. The first record has number 1; number 0 changes nothing. */
   readonly #changes: Change[] = [() => {}]
   readonly #entries: Entries[] = [new Map()]
-  /** Everything that a key ever was. */
+  /** Every value that a key ever had. */
   readonly history = new Map<string, Set<string>>()
   #turn = 0
   #store!: Store
@@ -46,12 +46,12 @@ export class Author {
     return this.stateAt(this.lastSeq)
   }
 
-  /** The state at a record, as it is seen at `NOW`. */
+  /** The state after a record, as seen at `NOW`. */
   stateAt(seq: number): State {
     return this.#seen(this.#entries[seq] as Entries)
   }
 
-  /** What is left where of the state at `from` some keys are lost, and of the records behind it only some are there. */
+  /** The state at `from` without the lost keys, with only these records applied after it. */
   stateOf(from: number, lostKeys: ReadonlySet<string>, records: Iterable<number>): State {
     const entries = new Map([...(this.#entries[from] as Entries)].filter(([key]) => !lostKeys.has(key)))
     for (const seq of [...records].sort((a, b) => a - b)) this.#changes[seq]?.(entries)
@@ -134,7 +134,7 @@ export class Author {
 
   async clear(prefix: string): Promise<void> {
     this.clock.advance(7)
-    if (!this.keys.some((key) => key.startsWith(prefix))) throw new Error(`nothing begins with ${prefix}`)
+    if (!this.keys.some((key) => key.startsWith(prefix))) throw new Error(`no key starts with ${prefix}`)
     await this.#store.clear({ prefix })
     this.#account((entries) => {
       for (const key of [...entries.keys()]) if (key.startsWith(prefix)) entries.delete(key)
@@ -151,7 +151,7 @@ export class Author {
     })
   }
 
-  /** A bit of everything: keys that come and go, values of every kind, times. Every kind has its turn. */
+  /** Makes writes of every kind in turn, with values of every kind and expiries. */
   async some(random: Random, count: number): Promise<void> {
     for (let done = 0; done < count; done++) await this.#one(random, this.#turn++)
   }

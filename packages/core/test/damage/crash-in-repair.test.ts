@@ -7,7 +7,7 @@ import type { MemoryDisk } from './memory-disk.js'
 import { openAgain, stateOf } from './opening.js'
 import { foreignStore, makeSubjects, type Subject } from './subjects.js'
 
-/** Whoever repairs can be killed at it: the next one comes to the same state, whatever was done already. */
+/** A repair can be killed at any moment: the next open must reach the same state. */
 
 let subjects: Subject[]
 let foreign: MemoryDisk
@@ -49,7 +49,7 @@ async function faultsOf(random: Random): Promise<string[]> {
   return faults
 }
 
-test('a crash at any moment of a repair changes nothing about what comes of it', {
+test('a crash at any moment of a repair does not change the recovered state', {
   timeout: rounds(300_000, 3_600_000),
 }, async () => {
   await withSeed(async ({ seed }) => {

@@ -4,7 +4,7 @@ import type { MemoryDisk } from './memory-disk.js'
 import { DIR } from './opening.js'
 import { backupsOf, LOG, MAIN, MARK, type Subject } from './subjects.js'
 
-/** What can happen to the bytes of a file, and to files. */
+/** Kinds of damage to the bytes of a file, and to whole files. */
 
 export interface Damage {
   readonly path: string
@@ -27,7 +27,7 @@ export const KINDS = [
 ] as const
 export type Kind = (typeof KINDS)[number]
 
-/** How often each comes, in hundredths. */
+/** The frequency of each kind, in percent. */
 const WEIGHTS: Readonly<Record<Kind, number>> = {
   flip: 44,
   zeros: 10,
@@ -83,7 +83,7 @@ const CHANGES: Readonly<Record<Exclude<Kind, 'missing' | 'empty' | 'replaced'>, 
     const from = random.below(lines.length)
     const to = random.below(2) === 0 ? from + 1 : random.below(lines.length + 1)
     const line = lines[from] as { bytes: Buffer }
-    return { bytes: joined([...lines.slice(0, to), line, ...lines.slice(to)]), what: `${from + 1} behind ${to}` }
+    return { bytes: joined([...lines.slice(0, to), line, ...lines.slice(to)]), what: `${from + 1} after ${to}` }
   },
   'swapped lines'(bytes, random) {
     const lines = splitLines(bytes)
@@ -104,7 +104,7 @@ const CHANGES: Readonly<Record<Exclude<Kind, 'missing' | 'empty' | 'replaced'>, 
   },
 }
 
-/** In short lines as often as in long ones: what happens to a newline or a header would come too rarely otherwise. */
+/** A byte of a random line, so that newlines and headers are hit often enough. */
 function anyByte(bytes: Buffer, random: Random): number {
   if (random.below(2) === 0) return random.below(bytes.length)
   const line = random.pick(splitLines(bytes))
@@ -119,7 +119,7 @@ function joined(lines: readonly { readonly bytes: Buffer }[]): Buffer {
   return Buffer.concat(lines.map((line) => line.bytes))
 }
 
-/** The files of a store that can be damaged; the log and the mark more often than each of the others. */
+/** A random file of the store; the log and the mark more often than each of the others. */
 function anyPath(disk: MemoryDisk, random: Random): string {
   const backups = backupsOf(disk)
   const dice = random.below(100)
@@ -137,7 +137,7 @@ function anyKind(random: Random): Kind {
   return 'flip'
 }
 
-/** Damages one file, and tells what was done; undefined where that changed nothing. */
+/** Damages one file and describes the damage; undefined if that changed nothing. */
 export function damage(disk: MemoryDisk, subject: Subject, foreign: MemoryDisk, random: Random): Damage | undefined {
   const path = anyPath(disk, random)
   const kind = anyKind(random)
@@ -172,7 +172,7 @@ function change(
   return what
 }
 
-/** By an earlier one of that name, by that of another store, or by another file of the same store. */
+/** Replaces a file by an earlier one, by that of another store, or by another of the store. */
 function replace(
   disk: MemoryDisk,
   subject: Subject,

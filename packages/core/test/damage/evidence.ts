@@ -5,21 +5,21 @@ import type { MemoryDisk } from './memory-disk.js'
 import { backupsOf, LOG, MARK, type Subject } from './subjects.js'
 
 /**
- * What is left of a damaged store, and so what can be known of it. Everything that may go unnoticed, or be taken for
- * something else, has its reason here and nowhere else:
+ * The evidence that is left in a damaged store, which limits what recovery can know. This class
+ * has every reason for which damage may go unnoticed or be mistaken for something else:
  *
- * 1. The log ends with a whole line, its owner was killed or its mark is damaged too, and nothing that is left names a
+ * 1. The log ends with a whole line, its owner was killed or its mark is damaged too, and no remaining line names a
  *    later record (`isEndUnnoticed`, `lastKnownState`).
- * 2. Log, mark and backups are all gone (`isNothingLeft`): then a main file is that of the original system.
- * 3. The log is of another store: it counts, and what differs is reported (`isForeignLogInCharge`); or it has lost its
+ * 2. Log, mark and backups are all missing (`isNothingLeft`): then a main file is treated as one of format 0.
+ * 3. The log is of another store: it counts, and the differences are reported (`isForeignLogInCharge`); or it lost its
  *    header, and the mark is of another store (`isForeignMarkInCharge`); or header and mark are damaged, and the newest
- *    backup is of another store: that one is used, and all is in doubt (`isForeignBackupInCharge`).
+ *    backup is of another store: it is used, and every key is in doubt (`isForeignBackupInCharge`).
  * 4. The mark is an older one of the same store (`isOldMark`).
- * 5. A backup is another whole generation of the same store that ends with the same record (`isAsGood`), or it is gone.
- * 6. The main file of a killed owner, or one whose mark or log is damaged too: nothing says what it was (`judge-reports`).
+ * 5. A backup is another whole generation of the same store that ends with the same record (`isAsGood`), or is missing.
+ * 6. The main file of a killed owner, or with a damaged mark or log: its contents are unknown (`judge-reports`).
  */
 export class Evidence {
-  /** The files as they were found. */
+  /** The files before the store was opened. */
   readonly found: MemoryDisk
   readonly changed: readonly string[]
 
@@ -40,7 +40,7 @@ export class Evidence {
     return this.changed.includes(path)
   }
 
-  /** Undefined where the file is gone. */
+  /** The bytes of a file; undefined if it is missing. */
   bytesOf(path: string): Buffer | undefined {
     return this.found.has(path) ? this.found.bytesOf(path) : undefined
   }
@@ -54,7 +54,10 @@ export class Evidence {
     return this.#linesOf(path).some((line) => isLineIn(line, lines))
   }
 
-  /** The log's own, which names the store; its parts and records do not. After one of those it does not count. */
+  /**
+   * True if the log has its own header before any of its parts and records.
+   * Only the header names the store.
+   */
   get hasHeader(): boolean {
     const { lines } = generationOf(this.subject.disk.bytesOf(LOG))
     const others = lines.filter((line) => line.kind === 'part' || line.kind === 'record')
@@ -68,13 +71,13 @@ export class Evidence {
     return now.join() !== then.join() || then.some((path) => !disk.bytesOf(path).equals(this.found.bytesOf(path)))
   }
 
-  /** Whether a file is left as it was that says which store this is, and that the engine goes by. */
+  /** True if an undamaged file, which the engine uses, says which store this is. */
   get isStoreKnown(): boolean {
     const isAnyLeft = [MARK, ...backupsOf(this.subject.disk)].some((path) => !this.isChanged(path))
     return this.hasHeader || (isAnyLeft && !this.isForeignBackupInCharge)
   }
 
-  /** What was a whole log of this store at some time. */
+  /** Every file that was a whole log of this store at some time. */
   get #generations(): Buffer[] {
     const { disk, earlier } = this.subject
     return [disk, earlier].flatMap((each) => [...backupsOf(each), LOG].map((path) => each.bytesOf(path)))
@@ -91,18 +94,21 @@ export class Evidence {
     return this.#generations.some((each) => each.subarray(0, bytes.length).equals(bytes))
   }
 
-  /** The state at the last record that anything speaks of that is left; the true one where the mark says how far it went. */
+  /**
+   * The state at the last record that a remaining file names.
+   * It is the true state if the mark names the last record.
+   */
   get lastKnownState(): State {
     const { author, disk, earlier } = this.subject
     if (!this.#isEndUnknown || this.bytesOf(LOG) === undefined) return author.truth
     const written = [earlier, disk].flatMap((each) => generationOf(each.bytesOf(LOG)).lines)
     const left = this.#linesOf(LOG)
-    const told = written.filter((line) => isLineIn(line, left)).flatMap((line) => [line.seq, line.synced])
+    const named = written.filter((line) => isLineIn(line, left)).flatMap((line) => [line.seq, line.synced])
     const reaches = backupsOf(disk)
       .filter((path) => !this.isChanged(path))
       .map((path) => generationOf(disk.bytesOf(path)).lastSeq)
     const mark = this.isChanged(MARK) ? 0 : (JSON.parse(disk.bytesOf(MARK).toString()) as { seq: number }).seq
-    return author.stateAt(Math.max(mark, ...told, ...reaches))
+    return author.stateAt(Math.max(mark, ...named, ...reaches))
   }
 
   get isNothingLeft(): boolean {
@@ -112,13 +118,16 @@ export class Evidence {
 
   get isForeignLogInCharge(): boolean {
     const own = this.#generations.flatMap((bytes) => generationOf(bytes).lines)
-    // Records do not say which store they are of: some are the same in both.
+    // Records do not name their store: some are the same in both stores.
     const generations = [...backupsOf(this.foreign), LOG].map((path) => generationOf(this.foreign.bytesOf(path)))
     const foreign = generations.flatMap(({ lines }) => lines).filter((line) => !isLineIn(line, own))
     return this.#linesOf(LOG).some((line) => isLineIn(line, foreign))
   }
 
-  /** Neither log nor mark says which store this is, and the newest backup that has a header is of the other one. */
+  /**
+   * True if the engine has to take the name of the store from a backup of the other store.
+   * Neither log nor mark names the store, and the newest backup with a header is of the other one.
+   */
   get isForeignBackupInCharge(): boolean {
     if (this.hasHeader || !this.isChanged(MARK) || this.isOldMark) return false
     const headersOf = (files: readonly Buffer[]) => files.map((each) => generationOf(each).lines[0] as FileLine)
@@ -138,7 +147,7 @@ export class Evidence {
     return this.isMarkForeign && !this.hasHeader
   }
 
-  /** The files disagree about which store they are of, and the engine goes by the wrong one. */
+  /** True if the files disagree about their store, and the engine uses the wrong one. */
   get isStrange(): boolean {
     return this.isForeignLogInCharge || this.isForeignMarkInCharge || this.isForeignBackupInCharge
   }
@@ -152,7 +161,7 @@ export class Evidence {
     return other !== undefined && generationOf(other).lastSeq === generationOf(this.subject.disk.bytesOf(path)).lastSeq
   }
 
-  /** Another file as a whole stands in its place. */
+  /** True if the file is missing or replaced by another whole file. */
   isOtherFile(path: string): boolean {
     if (!this.found.has(path)) return true
     const wasReplaced = this.damages.some((each) => each.kind === 'replaced')

@@ -12,14 +12,14 @@ import {
 import type { MemoryDisk } from './memory-disk.js'
 import { backupsOf, LOG, MARK, type Subject } from './subjects.js'
 
-/** What must come out where nothing but the log is damaged: worked out from what is known, without the engine. */
+/** The expected result if only the log is damaged, computed without the engine. */
 export interface Expected {
-  /** Undefined where it depends on more than is worked out here: then every key is right, or in doubt. */
+  /** Undefined if it is not computed here: then every key must be right or in doubt. */
   readonly state: State | undefined
-  /** Nothing can take the log's place. */
+  /** The log has no readable line, and there is no backup. */
   readonly isRefused: boolean
   readonly isInDoubt: boolean
-  /** No byte says that anything is missing. */
+  /** No byte shows that anything is missing. */
   readonly isSilent: boolean
   readonly isHealed: boolean
 }
@@ -39,7 +39,7 @@ export function expectedOf(subject: Subject, foreign: MemoryDisk, disk: MemoryDi
   return new LogExpectation(subject, written, lines, bytes.length, kind).result()
 }
 
-/** Nothing of the log can be read: the backup that reaches furthest takes its place. */
+/** The result for a log without a readable line: the backup that goes furthest replaces it. */
 function withoutLog(subject: Subject): Expected {
   const reaches = backupsOf(subject.disk).map((path) => generationOf(subject.disk.bytesOf(path)).lastSeq)
   if (reaches.length === 0) return { ...AS_IT_WAS, state: undefined, isRefused: true }
@@ -54,7 +54,7 @@ function markSeqOf(disk: MemoryDisk): number {
 
 class LogExpectation {
   readonly #present: readonly OriginalLine[]
-  /** What is known to have been on disk. */
+  /** The last record that is known to have been on disk. */
   readonly #synced: number
 
   constructor(
@@ -66,9 +66,9 @@ class LogExpectation {
   ) {
     this.#present = written.lines.filter((line) => lines.some((each) => isSameLine(each, line)))
     const backedUp = this.#backups().map((each) => each.lastSeq)
-    const told = this.#records().map((line) => line.synced)
-    // A backup is a copy of what the log was.
-    this.#synced = Math.max(markSeqOf(subject.disk), ...told, ...backedUp)
+    const named = this.#records().map((line) => line.synced)
+    // A backup is a copy of a former log.
+    this.#synced = Math.max(markSeqOf(subject.disk), ...named, ...backedUp)
   }
 
   #records(): OriginalLine[] {
@@ -121,7 +121,10 @@ class LogExpectation {
     return this.#present.some((line) => line.kind === kind)
   }
 
-  /** Lines were moved; where those of the checkpoint got among the records, what is left of either is not worked out. */
+  /**
+   * True if moved lines of the checkpoint are among the records.
+   * The result of that is not computed.
+   */
   #isOutOfOrder(): boolean {
     if (this.kind !== 'swapped lines' && this.kind !== 'doubled line') return false
     const kinds = this.lines.map((line) => this.written.lines.find((each) => each.bytes.equals(line.bytes))?.kind)
@@ -144,26 +147,29 @@ class LogExpectation {
     return isCut || (isLastBad && !isComplete && this.#records().length === 0)
   }
 
-  /** The last record before the first one above what was synced that is bad, missing or not ended. */
+  /**
+   * The last record before the first one after `synced` that is not whole.
+   * A record is whole if it is good, present and ends with its newline.
+   */
   #end(): number {
     const { written } = this
     const present = new Set(this.#records().map((line) => line.seq))
     const last = this.lines.at(-1)?.bytes
-    // What is torn is the last record that was written, and that has no newline yet.
+    // The torn record is the last one written, which has no newline yet.
     for (const { seq, bytes } of this.#records()) if (last && bytes.subarray(0, -1).equals(last)) present.delete(seq)
     const above = range(this.#synced + 1, written.lastSeq).find((seq) => !present.has(seq)) ?? Number.POSITIVE_INFINITY
     return Math.min(above, this.#firstStranger()) - 1
   }
 
-  /** Behind which record above what was synced something stands that is no line of this log. */
+  /** The first number after `synced` at whose place the log has a line that is not its own. */
   #firstStranger(): number {
     let highest = this.written.checkpointSeq
-    let isBehindCheckpoint = false
+    let isAfterCheckpoint = false
     for (const line of this.lines) {
       const own = this.#present.find((each) => isSameLine(line, each))
-      isBehindCheckpoint ||= own?.kind === 'record' || own === this.written.checkpoint.at(-1)
+      isAfterCheckpoint ||= own?.kind === 'record' || own === this.written.checkpoint.at(-1)
       if (own?.kind === 'record') highest = Math.max(highest, own.seq)
-      if (!own && isBehindCheckpoint && highest + 1 > this.#synced) return highest + 1
+      if (!own && isAfterCheckpoint && highest + 1 > this.#synced) return highest + 1
     }
     return Number.POSITIVE_INFINITY
   }

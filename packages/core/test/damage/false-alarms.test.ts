@@ -6,13 +6,16 @@ import { MemoryDisk } from './memory-disk.js'
 import { NOW, openAgain } from './opening.js'
 import { MAIN } from './subjects.js'
 
-/** A crash is no damage: whatever moment it comes at, neither opening nor `verify` takes its traces for that. */
+/** A crash is not damage: neither opening nor `verify` may report its traces as damage. */
 
 useRejectionWatch()
 
 const LATER = NOW + 20
 
-/** Everything that writes beside the log: compactions that rotate, expiry, closing with and without changes. */
+/**
+ * Uses everything that writes other files than the log.
+ * Compactions with backups, expiry, closing with and without changes.
+ */
 async function live(disk: MemoryDisk, options: StoreOptions): Promise<void> {
   let store = await openAgain(disk, options)
   for (let round = 0; round < 4; round++) {
@@ -26,18 +29,18 @@ async function live(disk: MemoryDisk, options: StoreOptions): Promise<void> {
   store = await openAgain(disk, options)
   await store.set('expires', 1, { expires: NOW + 10 })
   await store.compact()
-  // Not yet on disk, but perhaps in the main file.
+  // Not on disk yet, but possibly in the main file.
   const underWay = store.set('under way', 1)
   await store.compact()
   await underWay
   await store.close()
-  // The checkpoint is written anew without a new record.
+  // A new checkpoint is written without a new record.
   store = await openAgain(disk, options, LATER)
   await store.compact()
   await store.close()
 }
 
-/** What is said of each image when it is opened at once, and when the next owner has written and left. */
+/** Reports about each image, opened at once and after the next owner has closed. */
 async function faultsOf(images: readonly Image[], options: StoreOptions): Promise<string[]> {
   const faults: string[] = []
   for (const [number, { at, disk }] of images.entries()) {
@@ -62,9 +65,9 @@ describe.each([
   ['without backups', { backups: 0 }, true],
   ['without a main file', { mainFile: false }, true],
   ["with durability 'os'", { durability: 'os' }, true],
-  ['without second names', { backups: 2 }, false],
+  ['without hard links', { backups: 2 }, false],
 ] as [string, StoreOptions, boolean][])('a store %s', (_, options, hasLinks) => {
-  test('is as it should be after a crash at any moment of its life', async () => {
+  test('a crash at any moment is not reported as damage', async () => {
     const disk = new MemoryDisk()
     disk.hasLinks = hasLinks
     const images = await crashImages(disk, () => live(disk, options))
@@ -73,22 +76,22 @@ describe.each([
   })
 })
 
-test('a main file that is written anew at the record that it was written at before', async () => {
+test('a crash while the main file is rewritten at the same record is not reported as damage', async () => {
   const disk = new MemoryDisk()
   await live(disk, {})
   const store = await openAgain(disk, {}, LATER)
   await store.set('expires', 1, { expires: LATER + 10 })
   await store.close()
   disk.remove(MAIN)
-  // By now a key has expired, so that the same record makes another file.
+  // A key has expired by now, so the same record gives a different main file.
   const images = await crashImages(disk, async () => await (await openAgain(disk, {}, LATER + 20)).close())
   const faults = await faultsOf(images, {})
-  // As long as it is gone, that is said.
+  // A missing main file is reported as long as it is missing.
   expect(faults.filter((fault) => !fault.startsWith('no main file: store.json'))).toEqual([])
   expect(faults.length).toBeLessThan(images.length)
 })
 
-test('options that change between one owner and the next', async () => {
+test('a crash is not reported as damage when options change between two owners', async () => {
   const disk = new MemoryDisk()
   const images = await crashImages(disk, async () => {
     for (const options of [

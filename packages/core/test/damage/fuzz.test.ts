@@ -7,11 +7,11 @@ import type { MemoryDisk } from './memory-disk.js'
 import { foreignStore, makeSubjects, type Subject } from './subjects.js'
 
 /**
- * Whatever happens to the bytes of a store, or to its files, is found: at opening, or at the latest by `verify`. What
- * precedes and what follows is kept, what a backup proves is healed, and no value is wrong in silence.
+ * Any damage to the bytes or files of a store is found at opening, or by `verify` at the latest. The lines
+ * before and after it are kept, values that a backup has are healed, and no wrong value goes unreported.
  */
 
-/** Enough to see what they have in common. */
+/** The test stops after so many faults: enough to see what they have in common. */
 const MAX_FAULTS = 5
 
 let subjects: Subject[]
@@ -22,7 +22,7 @@ beforeAll(async () => {
   foreign = await foreignStore()
 })
 
-/** One damaged store; returns what is to be complained of, with the story of it. */
+/** Damages and opens one store; returns the complaints with a description of the case. */
 async function judge(random: Random): Promise<string | undefined> {
   const subject = random.pick(subjects)
   const disk = subject.disk.copy()
@@ -42,14 +42,14 @@ async function judge(random: Random): Promise<string | undefined> {
 }
 
 describe('a damaged store', () => {
-  test('is never wrong in silence, wherever and however it is damaged', {
+  test('never has an unreported wrong value, wherever and however it is damaged', {
     timeout: rounds(600_000, 7_200_000),
   }, async () => {
     await withSeed(async ({ seed }) => {
       const faults: string[] = []
       const cases = rounds(3000, 100_000)
       for (let number = 0; number < cases && faults.length < MAX_FAULTS; number++) {
-        // Each case has a seed of its own, so that it can be run again as the first one.
+        // Each case has its own seed, so that it can be repeated as the first case.
         const fault = await judge(new Random(seed + number))
         if (fault) faults.push(`FLATLOG_SEED=${seed + number}: ${fault}`)
       }

@@ -7,7 +7,10 @@ import { LOGS } from './opening.js'
 import type { Outcome } from './outcome.js'
 import { LOG, MAIN, MARK } from './subjects.js'
 
-/** Whether every file that was damaged is named, with the place, and no other. Returns what is to be complained of. */
+/**
+ * Checks that exactly the damaged files are reported, with their places.
+ * Returns complaints.
+ */
 export function judgeReports(evidence: Evidence, outcome: Outcome, expected: Expected | undefined): string[] {
   return [
     ...evidence.changed.flatMap((path) => {
@@ -23,13 +26,13 @@ export function judgeReports(evidence: Evidence, outcome: Outcome, expected: Exp
 function reportOfLog(evidence: Evidence, { recovery }: Outcome, expected: Expected | undefined): string[] {
   const { clean, cutBytes, damage, source } = recovery
   if (evidence.isForeignLogInCharge) {
-    return clean && !evidence.isChanged(MARK) ? ['nothing says that the log is of another store'] : []
+    return clean && !evidence.isChanged(MARK) ? ['the log of another store is not reported'] : []
   }
   const places = damage.filter((each) => each.file === 'store.log')
   const isUnnoticed = expected ? expected.isSilent : evidence.isEndUnnoticed
   if (places.length === 0 && cutBytes === 0) return isUnnoticed ? [] : ['the damage of the log is not reported']
-  if (expected?.isHealed && !damage.some((each) => each.healedFrom)) return ['it was healed from nothing']
-  // What was cut off, and what another file took the place of, is named as a whole.
+  if (expected?.isHealed && !damage.some((each) => each.healedFrom)) return ['it was not healed']
+  // A tail that was cut off and a file that was replaced are reported as a whole.
   const isWhole = cutBytes > 0 || source !== 'log' || evidence.isOtherFile(LOG)
   return isWhole ? [] : faultsOfPlaces(evidence, LOG, places)
 }
@@ -48,8 +51,8 @@ function reportOfMain(evidence: Evidence, { verified }: Outcome): string[] {
   const isMarkGood = !evidence.isChanged(MARK) && !evidence.isForeignLogInCharge
   const isKnown = isMarkGood && !evidence.subject.isKilled
   if (places.length === 0) {
-    if (!bytes) return isMarkGood ? ['nothing says that the main file is gone'] : []
-    // Where the mark is not of the log's last record, nothing says what the main file was.
+    if (!bytes) return isMarkGood ? ['the missing main file is not reported'] : []
+    // If the mark does not name the last record of the log, the contents of the main file are unknown.
     return isKnown && !evidence.isChanged(LOG) ? ['the damage of the main file is not reported'] : []
   }
   const whole = { file: 'store.json', line: 1, offset: 0, bytes: bytes?.length ?? 0 }
@@ -60,27 +63,27 @@ function reportOfMain(evidence: Evidence, { verified }: Outcome): string[] {
 function reportOfBackup(evidence: Evidence, { verified }: Outcome, path: string): string[] {
   const file = path.slice(LOGS.length + 1)
   const places = verified.damage.filter((each) => each.file === file)
-  // A backup may be removed: that is no damage.
-  if (!evidence.found.has(path)) return places.length > 0 ? [`${file} is missed`] : []
-  // Which of the backups are of another store, and named as a whole, depends on the file that the engine goes by.
+  // A backup may be removed: that is not damage.
+  if (!evidence.found.has(path)) return places.length > 0 ? [`the removed ${file} is reported`] : []
+  // Which backups count as those of another store depends on the file that the engine uses.
   if (evidence.isStrange) return []
   if (places.length > 0) return evidence.isOtherFile(path) ? [] : faultsOfPlaces(evidence, path, places)
   return evidence.isAsGood(path) ? [] : [`the damage of ${file} is not reported`]
 }
 
-/** The first line that is not as it was is named, with its place in bytes, and with its key where that can be read. */
+/** Checks that the first changed line is reported with its offset and any readable key. */
 function faultsOfPlaces(evidence: Evidence, path: string, places: Recovery['damage']): string[] {
   const bytes = evidence.bytesOf(path) ?? Buffer.alloc(0)
   const original = evidence.subject.disk.bytesOf(path)
   const change = firstChange(original, bytes)
-  // Of several places in one file at least one is named; which of them, is not worked out.
+  // Of several places in one file at least one is reported; which one is not checked.
   if (!change || evidence.damages.filter((each) => each.path === path).length !== 1) return []
   const offsets = [...splitLines(bytes).map((line) => line.offset), bytes.length]
   const misplaced = places.filter((each) => offsets[each.line - 1] !== each.offset)
   const faults = misplaced.map((each) => `line ${each.line} does not begin at byte ${each.offset}`)
-  // A newline that is gone joins two lines, and one that is new splits one.
+  // A lost newline joins two lines, and an added one splits a line.
   if (!places.some((each) => Math.abs(each.line - change.number) <= 1)) {
-    faults.push(`line ${change.number} is not named: ${JSON.stringify(places)}`)
+    faults.push(`line ${change.number} is not reported: ${JSON.stringify(places)}`)
   }
   const exact = places.find((each) => each.line === change.number && each.bytes > 0)
   const key = keyOf(change.bytes, original)
@@ -88,7 +91,7 @@ function faultsOfPlaces(evidence: Evidence, path: string, places: Recovery['dama
   return faults
 }
 
-/** The key that a damaged line names, if it is a record that was changed in place, and not there. */
+/** The key of a damaged record that was changed in place, outside its number and its key. */
 function keyOf(line: Buffer, original: Buffer): string | undefined {
   const text = line.toString('latin1')
   const named = generationOf(original).records.find(({ key, seq, bytes }) => {
@@ -106,7 +109,7 @@ function falseAlarms(evidence: Evidence, { recovery, verified }: Outcome): strin
   return strangers.map((file) => `a false alarm about ${file}`)
 }
 
-/** An older mark may be taken for that of the present main file. */
+/** True for the main file if the mark is an older one, which does not match it. */
 function isOfOldMark(evidence: Evidence, file: string): boolean {
   return evidence.isOldMark && file === 'store.json'
 }

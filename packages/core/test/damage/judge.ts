@@ -8,7 +8,10 @@ import { DIR, LOGS, openAgain, stateOf } from './opening.js'
 import { differences, type Outcome, openAndVerify } from './outcome.js'
 import { backupsOf, LOG, MAIN, MARK, type Subject } from './subjects.js'
 
-/** What opening made of damaged files, and whether that is what was promised. Each complaint is a sentence. */
+/**
+ * Opens a damaged store and checks the result against the promises.
+ * Each complaint is a sentence.
+ */
 export class Judge {
   readonly complaints: string[] = []
   readonly #evidence: Evidence
@@ -33,7 +36,8 @@ export class Judge {
       this.#judgeRefusal(this.#first.error)
       return
     }
-    if (this.#expected?.isRefused) this.#complain('it opened, though nothing of the log is left and there is no backup')
+    if (this.#expected?.isRefused)
+      this.#complain('it opened, although the log has no readable line and there is no backup')
     this.#judgeState()
     this.complaints.push(...judgeReports(this.#evidence, this.#first, this.#expected))
     this.#judgeKept()
@@ -49,7 +53,10 @@ export class Judge {
     this.complaints.push(what)
   }
 
-  /** Only where no line of the log can be read, and no backup can take its place. */
+  /**
+   * Checks that opening was refused for a good reason.
+   * That is: no line of the log is readable, and no backup can replace it.
+   */
   #judgeRefusal(error: unknown): void {
     if (!(error instanceof FlatlogError)) {
       this.#complain(`a raw exception: ${error}\n${(error as Error).stack}`)
@@ -58,10 +65,10 @@ export class Judge {
     const evidence = this.#evidence
     if (error.code !== 'FLATLOG_CORRUPT') this.#complain(`refused with ${error.code}: ${error.message}`)
     const left = [LOG, ...backupsOf(this.subject.disk)].filter((path) => evidence.hasWholeLine(path))
-    // Where the log cannot say it, the mark says which store this is: backups of another one are not used.
+    // Without a header in the log, the mark names the store: backups of another store are not used.
     const isExcused = this.#expected ? this.#expected.isRefused : evidence.isMarkForeign
-    if (!isExcused && left.length > 0) this.#complain(`refused, though there is ${left.join()}: ${error.message}`)
-    if (evidence.isTouched(this.disk)) this.#complain('refused, and something was touched')
+    if (!isExcused && left.length > 0) this.#complain(`refused, although there is ${left.join()}: ${error.message}`)
+    if (evidence.isTouched(this.disk)) this.#complain('refused, but a file has changed')
   }
 
   #judgeState(): void {
@@ -72,7 +79,7 @@ export class Judge {
     const expected = evidence.isChanged(LOG) ? this.#expected : { state: truth, isInDoubt: false, isSilent: false }
     if (expected?.state) {
       const wrong = differences(expected.state, state)
-      if (wrong.length) this.#complain(`another state than the one that can be saved: ${wrong}`)
+      if (wrong.length) this.#complain(`not the state that can be recovered: ${wrong}`)
       const isAnyInDoubt = recovery.inDoubt.length > 0
       if (expected.isInDoubt !== isAnyInDoubt) this.#complain(`in doubt: ${JSON.stringify(recovery.inDoubt)}`)
     } else if (evidence.isForeignLogInCharge || evidence.isNothingLeft) {
@@ -84,13 +91,16 @@ export class Judge {
     for (const key of differences(truth, state)) {
       const value = state.get(key)
       const never = value !== undefined && !history.get(key)?.has(value)
-      if (never && isStoreKnown) this.#complain(`${key} never was ${value}`)
-      const isTold = recovery.cutBytes > 0 || isInDoubt(key) || isUnnoticed
-      if (!isTold && value !== known.get(key)) this.#complain(`${key} is wrong in silence`)
+      if (never && isStoreKnown) this.#complain(`${key} never had the value ${value}`)
+      const isReported = recovery.cutBytes > 0 || isInDoubt(key) || isUnnoticed
+      if (!isReported && value !== known.get(key)) this.#complain(`${key} is wrong and not reported`)
     }
   }
 
-  /** Nothing of what was found is gone but what is written anew by rule: the main file, and a mark of no use. */
+  /**
+   * Checks that damaged bytes are kept.
+   * The main file and a useless mark are exceptions: they are always rewritten.
+   */
   #judgeKept(): void {
     const evidence = this.#evidence
     for (const path of evidence.changed) {
@@ -113,19 +123,19 @@ export class Judge {
     const evidence = this.#evidence
     const second = await openAndVerify(this.disk, this.subject)
     if (second.error !== undefined) {
-      this.#complain(`the second opening: ${second.error}`)
+      this.#complain(`the second opening rejects: ${second.error}`)
       return
     }
     const wrong = differences(this.#first.state, second.state)
-    if (wrong.length) this.#complain(`another state at the second opening: ${wrong}`)
+    if (wrong.length) this.#complain(`wrong state at the second opening: ${wrong}`)
     const { clean, damage, inDoubt, notes } = second.recovery
     const isQuiet = clean && damage.length === 0 && inDoubt.length === 0
-    // Backups of another store than the log are noted for as long as they are there.
+    // Backups of another store are noted for as long as they exist.
     const isNoted = notes.length > 0 && evidence.changed.length === 1 && !evidence.isForeignLogInCharge
     if (!isQuiet || isNoted) {
       this.#complain(`the second opening finds ${JSON.stringify(second.recovery)}`)
     }
-    // Nobody writes a backup anew.
+    // A damaged backup is never rewritten.
     const isOld = (file: string) => evidence.isChanged(`${LOGS}/${file}`) && file.includes('.log.backup.')
     const unexpected = second.verified.damage.filter(({ file }) => !isOld(file) || !this.disk.has(`${LOGS}/${file}`))
     if (unexpected.length && !evidence.isStrange) {
@@ -133,7 +143,7 @@ export class Judge {
     }
   }
 
-  /** `recovery: 'strict'` refuses what is not as it was written, and touches nothing. */
+  /** `recovery: 'strict'` must refuse any damage and change no file. */
   async judgeStrict(): Promise<void> {
     const disk = this.#evidence.found.copy()
     const { error: refused, recovery } = this.#first
@@ -142,15 +152,15 @@ export class Judge {
     try {
       const store = await openAgain(disk, { ...this.subject.options, recovery: 'strict' })
       await store.close()
-      if (isWanted) this.#complain('strict opens it')
+      if (isWanted) this.#complain('strict opened it')
     } catch (error) {
       const { code, message } = error as FlatlogError
-      if (!isWanted || code !== 'FLATLOG_CORRUPT') this.#complain(`strict refuses: ${code} ${message}`)
-      if (this.#evidence.isTouched(disk)) this.#complain('strict refused, and touched something')
+      if (!isWanted || code !== 'FLATLOG_CORRUPT') this.#complain(`strict refused: ${code} ${message}`)
+      if (this.#evidence.isTouched(disk)) this.#complain('strict refused, but a file has changed')
     }
   }
 
-  /** `readOnly` sees the same, and writes nothing at all. */
+  /** `readOnly` must read the same state and change no file. */
   async judgeReadOnly(): Promise<void> {
     const disk = this.#evidence.found.copy()
     const paths = disk.paths.join()
@@ -158,17 +168,17 @@ export class Judge {
     try {
       const store = await openAgain(disk, { ...this.subject.options, readOnly: true })
       const wrong = differences(state, stateOf(store))
-      if (wrong.length) this.#complain(`readOnly sees another state: ${wrong}`)
+      if (wrong.length) this.#complain(`readOnly read a wrong state: ${wrong}`)
       const { clean, inDoubt } = store.recovery
       if (clean !== recovery.clean || inDoubt.join() !== recovery.inDoubt.join()) {
         this.#complain(`readOnly reports ${JSON.stringify(store.recovery)}`)
       }
       await store.close()
     } catch (error) {
-      // It makes no new store where there is none.
+      // A reader does not create a store.
       const isExpected = error instanceof FlatlogError && (refused !== undefined || recovery.source === 'new')
       if (!isExpected) this.#complain(`readOnly refuses: ${error}`)
     }
-    if (disk.paths.join() !== paths || this.#evidence.isTouched(disk)) this.#complain('readOnly wrote something')
+    if (disk.paths.join() !== paths || this.#evidence.isTouched(disk)) this.#complain('readOnly changed a file')
   }
 }

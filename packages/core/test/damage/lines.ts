@@ -1,10 +1,10 @@
 /** Files of a store as lines, read without the engine. */
 
 export interface FileLine {
-  /** 1 is the first. */
+  /** The first is 1. */
   readonly number: number
   readonly offset: number
-  /** With the newline, as far as there is one. */
+  /** With the newline, if there is one. */
   readonly bytes: Buffer
 }
 
@@ -19,14 +19,14 @@ export function splitLines(bytes: Buffer): FileLine[] {
   return lines
 }
 
-/** A line as it was written: what it says. */
+/** An undamaged line with its contents. */
 export interface OriginalLine extends FileLine {
   readonly kind: 'header' | 'part' | 'index' | 'record'
   readonly seq: number
   readonly synced: number
   /** The key of a SET or DELETE. */
   readonly key: string | undefined
-  /** The keys of a part, or of a header that holds the state. */
+  /** The keys of a part, or of a header that has the state. */
   readonly keys: readonly string[]
   readonly store: string | undefined
 }
@@ -50,7 +50,7 @@ export function originalLines(bytes: Buffer): OriginalLine[] {
   })
 }
 
-/** One generation file as it was written. */
+/** The undamaged contents of one generation. */
 export class Generation {
   readonly lines: readonly OriginalLine[]
   readonly checkpoint: readonly OriginalLine[]
@@ -79,12 +79,12 @@ export function isLineIn(line: FileLine, lines: readonly FileLine[]): boolean {
   return lines.some((each) => each.bytes.equals(line.bytes))
 }
 
-/** It says the same; the last line of a file may have lost its newline. */
+/** True if the lines are equal, except for a newline lost at the end of a file. */
 export function isSameLine(line: FileLine, original: FileLine): boolean {
   return original.bytes.equals(line.bytes) || original.bytes.subarray(0, -1).equals(line.bytes)
 }
 
-/** The first line that is another one than before; undefined where nothing has changed. */
+/** The first line that has changed; undefined if none has. */
 export function firstChange(before: Buffer, after: Buffer): FileLine | undefined {
   if (before.equals(after)) return undefined
   const now = splitLines(after)

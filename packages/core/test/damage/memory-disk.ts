@@ -3,7 +3,7 @@ import type { FileStatus, FileSystem, OpenFile, OpenMode, Processes } from '../s
 import { systemError } from '../support/faulty-file-system.js'
 
 /**
- * Files in memory, which cost nothing to copy: ten thousand stores are opened on them within seconds. A copy shares the
+ * Files in memory, which are cheap to copy: ten thousand stores open in seconds. A copy shares the
  * bytes until one side writes.
  */
 class Node {
@@ -19,17 +19,17 @@ export class MemoryDisk implements FileSystem {
   readonly renamesOpenFiles = true
   readonly #nodes = new Map<string, Node>()
   readonly #directories: Set<string>
-  /** Called before anything changes: the moments at which a test can take a copy of everything. */
+  /** Called before every change, so that a test can copy all files at that moment. */
   beforeChange: (change: 'create' | 'write' | 'truncate' | 'rename' | 'link' | 'remove', path: string) => void =
     () => {}
-  /** False on a file system that has no second names. */
+  /** False on a file system without hard links. */
   hasLinks = true
 
   constructor(directories: Iterable<string> = ['/']) {
     this.#directories = new Set(directories)
   }
 
-  /** All files as they are now; two names of one file stay that. */
+  /** Copies all files; two names of one file stay two names of one file. */
   copy(): MemoryDisk {
     const copy = new MemoryDisk(this.#directories)
     copy.hasLinks = this.hasLinks
@@ -55,7 +55,7 @@ export class MemoryDisk implements FileSystem {
     return this.#node(path).bytes
   }
 
-  /** Changes a file as if somebody had done it behind the store's back. */
+  /** Changes a file without the knowledge of the store. */
   put(path: string, bytes: Buffer): void {
     const node = this.#nodes.get(path) ?? this.#add(path)
     node.bytes = bytes
@@ -189,7 +189,10 @@ class MemoryDiskFile implements OpenFile {
   close(): void {}
 }
 
-/** A machine that was booted anew, named by eight hexadecimal digits: locks of an earlier boot are stale at once. */
+/**
+ * A machine after the boot with this name (eight hexadecimal digits).
+ * Locks of an earlier boot are stale.
+ */
 export function memoryLockEnvironment(boot: string): Processes {
   let tokens = 0
   return {

@@ -6,7 +6,10 @@ import { MemoryDisk } from './memory-disk.js'
 import { openAgain } from './opening.js'
 import { LOG, MARK } from './subjects.js'
 
-/** A line whose checksum fits and whose value is none: somebody wrote it so. It harms its own key and nothing else. */
+/**
+ * A line with a valid checksum and an invalid value must affect only its own key.
+ * Another program may write one.
+ */
 
 useRejectionWatch()
 
@@ -14,7 +17,7 @@ let store: Store | undefined
 
 afterEach(() => store?.close())
 
-/** A store with a few keys, to whose log that record is added as if another program had written it. */
+/** A store with a few keys, and with this record as if another program had written it. */
 async function withRecord(fields: string): Promise<{ disk: MemoryDisk; store: Store }> {
   const disk = new MemoryDisk()
   const first = await openAgain(disk, {})
@@ -30,12 +33,12 @@ const withValue = (value: string, encoding = '') => withRecord(`"op":"SET","key"
 
 const corrupt = { code: 'FLATLOG_CORRUPT', message: expect.stringMatching(/"bad".*What to do/s) }
 
-/** Those that can stand between others without being taken for more or less than one. */
+/** Invalid values that can be copied between others and still read as one value. */
 const DELIMITED = ['nope', '{"a":nope}', '[1,]', '1.2.3', '{"a" 1}']
 const UNDELIMITED = ['', '{"a":', '"open', '1,"x":2', '}', ']', '{"a":"open}', '1 2', ',', ':', '{}}']
 
 describe.each([...DELIMITED, ...UNDELIMITED])('the value %j', (value) => {
-  test('is an error that names the key, and every other key is there', async () => {
+  test('is an error that names the key, and every other key is readable', async () => {
     const { store } = await withValue(value)
     expect(store.recovery.clean).toBe(true)
     expect(() => store.get('bad')).toThrow(expect.objectContaining(corrupt))
@@ -47,7 +50,7 @@ describe.each([...DELIMITED, ...UNDELIMITED])('the value %j', (value) => {
     await expect(store.update('bad', () => 1)).rejects.toMatchObject(corrupt)
   })
 
-  test('is gone once the key is written anew', async () => {
+  test('is gone once the key is set again', async () => {
     const { disk, store } = await withValue(value)
     await store.set('bad', 'good')
     await store.compact()
@@ -59,7 +62,7 @@ describe.each([...DELIMITED, ...UNDELIMITED])('the value %j', (value) => {
 })
 
 describe('compacting', () => {
-  test.each(DELIMITED)('carries %j along as it is', async (value) => {
+  test.each(DELIMITED)('copies %j unchanged', async (value) => {
     const { disk, store } = await withValue(value)
     await store.compact()
     await store.close()
@@ -70,7 +73,7 @@ describe('compacting', () => {
   })
 
   test.each(UNDELIMITED)(
-    'refuses %j, which would be taken for something else there, and the log goes on',
+    'rejects for %j, which would read as something else in a checkpoint, and the log stays in use',
     async (value) => {
       const { disk, store } = await withValue(value)
       await expect(store.compact()).rejects.toMatchObject(corrupt)
@@ -86,7 +89,7 @@ describe('compacting', () => {
 })
 
 describe('a store that has to be repaired for another reason', () => {
-  test.each(UNDELIMITED)('leaves %j out, says so, and keeps the log that had it', async (value) => {
+  test.each(UNDELIMITED)('leaves out and reports %j, and keeps the log that had it', async (value) => {
     const { disk, store } = await withValue(value)
     await store.close()
     disk.put(LOG, Buffer.concat([Buffer.from('# a note\n'), disk.bytesOf(LOG)]))
@@ -100,7 +103,7 @@ describe('a store that has to be repaired for another reason', () => {
   })
 })
 
-describe('an encoding that the value is not in', () => {
+describe('a value that does not match its encoding is an error', () => {
   test.each([
     ['text', '5'],
     ['text', '"a"b"'],
@@ -119,7 +122,7 @@ describe('an encoding that the value is not in', () => {
   })
 })
 
-test('whoever follows the changes meets the same error, and not a raw one', async () => {
+test('changes() rejects with the same error, and not with a raw one', async () => {
   const { disk, store } = await withValue('nope')
   const [header] = splitLines(disk.bytesOf(LOG))
   const { seq, crc } = JSON.parse(header?.bytes.toString() ?? '') as { seq: number; crc: string }
@@ -131,7 +134,7 @@ test('whoever follows the changes meets the same error, and not a raw one', asyn
   expect(seen).toMatchObject([{ key: 'a' }, { key: 'z' }])
 })
 
-test('the line of a mark in the place of a log is no record, and no newer version either', async () => {
+test('the line of a mark in the place of the log is neither a record nor a newer version', async () => {
   const { disk, store } = await withValue('1')
   await store.close()
   disk.put(LOG, disk.bytesOf(MARK))

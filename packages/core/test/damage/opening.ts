@@ -2,11 +2,11 @@ import { type FileSystem, type Machine, openStoreOn, type Store, type StoreOptio
 import { ManualClock } from '../support/manual-clock.js'
 import { memoryLockEnvironment } from './memory-disk.js'
 
-/** Where the stores of these tests are, and how they are opened and looked at. */
+/** Paths of the stores of these tests, and functions that open and read them. */
 
 export const DIR = '/data'
 export const LOGS = '/data/logs'
-/** When the damaged stores are opened. */
+/** The time at which the damaged stores are opened. */
 export const NOW = Date.parse('2025-01-15T13:00:00.000Z')
 
 export function openOnDisk(system: Machine, options: StoreOptions): Promise<Store> {
@@ -21,7 +21,7 @@ export function openAgain(disk: FileSystem, options: StoreOptions, now = NOW): P
   return openOnDisk({ clock: new ManualClock(now), fileSystem: disk, processes }, options)
 }
 
-/** All that a caller can see of a value, as one text. */
+/** Everything that a caller can see of a value, as one text. */
 export function spell(encoding: string, text: string, expires: number | undefined, time: number | undefined): string {
   return `${encoding} ${expires ?? '-'} ${time ?? '-'} ${text}`
 }

@@ -4,9 +4,9 @@ import type { MemoryDisk } from './memory-disk.js'
 import { openAgain, stateOf } from './opening.js'
 import type { Subject } from './subjects.js'
 
-/** What comes of opening a store, verifying it and closing it again. */
+/** The result of opening a store, verifying it and closing it. */
 export interface Outcome {
-  /** Why it did not open, or could not be verified. */
+  /** The error of opening or verifying. */
   readonly error: unknown
   readonly state: State
   readonly recovery: Recovery
@@ -32,7 +32,7 @@ export async function openAndVerify(disk: MemoryDisk, subject: Subject): Promise
   }
 }
 
-/** The keys of which one state says something else than the other. */
+/** The keys whose values differ. */
 export function differences(expected: State, found: State): string[] {
   const keys = new Set([...expected.keys(), ...found.keys()])
   return [...keys].filter((key) => expected.get(key) !== found.get(key))

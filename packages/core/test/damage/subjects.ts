@@ -4,16 +4,16 @@ import { Author } from './author.js'
 import { MemoryDisk } from './memory-disk.js'
 import { DIR, LOGS } from './opening.js'
 
-/** The stores that are damaged: written by the engine itself, with a separate account of what they hold. */
+/** The stores to damage, written by the engine, with a separate account of their contents. */
 
 export interface Subject {
   readonly name: string
   readonly disk: MemoryDisk
   readonly options: StoreOptions
   readonly author: Author
-  /** Its owner was killed: the lock is still there, and the log goes on behind its mark. */
+  /** Its owner was killed: it still has a lock, and the log goes on after its mark. */
   readonly isKilled: boolean
-  /** The same store as it was earlier: files that somebody could put back. */
+  /** Earlier files of the same store, as an operator could put them back. */
   readonly earlier: MemoryDisk
 }
 
@@ -25,13 +25,13 @@ export function backupsOf(disk: MemoryDisk): string[] {
   return disk.paths.filter((path) => path.includes('.log.backup.'))
 }
 
-/** Longer than half a part, so that every such key begins another part. */
+/** More than half a part, so that every such value begins a new part. */
 const BIG_BYTES = 4300
 
 const big = (author: Author, name: string) =>
   author.set(`${name}:big`, `${name} ${author.lastSeq}`.padEnd(BIG_BYTES, '.'))
 
-/** Some generations, each longer than the one before; the log is left with a checkpoint in as many parts. */
+/** Writes generations, each longer than the last; the checkpoint then has `count` parts. */
 async function generations(author: Author, random: Random, count: number): Promise<void> {
   for (let number = 0; number < count; number++) {
     await big(author, 'bdac'[number] as string)
@@ -57,7 +57,7 @@ class Maker {
     this.random = new Random(Number.parseInt(boot, 16))
   }
 
-  /** As if somebody had made a copy of all files here. */
+  /** Copies all files as the earlier ones. */
   async rememberEarlier(): Promise<void> {
     await this.author.close()
     this.#earlier = this.disk.copy()
@@ -69,7 +69,7 @@ class Maker {
     return this.#subject(this.disk, false)
   }
 
-  /** The files as they are this very moment; what the engine does afterwards happens elsewhere. */
+  /** The files as a kill at this moment leaves them. */
   async killed(disk = this.disk.copy()): Promise<Subject> {
     const killed = this.#subject(disk, true)
     await this.author.close()
@@ -82,7 +82,7 @@ class Maker {
   }
 }
 
-/** Closed in order, with three backups, a checkpoint in parts and records of every kind behind it. */
+/** Closed properly, with three backups, a checkpoint in parts and records after it. */
 async function closed(): Promise<Subject> {
   const maker = new Maker('closed', '0000a001', { times: true })
   const { author, random } = maker
@@ -96,7 +96,7 @@ async function closed(): Promise<Subject> {
   return await maker.closed()
 }
 
-/** Killed with records behind what is known to be on disk: some are covered by a later `synced`, some by nothing. */
+/** Killed with records after the mark: some are covered by a later `synced`, some are not. */
 async function killed(): Promise<Subject> {
   const maker = new Maker('killed', '0000a002', { durability: 'os' })
   const { author, random } = maker
@@ -110,7 +110,7 @@ async function killed(): Promise<Subject> {
   return await maker.killed()
 }
 
-/** The whole state stands in the header; one backup. */
+/** The whole state is in the header; one backup. */
 async function small(): Promise<Subject> {
   const maker = new Maker('small', '0000a003', {})
   const { author, random } = maker
@@ -126,7 +126,7 @@ async function small(): Promise<Subject> {
   return await maker.closed()
 }
 
-/** Without a backup: what is lost stays lost, and is in doubt. */
+/** Without a backup: lost values stay lost and are in doubt. */
 async function alone(): Promise<Subject> {
   const maker = new Maker('alone', '0000a004', { backups: 0 })
   const { author, random } = maker
@@ -137,7 +137,7 @@ async function alone(): Promise<Subject> {
   return await maker.closed()
 }
 
-/** Killed in the midst of a compaction, on a file system without second names: the newest backup is a copy of the log. */
+/** Killed in a compaction without hard links: the newest backup is a copy of the log. */
 async function halfPublished(): Promise<Subject> {
   const maker = new Maker('half published', '0000a005', {})
   const { disk, author, random } = maker
@@ -155,7 +155,7 @@ async function halfPublished(): Promise<Subject> {
   return await maker.killed(image)
 }
 
-/** A store of the same name that has nothing to do with the others. */
+/** An unrelated store of the same name. */
 export async function foreignStore(): Promise<MemoryDisk> {
   const maker = new Maker('foreign', '0000a006', {})
   const { author, random } = maker
@@ -167,7 +167,7 @@ export async function foreignStore(): Promise<MemoryDisk> {
 
 export async function makeSubjects(): Promise<Subject[]> {
   const subjects: Subject[] = []
-  // One after the other: they all have one name.
+  // One after the other, because they all have one name.
   for (const make of [closed, killed, small, alone, halfPublished]) subjects.push(await make())
   return subjects
 }

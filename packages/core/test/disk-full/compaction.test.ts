@@ -20,7 +20,7 @@ useRejectionWatch()
 const BLOCK = 4096
 const unfinishedIn = (dir: string) => fileNames(dir).filter((name) => /\.(new|first|copy)$/.test(name))
 
-/** Makes a checkpoint with so many keys, a backup, and records that change some of the keys. */
+/** Makes a checkpoint with `keys` keys, a backup, and records that change some of the keys. */
 async function fillStore(store: Store, keys: number): Promise<void> {
   await store.replace(Object.fromEntries(Array.from({ length: keys }, (_, n) => [`k${n}`, 'v'.repeat(900)])))
   await store.compact()
@@ -128,7 +128,7 @@ test('a compaction in the background is tried again at least once a minute, howe
   expect(store.stats()).toMatchObject({ compactions: 1, lastCompactionError: undefined })
 })
 
-describe.skipIf(!canMount)('when the space ends in the middle of', () => {
+describe.skipIf(!canMount)('running out of space in the middle of', () => {
   /**
    * Acts with no free block, with one, with two, … until it succeeds. Each time the store keeps its state, no unfinished file
    * is left, the store closes, can be read on the full disk, and works after space is freed.

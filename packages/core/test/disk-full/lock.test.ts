@@ -30,7 +30,7 @@ function openOnFullDisk(dir: string, options: StoreOptions = {}, fileSystem = ne
   return openOn(machine({ fileSystem, clock: new HurriedClock() }), { dir, lockWaitMs: 0, mainFile: false, ...options })
 }
 
-/** Opens the store after space has come back, and checks that nothing is missing or left over. */
+/** Opens the store with space again, and checks that nothing is missing or left over. */
 async function expectOpens(dir: string, mayLeave = /^$/): Promise<void> {
   const store = await openOn(machine({ clock: new HurriedClock() }), { dir, lockWaitMs: 0, mainFile: false })
   expect(stateOf(store)).toEqual(VALUES)
@@ -82,7 +82,7 @@ describe.each(situations)('%s on a full disk', (name, prepare) => {
     expect(stateOf(store)).toEqual(VALUES)
   })
 
-  test('loses nothing, whichever of the steps of taking it finds no space', async () => {
+  test('loses nothing, whichever step of taking it finds no space', async () => {
     const image = directory()
     await closed(image, { mainFile: false })
     prepare(image)
@@ -240,7 +240,7 @@ describe.skipIf(!canMount)('of ten processes that open a store at once', () => {
     }
   })
 
-  test('one that has the store keeps it and goes on', async () => {
+  test('the owner keeps the store and continues', async () => {
     const disk = smallDisk()
     const dir = join(disk.path, 'data')
     await closed(dir)
@@ -262,7 +262,7 @@ describe.skipIf(!canMount)('of ten processes that open a store at once', () => {
   })
 })
 
-/** The files as they are at this moment, with every name and socket: what a kill would leave. */
+/** Copies the files with every name and socket, as a kill at this moment would leave them. */
 function killedNow(dir: string): string {
   const copy = join(directory(), 'killed')
   execFileSync('cp', ['-a', dir, copy])

@@ -95,7 +95,7 @@ describe.skipIf(!canMount).each(PLACES)('a store %s', (_, { make, needsRepair, h
         expect(opened, `${blocks} blocks`).toMatchObject(noSpace)
         expect(opened.message).toContain('free some disk space')
         expect(filesOf(dir), `${blocks} blocks`).toMatchObject(before)
-        // Space for the lock was there: nothing is left of it, unless the next owner must know of a failure.
+        // There was space for the lock. It must be removed, unless the next owner must know of a failure.
         const lockFiles = namesAndSockets(dir).filter((name) => name.startsWith('store.lock'))
         if (blocks > 0) expect(lockFiles).toEqual(hasNote ? ['store.lock'] : [])
         expect(fileSystem.openFiles.size).toBe(0)
@@ -152,7 +152,7 @@ async function tornTail(dir: string): Promise<void> {
   append(dir, '{"timestamp":"2025-01-15T12:00:00.000Z","seq":4,"op":"SE')
 }
 
-/** A line that is there twice: the log is written anew. */
+/** Doubles a line, so that the log must be rewritten. */
 async function damage(dir: string): Promise<void> {
   await closed(dir, { mainFile: false })
   const line = linesOf(dir)[2] as string
@@ -163,7 +163,7 @@ describe.each([
   ['a torn tail', tornTail, /\.quarantine\./],
   ['damage', damage, /store\.log\.new/],
 ] as const)('a log with %s', (_, spoil, target) => {
-  test('that cannot be repaired for want of space is as it was, and is repaired by the next opening', async () => {
+  test('that cannot be repaired for lack of space stays as it was, and is repaired by the next opening', async () => {
     const dir = directory()
     await spoil(dir)
     const before = allFilesOf(dir)
@@ -189,7 +189,7 @@ describe.each([
       const dir = copyOf(image)
       const before = filesOf(dir)
       const fileSystem = new FaultyFileSystem()
-      // Every look at the clock moves it, so that waiting for the lock comes to an end.
+      // The clock advances whenever it is read, so that waiting for the lock ends.
       const clock = new ManualClock('2025-01-15T12:00:00.000Z', 0.01)
       fileSystem.fail('any', systemError('ENOSPC'), { nth })
       const options = { dir, mainFile: false, lockWaitMs: 0 }
@@ -217,7 +217,7 @@ describe.each([
       check(fileSystem.openFiles.size === 0, 'left open')
       await using again = await openOn(machine(), options)
       const expected = opened instanceof Error ? VALUES : { ...VALUES, d: 1 }
-      check(JSON.stringify(stateOf(again)) === JSON.stringify(expected), 'another state in the files')
+      check(JSON.stringify(stateOf(again)) === JSON.stringify(expected), 'wrong state in the files')
       await again.close()
       check(unfinishedIn(dir).length === 0, `left ${unfinishedIn(dir)}`)
       if (!call) break

@@ -18,7 +18,7 @@ export interface Place {
   readonly hasNote?: boolean
   /** Unfinished files that every opening removes. */
   readonly leftover?: string[]
-  /** The files beside the log that the repair makes. */
+  /** The files that the repair makes next to the log. */
   kept?(dir: string): string[]
 }
 

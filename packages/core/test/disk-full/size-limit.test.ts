@@ -8,7 +8,10 @@ import { machine, openOn } from '../support/machine.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { LONG, noSpace } from './places.js'
 
-/** A limit on the size of files (`ulimit -f`) in a process of its own: first a short write, then EFBIG. */
+/**
+ * A limit on the size of files (`ulimit -f`), in another process.
+ * It causes first a short write, then EFBIG.
+ */
 const directory = useTempDirectory()
 const childPath = useChildren('puppet')
 const startPuppet = () => new Puppet(childPath('puppet'))

@@ -42,7 +42,7 @@ describe.skipIf(!canMount).each(['always', 'interval', 'os'] as const)('a full d
     expect(again.recovery).toMatchObject({ clean: true, cutBytes: 0 })
   })
 
-  test('again and again, at any byte: no acknowledged write is lost, and no refused write is there', async () => {
+  test('again and again, at any byte, loses no acknowledged write and keeps no refused one', async () => {
     await withSeed(async (random) => {
       const disk = smallDisk()
       const dir = join(disk.path, 'data')
@@ -74,7 +74,7 @@ describe.skipIf(!canMount).each(['always', 'interval', 'os'] as const)('a full d
           expect(stateOf(store)).toEqual(modelState(workload.state))
         }
         disk.giveBack(random.pick([300_000, 1_700_000]))
-        // In the background it would wait some seconds after so many failures.
+        // After so many failures a compaction in the background would wait for seconds.
         await store.compact().catch((error: unknown) => expect(error).toMatchObject(noSpace))
         await store.set('space', round)
         workload.state.set('space', round)

@@ -109,7 +109,7 @@ describe('bytes that were never a line', () => {
     expect(validChecksum(Buffer.from(',"crc":"00000000"}'))).toBeUndefined()
   })
 
-  it('any bytes with a valid checksum are taken for a newer version, without a throw', () => {
+  it('any bytes with a valid checksum are treated as a newer version, without a throw', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 100 }), (bytes) => {
         const body = Buffer.from(bytes)
@@ -119,7 +119,7 @@ describe('bytes that were never a line', () => {
     )
   })
 
-  it('fields in any order with a valid checksum are never half a record and never make it throw', () => {
+  it('fields in any order with a valid checksum are never read as half a record and never make it throw', () => {
     const words = fc.constantFrom(
       ...['{"timestamp":', `"${TIME}"`, ',"seq":', '1', ',"op":', '"SET"', '"DELETE"', '"BATCH"', '"CHECKPOINT"'],
       ...[',"key":', ',"prefix":', ',"data":', ',"ops":[', ']', ',"value":', '{', '}', '"a"', ':', ',"index":', 'null'],
@@ -130,7 +130,7 @@ describe('bytes that were never a line', () => {
         const start = withStart ? `{"timestamp":"${TIME}","seq":1,"op":` : ''
         const body = start + chosen.join('')
         const decoded = decodeLine(Buffer.from(`${body},"crc":"${crc32(Buffer.from(body))}"}`))
-        // A line that reads like a mark is known not to belong in a log.
+        // A line that reads like a mark does not belong in a log, so it is bad.
         const isMark = /^\{"timestamp":"[^"]*","format":/.test(body)
         if (body !== '' && !isMark) expect(decoded.kind).not.toBe('bad')
       }),

@@ -13,7 +13,7 @@ import {
 } from '../support/core.js'
 import { recordLine } from './support.js'
 
-/** The fast decoder agrees with the slow one. */
+/** The fast decoder must agree with the slow one. */
 
 const TIME = '2025-01-15T12:34:56.789Z'
 const anyKey = fc.oneof(
@@ -74,7 +74,7 @@ function decoded(line: Buffer) {
   return { timestamp, seq, synced, crc, key, expires, encoding: value.encoding, text: value.text, valueStart }
 }
 
-test('a record is read as the slow decoder reads it, or left to that', () => {
+test('a record is read as the slow decoder reads it, or left to the slow decoder', () => {
   const plain = new PlainRecord()
   let plainOnes = 0
   fc.assert(
@@ -118,7 +118,7 @@ test('a line of another form is left to the slow decoder, even if its checksum m
   for (const other of others) expect(read(plain, withEnd(other)), other).toBe(false)
 })
 
-test('a bad timestamp is refused the second time, too', () => {
+test('a bad timestamp is refused the second time as well', () => {
   const plain = new PlainRecord()
   const line = Buffer.from(recordLine('2025-01-15T12:34:56"789Z', 1, undefined, '"op":"DELETE","key":"a"'))
   for (let time = 0; time < 2; time++) expect(read(plain, line)).toBe(false)

@@ -10,7 +10,10 @@ import {
 } from '../support/core.js'
 import { crc32, indexLine, line, partLine, recordLine, TIME } from './support.js'
 
-/** The lines of format 1, written out. Existing files contain them: a change here changes the format. */
+/**
+ * The lines of format 1, written out.
+ * Existing files contain them: a change here changes the format.
+ */
 
 const AT = `{"timestamp":"${TIME}"`
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { type IndexRow, scanIndexLine } from '../support/core.js'
 import { indexLine } from './support.js'
 
-/** Scanning an index line in place finds what was written. */
+/** Scanning an index line in place must find the rows that were written. */
 
 const TIME = '2025-01-15T12:34:56.789Z'
 const PARTS_AT = 200
@@ -25,7 +25,7 @@ function find(rows: readonly IndexRow[], indexAt = INDEX_AT) {
 }
 
 describe('an index line', () => {
-  it('has for each part what was written', () => {
+  it('has the written row for each part', () => {
     const anyRows = fc.tuple(fc.oneof(...KEY_LISTS), fc.array(fc.nat(), { minLength: 12, maxLength: 12 }), anyExpires)
     fc.assert(
       fc.property(anyRows, anyExpires, ([keys, numbers, minExpires], maxExpires) => {
@@ -56,12 +56,12 @@ describe('an index line', () => {
   const key = '😀'
   it.each([
     ['no rows', []],
-    ['keys that do not rise', [row('b', 200), row('a', 300)]],
+    ['keys that do not increase', [row('b', 200), row('a', 300)]],
     ['a key twice', [row('a', 200), row('a', 300)]],
     ['a prefix of a key after the key', [row('ab', 200), row('a', 300)]],
-    ['keys that rise only in UTF-8', [row('\uffff', 200), row(key, 300)]],
-    ['escaped keys that do not rise', [row('x\n', 200), row('x\b', 300)]],
-    ['offsets that do not rise', [row('a', 200), row('b', 190)]],
+    ['keys that increase only in UTF-8', [row('\uffff', 200), row(key, 300)]],
+    ['escaped keys that do not increase', [row('x\n', 200), row('x\b', 300)]],
+    ['offsets that do not increase', [row('a', 200), row('b', 190)]],
     ['an offset twice', [row('a', 200), row('b', 200)]],
     ['a first part at another offset', [row('a', 201)]],
     ['a last part after the index', [row('a', 200), row('b', INDEX_AT)]],

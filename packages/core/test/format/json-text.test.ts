@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { endOfString, endOfValue, oneLine, quote, sliceObject, unquote } from '../support/core.js'
 import { anyString } from './support.js'
 
-/** The same JSON with all kinds of white space between its tokens, independent of the code under test. */
+/**
+ * The same JSON with all kinds of white space between its tokens.
+ * Independent of the code under test.
+ */
 function spread(json: string, spaces: readonly string[]): string {
   let result = ''
   let inString = false
@@ -53,7 +56,7 @@ describe('sliceObject', () => {
     )
   })
 
-  it('keeps order, repeated keys and the text of values, which JSON.parse would not', () => {
+  it('keeps order, repeated keys and the text of values, unlike JSON.parse', () => {
     const found: [string, string][] = []
     const json = ' {"10":1.0,"9":1e400,"__proto__":{"a":[ ]},"a":1,"a":"\\u0041" ,"":-0}'
     expect(sliceObject(json, 1, (key, text) => found.push([key, text]))).toBe(json.length)

@@ -69,7 +69,7 @@ describe('the layout of a part', () => {
     )
   })
 
-  it('has a key where one begins and nowhere else, even if a value contains the same text', () => {
+  it('has a key only where one begins, even if a value contains the same text', () => {
     fc.assert(
       fc.property(anyPart, (state) => {
         const spelled = state.map(({ key }) => `${quote(key)}:1`).join(',')

@@ -36,7 +36,7 @@ describe('encoding and decoding', () => {
         const bytes = Buffer.from(text)
         const crc = text.slice(-10, -2)
         expect(decodeLine(bytes)).toEqual({ kind: 'record', timestamp: TIME, seq, synced, operation, crc })
-        // One line for every tool, and valid JSON.
+        // One line in every tool, and valid JSON.
         expect(text).not.toMatch(/[\n\r\u2028\u2029]/)
         expect(bytes.toString()).toBe(text)
         expect(JSON.parse(text)).toMatchObject({ timestamp: TIME, seq })
@@ -175,7 +175,7 @@ describe('values', () => {
     )
   })
 
-  it('bytes come back unchanged, in an array of their own', () => {
+  it('bytes come back unchanged, in a new array', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         const value = throughFiles(fromBytes('k', bytes))

@@ -15,7 +15,7 @@ import {
   type ValueText,
 } from '../support/core.js'
 
-/** CRC-32 bit by bit, from its definition and not from the code under test. */
+/** CRC-32 bit by bit, from its definition, independent of the code under test. */
 export function crc32(bytes: Uint8Array): string {
   let crc = 0xffffffff
   for (const byte of bytes) {

@@ -12,7 +12,7 @@ import {
 } from '../support/core.js'
 import { anyOperation, anySeq, partLine, recordLine, TIME } from './support.js'
 
-/** Where the values of a record are in its line and in the file: they are read from there again. */
+/** The offsets of the values of a record, from which they are read again. */
 
 /** The texts of the values, in the order of the operations. */
 function textsOf(operation: Operation): string[] {
@@ -48,7 +48,7 @@ function encodeWithStarts(operation: Operation): { encoded: string; starts: numb
 const anySynced = fc.option(fc.nat(), { nil: undefined })
 
 describe('the values of a record', () => {
-  it('are found in its text when that is made', () => {
+  it('are found in its text when it is encoded', () => {
     fc.assert(
       fc.property(anyOperation, (operation) => {
         const { encoded, starts } = encodeWithStarts(operation)
@@ -64,7 +64,7 @@ describe('the values of a record', () => {
     )
   })
 
-  it('are found in its line when that is read', () => {
+  it('are found in its line when it is decoded', () => {
     fc.assert(
       fc.property(anyOperation, anySeq, anySynced, (operation, seq, synced) => {
         const line = Buffer.from(recordLine(TIME, seq, synced, encodeOperation(operation)))
@@ -104,7 +104,7 @@ describe('the values of a record', () => {
     )
   })
 
-  it('are none if it has none', () => {
+  it('are none for a record without values', () => {
     const none: Operation[] = [
       { kind: 'delete', key: 'é' },
       { kind: 'clear', prefix: 'é' },
@@ -115,7 +115,7 @@ describe('the values of a record', () => {
     for (const operation of none) expect(encodeWithStarts(operation).starts).toEqual([])
   })
 
-  it('are told apart even if their texts contain each other', () => {
+  it('are distinguished even if their texts contain each other', () => {
     const set = (text: string) => ({ kind: 'set' as const, key: 'k', value: fromText('', text) })
     const operation: Operation = {
       kind: 'batch',

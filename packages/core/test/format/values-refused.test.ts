@@ -17,10 +17,10 @@ function nested(depth: number, innermost: unknown): unknown {
   return value
 }
 
-const circle: Record<string, unknown> = { name: 'x' }
-circle.self = circle
-const longCircle: unknown[] = [{ a: [] }]
-;(longCircle[0] as { a: unknown[] }).a.push(longCircle)
+const cycle: Record<string, unknown> = { name: 'x' }
+cycle.self = cycle
+const longCycle: unknown[] = [{ a: [] }]
+;(longCycle[0] as { a: unknown[] }).a.push(longCycle)
 const arrayWithToJson = Object.assign([1, 2], { toJSON: () => 'something else' })
 
 describe('a value that JSON would change silently is refused with its place', () => {
@@ -50,8 +50,8 @@ describe('a value that JSON would change silently is refused with its place', ()
     ['an object with toJSON', { toJSON: () => 1 }, /toJSON/],
     ['a URL', new URL('https://example.org'), /toJSON|URL/],
     ['an array with toJSON', arrayWithToJson, /toJSON/],
-    ['a circle', circle, /contains itself/],
-    ['a circle of several objects', longCircle, /contains itself/],
+    ['a cycle', cycle, /contains itself/],
+    ['a cycle of several objects', longCycle, /contains itself/],
     ['undefined in an array', ['a', undefined], /at \[1\]: undefined/],
     // biome-ignore lint/suspicious/noSparseArray: the hole is the test.
     ['a hole in an array', ['a', , 'b'], /at \[1\]: undefined/],
@@ -83,8 +83,8 @@ describe('a value that JSON would change silently is refused with its place', ()
     expect(error.message).toContain('What to do')
   })
 
-  it('refuses a circle that begins deep inside', () => {
-    expect(refusal(nested(150, circle)).message).toContain('contains itself')
+  it('refuses a cycle that begins deep inside', () => {
+    expect(refusal(nested(150, cycle)).message).toContain('contains itself')
   })
 
   it('refuses a value that is nested too deeply with a clear error instead of a stack overflow', () => {
@@ -111,7 +111,7 @@ describe('a value that JSON preserves is accepted', () => {
     expect(fromValue('k', { a: undefined, b: 1, c: { d: undefined } })).toEqual({ text: '{"b":1,"c":{}}' })
   })
 
-  it('with the same object twice, which is not a circle', () => {
+  it('with the same object twice, which is not a cycle', () => {
     const shared = { a: 1 }
     expect(fromValue('k', [shared, shared, { shared }]).text).toBe('[{"a":1},{"a":1},{"shared":{"a":1}}]')
     const deep = nested(120, [shared, shared])

@@ -21,7 +21,7 @@ const long = set(key(3), 'long '.repeat(60))
 const scenarios: { [name: string]: { main?: string; log?: string } } = {
   'changes over a main file': { main: JSON.stringify(state, null, 2), log: changes.join('') + long },
   'a checkpoint and changes after it': { log: [set(key(99), 1), checkpoint(state), ...changes, long].join('') },
-  'a main file alone': { main: JSON.stringify({ ...state, long: 'long '.repeat(60) }) },
+  'only a main file': { main: JSON.stringify({ ...state, long: 'long '.repeat(60) }) },
 }
 
 describe.each(Object.entries(scenarios))('%s', (_, { main, log }) => {

@@ -4,13 +4,13 @@ import { copyOf, logOf, look, recover, refuses } from '../recovery/installation.
 import { useTempDirectory } from '../support/temp-directory.js'
 import { type LegacyFiles, line, set, writeLegacy } from './files.js'
 
-/** Damage in a log of format 0, which has no checksums that would show it. */
+/** Damage in a log of format 0, which has no checksums to detect it. */
 
 const makeDir = useTempDirectory()
 const store = (files: LegacyFiles) => writeLegacy(makeDir(), files)
 
 describe('damage', () => {
-  it('a torn last line costs that line, wherever it is torn', async () => {
+  it('a torn last line loses only that line, wherever it is torn', async () => {
     const last = set('letzter', { emoji: '🔑 und mehr' })
     const image = store({ main: { a: 1 }, log: set('b', 2) + last })
     const whole = readFileSync(logOf(image))

@@ -9,7 +9,7 @@ import { anyLog } from './random-files.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => ({ ...(await original()), READ_CHUNK_BYTES: 64 }))
 
-/** Telling a log of format 0 from one of version 1. */
+/** Distinguishes a log of format 0 from one of version 1. */
 
 function isLegacy(log: Buffer, hasVersion1Files: boolean): boolean {
   const lines = linesOf(log).map(({ bytes }) => bytes)

@@ -29,7 +29,7 @@ const STORES: [string, { main?: string; log?: string }][] = [
     'a log with checkpoints',
     { log: [checkpoint(STATE), ...CHANGES, checkpoint({ ...STATE, long: LONG }), ...CHANGES.slice(20)].join('') },
   ],
-  ['a main file alone', { main: JSON.stringify({ ...STATE, long: LONG }) }],
+  ['only a main file', { main: JSON.stringify({ ...STATE, long: LONG }) }],
 ]
 
 function open(disk: FileSystem, options: StoreOptions = {}): Promise<Store> {
@@ -61,7 +61,7 @@ describe.each(STORES)('%s', (_, files) => {
     }
   })
 
-  test('is unchanged after any call failed, and opens when nothing fails', async () => {
+  test('keeps its files if any one call fails, and opens when the calls succeed', async () => {
     const before = memoryDisk(files)
     const expected = await stateIn(before, { readOnly: true })
     let refused = 0
@@ -91,7 +91,7 @@ describe.each(STORES)('%s', (_, files) => {
     expect(refused).toBeGreaterThan(rounds(10, 20))
   })
 
-  test('is unchanged if there is no room for the new log', async () => {
+  test('keeps its files if there is no space for the new log', async () => {
     const before = memoryDisk(files)
     let refused = 0
     for (let nth = 1; ; nth++) {

@@ -19,7 +19,7 @@ export interface LegacyFiles {
   readonly log?: string | Buffer
 }
 
-/** Writes the files into an existing directory, and returns that. */
+/** Writes the files into an existing directory and returns the directory. */
 export function writeLegacy(dir: string, { main, log }: LegacyFiles): string {
   mkdirSync(logsOf(dir))
   if (main !== undefined) writeFileSync(mainOf(dir), typeof main === 'string' ? main : JSON.stringify(main, null, 2))

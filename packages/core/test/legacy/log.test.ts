@@ -30,12 +30,12 @@ describe('a log of changes next to a main file', () => {
     expect((await recover(store({ main: { a: 1 }, log: '' }))).state).toEqual({ a: 1 })
   })
 
-  it('without the main file: what the log has', async () => {
+  it('without the main file is the whole state', async () => {
     const dir = store({ log: set('a', 1) + set('b', 2) + del('a') })
     expect((await recover(dir)).state).toEqual({ b: 2 })
   })
 
-  it('with a damaged main file: what the log has, with a report, and the file is kept', async () => {
+  it('with a damaged main file is the whole state; the damage is reported and the file kept', async () => {
     const dir = store({ main: '{"a": 1, "b', log: set('c', 3) })
     const { state, recovery } = await recover(dir)
     expect(state).toEqual({ c: 3 })
@@ -55,18 +55,18 @@ describe('a log of changes next to a main file', () => {
     ['empty', ''],
     ['zeros', '\0'.repeat(200)],
     ['garbage', 'garbage\nand more\n'],
-  ])('that is %s, and a damaged main file: opening is refused', async (_what, log) => {
+  ])('that is %s is refused with a damaged main file', async (_what, log) => {
     await refuses(store({ main: '{"a": 1, "b', log }), 'FLATLOG_CORRUPT')
   })
 
-  it('that is garbage, and a whole main file: what the main file has, with a report', async () => {
+  it('that is garbage is reported, and a whole main file is the state', async () => {
     const { state, recovery } = await recover(store({ main: { a: 1 }, log: 'garbage\nand more\n' }))
     expect(state).toEqual({ a: 1 })
     expect(recovery.clean).toBe(false)
     expect(recovery.damage).toMatchObject([{ file: 'store.log', line: 1, offset: 0, bytes: 8 }])
   })
 
-  it('that is garbage, and no main file: opening is refused', async () => {
+  it('that is garbage is refused without a main file', async () => {
     for (const log of ['garbage\n', '\0'.repeat(4096), 'garbage without a newline', '{"hello":"world"}\n']) {
       await refuses(store({ log }), 'FLATLOG_CORRUPT')
     }
@@ -84,20 +84,20 @@ describe('a log with a checkpoint', () => {
     expect(recovery).toMatchObject({ clean: true, source: 'older-log' })
   })
 
-  it('may begin with it, as after a compaction', async () => {
+  it('may begin with the checkpoint, as after a compaction', async () => {
     expect((await recover(store({ main: { x: 1 }, log: checkpoint({ a: 1 }) }))).state).toEqual({ a: 1 })
   })
 
-  it('may have several: the last one counts', async () => {
+  it('may have several checkpoints: the last one counts', async () => {
     const log = checkpoint({ a: 1, b: 1 }) + set('c', 1) + checkpoint({ a: 2 }) + set('d', 1)
     expect((await recover(store({ log }))).state).toEqual({ a: 2, d: 1 })
   })
 
-  it('may have an empty one', async () => {
+  it('may have an empty checkpoint', async () => {
     expect((await recover(store({ main: { x: 1 }, log: set('a', 1) + checkpoint({}) }))).state).toEqual({})
   })
 
-  it('does not need the main file: if that is damaged, the store is not', async () => {
+  it('does not need the main file: its damage does not matter', async () => {
     const dir = store({ main: '{"cut', log: checkpoint({ a: 1 }) })
     const { state, recovery } = await recover(dir)
     expect({ state, damage: recovery.damage }).toEqual({ state: { a: 1 }, damage: [] })

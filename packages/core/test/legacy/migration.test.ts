@@ -24,7 +24,7 @@ describe('after the migration', () => {
     expect(JSON.parse(readFileSync(mainOf(dir), 'utf8'))).toEqual({ a: 1, b: 2, c: 3 })
   })
 
-  it('the log is of version 1 and goes on after the number of lines', async () => {
+  it('the log is of version 1 and its numbers continue after the number of lines', async () => {
     const dir = make()
     const store = await open(dir)
     expect(JSON.parse(linesOf(dir)[0]!)).toMatchObject({ op: 'CHECKPOINT', format: 1, seq: 1 })
@@ -44,7 +44,7 @@ describe('after the migration', () => {
     expect(linesOf(dir).join('\n')).not.toContain('"ages"')
   })
 
-  it('after a crash at any step, the next opening begins again', async () => {
+  it('a crash at any step makes the next opening start again', async () => {
     const state = { a: 1, b: 2 }
     const dir = make()
     const store = await open(dir)
@@ -69,7 +69,7 @@ describe('after the migration', () => {
     expect(filesOf(dir)).toEqual(before)
   })
 
-  it('a new log that is lost before its first close is reported: neither the old state nor an empty one takes its place', async () => {
+  it('a new log that is lost before its first close is reported: neither the old state nor an empty one replaces it', async () => {
     for (const damage of ['gone', 'empty', 'zeros'] as const) {
       const dir = make()
       const store = await open(dir)

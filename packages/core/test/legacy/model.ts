@@ -1,9 +1,9 @@
 import { guessKey } from '../support/core.js'
 
-/** What the files of a store of format 0 mean, worked out with `JSON.parse` and a Map. */
+/** The state in the files of a store of format 0, computed with `JSON.parse` and a Map. */
 
 export interface Expected {
-  /** In key order: the value as `JSON.stringify` spells it, and when it was written. */
+  /** In key order: the key, the value as `JSON.stringify` spells it, and when it was written. */
   readonly state: [key: string, json: string, time: number | undefined][]
   readonly lastSeq: number
   readonly cutBytes: number
@@ -33,13 +33,13 @@ export function linesOf(log: Buffer): Line[] {
 
 interface Change {
   readonly time: number | undefined
-  /** True if nothing before it counts. */
+  /** True if no change before it counts. */
   readonly isWhole: boolean
   /** The keys with their values; undefined: deleted. */
   readonly pairs: [key: string, value: unknown][]
 }
 
-/** What a line changes; undefined for a bad one. */
+/** The change in a line; undefined for a bad line. */
 export function changeOf(bytes: Buffer): Change | undefined {
   const line = objectIn(bytes.toString('utf8'))
   if (!line || line.seq !== undefined) return undefined
@@ -54,7 +54,7 @@ export function changeOf(bytes: Buffer): Change | undefined {
   return op === 'SET' ? (single(value) ?? whole(data)) : undefined
 }
 
-/** Undefined if the store must be refused. */
+/** The expected state; undefined if the store must be refused. */
 export function expectedOf(log: Buffer | undefined, main: Buffer | undefined): Expected | undefined {
   const lines = log ? linesOf(log) : []
   const changes = lines.map((line) => changeOf(line.bytes))

@@ -20,7 +20,7 @@ import { openLogs } from '../support/core.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { set, writeLegacy } from './files.js'
 
-/** The code that reads format 0 is loaded when there is such a store, and not before. */
+/** The code that reads format 0 is loaded only when such a store is opened. */
 
 const loads = vi.hoisted(() => ({ count: 0 }))
 
@@ -32,7 +32,7 @@ vi.mock(import('../../src/legacy/read-legacy.js'), async (original) => {
 const makeDir = useTempDirectory()
 const source = join(dirname(fileURLToPath(import.meta.url)), '../../src')
 
-test('nothing outside of legacy/ imports it statically', () => {
+test('only legacy/ imports the code statically', () => {
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
   const eager = files.filter((file) => {
     if (file.startsWith('legacy')) return false
@@ -41,7 +41,7 @@ test('nothing outside of legacy/ imports it statically', () => {
   expect(eager).toEqual([])
 })
 
-test('a store of version 1 does not load it, whatever state its files are in', async () => {
+test('a store of version 1 does not load the code, whatever state its files are in', async () => {
   const image = await twoBackups(makeDir())
   const damages: [what: string, damage: (dir: string) => void][] = [
     ['none', () => {}],

@@ -1,6 +1,6 @@
 import type { Random } from '../support/random.js'
 
-/** Makes random files of format 0: odd, damaged, and spelled as another program might spell them. */
+/** Makes random files of format 0: odd, damaged, or spelled as by another program. */
 
 const KEYS = [
   '',

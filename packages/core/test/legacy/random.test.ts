@@ -14,7 +14,7 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => {
   return { ...(await original()), READ_CHUNK_BYTES: 64, PART_BYTES: 256 }
 })
 
-/** Random files of format 0, odd and damaged ones too, against a model in memory. */
+/** Compares random files of format 0, odd and damaged ones too, with a model in memory. */
 
 const OPTIONS = { mainFile: false, times: true } as const
 
@@ -39,7 +39,7 @@ async function look(disk: MemoryDisk, options: StoreOptions): Promise<Expected |
 }
 
 describe('the state', () => {
-  test('is exactly that of the model, whatever the files hold', async () => {
+  test('is exactly that of the model, whatever the files contain', async () => {
     await withSeed(async (random) => {
       const seen = { damaged: 0, overMain: 0 }
       for (let round = 0; round < rounds(80, 5000); round++) {
@@ -78,7 +78,7 @@ test('progress is reported for each file and for the writing', async () => {
   const main = `{${pairs.join()}}`
   const store = await openOnDisk(
     {
-      // So slow that each look at the clock is a slice.
+      // A slice ends whenever the clock is read.
       clock: new ManualClock(0, 5),
       fileSystem: memoryDisk({ log, main }),
       processes: memoryLockEnvironment('00000001'),

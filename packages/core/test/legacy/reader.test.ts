@@ -7,7 +7,7 @@ import { LOG, MAIN, memoryDisk, set } from './files.js'
 /** A reader takes no lock, so a writer may import the store of format 0 while it reads. */
 
 describe('a log of format 0 that becomes one of version 1 while a reader opens it', () => {
-  test('is read again, at whichever of its openings the writer was faster', async () => {
+  test('is read again, whenever the writer replaces it', async () => {
     const files = { main: '{"a":1}', log: set('b', 2) }
     const imported = memoryDisk(files)
     await (await openAgain(imported, { mainFile: false })).close()

@@ -5,11 +5,17 @@ import type { OpenFile, OpenMode } from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { LOG, memoryDisk } from './files.js'
 
-/** Reading a log of format 0 lets others run every few milliseconds. Only a single line is decoded in one go. */
+/**
+ * Reading a log of format 0 lets others run every few milliseconds.
+ * Only a single line is decoded in one go.
+ */
 
 const MIB = 1024 * 1024
 
-/** Time passes with the bytes that are read: a mebibyte takes four milliseconds, twice as long as a slice. */
+/**
+ * A clock that advances with the bytes that are read.
+ * 1 MiB takes four milliseconds, twice as long as a slice.
+ */
 class ReadingClock extends ManualClock {
   bytes = 0
   mostBytes = 0

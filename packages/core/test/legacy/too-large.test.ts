@@ -20,7 +20,7 @@ const makeDir = useTempDirectory()
 const store = (files: LegacyFiles) => writeLegacy(makeDir(), files)
 const LONG = 'x'.repeat(MAX_RECORD)
 
-/** However the store is opened, it is refused with that error, and no file changes. */
+/** Expects that every way to open the store is refused, and that no file changes. */
 async function refuses(dir: string, path: string, offset: number, message: RegExp): Promise<void> {
   const before = filesOf(dir)
   for (const options of [{}, { readOnly: true }, { recovery: 'strict' as const }]) {
@@ -32,7 +32,7 @@ async function refuses(dir: string, path: string, offset: number, message: RegEx
   }
 }
 
-describe('a value that does not fit a record', () => {
+describe('a value that does not fit into a record', () => {
   it.each([
     ['a SET', set('long', LONG)],
     ['a SET with data', line({ op: 'SET', data: { a: 1, long: LONG } })],
@@ -59,12 +59,12 @@ describe('a value that does not fit a record', () => {
     ['set anew', set('long', 'short'), { a: 1, long: 'short' }],
     ['deleted', del('long'), { a: 1 }],
     ['left out of a later state', checkpoint({ b: 2 }), { b: 2 }],
-  ])('does no harm if the key was %s', async (_what, later, expected) => {
+  ])('does not matter if the key was %s', async (_what, later, expected) => {
     const { state, recovery } = await recover(store({ log: set('a', 1) + set('long', LONG) + later }))
     expect({ state, clean: recovery.clean }).toEqual({ state: expected, clean: true })
   })
 
-  it('does no harm in a main file if the log has a later value', async () => {
+  it('does not matter in a main file if the log has a later value', async () => {
     for (const [log, expected] of [
       [set('long', 1), { a: 1, long: 1 }],
       [del('long'), { a: 1 }],
@@ -74,7 +74,7 @@ describe('a value that does not fit a record', () => {
     }
   })
 
-  it('is refused or imported as it is: there is no length between', async () => {
+  it('is either refused or imported unchanged, at every length', async () => {
     let [whole, refused] = [0, 0]
     const key = 'k'.repeat(50)
     for (let length = MAX_RECORD - 1200; length < MAX_RECORD - 900; length += 41) {
@@ -122,7 +122,7 @@ describe('a text that is longer than a string may be', () => {
     }
   })
 
-  it('as a main file does no harm if the log has the whole state', async () => {
+  it('as a main file does not matter if the log has the whole state', async () => {
     expect((await recover(store({ main: pairs, log: checkpoint({ a: 1 }) }))).state).toEqual({ a: 1 })
   })
 

@@ -67,7 +67,7 @@ describe.skipIf(!canContain())('containers (process namespaces)', () => {
     expect(await rival.call('state')).toEqual({ a: 1 })
   })
 
-  test('an owner whose path is too long for a socket beside the log counts as alive, also when it is killed', async () => {
+  test('an owner whose path is too long for a socket next to the log counts as alive, also when it is killed', async () => {
     const dir = join(directory(), 'a-rather-long-name'.repeat(6))
     // The directory of the other socket, which other containers do not see.
     const environment = { TMPDIR: directory() }

@@ -11,7 +11,10 @@ import { machine, openOn } from '../support/machine.js'
 /** No process has this pid. */
 export const GONE_PID = 2 ** 30
 
-/** To be called once in a file. The returned function listens on a socket path until the test ends. */
+/**
+ * Call it once in a file.
+ * The returned function listens on a socket path until the test ends.
+ */
 export function useListeners(): (path: string) => Promise<void> {
   const servers: Server[] = []
   afterEach(async () => {

@@ -67,7 +67,7 @@ describe('two processes', () => {
 })
 
 describe('an owner that is killed', () => {
-  test('is succeeded at once, and its acknowledged writes are there', async () => {
+  test('is succeeded at once, and its acknowledged writes are kept', async () => {
     const dir = directory()
     for (let round = 0; round < 5; round++) {
       const puppet = startPuppet()
@@ -165,7 +165,7 @@ describe('an owner that is stopped', () => {
 })
 
 describe('the lock of a killed owner', () => {
-  test('is stale, whichever living process has its pid now', async () => {
+  test('is stale, even if a living process has its pid now', async () => {
     const dir = directory()
     const owner = startPuppet()
     await owner.call('open', { dir })
@@ -200,7 +200,7 @@ describe('takeOver', () => {
     expect(namesAndSockets(dir).filter((fileName) => fileName.includes('lock'))).toEqual([])
   })
 
-  test('from a stopped owner: its writes when it continues do no harm to those of the new owner', async () => {
+  test('from a stopped owner: its writes when it continues do not damage those of the new owner', async () => {
     const dir = directory()
     const old = startPuppet()
     await old.call('open', { dir })
@@ -218,7 +218,7 @@ describe('takeOver', () => {
     expect(again.getMany(['a', 'b', 'd'])).toEqual([1, 'of the new owner', 'of the new owner'])
   })
 
-  test('from an owner that writes without a pause: it fails, and does no harm to the new owner', async () => {
+  test('from an owner that writes without a pause: it fails, and does not damage the log of the new owner', async () => {
     const dir = directory()
     const old = startPuppet()
     await old.call('open', { dir, durability: 'os', compaction: false })

@@ -96,9 +96,9 @@ test(
   TIMEOUT_MS,
 )
 
-/** Processes that compete for the store as fast as they can, until each has owned it so many times or is killed. */
+/** Processes that compete for the store until each has owned it `times` times or is killed. */
 class Rivals {
-  /** The count that each owner wrote: two owners at the same time would write the same one. */
+  /** The count that each owner wrote. Two owners at the same time would write the same one. */
   readonly counts: number[] = []
   /** Owners that found another owner at the same time. */
   readonly notAlone: string[] = []

@@ -120,14 +120,14 @@ test('a directory in the place of the lock file is an error, and is not removed'
 describe('an owner in another container', () => {
   const elsewhere = (parts: Partial<LockRecord>) => lockRecord({ pid: GONE_PID, pidNamespace: 'another', ...parts })
 
-  test('is alive if its socket beside the log answers', async () => {
+  test('is alive if its socket next to the log answers', async () => {
     const dir = directory()
     writeLock(dir, elsewhere({ socket: 'store.lock.abc.sock' }))
     await listen(join(dir, 'logs', 'store.lock.abc.sock'))
     await expectLocked(dir)
   })
 
-  test('is gone if its socket beside the log refuses', async () => {
+  test('is gone if its socket next to the log refuses', async () => {
     const dir = directory()
     writeLock(dir, elsewhere({ socket: 'store.lock.abc.sock' }))
     writeFileSync(join(dir, 'logs', 'store.lock.abc.sock'), '')

@@ -40,7 +40,7 @@ describe('an unfinished succession', () => {
     await expectLocked(dir)
   })
 
-  test('of a successor that died when it had the lock leaves nothing either', async () => {
+  test('of a successor that died when it had the lock leaves nothing', async () => {
     const dir = directory()
     writeLock(dir, dead('b'))
     writeLock(dir, dead('b'), `.after-${'a'.repeat(32)}`)
@@ -97,7 +97,7 @@ describe('an unfinished succession', () => {
     expect(existsSync(lockPath(dir))).toBe(false)
   })
 
-  test('without the note, which found no space, is known to the same process', async () => {
+  test('whose note found no space is known to the same process', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const failed = await openOn(machine({ fileSystem, clock: new HurriedClock() }), { dir })
@@ -111,7 +111,7 @@ describe('an unfinished succession', () => {
     await next.close()
   })
 
-  test('the socket in a record is removed only if it is beside the lock', async () => {
+  test('the socket in a record is removed only if it is next to the lock', async () => {
     const dir = directory()
     const mine = join(dir, 'mine.sock')
     writeFileSync(mine, 'mine')
@@ -124,8 +124,11 @@ describe('an unfinished succession', () => {
   })
 })
 
-describe('a log that was not closed and then cannot be opened', () => {
-  /** The log is lost. All that is known of it is in a backup, unless more was written before the owner was killed. */
+describe('a log that is lost and cannot be opened', () => {
+  /**
+   * A store whose log is lost and that has one backup.
+   * If its owner was killed, it may have written more than the backup has.
+   */
   async function lostLog(): Promise<string> {
     const dir = directory()
     const store = await open(dir, { compaction: false })
@@ -138,7 +141,7 @@ describe('a log that was not closed and then cannot be opened', () => {
   const refused = (dir: string, options: StoreOptions) =>
     expect(open(dir, options)).rejects.toMatchObject({ code: 'FLATLOG_CORRUPT' })
 
-  test.each([0, 1, 3])('is in doubt as a whole after %i refused openings', async (times) => {
+  test.each([0, 1, 3])('puts every key in doubt after %i refused openings', async (times) => {
     const dir = await lostLog()
     writeLock(dir, lockRecord({ pid: GONE_PID }))
     for (let time = 0; time < times; time++) {
@@ -151,7 +154,7 @@ describe('a log that was not closed and then cannot be opened', () => {
     expect(namesAndSockets(dir)).not.toContain('store.lock')
   })
 
-  test('is not in doubt as a whole after it was closed', async () => {
+  test('puts no key in doubt if it was closed', async () => {
     const dir = await lostLog()
     await refused(dir, { recovery: 'strict' })
     expect(existsSync(lockPath(dir))).toBe(false)
@@ -160,7 +163,7 @@ describe('a log that was not closed and then cannot be opened', () => {
     await store.close()
   })
 
-  test('does not keep other processes out while the one that could not open it lives', async () => {
+  test('does not keep other processes out while the process that could not open it lives', async () => {
     const dir = directory()
     const { pid, start, bootId, pidNamespace, host } = lockRecord()
     const left = lockRecord({ pid, start, bootId, pidNamespace, host, socket: 'store.lock.aaaaaaaa.sock' })
@@ -170,7 +173,7 @@ describe('a log that was not closed and then cannot be opened', () => {
     await expectLocked(dir)
   })
 
-  test('leaves no lock if the lock cannot say so', async () => {
+  test('leaves no lock if the lock file cannot be written', async () => {
     const dir = await lostLog()
     writeLock(dir, lockRecord({ pid: GONE_PID }))
     const fileSystem = new FaultyFileSystem()
@@ -217,7 +220,7 @@ describe('files left by openers that were killed before they had the lock', () =
     }
   })
 
-  test('are told apart from those of living openers', async () => {
+  test('are distinguished from those of living openers', async () => {
     const dir = directory()
     const living = lockRecord({ token: token('b'), socket: 'store.lock.bbbbbbbb.sock' })
     writeLock(dir, living, `.${token('b')}`)
@@ -232,7 +235,7 @@ describe('files left by openers that were killed before they had the lock', () =
     }
   })
 
-  test('do no harm if they cannot be removed', async () => {
+  test('do not matter if they cannot be removed', async () => {
     const dir = directory()
     mkdirSync(join(dir, 'logs', `store.lock.${token('b')}`), { recursive: true })
     mkdirSync(join(dir, 'logs', 'store.lock.bbbbbbbb.sock'))
@@ -261,7 +264,7 @@ describe('files left by openers that were killed before they had the lock', () =
   })
 })
 
-test('files that an earlier version kept beside the lock are removed when the lock is taken', async () => {
+test('files that an earlier version kept next to the lock are removed when the lock is taken', async () => {
   const spares = ['spare', 'spare.2', 'spare.3', `${'c'.repeat(32)}.former`]
   for (const [lock, mayRemove] of [
     [undefined, true],

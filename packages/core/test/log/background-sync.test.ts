@@ -5,7 +5,7 @@ import { turns, watchPromise } from '../support/turns.js'
 
 useRejectionWatch()
 
-/** A file whose syncs are ended by the test. */
+/** A file whose syncs end when the test says so. */
 function watchedFile() {
   const syncs: { resolve(): void; reject(cause: unknown): void }[] = []
   const sync = () =>
@@ -49,7 +49,7 @@ describe('syncing a file while it is written', () => {
     expect(syncs).toHaveLength(1)
   })
 
-  it('fails at the end if the last sync fails, and needs none if little was written', async () => {
+  it('fails at the end if the last sync fails, and needs no sync if little was written', async () => {
     const { file, syncs } = watchedFile()
     const sync = new BackgroundSync(file)
     await sync.end()

@@ -25,7 +25,7 @@ function changed(places: Record<number, string[]>): string[] {
   return [...LINES, ...RECORDS].flatMap((line, place) => places[place] ?? [line])
 }
 
-/** Expects the lost ranges to cover exactly the keys of these parts, and no key of another part. */
+/** Expects the lost ranges to cover all keys of these parts and no others. */
 function expectLost(lost: readonly { from: string | undefined; to: string | undefined }[], ...places: number[]): void {
   const inRanges = VALUES.map((pair) => pair.key).filter((key) => lost.some((range) => isInRange(key, range)))
   expect(inRanges).toEqual(places.flatMap(keysOf))

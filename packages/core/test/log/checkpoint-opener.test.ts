@@ -35,7 +35,7 @@ const open = (file: MemoryFile, isWhole = false) => openCheckpoint(file, slices(
 const readWhole = (file: MemoryFile) => readCheckpoint(file, slices())
 const readBack = (file: MemoryFile, written: WrittenCheckpoint) => readBackCheckpoint(file, written, slices())
 
-/** Counts what is read. */
+/** A file that counts the bytes that are read. */
 class CountingFile extends MemoryFile {
   bytesRead = 0
 
@@ -48,7 +48,10 @@ class CountingFile extends MemoryFile {
 
 const RECORDS = `${recordLine(43, 42)}\n${recordLine(44)}\n`
 
-/** A generation of so many keys, with records. The lengths below are on either side of both limits. */
+/**
+ * A generation of `keys` keys, with records.
+ * The lengths below are on either side of both limits.
+ */
 function generation(keys: number) {
   const { file, length, written } = writeGeneration(state(keys, 100))
   file.write(RECORDS, length)
@@ -70,7 +73,10 @@ function withLine(file: MemoryFile, at: number, line: string): MemoryFile {
   return new MemoryFile(file.lines.map((each, number) => `${number === at ? line : each}\n`).join(''))
 }
 
-/** All fields but those that differ by design: the index does not contain the seq of a part. */
+/**
+ * All fields except those that differ by design.
+ * The index does not contain the seq of a part.
+ */
 function comparable({ partsSeq, keys, ownParts, ...found }: CheckpointFound) {
   return { ...found, bytes: ownParts.bytes, ownParts: partsIn(ownParts) }
 }
@@ -147,7 +153,7 @@ describe('a checkpoint whose header or index is damaged', () => {
       const damaged = flipped(file, offset, 1 << (offset % 8))
       const found = await open(damaged)
       if (offset % 16 === 0) expect(found).toEqual(await readWhole(damaged))
-      // Without its newline a line takes the next one with it.
+      // A line without its newline is joined to the next one, so both are bad.
       expect(found.bad.length).toBeGreaterThan(0)
     }
   })
@@ -171,14 +177,14 @@ describe('a checkpoint whose header or index is damaged', () => {
     ['is of another checkpoint', (all) => [...all], 41],
     ['names no parts', () => []],
     ['does not name the first part', (all) => all.slice(1)],
-    ['names two in the wrong order', ([one, other, ...all]) => [other!, one!, ...all]],
-    ['names one twice', ([one, ...all]) => [one!, one!, ...all]],
+    ['names two parts in the wrong order', ([one, other, ...all]) => [other!, one!, ...all]],
+    ['names one part twice', ([one, ...all]) => [one!, one!, ...all]],
     [
-      'has offsets that do not rise',
+      'has offsets that do not increase',
       ([one, ...all]) => [one!, { ...all[0]!, offset: one!.offset - 1 }, ...all.slice(1)],
     ],
-    ['names one after itself', (all) => [...all, { ...all.at(-1)!, firstKey: 'z', offset: 1e6 }]],
-    ['has keys that do not rise', ([one, ...all]) => [{ ...one!, firstKey: all[0]!.firstKey }, ...all]],
+    ['names a part after the index itself', (all) => [...all, { ...all.at(-1)!, firstKey: 'z', offset: 1e6 }]],
+    ['has keys that do not increase', ([one, ...all]) => [{ ...one!, firstKey: all[0]!.firstKey }, ...all]],
   ]
 
   it.each(unfit)('is read whole if its index %s', async (_what, forge, seq) => {
@@ -190,7 +196,7 @@ describe('a checkpoint whose header or index is damaged', () => {
   })
 
   it.each<[what: string, forge: (all: readonly IndexRow[]) => IndexRow[]]>([
-    ['a part that is not there', ([one, ...all]) => [{ ...one!, crc: '00000000' }, ...all]],
+    ['a part that does not exist', ([one, ...all]) => [{ ...one!, crc: '00000000' }, ...all]],
     ['all but the last part', (all) => all.slice(0, -1)],
     ['all but one in the middle', (all) => all.filter((_, at) => at !== 5)],
   ])('is read whole if its index names %s; in a long one the part fails when it is read', async (_what, forge) => {

@@ -13,7 +13,7 @@ import {
 import { decoded, partsIn, read, recordLine, STORE, spoil, state, TIME, writeGeneration } from './generations.js'
 import { MemoryFile } from './memory-file.js'
 
-/** Reading a checkpoint whose parts and index are whole or damaged: what is found, and which keys are lost. */
+/** Reading a checkpoint with damaged parts or index: the found state and the lost keys. */
 
 const VALUES = state(40)
 const whole = writeGeneration(VALUES)
@@ -35,7 +35,7 @@ function changed(places: Record<number, string[]>): string[] {
   return [...LINES, ...RECORDS].flatMap((line, place) => places[place] ?? [line])
 }
 
-/** Expects the lost ranges to cover exactly the keys of these parts, and no key of another part. */
+/** Expects the lost ranges to cover all keys of these parts and no others. */
 function expectLost(lost: readonly { from: string | undefined; to: string | undefined }[], ...places: number[]): void {
   const inRanges = VALUES.map((pair) => pair.key).filter((key) => lost.some((range) => isInRange(key, range)))
   expect(inRanges).toEqual(places.flatMap(keysOf))
@@ -96,7 +96,7 @@ describe('a bad part', () => {
     expect({ end, seq }).toEqual({ end: whole.length, seq: 42 })
   })
 
-  it('and another lose their keys', async () => {
+  it('and another bad one lose their keys', async () => {
     const { found, bad, lost } = await read(changed({ 2: [spoil(LINES[2]!)], 4: [spoil(LINES[4]!)] }))
     expect([...found.keys()]).toEqual(allBut(2, 4))
     expect(bad.map((line) => line.number)).toEqual([3, 5])
@@ -110,13 +110,13 @@ describe('a bad part', () => {
     expect({ end, nextLine }).toEqual({ end: whole.length - LINES[2]!.length - 1, nextLine: LINES.length })
   })
 
-  it('without its newline takes its neighbour with it', async () => {
+  it('without its newline also makes the next line bad', async () => {
     const { found, lost } = await read(changed({ 2: [LINES[2]! + LINES[3]!], 3: [] }))
     expect([...found.keys()]).toEqual(allBut(2, 3))
     expectLost(lost, 2, 3)
   })
 
-  it('in every place loses everything', async () => {
+  it('in every line loses everything', async () => {
     const spoilt = Object.fromEntries(LINES.slice(1, -1).map((line, index) => [index + 1, [spoil(line)]]))
     const { found, lost, bad, seq } = await read(changed(spoilt))
     expect(found.size).toBe(0)
@@ -215,7 +215,7 @@ describe('garbage', () => {
 describe('a bad index line', () => {
   const index = LINES.length - 1
 
-  it('is not needed if the parts are all there', async () => {
+  it('is not needed if all parts are whole', async () => {
     const { found, lost, bad, seq, end } = await read(changed({ [index]: [spoil(LINES[index]!)] }))
     expect([...found.keys()]).toEqual(allBut())
     expect({ lost, seq, end }).toEqual({ lost: [], seq: 42, end: whole.length })

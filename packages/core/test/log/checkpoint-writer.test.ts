@@ -109,7 +109,7 @@ describe('the index', () => {
     })
   })
 
-  it('contains when the first key of a part expires, and when all have', () => {
+  it('contains the times at which the first and the last key of a part expire', () => {
     // One group for each part.
     const expiring = (key: string, ...times: (number | undefined)[]): PartValue[] =>
       times.map((expires, number) => ({
@@ -136,7 +136,7 @@ describe('the index', () => {
 })
 
 describe('the result of writing', () => {
-  it('has the places of index and parts as the index has them, and their lengths', () => {
+  it('has the offsets of the index and the parts, and their lengths', () => {
     const { file, length, written } = writeGeneration([...state(60), ...state(60, 300, 'é')])
     const { header, index } = partsOf(file)
     expect(written).toMatchObject({ length: file.bytes.length, indexAt: header.indexAt, inlineState: [] })
@@ -169,7 +169,7 @@ describe('a part of an earlier checkpoint', () => {
     return { file, written: writer.finish() }
   }
 
-  it('is copied as it is, between others', async () => {
+  it('is copied unchanged, between others', async () => {
     const { file, written } = write((writer) => {
       writer.add({ key: 'a', value: fromValue('', 1) })
       writer.addPart(first, lineOf(first))
@@ -193,12 +193,12 @@ describe('a part of an earlier checkpoint', () => {
     expect({ bad, lost, keys: found.size }).toEqual({ bad: [], lost: [], keys: first.keys + second.keys + 2 })
   })
 
-  it('makes even a short checkpoint one in parts', () => {
+  it('makes a checkpoint consist of parts even if it is short', () => {
     const { file } = write((writer) => writer.addPart(first, lineOf(first)))
     expect(partsOf(file).parts).toHaveLength(1)
   })
 
-  it('is refused if keys would not rise', () => {
+  it('is refused if keys would not increase', () => {
     for (const key of [first.firstKey, 'z']) {
       expect(() =>
         write((writer) => {
@@ -283,7 +283,7 @@ describe('a written checkpoint', () => {
     )
   })
 
-  it('gets its header last, so that an unfinished file is never mistaken for a whole one', async () => {
+  it('gets its header last, so that an unfinished file never looks whole', async () => {
     const whole = writeGeneration(state(40)).file
     const file = new MemoryFile()
     const states: Buffer[] = []
@@ -304,7 +304,7 @@ describe('a written checkpoint', () => {
     for (const unfinished of states) expect((await read(new MemoryFile(unfinished))).header).toBeUndefined()
   })
 
-  it('cannot have keys out of order, which no lookup would find', () => {
+  it('cannot have keys out of order, which a lookup would miss', () => {
     for (const keys of [
       ['b', 'a'],
       ['a', 'a'],

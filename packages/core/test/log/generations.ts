@@ -19,7 +19,7 @@ import { MemoryFile } from './memory-file.js'
 export const TIME = '2025-01-15T12:34:56.789Z'
 export const STORE = '0123456789abcdef'
 
-/** The keys k000, k001, … with values of so many bytes. */
+/** The keys k000, k001, … with values of `valueBytes` bytes. */
 export function state(count: number, valueBytes = 1000, prefix = 'k'): PartValue[] {
   return Array.from({ length: count }, (_, number) => ({
     key: `${prefix}${String(number).padStart(3, '0')}`,
@@ -42,7 +42,7 @@ export function recordLine(seq: number, synced?: number): string {
   return anyRecordLine(TIME, seq, synced, encodeOperation({ kind: 'delete', key: 'x' }))
 }
 
-/** The line with a bit in its middle flipped. */
+/** The line with one bit in its middle flipped. */
 export function spoil(line: string): string {
   const middle = line.length >> 1
   return line.slice(0, middle) + String.fromCharCode(line.charCodeAt(middle) ^ 1) + line.slice(middle + 1)

@@ -59,7 +59,7 @@ describe('lines', () => {
     expect(linesOf('a\nbc\n')).toMatchObject([{ ended: true }, { ended: true, text: 'bc', length: 3 }])
   })
 
-  it('are none in an empty file', () => {
+  it('do not exist in an empty file', () => {
     expect(linesOf('')).toEqual([])
   })
 

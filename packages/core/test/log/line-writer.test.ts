@@ -11,7 +11,7 @@ const anyText = fc.oneof(
 const anyStep = fc.record({ do: fc.constantFrom('text' as const, 'text' as const, 'line' as const), text: anyText })
 
 describe('a buffer of lines', () => {
-  it('contains them with their checksums, and has the end of the last one', () => {
+  it('contains the lines with their checksums, and has the end of the last one', () => {
     fc.assert(
       fc.property(fc.array(anyStep), fc.integer({ min: 1, max: 4096 }), (steps, initialBytes) => {
         const lines = new LineBuffer(initialBytes)
@@ -35,7 +35,7 @@ describe('a buffer of lines', () => {
     )
   })
 
-  it('is not kept if it has become long', () => {
+  it('is not reused if it has become long', () => {
     const lines = new LineBuffer(16)
     lines.addText('x'.repeat(4 * 1024 * 1024))
     const { buffer } = lines.bytes

@@ -14,7 +14,7 @@ import {
 import { TIME } from './generations.js'
 import { MemoryFile } from './memory-file.js'
 
-/** Records are read through a window: none is lost, doubled or misplaced where a window ends. */
+/** No record may be lost, doubled or misplaced at the end of a window of the reader. */
 
 const WINDOW = 64 * 1024
 const BEFORE = 'x'.repeat(1000)

@@ -5,7 +5,7 @@ import { machine } from '../support/machine.js'
 
 const TIME = Date.parse('2025-01-15T13:00:00.999Z')
 
-/** The files of a store in a directory that does not exist, at a time that stands still. */
+/** The files of a store in a directory that does not exist, at a fixed time. */
 function filesOf(name: string, ...existing: string[]): StoreFiles {
   const { clock, fileSystem, processes } = machine()
   const here: Machine = {
@@ -36,7 +36,7 @@ describe('names of stores', () => {
     'json',
     'a.backup',
     'nul-1',
-  ])('%s is one', (name) => {
+  ])('%s is valid', (name) => {
     expect(checkName(name)).toBe(name)
   })
 
@@ -80,7 +80,7 @@ describe('names of stores', () => {
     null,
     5,
     {},
-  ])('%j is not one', (name) => {
+  ])('%j is invalid', (name) => {
     expect(() => checkName(name)).toThrow(
       expect.objectContaining({ code: 'FLATLOG_INVALID_NAME', message: expect.stringContaining('What to do') }),
     )
@@ -91,7 +91,7 @@ describe('files of a store', () => {
   const logs = join('/', 'data', 'logs')
   const backup = join(logs, 'players.log.backup.20250115T130000Z-0000000000000042')
 
-  it('are where the format says', () => {
+  it('have the paths of the format description', () => {
     const files = filesOf('players')
     expect(files).toMatchObject({
       log: join(logs, 'players.log'),
@@ -106,7 +106,7 @@ describe('files of a store', () => {
     expect(files.pathOf('players.mark')).toBe(files.mark)
   })
 
-  it('that are kept get names that are free', () => {
+  it('that are set aside get unused names', () => {
     const files = filesOf('players', backup, join(logs, 'players.log.damaged.42'))
     expect(files.newBackupPath(42)).toBe(join(logs, 'players.log.backup.20250115T130001Z-0000000000000042'))
     expect(files.newDamagedPath(42)).toBe(join(logs, 'players.log.damaged.42.2'))
@@ -119,7 +119,7 @@ describe('files of a store', () => {
     expect(own).toMatchObject({ log: files.log, mark: files.mark, lock: files.lock, main: files.main })
   })
 
-  it('of version 1 are told from others', () => {
+  it('of version 1 are distinguished from others', () => {
     const own = [
       'players.mark',
       'players.mark.damaged',
@@ -151,7 +151,7 @@ describe('backups', () => {
     })
   })
 
-  it('of one record: the later made first', () => {
+  it('of one record are ordered by their time, the newest first', () => {
     const names = [backup(9, '20250115T130000Z'), backup(9, '20250115T130001Z')]
     expect(files.backups(names).map((each) => each.fileName)).toEqual(names.toReversed())
   })
@@ -175,11 +175,11 @@ describe('backups', () => {
     'players.log.quarantine.20250115T130000Z-42',
     'players.log.damaged.42',
     'my.players.log.backup.20250115T130000Z-0000000000000042',
-  ])('%j is not one', (fileName) => {
+  ])('do not include %j', (fileName) => {
     expect(files.backups([fileName])).toEqual([])
   })
 
-  it('of a store whose name has signs that mean something in patterns', () => {
+  it('are recognized if the name of the store has characters with a meaning in patterns', () => {
     const names = [backup(1, undefined, 'a.b'), backup(2, undefined, 'axb')]
     expect(filesOf('a.b').backups(names)).toMatchObject([{ lastSeq: 1 }])
   })
@@ -188,7 +188,7 @@ describe('backups', () => {
 describe('neighbours', () => {
   const files = filesOf('players')
 
-  it('that differ by case only are refused, with the name that is there', () => {
+  it('that differ only in case are refused, with the existing name', () => {
     for (const neighbour of ['Players.log', 'PLAYERS.LOG', 'players.LOG']) {
       expect(() => files.checkNeighbours([neighbour])).toThrow(
         expect.objectContaining({ code: 'FLATLOG_INVALID_NAME', path: join('/data', 'logs', neighbour) }),

@@ -20,11 +20,11 @@ interface CompactionStats {
 
 const compactionStats = (store: Store) => store.stats() as unknown as CompactionStats
 
-/** Opens in 'os' durability, so that nothing but the clock stands between a write and its compaction. */
+/** Opens with durability 'os', so that a compaction depends only on writes and on the clock. */
 async function open(options: StoreOptions) {
   const clock = new ManualClock()
   const store = await openOn(machine({ clock }), { dir: directory(), durability: 'os', mainFile: false, ...options })
-  /** Lets a compaction that is wanted begin and end; returns how many there have been. */
+  /** Waits for a compaction that is due. Returns the number of compactions so far. */
   const settle = async () => {
     await turns()
     clock.advance(0)
@@ -37,15 +37,15 @@ async function open(options: StoreOptions) {
 
 const kilobytes = (count: number) => 'x'.repeat(count * 1024)
 
-describe('compaction by itself', () => {
-  test('begins when the log is over minBytes and the tail has outgrown the checkpoint', async () => {
+describe('automatic compaction', () => {
+  test('begins when the log is larger than minBytes and the tail larger than the checkpoint', async () => {
     const { store, settle } = await open({ compaction: { minBytes: 10_000 } })
     await store.set('a', kilobytes(4))
     await store.set('b', kilobytes(4))
     expect(await settle()).toBe(0)
     await store.set('c', kilobytes(4))
     expect(await settle()).toBe(1)
-    // The checkpoint has about 12 KiB now: as much must come behind it.
+    // The checkpoint has about 12 KiB now, so the tail must grow to that size.
     await store.set('a', kilobytes(4))
     await store.set('a', kilobytes(4))
     expect(await settle()).toBe(1)
@@ -55,7 +55,7 @@ describe('compaction by itself', () => {
     await store.close()
   })
 
-  test('writes the main file at most once in ten seconds, and then for certain', async () => {
+  test('writes the main file at most once in ten seconds, and always after that time', async () => {
     const dir = directory()
     const { clock, store, settle } = await open({ dir, mainFile: true, compaction: { minBytes: 1 } })
     const mainFile = () => JSON.parse(readFileSync(join(dir, 'store.json'), 'utf8')).a
@@ -73,19 +73,19 @@ describe('compaction by itself', () => {
       expect(await settle()).toBe(value)
       expect(mainFile()).toBe(1)
     }
-    // Nobody writes any more; the timer that was set sees to it.
+    // Without another write, the timer writes it.
     clock.advance(1000)
     await settle()
     expect(mainFile()).toBe(4)
     expect(clock.timers).toBe(0)
-    // Who asks for a checkpoint gets the main file with it.
+    // compact() writes the main file at once.
     await store.set('a', 5)
     await store.compact()
     expect(mainFile()).toBe(5)
     await store.close()
   })
 
-  test('growth says how much of a tail a checkpoint may have', async () => {
+  test('begins when the tail is larger than growth times the checkpoint', async () => {
     const { store, settle } = await open({ compaction: { minBytes: 1, growth: 3 } })
     await store.set('a', kilobytes(4))
     expect(await settle()).toBe(1)
@@ -97,7 +97,7 @@ describe('compaction by itself', () => {
   })
 
   test.each([undefined, null, {}, { minBytes: null }, { minBytes: 0 }, { minBytes: Number.NaN }, { growth: null }])(
-    'goes by the defaults with %j',
+    'uses the defaults with %j',
     async (compaction) => {
       const { store, settle } = await open(compaction === undefined ? {} : { compaction })
       await store.set('a', 'x'.repeat(COMPACTION_MIN_BYTES - 2000))
@@ -119,7 +119,7 @@ describe('compaction by itself', () => {
     await store.close()
   })
 
-  test('is off with false, but for the call', async () => {
+  test('does not begin with compaction: false, but compact() works', async () => {
     const { store, settle } = await open({ compaction: false })
     for (let round = 0; round < 5; round++) await store.set('a', kilobytes(1024))
     expect(await settle()).toBe(0)
@@ -130,7 +130,7 @@ describe('compaction by itself', () => {
     await store.close()
   })
 
-  test('begins when the tail has very many keys, however small it is beside the checkpoint', async () => {
+  test('begins when the tail has very many keys, however small it is compared with the checkpoint', async () => {
     const { store, settle } = await open({ compaction: { minBytes: 1, growth: 1e6 } })
     await store.set('a', 1)
     await store.compact()
@@ -178,7 +178,7 @@ describe('compaction by itself', () => {
     await store.close()
   })
 
-  test('begins when more than half of the checkpoint has expired, though nobody writes any more', async () => {
+  test('begins when more than half of the checkpoint has expired, even without a write', async () => {
     const { clock, store, settle } = await open({ compaction: { minBytes: 1 } })
     for (let number = 0; number < 10; number++) {
       await store.set(`k${number}`, kilobytes(10), number < 6 ? { ttlMs: 1000 } : undefined)
@@ -195,7 +195,7 @@ describe('compaction by itself', () => {
     expect(clock.timers).toBe(0)
   })
 
-  test('is looked for once when half of a short log has expired, and not again and again', async () => {
+  test('is considered only once when half of a short log has expired', async () => {
     const { clock, store, settle } = await open({ compaction: { minBytes: 1_000_000 } })
     await store.set('k', 1, { ttlMs: 1000 })
     await store.compact()
@@ -221,7 +221,7 @@ describe('compaction by itself', () => {
     await again.close()
   })
 
-  test('does not begin any more once the store is being closed', async () => {
+  test('does not begin while the store is being closed', async () => {
     const { clock, store } = await open({ compaction: { minBytes: 1000 } })
     await store.set('a', kilobytes(10))
     const closed = store.close()
@@ -231,7 +231,7 @@ describe('compaction by itself', () => {
   })
 })
 
-test('many overwrites of ten keys keep the file below a bound', async () => {
+test('keeps the log of ten keys below a bound, however often they are overwritten', async () => {
   const dir = directory()
   const clock = new ManualClock()
   const minBytes = 20_000
@@ -245,7 +245,7 @@ test('many overwrites of ten keys keep the file below a bound', async () => {
     while (compactionStats(store).compacting) await turns(1)
     largest = Math.max(largest, statSync(logPath(dir)).size)
   }
-  // 4000 records have about a megabyte.
+  // 4000 records take about a megabyte.
   expect(largest).toBeLessThan(minBytes * 2)
   expect(compactionStats(store).compactions).toBeGreaterThan(10)
   expect([...store.entries<{ round: number }>()].map(([, { round }]) => round)).toEqual(

@@ -11,7 +11,7 @@ const directory = useTempDirectory()
 
 const backupsIn = (dir: string) => fileNames(dir).filter((fileName) => fileName.startsWith('store.log.backup.'))
 
-/** Compacts so many times, with one record before each. */
+/** Compacts `count` times, with one record before each compaction. */
 async function generations(dir: string, count: number, options: { backups?: number } = {}): Promise<void> {
   const clock = new ManualClock('2025-01-15T13:00:00.000Z')
   const store = await openOn(machine({ clock }), { dir, ...options })
@@ -24,7 +24,7 @@ async function generations(dir: string, count: number, options: { backups?: numb
 }
 
 describe('backups', () => {
-  test('are the last three generations, named by their time and last record', async () => {
+  test('are the last three generations, named after their time and last record', async () => {
     const dir = directory()
     await generations(dir, 5)
     expect(backupsIn(dir)).toEqual([
@@ -34,7 +34,7 @@ describe('backups', () => {
     ])
   })
 
-  test('are plain logs: what the log was before', async () => {
+  test('are plain logs: the former log, byte for byte', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
     await store.set('a', 1)
@@ -51,21 +51,21 @@ describe('backups', () => {
     [0, 0],
     [1, 1],
     [5, 4],
-  ])('%i are kept where that is asked for', async (backups, kept) => {
+  ])('are %i with the option backups', async (backups, kept) => {
     const dir = directory()
     await generations(dir, 4, { backups })
     expect(backupsIn(dir)).toHaveLength(kept)
   })
 
   test.each(['always', 'interval', 'os'] as const)(
-    'are on disk to their last record before they are backups (%s)',
+    'are on disk to their last record before they get the name of a backup (%s)',
     async (durability) => {
       const fileSystem = new FaultyFileSystem()
       await using store = await openOn(machine({ fileSystem, clock: new ManualClock() }), {
         dir: directory(),
         durability,
       })
-      // The former log still has the name that it was opened under, so its calls are told from those of the new one.
+      // The former log has the path under which it was opened, so its calls differ from those of the new one.
       const calls = () => fileSystem.calls.map(({ kind, path }) => `${kind} ${path.replace(/.*store\.log\./, '')}`)
       await store.set('before', 1)
       const held = fileSystem.hold('sync', { on: /store\.log\.new$/ })
@@ -84,7 +84,7 @@ describe('backups', () => {
     },
   )
 
-  test('are rotated though the mark cannot be written', async () => {
+  test('are rotated even if the mark cannot be written', async () => {
     const dir = directory()
     await generations(dir, 2, { backups: 2 })
     const fileSystem = new FaultyFileSystem()
@@ -100,7 +100,7 @@ describe('backups', () => {
     expect(await again.verify()).toMatchObject({ ok: true })
   })
 
-  test('are not rotated while anything is in doubt', async () => {
+  test('are not rotated while any key is in doubt', async () => {
     const dir = directory()
     await generations(dir, 3)
     const lines = readFileSync(logPath(dir), 'utf8').split('\n')
@@ -116,7 +116,7 @@ describe('backups', () => {
     expect(backupsIn(dir)).toHaveLength(4)
   })
 
-  test('have names of their own when there is more than one in a second', async () => {
+  test('have different names if two are made in one second', async () => {
     const dir = directory()
     await using store = await openOn(machine({ clock: new ManualClock() }), { dir })
     for (let round = 0; round < 3; round++) {
@@ -126,7 +126,7 @@ describe('backups', () => {
     expect(new Set(backupsIn(dir)).size).toBe(3)
   })
 
-  test('a file of another name is never removed, whatever it looks like', async () => {
+  test('rotation never removes a file whose name only resembles that of a backup', async () => {
     const dir = directory()
     await generations(dir, 1)
     const foreign = [
@@ -150,7 +150,7 @@ describe('backups', () => {
     expect(backupsIn(dir).filter((fileName) => !foreign.includes(fileName))).toHaveLength(3)
   })
 
-  test('the newest whole one takes the place of a log that is gone', async () => {
+  test('the newest whole one replaces a missing log', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir, mainFile: false })
     await store.set('a', 1)
@@ -165,7 +165,7 @@ describe('backups', () => {
     expect(backupsIn(dir)).toHaveLength(2)
   })
 
-  test('one that is damaged is passed over for one that is whole, and what it still holds is taken from it', async () => {
+  test('an older whole one is preferred to a damaged one, whose readable records are then applied', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir, mainFile: false })
     await store.set('a', 1)
@@ -184,14 +184,14 @@ describe('backups', () => {
     expect(readFileSync(newest).equals(bytes)).toBe(true)
   })
 
-  test('one that stands under a foreign name is not used', async () => {
+  test('one with a name of another form is not used', async () => {
     const dir = directory()
     await generations(dir, 2)
     for (const fileName of backupsIn(dir)) {
       renameSync(join(dir, 'logs', fileName), join(dir, 'logs', `${fileName}.kept`))
     }
     rmSync(logPath(dir))
-    // The mark shows that there was a log; without a backup there is nothing to go on from.
+    // The mark shows that there was a log, and there is no backup to open instead.
     await expect(openOn(machine(), { dir })).rejects.toMatchObject({ code: 'FLATLOG_CORRUPT' })
     expect(fileNames(dir)).not.toContain('store.log')
   })
@@ -201,7 +201,7 @@ describe('backups of another store', () => {
   test.each([
     ['newer', 1, 5],
     ['older', 5, 1],
-  ])('are never removed and take no place of own ones (%s)', async (_which, own, foreign) => {
+  ])('are never removed, and do not count as own backups (%s)', async (_which, own, foreign) => {
     const [dir, other] = [directory(), directory()]
     await generations(other, foreign)
     await generations(dir, own)
@@ -213,13 +213,13 @@ describe('backups of another store', () => {
     const kept = backupsIn(dir)
     expect(kept).toEqual(expect.arrayContaining(strangers))
     expect(kept.length - strangers.length).toBe(3)
-    // The own ones still heal: the log is gone, and the newest of them takes its place.
+    // The own backups still heal: the newest of them replaces the missing log.
     rmSync(logPath(dir))
     await using store = await openOn(machine(), { dir })
     expect(stateOf(store)).toEqual({ round: 4 })
   })
 
-  test('are kept when the log of another store takes the place of theirs', async () => {
+  test('are kept when the log of another store replaces their log', async () => {
     const [dir, other] = [directory(), directory()]
     await generations(dir, 4)
     const former = backupsIn(dir)

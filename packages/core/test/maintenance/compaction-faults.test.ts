@@ -14,7 +14,7 @@ import { turns } from '../support/turns.js'
 const directory = useTempDirectory()
 useRejectionWatch()
 
-/** A store that has been compacted before and has records behind its checkpoint. */
+/** A store that has been compacted before and has records after its checkpoint. */
 async function prepared(fileSystem: FaultyFileSystem, dir: string, options: object = {}): Promise<Store> {
   const clock = new ManualClock()
   const store = await openOn(machine({ fileSystem, clock }), { dir, backups: 1, ...options })
@@ -31,11 +31,11 @@ interface Outcome {
   call: string
   /** The code of the error with which the compaction rejected. */
   error: string
-  /** What is wrong. */
+  /** Descriptions of everything that is wrong. */
   readonly faults: string[]
 }
 
-/** Compacts with that one call failing, and sees what became of the store. */
+/** Compacts with the nth call failing, and checks the store and its files afterwards. */
 async function compactWithFault(nth: number, errorCode: string, outcome: Outcome): Promise<void> {
   const dir = directory()
   const fileSystem = new FaultyFileSystem()
@@ -52,7 +52,7 @@ async function compactWithFault(nth: number, errorCode: string, outcome: Outcome
   const compacting = store.compact()
   compacting.catch(() => {})
   const first = store.set('during', 1)
-  // A turn later the compaction has begun, and what is written goes beside what it works on.
+  // A turn later the compaction has begun, so these writes are made while it runs.
   await turns(1)
   const writes: [Promise<unknown>, isThere: () => boolean, (state: Record<string, unknown>) => unknown][] = [
     [first, () => store.has('during'), (state) => Object.assign(state, { during: 1 })],
@@ -68,26 +68,26 @@ async function compactWithFault(nth: number, errorCode: string, outcome: Outcome
   if (error) outcome.error = error.code
 
   const hasFailed = !store.health().ok
-  // What fails is told once: to whoever called, or as an event where the compaction itself was done by then.
-  const tellings = problems.length + (error && !hasFailed ? 1 : 0)
-  check(hasFailed ? tellings === 1 : tellings <= 1, `it was told ${tellings} times`)
+  // A failure is reported once: by the call, or by the event if the compaction itself had succeeded by then.
+  const reports = problems.length + (error && !hasFailed ? 1 : 0)
+  check(hasFailed ? reports === 1 : reports <= 1, `it was reported ${reports} times`)
   if (hasFailed) await store.reopen()
   for (const [number, [, isThere, applyTo]] of writes.entries()) {
-    // Refused by a store that has failed, a write may be there all the same.
+    // A write that a failed store rejected may be in the log nevertheless.
     if (written[number]?.status === 'fulfilled' || (hasFailed && isThere())) applyTo(expected)
   }
-  check(isDeepStrictEqual(stateOf(store), expected), 'another state after it')
+  check(isDeepStrictEqual(stateOf(store), expected), 'wrong state after it')
   check(fileSystem.openFiles.size === 1, `${fileSystem.openFiles.size} files are open`)
 
   await store.set('after', 1)
   await store.compact()
   expected.after = 1
-  check(isDeepStrictEqual(stateOf(store), expected), 'another state after the next one')
+  check(isDeepStrictEqual(stateOf(store), expected), 'wrong state after the next one')
   check(fileSystem.openFiles.size === 1, `${fileSystem.openFiles.size} files are open after the next one`)
   check((await store.verify()).ok, 'damage')
   check(!fileNames(dir).some((name) => /\.new|\.first/.test(name)), `left over: ${fileNames(dir)}`)
   await using copy = await openOn(machine(), { dir: copyAsOfNow(dir, join(directory(), 'copy')) })
-  check(isDeepStrictEqual(stateOf(copy), expected), 'another state in the files')
+  check(isDeepStrictEqual(stateOf(copy), expected), 'wrong state in the files')
   check(copy.recovery.damage.length === 0, 'damage in the files')
   await store.close()
 }
@@ -105,7 +105,7 @@ async function callsOfCompaction(): Promise<number> {
 }
 
 describe('a compaction in which any one call fails', () => {
-  test.each(['ENOSPC', 'EIO'])('with %s loses nothing, leaks nothing, and the next one works', async (errorCode) => {
+  test.each(['ENOSPC', 'EIO'])('with %s loses nothing and leaks nothing, and the next one works', async (errorCode) => {
     const calls = await callsOfCompaction()
     expect(calls).toBeGreaterThan(30)
     const wrong: string[] = []
@@ -132,7 +132,7 @@ describe('a compaction on demand that fails', () => {
   ]
 
   test.each(cases)(
-    'at %s (%s, %s) rejects, drops the unfinished file, and the old log goes on',
+    'at %s (%s, %s) rejects, removes the unfinished file, and keeps the old log in use',
     async (kind, on, code) => {
       const dir = directory()
       const fileSystem = new FaultyFileSystem()
@@ -154,7 +154,7 @@ describe('a compaction on demand that fails', () => {
     },
   )
 
-  test('on a file system without hard links drops its half copy too', async () => {
+  test('removes its unfinished copy on a file system without hard links', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     await using store = await prepared(fileSystem, dir)
@@ -162,7 +162,7 @@ describe('a compaction on demand that fails', () => {
     fileSystem.fail('link', systemError('EPERM'), { on: /\.backup\./ })
     fileSystem.shorten(10, { on: /\.backup\.|\.copy$/ })
     await expect(store.compact()).rejects.toMatchObject({ code: 'FLATLOG_NO_SPACE' })
-    // Nothing has happened to the log, so there is no reason to stop writing.
+    // The log is unchanged, so writing continues.
     expect(store.health()).toMatchObject({ ok: true })
     expect(fileNames(dir)).toEqual(before)
     await store.set('goes on', 1)
@@ -181,12 +181,12 @@ describe('a compaction on demand that fails', () => {
     expect(stateOf(store)).toEqual(state)
   })
 
-  test('after the rename has failed the store: reading goes on, and reopen finds everything', async () => {
+  test('after the rename makes the store fail: reads still work, and reopen() reads every record', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await prepared(fileSystem, dir)
     const state = stateOf(store)
-    // The sync behind the rename: nobody knows which of the two files a power cut would leave.
+    // The sync after the rename: it is unknown which of the two files a power cut would leave.
     fileSystem.fail('syncDirectory', systemError('EIO'), { nth: 2 })
     await expect(store.compact()).rejects.toMatchObject({ name: 'FlatlogError' })
     expect(store.health().ok).toBe(false)
@@ -202,7 +202,7 @@ describe('a compaction on demand that fails', () => {
     expect(stateOf(again)).toEqual({ ...state, a: 1 })
   })
 
-  test('for want of space says how much it needs, and touches nothing', async () => {
+  test('for lack of space says how much it needs, and changes no file', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     await using store = await prepared(fileSystem, dir)
@@ -218,7 +218,7 @@ describe('a compaction on demand that fails', () => {
 })
 
 describe('a compaction in the background that fails', () => {
-  test('is told once, waits longer each time, and succeeds when it can', async () => {
+  test('is reported once, waits longer each time, and succeeds when it can', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const clock = new ManualClock()
@@ -239,7 +239,7 @@ describe('a compaction in the background that fails', () => {
       [3, 2000],
       [4, 4000],
     ] as const) {
-      // A record makes it look again; before the time has come, as many as there may be start nothing.
+      // Each record makes it check the time: before the time has come, no number of records starts a compaction.
       for (let number = 0; number < 3; number++) await store.set('b', number)
       clock.advance(Math.max(0, waitMs - 1))
       await settle()
@@ -263,7 +263,7 @@ describe('a compaction in the background that fails', () => {
     expect(stateOf(store)).toEqual({ a: 'x'.repeat(2000), b: 'again' })
   })
 
-  test('without a listener brings nothing down', async () => {
+  test('does not end the process without a listener', async () => {
     const fileSystem = new FaultyFileSystem()
     const clock = new ManualClock()
     await using store = await openOn(machine({ fileSystem, clock }), {

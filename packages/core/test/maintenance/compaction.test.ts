@@ -18,10 +18,10 @@ useRejectionWatch()
 const LOG = /store\.log/
 
 describe('compaction while the store is written to', () => {
-  test.each(['always', 'interval', 'os'] as const)('changes nothing of what anyone sees (%s)', async (durability) => {
+  test.each(['always', 'interval', 'os'] as const)('changes nothing that a caller can see (%s)', async (durability) => {
     await withSeed(async (random) => {
       const dir = directory()
-      // The clock moves with every look at it, so the work is cut into many slices.
+      // The clock advances whenever it is read, so the work is cut into many slices.
       const system = machine({ clock: new ManualClock('2025-01-15T12:00:00.000Z', 5) })
       const store = await openOn(system, { dir, durability, compaction: false, mainFile: false })
       const workload = new Workload(random)
@@ -58,7 +58,7 @@ describe('compaction while the store is written to', () => {
     })
   })
 
-  test('takes sets while it publishes, shows them at once, and acknowledges them when the new log is in place', async () => {
+  test('accepts sets while it publishes, shows them at once, and acknowledges them when the new log is in place', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem }), { dir })
@@ -82,7 +82,7 @@ describe('compaction while the store is written to', () => {
     ])
   })
 
-  test('waits for what was written before it to be acknowledged', async () => {
+  test('waits until earlier writes are acknowledged', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem }), { dir })
@@ -102,7 +102,7 @@ describe('compaction while the store is written to', () => {
 })
 
 describe('a compacted log', () => {
-  test('is a checkpoint with the state, and then the records since, without a gap in their numbers', async () => {
+  test('is a checkpoint with the state, followed by the later records without a gap in their numbers', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
     for (let number = 0; number < 20; number++) await store.set(`k${number % 4}`, number)
@@ -116,7 +116,7 @@ describe('a compacted log', () => {
     expect(fileNames(dir)).not.toContain('store.log.new')
   })
 
-  test('keeps texts, bytes, expiries and spellings as they were', async () => {
+  test('keeps texts, bytes, expiries and the spelling of values', async () => {
     const dir = directory()
     const system = machine({ clock: new ManualClock() })
     const store = await openOn(system, { dir })
@@ -139,7 +139,7 @@ describe('a compacted log', () => {
     expect(again.getMeta('timed')?.expires).toBe(before[3] && (before[3][0] as { expires: number }).expires)
   })
 
-  test('of a state that does not fit one part has parts that can be read one by one', async () => {
+  test('has several parts that can be read one by one if the state does not fit into one', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     await store.batch(
@@ -175,7 +175,7 @@ describe('a compacted log', () => {
 })
 
 describe('compact on demand', () => {
-  test('with nothing new does nothing', async () => {
+  test('without a new record does nothing', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
     await store.set('a', 1)
@@ -186,7 +186,7 @@ describe('compact on demand', () => {
     expect(store.stats()).toMatchObject({ compactions: 1 })
   })
 
-  test('several times at once is right and never two at a time', async () => {
+  test('several times at once never runs two compactions at a time', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem, clock: new ManualClock(0, 5) }), { dir })
@@ -198,11 +198,11 @@ describe('compact on demand', () => {
     expect(stateOf(store)).toEqual({ a: 1, b: 1 })
     expect(fileSystem.openFiles.size).toBe(1)
     expect((await store.verify()).ok).toBe(true)
-    // Everything from before the last call is in the checkpoint.
+    // The checkpoint has every record from before the last call.
     expect(store.stats()).toMatchObject({ checkpointSeq: 2 })
   })
 
-  test('called while an automatic one is about to begin is not joined by it', async () => {
+  test('called while an automatic one is due does not run together with it', async () => {
     const dir = directory()
     const clock = new ManualClock(0, 5)
     const fileSystem = new FaultyFileSystem()
@@ -214,7 +214,7 @@ describe('compact on demand', () => {
     const held = fileSystem.hold('sync', { on: /store\.log\.new/ })
     const compacted = store.compact()
     await held.reached
-    // The timer of the automatic one falls due in the midst of the other.
+    // The timer of the automatic one fires during the other.
     clock.advance(0)
     await turns(5)
     held.release()
@@ -231,7 +231,7 @@ describe('compact on demand', () => {
     expect(again.recovery.damage).toEqual([])
   })
 
-  test('is waited for by close', async () => {
+  test('is finished before close resolves', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await openOn(machine({ fileSystem }), { dir })
@@ -251,7 +251,7 @@ describe('compact on demand', () => {
     expect(stateOf(again)).toEqual({ a: 1 })
   })
 
-  test('says in stats that it has run', async () => {
+  test('is recorded in stats', async () => {
     await using store: Store = await openOn(machine(), { dir: directory() })
     expect(store.stats()).toMatchObject({ compactions: 0, compacting: false, lastCompactionError: undefined })
     await store.set('a', 1)

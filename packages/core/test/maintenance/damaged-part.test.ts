@@ -7,7 +7,7 @@ import { useRejectionWatch } from '../support/rejections.js'
 import { untilSo } from '../support/small-disk.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 
-/** Damage in a checkpoint that is opened by its index, and in records whose texts are not in memory. */
+/** Damage in unread parts of a checkpoint, and in records whose texts are not in memory. */
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => ({
   ...(await original()),
@@ -23,7 +23,7 @@ const KEYS = Array.from({ length: 40 }, (_, number) => `k${String(number).padSta
 const corrupt = { name: 'FlatlogError', code: 'FLATLOG_CORRUPT' }
 const options = { mainFile: false, cacheBytes: 0, compaction: false } as const
 
-/** Twice compacted, so that a backup holds what the checkpoint holds; closed. */
+/** A closed store that was compacted twice: a backup has the values of the checkpoint. */
 async function made(dir: string, more: StoreOptions = {}): Promise<Record<string, unknown>> {
   const store = await openOn(machine(), { dir, ...options, ...more })
   await store.batch(KEYS.map((key) => ({ op: 'SET', key, value: `${key} ${'x'.repeat(300)}` })))
@@ -37,12 +37,12 @@ async function made(dir: string, more: StoreOptions = {}): Promise<Record<string
 
 const linesOf = (dir: string) => readFileSync(logPath(dir), 'latin1').split('\n')
 
-/** The line of the part that holds the key; 1 is the first line of the file. */
+/** The number of the line with the part that has the key; the first line is 1. */
 function lineOf(dir: string, key: string): number {
   return linesOf(dir).findIndex((line) => line.includes('"part":true') && line.includes(`"${key}":`)) + 1
 }
 
-/** Flips a bit in the value of that key, wherever it stands, as bytes of the file. */
+/** Flips a bit where the text first occurs in the log. */
 function spoil(dir: string, text: string): void {
   const bytes = readFileSync(logPath(dir))
   const at = bytes.indexOf(text)
@@ -57,14 +57,14 @@ function keysIn(dir: string, line: number): string[] {
 }
 
 const isHealed = (store: Store) => store.recovery.damage.some(({ healedFrom }) => healedFrom !== undefined)
-const isTold = (store: Store) => store.recovery.damage.length > 0
+const isReported = (store: Store) => store.recovery.damage.length > 0
 
 function expectOthers(store: Store, state: Record<string, unknown>, gone: readonly string[]): void {
   for (const key of KEYS) if (!gone.includes(key)) expect(store.get(key), key).toEqual(state[key])
 }
 
-describe('a part of the checkpoint that is damaged', () => {
-  test('is found when it is read, hides nothing else, and is healed from a backup and written anew', async () => {
+describe('a damaged part of the checkpoint', () => {
+  test('is found when it is read, affects no other part, and is healed from a backup and rewritten', async () => {
     const dir = directory()
     const state = await made(dir)
     const line = lineOf(dir, 'k10')
@@ -85,7 +85,7 @@ describe('a part of the checkpoint that is damaged', () => {
       { file: 'store.log', line, healedFrom: expect.stringMatching(/backup/) },
     ])
     await untilSo(() => store.stats().compactions === 1 && store.stats().compacting === false)
-    // The bytes are kept, but not as what a later healing may go by.
+    // The bytes are kept, but a later healing does not use them.
     expect(fileNames(dir).filter((name) => name.includes('.log.damaged.'))).toHaveLength(1)
     expect(await store.verify()).toMatchObject({ ok: true })
     expect(stateOf(store)).toEqual(state)
@@ -95,7 +95,7 @@ describe('a part of the checkpoint that is damaged', () => {
     expect(stateOf(again)).toEqual(state)
   })
 
-  test('that no backup has throws for its keys, is told, and is repaired by the next opening, which keeps its bytes', async () => {
+  test('that no backup has throws for its keys, is reported, and is repaired by the next open, which keeps its bytes', async () => {
     const dir = directory()
     const state = await made(dir, { backups: 0 })
     const line = lineOf(dir, 'k10')
@@ -104,7 +104,7 @@ describe('a part of the checkpoint that is damaged', () => {
     const damaged = readFileSync(logPath(dir))
     const store = await openOn(machine(), { dir, ...options, backups: 0 })
     expect(() => store.get('k10')).toThrow(expect.objectContaining(corrupt))
-    await untilSo(() => isTold(store))
+    await untilSo(() => isReported(store))
     expect(store.recovery).toMatchObject({ clean: false, damage: [{ file: 'store.log', line }] })
     expect(store.recovery.inDoubt).toEqual([gone[0], 'any'])
     for (const key of gone) expect(() => store.get(key)).toThrow(expect.objectContaining(corrupt))
@@ -129,7 +129,7 @@ describe('a part of the checkpoint that is damaged', () => {
     expect(last.recovery).toMatchObject({ clean: true, damage: [] })
   })
 
-  test('is found by verify, and healed after it', async () => {
+  test('is found by verify, and healed afterwards', async () => {
     const dir = directory()
     const state = await made(dir)
     const line = lineOf(dir, 'k20')
@@ -140,7 +140,7 @@ describe('a part of the checkpoint that is damaged', () => {
     expect(stateOf(store)).toEqual(state)
   })
 
-  test('is found by a compaction, which copies no part without a look at it', async () => {
+  test('is found by a compaction, which checks every part that it copies', async () => {
     const dir = directory()
     const state = await made(dir)
     spoil(dir, 'k20 x')
@@ -160,7 +160,7 @@ describe('a part of the checkpoint that is damaged', () => {
     expect(readFileSync(logPath(dir)).equals(before)).toBe(true)
   })
 
-  test('is told once as a problem of the store, and brings nothing down', async () => {
+  test('is reported once as a problem of the store, and does not end the process', async () => {
     const dir = directory()
     await made(dir, { backups: 0 })
     spoil(dir, 'k20 x')
@@ -168,13 +168,13 @@ describe('a part of the checkpoint that is damaged', () => {
     const problems: FlatlogError[] = []
     store.on('problem', (error) => problems.push(error))
     for (let times = 0; times < 3; times++) expect(() => store.get('k20')).toThrow(FlatlogError)
-    await untilSo(() => isTold(store))
+    await untilSo(() => isReported(store))
     expect(problems).toMatchObject([corrupt])
     expect(store.health().problems).toHaveLength(1)
   })
 })
 
-test('a record whose text is not in memory, and that was damaged since it was written, throws for its key alone', async () => {
+test('a record that was damaged after it was written throws only for its own key', async () => {
   const dir = directory()
   const state = await made(dir)
   await using store = await openOn(machine(), { dir, ...options })

@@ -35,7 +35,7 @@ describe('the main file', () => {
     expect(mainState(dir)).toEqual({ a: 1, b: { c: [2] } })
   })
 
-  test('is plain JSON in key order, one key a line, with values spelled as they were given', async () => {
+  test('is plain JSON in key order, one key a line, with the spelling of the values kept', async () => {
     const dir = directory()
     const clock = new ManualClock()
     const store = await openOn(machine({ clock }), { dir })
@@ -87,7 +87,7 @@ describe('the main file', () => {
     expect(mainState(dir)).toEqual({ a: 1, c: 3 })
   })
 
-  test('is not written again where nothing changed, and is where it was removed', async () => {
+  test('is not written again without a change, but is if it was removed', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     await store.set('a', 1)
@@ -100,7 +100,7 @@ describe('the main file', () => {
     expect(mainState(dir)).toEqual({ a: 1 })
   })
 
-  test('with false is not written, and one that is there is put out of the way once it is old', async () => {
+  test('with false is not written, and an existing one is renamed .stale once it is out of date', async () => {
     const dir = directory()
     const without = await openOn(machine(), { dir, mainFile: false })
     await without.set('a', 1)
@@ -119,7 +119,7 @@ describe('the main file', () => {
     expect(JSON.parse(readFileSync(`${mainPath(dir)}.stale`, 'utf8'))).toEqual({ a: 2 })
   })
 
-  test("with 'auto' is renamed .stale above the limit, and comes back below it; with true it is always written", async () => {
+  test("with 'auto' is renamed .stale above the limit and written again below it; with true it is always written", async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir, durability: 'os', compaction: false })
     await store.set('small', 1)
@@ -144,7 +144,7 @@ describe('the main file', () => {
     expect(mainState(dir)).toEqual({ small: 1, two: half, three: 3 })
   })
 
-  test("with 'auto' is not begun after a compaction whose checkpoint is too long, and is once it fits", async () => {
+  test("with 'auto' is not begun while the checkpoint is too long, and is written once it fits", async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await openOn(machine({ fileSystem }), { dir, durability: 'os', compaction: false })
@@ -173,7 +173,7 @@ describe('the main file', () => {
     expect(Object.keys(mainState(dir))).toEqual(['key 0', 'key 1', 'key 2', 'small'])
   })
 
-  test("with 'auto' asks for no more free space than it may take, however long the state is", async () => {
+  test("with 'auto' needs no more free space than its limit, however long the state is", async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await openOn(machine({ fileSystem }), { dir, durability: 'os', compaction: false })
@@ -186,7 +186,7 @@ describe('the main file', () => {
     expect(existsSync(mainPath(dir))).toBe(false)
   })
 
-  test("with 'auto' is written where the few keys that are gone were nearly all of it", async () => {
+  test("with 'auto' is written if the few deleted keys were nearly all of the state", async () => {
     const dir = directory()
     const clock = new ManualClock()
     const store = await openOn(machine({ clock }), { dir, durability: 'os', compaction: false })
@@ -202,7 +202,7 @@ describe('the main file', () => {
     expect(Object.keys(mainState(dir))).toHaveLength(2000)
   })
 
-  test('is replaced in one step: one that could not be written whole leaves the former one', async () => {
+  test('is replaced in one step: if it cannot be written whole, the former one stays', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await openOn(machine({ fileSystem }), { dir })
@@ -216,7 +216,7 @@ describe('the main file', () => {
       fileSystem.fail(kind, systemError('ENOSPC'), { on: /store\.json/ })
       await store.compact().catch((error: { code: string }) => problems.push(error.code))
       expect(mainText(dir), kind).toBe(before)
-      // The log itself was compacted; what failed is the view of it. It is told once, to whoever called or as an event.
+      // The log itself was compacted. The failed main file is reported once, by the call or by the event.
       expect(problems.splice(0), kind).toEqual(['FLATLOG_NO_SPACE'])
       expect(store.stats(), kind).toMatchObject({ checkpointSeq: (store.stats() as { lastSeq: number }).lastSeq })
     }
@@ -228,7 +228,7 @@ describe('the main file', () => {
 })
 
 describe('the mark', () => {
-  test('says at close and at a checkpoint what is on disk', async () => {
+  test('is written at close and at a checkpoint with the last record on disk', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir, durability: 'os' })
     await store.set('a', 1)
@@ -242,7 +242,7 @@ describe('the mark', () => {
     expect(mark(dir).store).toMatch(/^[0-9a-f]{16}$/)
   })
 
-  test('is not written again where nothing changed', async () => {
+  test('is not written again without a change', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     await store.set('a', 1)
@@ -254,7 +254,7 @@ describe('the mark', () => {
     expect(statSync(join(dir, 'logs', 'store.mark')).ino).toBe(ino)
   })
 
-  test('is written though the main file cannot be', async () => {
+  test('is written even if the main file cannot be', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await openOn(machine({ fileSystem }), { dir })

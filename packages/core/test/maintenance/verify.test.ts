@@ -13,7 +13,7 @@ import { turns } from '../support/turns.js'
 const directory = useTempDirectory()
 useRejectionWatch()
 
-/** A log with parts and records behind them, and one backup of the same kind. */
+/** A log with parts and records after them, and one backup of the same kind. */
 async function filled(dir: string) {
   const store = await openOn(machine(), { dir })
   for (const round of [1, 2]) {
@@ -38,7 +38,7 @@ function flip(path: string, offset: number, mask: number): void {
 }
 
 describe('verify', () => {
-  test('counts what there is and finds nothing wrong with it', async () => {
+  test('counts lines and records, and finds no damage in an intact store', async () => {
     const dir = directory()
     await using store = await filled(dir)
     const files = fileNames(dir).filter((fileName) => fileName.startsWith('store.log'))
@@ -56,7 +56,7 @@ describe('verify', () => {
   test('finds a flipped bit anywhere in the log or a backup, and says where', async () => {
     await withSeed(async (random) => {
       for (let round = 0; round < 60; round++) {
-        // What verify finds in the checkpoint is healed after it, and the log is another file then.
+        // Damage that verify finds in the checkpoint is healed, which replaces the log: so each case has its own files.
         const dir = directory()
         await using store = await filled(dir)
         const files = fileNames(dir).filter((fileName) => fileName.startsWith('store.log'))
@@ -72,7 +72,7 @@ describe('verify', () => {
         expect(ok, `bit ${mask} of byte ${offset} of ${file}`).toBe(false)
         const line = text.slice(0, offset).split('\n').length
         const start = text.lastIndexOf('\n', offset - 1) + 1
-        // A newline that is gone joins two lines, one that is new splits one: the place is that line or the next.
+        // A lost newline joins two lines, an added one splits a line: the report has that line or the next.
         expect(damage.map((each) => each.file)).toContain(file)
         expect(
           damage.some((each) => Math.abs(each.line - line) <= 1 && each.offset >= start),
@@ -94,7 +94,7 @@ describe('verify', () => {
     flip(logPath(dir), offset, 1)
   })
 
-  test('finds a record that is missing', async () => {
+  test('finds a missing record', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
     for (const key of ['a', 'b', 'c']) await store.set(key, 'x'.repeat(10))
@@ -133,7 +133,7 @@ describe('verify', () => {
     expect(await verified).toMatchObject({ ok: true, damage: [] })
   })
 
-  test('goes well together with compactions that rotate backups away', async () => {
+  test('finds no damage while compactions remove backups', async () => {
     const dir = directory()
     const system = machine({ clock: new ManualClock(0, 5), fileSystem: new FaultyFileSystem() })
     await using store = await openOn(system, { dir, backups: 1, durability: 'os', mainFile: false })

@@ -3,7 +3,7 @@ import { run, useChildren } from '../support/children.js'
 import { isLong, rounds } from '../support/long.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 
-/** The size of a store is limited by the disk and not by the heap: it holds values of several times the heap. */
+/** A store may be larger than the heap: only the disk limits its size. */
 
 const directory = useTempDirectory()
 const childPath = useChildren('many-values')
@@ -23,7 +23,7 @@ const SIZE = isLong
   : { keys: 36_000, valueBytes: 5000, cacheBytes: 4 * MIB, reads: 4000, heapMiB: 64 }
 
 test(
-  `${SIZE.keys} values of ${SIZE.valueBytes} bytes under a heap of ${SIZE.heapMiB} MiB`,
+  `a store can have ${SIZE.keys} values of ${SIZE.valueBytes} bytes with a heap of ${SIZE.heapMiB} MiB`,
   async () => {
     const { heapMiB, ...size } = SIZE
     const steps: Measured[] = []

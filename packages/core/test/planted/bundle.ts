@@ -22,7 +22,10 @@ function withSmallLimits(text: string): string {
   )
 }
 
-/** The edited sources by path. Throws if an edit does not fit the source any more: then adapt the planted bug. */
+/**
+ * The edited sources by path.
+ * Throws if an edit does not fit the source any more: then adapt the planted bug.
+ */
 export function editedSources(edits: readonly Edit[]): Map<string, string> {
   const limits = join(sources, SOURCES.limits)
   const texts = new Map([[limits, withSmallLimits(readFileSync(limits, 'utf8'))]])

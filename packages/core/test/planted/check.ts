@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { ModelResult, ModelTest } from '../simulation/model.js'
 
-/** Runs the model test of a bundle, in a worker thread of its own. Aborting ends the thread. */
+/** Runs the model test of a bundle in a worker thread. Aborting ends the thread. */
 export function check(path: string, test: Omit<ModelTest, 'shrinks'>, signal?: AbortSignal): Promise<ModelResult> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(path, { workerData: { ...test, shrinks: false } satisfies ModelTest })

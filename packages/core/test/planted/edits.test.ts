@@ -2,6 +2,6 @@ import { test } from 'vitest'
 import { bugs } from './bugs.js'
 import { editedSources } from './bundle.js'
 
-test.each(bugs)('the planted bug "$name" still has its place in the source', ({ edits }) => {
+test.each(bugs)('the edits of the planted bug "$name" match the source', ({ edits }) => {
   editedSources(edits)
 })

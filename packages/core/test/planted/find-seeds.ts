@@ -8,16 +8,22 @@ import { bundle } from './bundle.js'
 import { check } from './check.js'
 import { type Search, searches } from './searches.js'
 
-/** Finds a seed for each planted bug and writes the table in searches.ts. Counts runs only, so the load does not matter. */
+/**
+ * Finds a seed for each planted bug and writes the table in searches.ts.
+ * Counts runs, not time.
+ */
 
 const SEEDS = 5
-/** What five seeds may take together, with faults or without. */
+/** The limit for five seeds together, with faults or without. */
 const MAX_RUNS = 400
-/** If they find nothing, one more search may take this many. */
+/** The limit for one more search if they find nothing. */
 const LAST_RUNS = 3000
 /** If a bug takes more runs than this on average, only the long tests look for it. */
 const RARE_RUNS = 50
-/** A change of the engine shuffles the runs. With ten times the average, a bug is missed with a probability of e^-10. */
+/**
+ * A change of the engine shuffles the runs.
+ * With ten times the average, a bug is missed with a probability of e^-10.
+ */
 const MARGIN = 10
 const LEAST_RUNS = 30
 
@@ -53,7 +59,7 @@ async function tryOut(path: string, bug: Bug, withFaults: boolean, seeds: number
 async function search(bug: Bug, directory: string): Promise<Found | undefined> {
   const path = await bundle(bug.edits, directory, bug.name.replaceAll(/\W+/g, '-'))
   const without = bug.focus.faults ? undefined : await tryOut(path, bug, false, SEEDS, MAX_RUNS)
-  // Not worth more than what the bug takes without faults.
+  // Searching with faults is useful only if it takes fewer runs.
   const mostRuns = without?.best ? Math.min(MAX_RUNS, SEEDS * without.averageRuns) : MAX_RUNS
   const withFaults = await tryOut(path, bug, true, SEEDS, mostRuns)
   const [first] = [without, withFaults].filter(isFound).sort((a, b) => a.averageRuns - b.averageRuns)
@@ -83,7 +89,10 @@ function write(table: ReadonlyMap<string, Search>): void {
   writeFileSync(path, `${text.slice(0, start)}${lines.join('')}}\n`)
 }
 
-/** `names`: parts of the names of the bugs to search for; all if there are none. Returns false if one is not found. */
+/**
+ * `names`: parts of the names of the bugs to search for; all if there are none.
+ * Returns false if one is not found.
+ */
 export async function findSeeds(names: readonly string[]): Promise<boolean> {
   const table = new Map(Object.entries(searches))
   const wanted = bugs.filter(({ name }) => names.length === 0 || names.some((part) => name.includes(part)))

@@ -7,11 +7,14 @@ import { bundle } from './bundle.js'
 import { check } from './check.js'
 import { DEFAULT_SEARCH, searches } from './searches.js'
 
-/** A checker that cannot fail proves nothing: each of these engines is broken in one place, and must be rejected. */
+/** Each of these engines is broken in one place: the model test must find every bug. */
 
 const directory = useTempDirectory()
 const CONTROL_RUNS = rounds(15, 1500)
-/** The long tests take a new seed, with which a bug may take longer to show than with the best of several. */
+/**
+ * The long tests allow this many times the runs.
+ * They draw a new seed, which may need more runs than the stored one, the best of several.
+ */
 const TIMES_RUNS = rounds(1, 3)
 const hangMs = (runs: number) => 60_000 + runs * 3000
 
@@ -31,7 +34,7 @@ test.each([
   hangMs(CONTROL_RUNS),
 )
 
-describe('the planted bug is found:', () => {
+describe('the model test finds the planted bug:', () => {
   for (const bug of bugs) {
     const search = searches[bug.name] ?? DEFAULT_SEARCH
     const runs = search.runs * TIMES_RUNS

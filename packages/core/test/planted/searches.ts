@@ -1,21 +1,24 @@
-/** How the tests look for one planted bug: with this seed, and for at most so many runs of the model test. */
+/** The seed and the greatest number of runs with which the tests look for a planted bug. */
 export interface Search {
   readonly seed: number
   readonly withFaults: boolean
   readonly runs: number
-  /** It takes many runs to find with most seeds, so only the long tests look for it. */
+  /** Most seeds need many runs to find it, so only the long tests look for it. */
   readonly isRare?: boolean
 }
 
 /** For a bug that is not in the table yet. */
 export const DEFAULT_SEARCH: Search = { seed: 1, withFaults: true, runs: 200 }
 
-/** Written by `node scripts/find-seeds.mjs`; run it again when a planted bug or the simulation changes. */
+/**
+ * The searches that `node scripts/find-seeds.mjs` has found.
+ * Run it again when a planted bug or the simulation changes.
+ */
 export const searches: { readonly [bug: string]: Search } = {
   'acknowledge before sync': { seed: 6, withFaults: false, runs: 70 },
   'short write ignored': { seed: 4, withFaults: true, runs: 170 },
-  'no sync of the directory behind a first log': { seed: 1, withFaults: true, runs: 4220, isRare: true },
-  'a robbed owner goes on with the names': { seed: 3, withFaults: true, runs: 1340, isRare: true },
-  'a record that is taken back leaves its key behind': { seed: 2, withFaults: true, runs: 150 },
+  'no sync of the directory after a first log': { seed: 1, withFaults: true, runs: 4220, isRare: true },
+  'an owner that lost its lock still renames files': { seed: 3, withFaults: true, runs: 1340, isRare: true },
+  'an undone record leaves its key': { seed: 2, withFaults: true, runs: 150 },
   'unproven records are not written again': { seed: 1, withFaults: true, runs: 2000, isRare: true },
 }

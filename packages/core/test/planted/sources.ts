@@ -1,4 +1,4 @@
-/** The engine's files that planted bugs change, under src: the one place to change when a file moves. */
+/** The files under src that planted bugs change: the one place to update when a file moves. */
 export const SOURCES = {
   checkpoint: 'state/checkpoint/checkpoint.ts',
   checksum: 'format/checksum.ts',

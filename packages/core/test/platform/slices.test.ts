@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { SLICE_MS, Slices } from '../support/core.js'
 import { ManualClock } from '../support/manual-clock.js'
 
-/** Time passes with every look at the clock; rests are recorded and not waited for. */
+/** A clock that advances whenever it is read, and that records rests instead of waiting. */
 class RestingClock extends ManualClock {
   readonly rests: number[] = []
 

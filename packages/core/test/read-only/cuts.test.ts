@@ -1,65 +1,65 @@
 import { describe, expect, test, vi } from 'vitest'
-import type { Change } from '../support/core.js'
+import { type Change, withChecksum } from '../support/core.js'
 import { stateOf } from '../support/files.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { turns } from '../support/turns.js'
-import { look, Mirror, useProcesses } from './beside.js'
+import { look, Mirror, useProcesses } from './shared-disk.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_LIMITS } = await import('../simulation/small-limits.js')
   return { ...(await original()), ...SMALL_LIMITS }
 })
 
-const beside = useProcesses()
+const sharedDisk = useProcesses()
 useRejectionWatch()
 
 const lines = (bytes: Buffer) => bytes.toString().split(/(?<=\n)/)
 
 /**
- * A full disk: the writer had some whole records in the file before it was short of room, cut them off, and gave their
- * numbers to others. What it does between two looks stands here as two logs of which one takes the place of the other.
+ * Simulates a full disk: a write was short, and the writer cut its whole records off and
+ * gave their numbers to later records. The test replaces one log by the other between two looks of the reader.
  */
-async function givenAgain(longer: number, cacheBytes = 1_000_000) {
-  const there = beside()
-  const { store: writer, process } = await there.writer()
+async function withReusedNumbers(longer: number, cacheBytes = 1_000_000) {
+  const disk = sharedDisk()
+  const { store: writer, process } = await disk.writer()
   await writer.set('a', 1)
   await writer.set('b', 1)
-  const before = there.log
+  const before = disk.log
   await writer.set('a', 'cut off')
   await writer.set('c', 'cut off')
-  const first = there.log
+  const first = disk.log
   await writer.close()
-  there.edit(() => before)
-  there.hands((fileSystem, logs) => fileSystem.remove(`${logs}/store.mark`))
-  const { store: reader } = await there.reader({ cacheBytes })
+  disk.edit(() => before)
+  disk.byHand((fileSystem, logs) => fileSystem.remove(`${logs}/store.mark`))
+  const { store: reader } = await disk.reader({ cacheBytes })
   const mirror = new Mirror(reader)
   const changes = reader.changes()
   const heard = [changes.next(), changes.next(), changes.next()]
   for (const each of heard) each.catch(() => {})
-  there.edit(() => first)
+  disk.edit(() => first)
   await reader.flush()
   expect(stateOf(reader)).toEqual({ a: 'cut off', b: 1, c: 'cut off' })
 
-  there.edit(() => before)
+  disk.edit(() => before)
   process.clock.advance(1)
-  const { store: next } = await there.writer()
+  const { store: next } = await disk.writer()
   await next.set('b', 'x'.repeat('cut off'.length + longer))
   await next.set('d', 'kept on')
-  return { there, next, reader, mirror, heard }
+  return { disk, next, reader, mirror, heard }
 }
 
-describe('records that were cut off and whose numbers were given again', () => {
+describe('records that were cut off and whose numbers were reused', () => {
   test.each([
     ['longer', 5],
     ['shorter', -5],
     ['as long', 0],
-  ])('are taken back: with %s ones in their place', async (_, longer) => {
-    const { next, reader, mirror, heard } = await givenAgain(longer)
+  ])('are undone: with %s ones in their place', async (_, longer) => {
+    const { next, reader, mirror, heard } = await withReusedNumbers(longer)
     await reader.flush()
     expect(stateOf(reader)).toEqual(stateOf(next))
     expect(mirror.state).toEqual(new Map(next.entries()))
     expect(reader.stats().position).toBe(next.stats().position)
-    // Who had followed up to there is told that it is another history now.
+    // A follower that was past them gets an error, because its position is not in the log any more.
     expect((await heard[0])?.value).toMatchObject({ seq: 3, value: 'cut off' })
     expect((await heard[1])?.value).toMatchObject({ seq: 4, value: 'cut off' })
     await expect(heard[2]).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
@@ -68,16 +68,16 @@ describe('records that were cut off and whose numbers were given again', () => {
     expect(mirror.heard.at(-1)).toMatchObject({ key: 'e', seq: 5 })
   })
 
-  test('are taken back also where nothing has their place yet', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('are undone even if no record has their place yet', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
-    const before = there.log
-    const { store: reader } = await there.reader()
+    const before = disk.log
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     await writer.set('a', 2)
     await reader.flush()
-    there.edit(() => before)
+    disk.edit(() => before)
     await reader.flush()
     expect(stateOf(reader)).toEqual({ a: 1 })
     expect(mirror.heard).toMatchObject([
@@ -86,20 +86,20 @@ describe('records that were cut off and whose numbers were given again', () => {
     ])
   })
 
-  test('are taken back also where a checkpoint covers the one that has its number', async () => {
-    const there = beside()
-    const { store: writer, process } = await there.writer()
+  test('are undone even if a checkpoint covers the record that has the number', async () => {
+    const disk = sharedDisk()
+    const { store: writer, process } = await disk.writer()
     await writer.set('a', 1)
-    const before = there.log
-    const { store: reader } = await there.reader()
+    const before = disk.log
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     const changes = reader.changes()
     await writer.set('a', 'cut off')
     await reader.flush()
     expect((await changes.next()).value).toMatchObject({ value: 'cut off' })
     process.kill()
-    there.edit(() => before)
-    const { store: next } = await there.writer({ backups: 0 })
+    disk.edit(() => before)
+    const { store: next } = await disk.writer({ backups: 0 })
     await next.set('b', 1)
     await next.compact()
     await reader.flush()
@@ -108,8 +108,8 @@ describe('records that were cut off and whose numbers were given again', () => {
     await expect(changes.next()).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
   })
 
-  test('and are asked for before the next look are an error, which brings the next look about', async () => {
-    const { next, reader, mirror } = await givenAgain(5, 0)
+  test('are an error if they are read before the next look, and the error starts that look', async () => {
+    const { next, reader, mirror } = await withReusedNumbers(5, 0)
     expect(() => reader.get('c')).toThrow(expect.objectContaining({ code: 'FLATLOG_CORRUPT' }))
     await turns(50)
     expect(stateOf(reader)).toEqual(stateOf(next))
@@ -118,20 +118,20 @@ describe('records that were cut off and whose numbers were given again', () => {
 })
 
 describe('a log that was written over', () => {
-  test('by an older one: a watcher is told the whole state, as nobody can tell what there was', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('by an older one: a watcher receives the whole state, because the former state is unknown', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     const keys = Array.from({ length: 40 }, (_, at) => `key ${at}`)
     for (const key of keys) await writer.set(key, `${key}${'x'.repeat(100)}`)
     await writer.compact()
-    const older = there.log
+    const older = disk.log
     for (const key of keys) await writer.set(key, `${key}${'y'.repeat(200)}`)
     await writer.compact()
     await writer.set('only later', 1)
     await writer.close()
-    const { store: reader } = await there.reader({ cacheBytes: 0 })
+    const { store: reader } = await disk.reader({ cacheBytes: 0 })
     const mirror = new Mirror(reader)
-    there.edit(() => older)
+    disk.edit(() => older)
     await reader.flush()
     expect(reader.has('only later')).toBe(false)
     expect(mirror.state).toEqual(new Map(reader.entries()))
@@ -139,21 +139,21 @@ describe('a log that was written over', () => {
 })
 
 describe('an owner that is killed in the middle of a line', () => {
-  test('at any byte: the next one cuts it off, and the reader goes on with what that one writes', async () => {
+  test('at any byte: the next owner cuts the line off, and the reader follows that owner', async () => {
     for (let keepBytes = 0; keepBytes < 130; keepBytes += 7) {
-      const there = beside()
-      const { store: writer, process } = await there.writer()
+      const disk = sharedDisk()
+      const { store: writer, process } = await disk.writer()
       await writer.set('a', 1)
-      const { store: reader } = await there.reader()
+      const { store: reader } = await disk.reader()
       const mirror = new Mirror(reader)
       process.onCall = ({ kind }) => (kind === 'write' ? { dies: true, keepBytes } : undefined)
       writer.set('a', 'torn').catch(() => {})
       await reader.flush()
       await reader.flush()
       expect(reader.get('a')).toBe(
-        process.isDead && there.log.at(-1) === 0x0a && reader.stats().lastSeq === 2 ? 'torn' : 1,
+        process.isDead && disk.log.at(-1) === 0x0a && reader.stats().lastSeq === 2 ? 'torn' : 1,
       )
-      const { store: next } = await there.writer()
+      const { store: next } = await disk.writer()
       await next.set('b', 1)
       await reader.flush()
       expect(stateOf(reader), `${keepBytes} bytes`).toEqual(stateOf(next))
@@ -164,20 +164,20 @@ describe('an owner that is killed in the middle of a line', () => {
 })
 
 describe('damage in a log that is being followed', () => {
-  test('in the part that is yet to be read is reported, and what stands behind it counts as at an opening', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('in the unread part is reported, and the records after it count as they do at opening', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     const problems: string[] = []
     reader.on('problem', (error) => problems.push(error.message))
     await writer.set('bad', 1)
     await writer.set('b', 1)
     await writer.set('c', 1)
-    there.edit((bytes) => Buffer.from(bytes.toString('latin1').replace('"bad"', '"bed"'), 'latin1'))
+    disk.edit((bytes) => Buffer.from(bytes.toString('latin1').replace('"bad"', '"bed"'), 'latin1'))
     await reader.flush()
-    // The record behind it says that it was on disk.
+    // The record after it says that it was on disk.
     expect(stateOf(reader)).toEqual({ a: 1, b: 1, c: 1 })
     expect(mirror.state).toEqual(new Map(reader.entries()))
     expect(reader.recovery).toMatchObject({ clean: false, damage: [{ key: 'bed' }] })
@@ -189,13 +189,13 @@ describe('damage in a log that is being followed', () => {
     expect(problems).toHaveLength(1)
   })
 
-  test('that is the end of the log is judged once, and again when it changes', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('at the end of the log is judged once, and again when the file changes', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
-    const { store: reader, process } = await there.reader()
-    const good = there.log
-    there.edit((bytes) => Buffer.concat([bytes, Buffer.from('something else\n')]))
+    const { store: reader, process } = await disk.reader()
+    const good = disk.log
+    disk.edit((bytes) => Buffer.concat([bytes, Buffer.from('something else\n')]))
     await reader.flush()
     expect(stateOf(reader)).toEqual({ a: 1 })
     expect(reader.recovery).toMatchObject({ clean: false, cutBytes: 15, damage: [] })
@@ -206,36 +206,35 @@ describe('damage in a log that is being followed', () => {
     }
     for (let time = 0; time < 3; time++) await look(process)
     expect(opened).toBe(0)
-    there.edit(() => good)
+    disk.edit(() => good)
     await writer.set('b', 1)
     await reader.flush()
     expect(stateOf(reader)).toEqual({ a: 1, b: 1 })
   })
 
-  test('in what was read already is an error for the keys that stand there', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('in the part already read is an error for the keys in it', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 'good')
     await writer.set('b', 'good')
-    const { store: reader } = await there.reader({ cacheBytes: 0 })
-    there.edit((bytes) => Buffer.from(lines(bytes).join('').replace('good', 'evil')))
+    const { store: reader } = await disk.reader({ cacheBytes: 0 })
+    disk.edit((bytes) => Buffer.from(lines(bytes).join('').replace('good', 'evil')))
     expect(() => reader.get('a')).toThrow(expect.objectContaining({ code: 'FLATLOG_CORRUPT' }))
     await reader.flush()
     expect(() => reader.get('a')).toThrow(expect.objectContaining({ code: 'FLATLOG_CORRUPT' }))
     expect(reader.get('b')).toBe('good')
   })
 
-  test('a value that is none is a problem, and the other changes are told', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('a value that is not JSON is a problem, and the other changes are reported', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
     await writer.set('b', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
-    const { withChecksum } = await import('../../src/format/checksum.js')
     const at = (seq: number) => `{"timestamp":"2025-01-15T12:00:01.000Z","seq":${seq},"op":"SET","key":`
     const added = [`${at(3)}"a","value":{oops`, `${at(4)}"b","value":2`].map((line) => `${withChecksum(line)}\n`)
-    there.edit((bytes) => Buffer.concat([bytes, Buffer.from(added.join(''))]))
+    disk.edit((bytes) => Buffer.concat([bytes, Buffer.from(added.join(''))]))
     const problems: string[] = []
     reader.on('problem', (error) => problems.push(error.code))
     await reader.flush()

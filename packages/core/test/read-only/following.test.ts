@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import type { Change } from '../support/core.js'
+import { type Change, withChecksum } from '../support/core.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { logPath, stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
@@ -9,7 +9,7 @@ import { ManualClock } from '../support/manual-clock.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { turns } from '../support/turns.js'
-import { look, Mirror, useProcesses } from './beside.js'
+import { look, Mirror, useProcesses } from './shared-disk.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_LIMITS } = await import('../simulation/small-limits.js')
@@ -17,11 +17,11 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => {
 })
 
 const directory = useTempDirectory()
-const beside = useProcesses()
+const sharedDisk = useProcesses()
 useRejectionWatch()
 
 describe('a reader', () => {
-  test('sees what the writer has written within a tenth of a second, and at flush', async () => {
+  test('sees new records within a tenth of a second, and at flush', async () => {
     const dir = directory()
     const clock = new ManualClock()
     await using writer = await openOn(machine(), { dir })
@@ -45,8 +45,8 @@ describe('a reader', () => {
     expect(clock.timers).toBe(0)
   })
 
-  test('that nobody closes does not keep its process', async () => {
-    // The clock's timers keep nothing alive unless they are asked to.
+  test('that is never closed does not keep its process alive', async () => {
+    // Timers of the clock keep the process alive only on request.
     const { setTimer } = new ManualClock()
     const asked: boolean[] = []
     const clock = new ManualClock()
@@ -64,9 +64,9 @@ describe('a reader', () => {
   })
 
   test('follows every kind of record, with expiry, encoding and times', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer({ times: true })
-    const { store: reader, process } = await there.reader({ times: true })
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer({ times: true })
+    const { store: reader, process } = await disk.reader({ times: true })
     const mirror = new Mirror(reader)
     const nowMs = process.clock.now()
     await writer.set('short', 1, { expires: nowMs + 60_000 })
@@ -94,14 +94,14 @@ describe('a reader', () => {
     expect(mirror.state).toEqual(new Map([['only', true]]))
   })
 
-  test('leaves a line without its end until it has one, and does not read it again and again', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('waits for the end of an unfinished line, and does not read the line repeatedly', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
-    const { store: reader, process } = await there.reader()
+    const { store: reader, process } = await disk.reader()
     await writer.set('a', 2)
-    const whole = there.log
-    there.edit((bytes) => bytes.subarray(0, -9))
+    const whole = disk.log
+    disk.edit((bytes) => bytes.subarray(0, -9))
     await reader.flush()
     expect(reader.get('a')).toBe(1)
     const reads: string[] = []
@@ -110,19 +110,19 @@ describe('a reader', () => {
       return undefined
     }
     await look(process)
-    // The name, the file, the end of the last record, and both ends of what is there of the line.
+    // The status of the name and of the file; then the end of the last record and both ends of the unfinished line.
     expect(reads).toEqual(['status', 'status', 'read', 'read', 'read'])
-    there.edit(() => whole)
+    disk.edit(() => whole)
     await reader.flush()
     expect(reader.get('a')).toBe(2)
     expect(reader.recovery).toMatchObject({ clean: true, damage: [] })
   })
 
-  test('that has nothing to read looks at the name and at the end of the log, and no more', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('that has nothing to read only checks the name and the end of the log', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
-    const { process } = await there.reader()
+    const { process } = await disk.reader()
     const calls: string[] = []
     process.onCall = ({ kind }) => {
       calls.push(kind)
@@ -132,14 +132,14 @@ describe('a reader', () => {
     expect(calls).toEqual(['status', 'status', 'read'])
   })
 
-  test('lists every key that is there throughout exactly once, across a compaction', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('lists every key that exists throughout exactly once, across a compaction', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     const key = (number: number) => `key ${String(number).padStart(4, '0')}`
     const write = (from: number, to: number, value: string) =>
       writer.batch(Array.from({ length: to - from }, (_, at) => ({ op: 'SET', key: key(from + at), value })))
     await write(0, 1000, 'old')
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const seen: string[] = []
     let count = 0
     for (const [listed, value] of reader.entries<string>()) {
@@ -150,12 +150,12 @@ describe('a reader', () => {
         await reader.flush()
       }
     }
-    // A page that was read before goes on as it was.
+    // A page that was read before stays as it was.
     expect(seen.map((each) => each.slice(0, 8))).toEqual(Array.from({ length: 1000 }, (_, number) => key(number)))
     expect(seen.slice(512).every((each) => each.endsWith('new'))).toBe(true)
   })
 
-  test('says that it cannot read, once, and goes on when it can', async () => {
+  test('reports once that it cannot read, and continues when it can', async () => {
     const dir = directory()
     const clock = new ManualClock()
     const fileSystem = new FaultyFileSystem()
@@ -181,15 +181,14 @@ describe('a reader', () => {
     expect(reader.get('a')).toBe(2)
   })
 
-  test('of a newer version’s record keeps what it has', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('keeps its state if it meets a record of a newer version', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     await writer.set('a', 2)
-    const { withChecksum } = await import('../../src/format/checksum.js')
     const line = withChecksum('{"timestamp":"2025-01-15T12:00:01.000Z","seq":3,"op":"MERGE","key":"a","value":3')
-    there.edit((bytes) => Buffer.concat([bytes, Buffer.from(`${line}\n`)]))
+    disk.edit((bytes) => Buffer.concat([bytes, Buffer.from(`${line}\n`)]))
     for (let attempt = 0; attempt < 3; attempt++) {
       await expect(reader.flush()).rejects.toMatchObject({ code: 'FLATLOG_VERSION' })
       expect(reader.get('a')).toBe(2)
@@ -197,11 +196,11 @@ describe('a reader', () => {
   })
 })
 
-describe('a reader of an installation of the original system', () => {
+describe('a reader of an installation of format 0', () => {
   const line = (key: string, value: unknown) =>
     `${JSON.stringify({ timestamp: '2024-05-01T10:00:00.000Z', op: 'SET', key, value })}\n`
 
-  test('shows the log as it was when it was opened, and follows from when it is taken over', async () => {
+  test('shows the log as it was at opening, and follows it once it is imported', async () => {
     const dir = directory()
     mkdirSync(join(dir, 'logs'))
     writeFileSync(logPath(dir), line('a', 1))
@@ -223,7 +222,7 @@ describe('a reader of an installation of the original system', () => {
     expect(mirror.heard.at(-1)).toMatchObject({ op: 'DELETE', key: 'a' } satisfies Partial<Change>)
   })
 
-  test('that is a main file alone follows from when there is a log', async () => {
+  test('that is only a main file follows the log once there is one', async () => {
     const dir = directory()
     writeFileSync(join(dir, 'store.json'), '{"a":1}')
     mkdirSync(join(dir, 'logs'))

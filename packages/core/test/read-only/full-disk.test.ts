@@ -8,13 +8,13 @@ import { withSeed } from '../support/random.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { canMount, useSmallDisks } from '../support/small-disk.js'
 import { perform, Workload } from '../support/workload.js'
-import { Mirror } from './beside.js'
+import { Mirror } from './shared-disk.js'
 
 const smallDisk = useSmallDisks()
 useRejectionWatch()
 
 test.skipIf(!canMount)(
-  'while the disk of a writer becomes full again and again, a reader shows the acknowledged writes',
+  'a reader shows the acknowledged writes while the disk of the writer becomes full again and again',
   async () => {
     await withSeed(async (random) => {
       const disk = smallDisk()

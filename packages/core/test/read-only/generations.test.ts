@@ -5,25 +5,25 @@ import { systemError } from '../support/faulty-file-system.js'
 import { stateOf } from '../support/files.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { turns, watchPromise } from '../support/turns.js'
-import { Mirror, taken, useProcesses } from './beside.js'
+import { Mirror, taken, useProcesses } from './shared-disk.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_LIMITS } = await import('../simulation/small-limits.js')
   return { ...(await original()), ...SMALL_LIMITS }
 })
 
-const beside = useProcesses()
+const sharedDisk = useProcesses()
 useRejectionWatch()
 
 const seqs = (changes: readonly Change[]) => changes.map(({ seq }) => seq)
 const LOG = /logs\/store\.log$/
 
-describe('a compaction beside a reader', () => {
-  test('is followed: the former file is closed, and the records behind the checkpoint are there', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+describe('a compaction while a reader follows', () => {
+  test('is followed: the reader closes the former file and has the records after the checkpoint', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     for (let number = 0; number < 200; number++) await writer.set(`key ${number}`, { number })
-    const { store: reader, process } = await there.reader()
+    const { store: reader, process } = await disk.reader()
     await writer.compact()
     await writer.set('key 7', 'later')
     await reader.flush()
@@ -34,38 +34,35 @@ describe('a compaction beside a reader', () => {
     expect(process.fileSystem.openFiles.size).toBe(0)
   })
 
-  test.each([0, 3])(
-    'costs a watcher and a follower nothing that was in the former file (%d backups)',
-    async (backups) => {
-      const there = beside()
-      const { store: writer } = await there.writer({ backups })
-      await writer.set('a', 1)
-      const { store: reader } = await there.reader()
-      const mirror = new Mirror(reader)
-      const all: Change[] = []
-      const following = (async () => {
-        for await (const change of reader.changes()) all.push(change)
-      })()
-      // Nothing of this is read before the new generation has the log's name.
-      await writer.set('a', 2)
-      await writer.set('b', 2)
-      await writer.compact()
-      await writer.set('c', 3)
-      await reader.flush()
-      await turns()
-      expect(seqs(mirror.heard)).toEqual([2, 3, 4])
-      expect(seqs(all)).toEqual([2, 3, 4])
-      expect(stateOf(reader)).toEqual({ a: 2, b: 2, c: 3 })
-      await reader.close()
-      await following
-    },
-  )
+  test.each([0, 3])('loses no record of the former file for a watcher or a follower (%d backups)', async (backups) => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer({ backups })
+    await writer.set('a', 1)
+    const { store: reader } = await disk.reader()
+    const mirror = new Mirror(reader)
+    const all: Change[] = []
+    const following = (async () => {
+      for await (const change of reader.changes()) all.push(change)
+    })()
+    // None of this is read before the new generation has the name of the log.
+    await writer.set('a', 2)
+    await writer.set('b', 2)
+    await writer.compact()
+    await writer.set('c', 3)
+    await reader.flush()
+    await turns()
+    expect(seqs(mirror.heard)).toEqual([2, 3, 4])
+    expect(seqs(all)).toEqual([2, 3, 4])
+    expect(stateOf(reader)).toEqual({ a: 2, b: 2, c: 3 })
+    await reader.close()
+    await following
+  })
 
-  test('answers from the former file until the new one is read, and never from an older state', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('is invisible until the new file is read: the reader never shows an older state', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     for (let number = 0; number < 300; number++) await writer.set(`key ${number}`, 'old')
-    const { store: reader, process } = await there.reader()
+    const { store: reader, process } = await disk.reader()
     await writer.compact()
     for (let number = 0; number < 300; number++) await writer.set(`key ${number}`, 'new')
     let isNewOpen = false
@@ -73,7 +70,7 @@ describe('a compaction beside a reader', () => {
     process.onCall = ({ kind, path }) => {
       if (kind === 'open') isNewOpen ||= LOG.test(path)
       else if (kind === 'read' && isNewOpen) {
-        // In the middle of everything that the reader does there.
+        // In the middle of the work of the reader.
         isNewOpen = false
         seen.push(reader.get('key 0'), reader.get('key 299'), reader.stats().checkpointSeq)
         isNewOpen = seen.length < 24
@@ -86,12 +83,12 @@ describe('a compaction beside a reader', () => {
     expect([reader.get('key 0'), reader.get('key 299')]).toEqual(['new', 'new'])
   })
 
-  test('twice between two looks: the state is right, a watcher hears what differs, a follower reads the backups', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('twice between two looks: the state is right, a watcher receives the differences, a follower reads the backups', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.batch(['a', 'b', 'c', 'd'].map((key) => ({ op: 'SET', key, value: 1 })))
     await writer.set('e', 1, { expires: 4_000_000_000_000 })
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     const changes = reader.changes()
     const first = changes.next()
@@ -117,10 +114,10 @@ describe('a compaction beside a reader', () => {
   })
 
   test('twice between two looks and without backups is FLATLOG_POSITION to a follower', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer({ backups: 0 })
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer({ backups: 0 })
     await writer.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const changes = reader.changes()
     const first = changes.next()
     for (const round of [2, 3]) {
@@ -131,18 +128,18 @@ describe('a compaction beside a reader', () => {
     expect(reader.get('a')).toBe(3)
     expect((await first).value).toMatchObject({ value: 2 })
     await expect(changes.next()).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
-    // From now on it goes on as ever.
+    // From now on it follows as usual.
     const again = reader.changes().next()
     await writer.set('a', 4)
     await reader.flush()
     expect((await again).value).toMatchObject({ key: 'a', value: 4 })
   })
 
-  test('tells no record twice that was read while the new generation was being made', async () => {
-    const there = beside()
-    const { store: writer, process } = await there.writer()
+  test('repeats no record that was read while the new generation was being made', async () => {
+    const disk = sharedDisk()
+    const { store: writer, process } = await disk.writer()
     await writer.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     process.onCall = ({ kind, path }) => (kind === 'sync' && path.endsWith('.log.new') ? { turns: 20 } : undefined)
     const compacting = writer.compact()
@@ -158,27 +155,27 @@ describe('a compaction beside a reader', () => {
     expect(seqs(mirror.heard)).toEqual([2, 3, 4])
   })
 
-  test('that takes a backup away from under a follower is FLATLOG_POSITION to it', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('that removes the backup of a follower is FLATLOG_POSITION to it', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
     const since = writer.stats().position as string
     await writer.set('a', 2)
     await writer.compact()
-    const { store: reader } = await there.reader({}, ({ kind, path }) => {
+    const { store: reader } = await disk.reader({}, ({ kind, path }) => {
       if (kind !== 'open' || !path.includes('.backup.')) return
-      there.hands((fileSystem) => {
+      disk.byHand((fileSystem) => {
         if (fileSystem.status(`${fileSystem.mount}${path}`)) fileSystem.remove(`${fileSystem.mount}${path}`)
       })
     })
     await expect(reader.changes({ since }).next()).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
   })
 
-  test('without a record behind it leaves positions as they are', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer({ backups: 0 })
+  test('without a later record leaves positions as they are', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer({ backups: 0 })
     await writer.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const { position } = reader.stats()
     const next = reader.changes({ since: position as string }).next()
     const watched = watchPromise(next)
@@ -191,11 +188,11 @@ describe('a compaction beside a reader', () => {
     expect((await next).value).toMatchObject({ value: 2 })
   })
 
-  test('that fails before its rename is none', async () => {
-    const there = beside()
-    const { store: writer, process } = await there.writer()
+  test('that fails before its rename changes nothing for the reader', async () => {
+    const disk = sharedDisk()
+    const { store: writer, process } = await disk.writer()
     await writer.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     process.onCall = ({ kind, path }) =>
       kind === 'rename' && LOG.test(path) ? { error: systemError('EIO') } : undefined
@@ -211,11 +208,11 @@ describe('a compaction beside a reader', () => {
     expect(reader.stats().checkpointSeq).toBe(2)
   })
 
-  test('whose rename is done and yet fails is followed, and so is what the owner makes of it', async () => {
-    const there = beside()
-    const { store: writer, process } = await there.writer()
+  test('whose rename reports a failure but has happened is followed, and so is the reopened store', async () => {
+    const disk = sharedDisk()
+    const { store: writer, process } = await disk.writer()
     await writer.set('a', 1)
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     process.onCall = ({ kind, path }) =>
       kind === 'rename' && LOG.test(path) ? { error: systemError('EIO'), happens: true } : undefined
@@ -232,19 +229,19 @@ describe('a compaction beside a reader', () => {
 })
 
 describe('another file in the place of the log', () => {
-  test('by an owner that took the lock by force: what only the robbed one has written is taken back', async () => {
-    const there = beside()
-    const { store: robbed, process } = await there.writer()
-    await robbed.set('a', 1)
-    const { store: reader } = await there.reader()
+  test('by an owner that broke the lock: records that only the former owner wrote are undone', async () => {
+    const disk = sharedDisk()
+    const { store: displaced, process } = await disk.writer()
+    await displaced.set('a', 1)
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     const changes = reader.changes()
     const [first, second] = [changes.next(), changes.next()]
     second.catch(() => {})
-    const { store: owner } = await there.writer({ takeOver: true })
-    // Between its looks at the lock the robbed one still writes, to the former file.
+    const { store: owner } = await disk.writer({ takeOver: true })
+    // Until it checks the lock again, the former owner still writes to the former file.
     process.clock.monotonicMs = () => 0
-    await robbed.set('a', 'lost').catch(() => {})
+    await displaced.set('a', 'lost').catch(() => {})
     await reader.flush()
     await owner.set('b', 1)
     await owner.set('c', 1)
@@ -255,15 +252,15 @@ describe('another file in the place of the log', () => {
     await expect(second).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
   })
 
-  test('by such an owner that has compacted by then, with another record of the number that was read last', async () => {
-    const there = beside()
-    const { store: robbed, process } = await there.writer()
-    await robbed.set('a', 1)
-    const { store: reader } = await there.reader()
+  test('by such an owner after a compaction, with another record of the number that was read last', async () => {
+    const disk = sharedDisk()
+    const { store: displaced, process } = await disk.writer()
+    await displaced.set('a', 1)
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
-    const { store: owner } = await there.writer({ takeOver: true })
+    const { store: owner } = await disk.writer({ takeOver: true })
     process.clock.monotonicMs = () => 0
-    await robbed.set('a', 'lost').catch(() => {})
+    await displaced.set('a', 'lost').catch(() => {})
     await owner.set('b', 1)
     await owner.compact()
     await reader.flush()
@@ -273,16 +270,16 @@ describe('another file in the place of the log', () => {
     expect(mirror.state).toEqual(new Map(owner.entries()))
   })
 
-  test('that was removed: what was read stays, and a new store is followed when it is there', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('that was removed: the state stays, and a new store is followed once it exists', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
     await writer.close()
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     const next = reader.changes().next()
     next.catch(() => {})
-    there.hands((fileSystem, logs) => {
+    disk.byHand((fileSystem, logs) => {
       for (const name of fileSystem.list(logs)) fileSystem.remove(`${logs}/${name}`)
     })
     await expect(reader.flush()).rejects.toMatchObject({ code: 'FLATLOG_IO', message: /is gone.*What to do/ })
@@ -290,7 +287,7 @@ describe('another file in the place of the log', () => {
     expect(reader.get('a')).toBe(1)
     expect(reader.health()).toMatchObject({ ok: false, problems: [{ error: { code: 'FLATLOG_IO' } }] })
 
-    const { store: another } = await there.writer()
+    const { store: another } = await disk.writer()
     await another.set('b', 1)
     await another.set('c', 1)
     await reader.flush()
@@ -300,22 +297,22 @@ describe('another file in the place of the log', () => {
     await expect(next).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
   })
 
-  test('that is another store’s, and covers the same number, is no continuation', async () => {
-    const there = beside()
+  test('of another store that covers the same number is not a continuation', async () => {
+    const disk = sharedDisk()
     for (const [name, value] of [
       ['store', 'ours'],
       ['other', 'theirs'],
     ] as const) {
-      const { store, process } = await there.writer({ name, backups: 0 })
+      const { store, process } = await disk.writer({ name, backups: 0 })
       await store.set('a', value)
       await store.compact()
       await store.close()
       process.kill()
     }
-    const { store: reader } = await there.reader()
+    const { store: reader } = await disk.reader()
     const mirror = new Mirror(reader)
     const next = reader.changes().next()
-    there.put({ 'logs/store.log': filesOf(there.machine)['logs/other.log'] as Buffer })
+    disk.put({ 'logs/store.log': filesOf(disk.machine)['logs/other.log'] as Buffer })
     await reader.flush()
     expect(reader.get('a')).toBe('theirs')
     expect(mirror.state).toEqual(new Map([['a', 'theirs']]))
@@ -323,17 +320,17 @@ describe('another file in the place of the log', () => {
     await expect(next).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
   })
 
-  test('where the log was gone when it was opened is the log once it is back', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('is followed once the log is back, if the log was missing at opening', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
     await writer.compact()
     await writer.close()
-    there.hands((fileSystem, logs) => fileSystem.remove(`${logs}/store.log`))
-    const { store: reader } = await there.reader()
+    disk.byHand((fileSystem, logs) => fileSystem.remove(`${logs}/store.log`))
+    const { store: reader } = await disk.reader()
     expect(reader.recovery.source).toBe('backup')
     await reader.flush()
-    const { store: owner } = await there.writer()
+    const { store: owner } = await disk.writer()
     await owner.set('a', 2)
     await reader.flush()
     expect(stateOf(reader)).toEqual({ a: 2 })
@@ -341,12 +338,12 @@ describe('another file in the place of the log', () => {
   })
 
   test('that cannot be read leaves the state as it was', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
     await writer.close()
-    const { store: reader } = await there.reader({ recovery: 'strict' })
-    there.hands((fileSystem, logs) => {
+    const { store: reader } = await disk.reader({ recovery: 'strict' })
+    disk.byHand((fileSystem, logs) => {
       fileSystem.remove(`${logs}/store.log`)
       const file = fileSystem.open(`${logs}/store.log`, 'create')
       file.write('no log at all\n', 0)
@@ -359,18 +356,18 @@ describe('another file in the place of the log', () => {
 })
 
 describe('closing', () => {
-  test('in the middle of a look ends it, and leaves no file open', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('in the middle of a look ends the look and leaves no file open', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     for (let number = 0; number < 300; number++) await writer.set(`key ${number}`, number)
-    const { store: reader, process } = await there.reader()
+    const { store: reader, process } = await disk.reader()
     const following = reader.changes().next()
     await writer.compact()
     await writer.set('a', 1)
     const closed: Promise<number>[] = []
     let opens = 0
     process.onCall = ({ kind, path }) => {
-      // The second time it is opened to be read.
+      // The second time that the log is opened.
       if (kind === 'open' && LOG.test(path) && ++opens === 2) {
         closed.push(reader.close().then(() => process.fileSystem.openFiles.size))
       }

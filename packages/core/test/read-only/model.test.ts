@@ -6,28 +6,31 @@ import { Random, withSeed } from '../support/random.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { turns } from '../support/turns.js'
 import { perform, Workload } from '../support/workload.js'
-import { type Beside, Mirror, useProcesses } from './beside.js'
+import { Mirror, type SharedDisk, useProcesses } from './shared-disk.js'
 
 vi.mock(import('../../src/platform/limits.js'), async (original) => {
   const { SMALL_LIMITS } = await import('../simulation/small-limits.js')
   return { ...(await original()), ...SMALL_LIMITS }
 })
 
-const beside = useProcesses()
+const sharedDisk = useProcesses()
 useRejectionWatch()
 
 const STEPS = 400
 const KEYS = 40
 
-/** Writes, compacts, closes, is killed and opened again, and knows each state that there ever was by its number. */
-class WriterAtWork {
+/**
+ * A writer that also compacts, closes, is killed and opens again.
+ * It keeps every state by its number.
+ */
+class BusyWriter {
   readonly states: string[]
   readonly #plan: Workload
   compactions = 0
   isDone = false
 
   constructor(
-    private readonly there: Beside,
+    private readonly disk: SharedDisk,
     private readonly random: Random,
   ) {
     this.#plan = new Workload(random, KEYS)
@@ -37,7 +40,7 @@ class WriterAtWork {
   async run(): Promise<Store> {
     const { random } = this
     const options = { backups: random.below(4), durability: random.pick(['always', 'os'] as const) }
-    let { store, process } = await this.there.writer(options)
+    let { store, process } = await this.disk.writer(options)
     let compacting: Promise<void> | undefined
     while (this.#plan.steps < STEPS) {
       const writes = Array.from({ length: 1 + random.below(12) }, () => this.#write(store))
@@ -54,7 +57,7 @@ class WriterAtWork {
         if (random.below(2) === 0) await store.close()
         process.kill()
         compacting = undefined
-        ;({ store, process } = await this.there.writer(options))
+        ;({ store, process } = await this.disk.writer(options))
       }
     }
     await compacting
@@ -69,7 +72,7 @@ class WriterAtWork {
   }
 }
 
-/** Follows the changes for as long as that can be done, and from the state on where it cannot. */
+/** Follows the changes, and begins again from the current state when its position is gone. */
 async function follow(store: Store, states: readonly string[]): Promise<number> {
   for (let restarts = 0; ; restarts++) {
     let { lastSeq } = store.stats() as { lastSeq: number }
@@ -87,15 +90,15 @@ async function follow(store: Store, states: readonly string[]): Promise<number> 
 }
 
 test(
-  'whatever the writer does, a reader shows at any moment a state that there was, none after a later one, and the last at flush',
+  'a reader only shows states that existed, never goes back to an earlier one, and has the last after flush',
   async () => {
     await withSeed(async (random) => {
       let [compared, switches] = [0, 0]
       for (let round = 0; round < rounds(12, 300); round++) {
-        const there = beside()
-        await (await there.writer()).store.close()
-        const work = new WriterAtWork(there, new Random(random.below(2 ** 31)))
-        const { store: reader, process } = await there.reader({ cacheBytes: random.pick([0, 1000, 1_000_000]) })
+        const disk = sharedDisk()
+        await (await disk.writer()).store.close()
+        const work = new BusyWriter(disk, new Random(random.below(2 ** 31)))
+        const { store: reader, process } = await disk.reader({ cacheBytes: random.pick([0, 1000, 1_000_000]) })
         const mirror = new Mirror(reader)
         const following = follow(reader, work.states)
         following.catch(() => {})
@@ -110,7 +113,7 @@ test(
         }
         let isChecking = false
         process.onCall = () => {
-          // In the middle of a look, too.
+          // Also in the middle of a look.
           if (!isChecking && random.below(12) === 0) {
             isChecking = true
             check()
@@ -132,7 +135,7 @@ test(
         expect(reader.recovery).toMatchObject({ damage: [], inDoubt: [] })
         expect(reader.health()).toEqual({ ok: true, problems: [] })
         await writer.close()
-        // Closing ends the following, also of what was read and is yet to be handed over.
+        // Closing ends the following, also for changes that were read and not yet delivered.
         await turns()
         await reader.close()
         await following

@@ -2,71 +2,71 @@ import { describe, expect, test } from 'vitest'
 import { filesOf } from '../simulation/files.js'
 import { stateOf } from '../support/files.js'
 import { useRejectionWatch } from '../support/rejections.js'
-import { type Beside, useProcesses } from './beside.js'
+import { type SharedDisk, useProcesses } from './shared-disk.js'
 
-const beside = useProcesses()
+const sharedDisk = useProcesses()
 useRejectionWatch()
 
 const LOG = 'logs/store.log'
 const MARK = 'logs/store.mark'
 
-/** What the writer does in the midst of an opening, when the reader is about to open a file for the nth time. */
-async function openedWhile(there: Beside, path: RegExp, nth: number, act: () => void) {
+/** Opens a reader, and lets the writer act just before its nth opening of a file. */
+async function openedWhile(disk: SharedDisk, path: RegExp, nth: number, act: () => void) {
   let left = nth
-  const opened = await there.reader({}, ({ kind, path: called }) => {
+  const opened = await disk.reader({}, ({ kind, path: called }) => {
     if (kind === 'open' && path.test(called) && --left === 0) act()
   })
   expect(left).toBeLessThanOrEqual(0)
   return opened.store
 }
 
-describe('opening beside a writer', () => {
-  test('that writes and closes before its mark is read takes no record for lost', async () => {
-    const there = beside()
-    const { store: first } = await there.writer()
+describe('opening while a writer', () => {
+  test('writes and closes before the mark is read reports no record as lost', async () => {
+    const disk = sharedDisk()
+    const { store: first } = await disk.writer()
     await first.set('a', 1)
     await first.close()
-    const before = there.log
-    const { store: second } = await there.writer()
+    const before = disk.log
+    const { store: second } = await disk.writer()
     await second.set('a', 2)
     await second.set('b', 2)
     await second.close()
-    const after = filesOf(there.machine)
-    there.edit(() => before)
-    const store = await openedWhile(there, /store\.mark$/, 1, () => there.edit(() => after[LOG] as Buffer))
+    const after = filesOf(disk.machine)
+    disk.edit(() => before)
+    const store = await openedWhile(disk, /store\.mark$/, 1, () => disk.edit(() => after[LOG] as Buffer))
     expect(store.recovery).toMatchObject({ clean: true, damage: [], inDoubt: [], notes: [] })
     expect(stateOf(store)).toEqual({ a: 2, b: 2 })
   })
 
-  test('that compacts, writes and closes before its mark is read is read once more, from the new file', async () => {
-    const there = beside()
-    const { store: first } = await there.writer()
+  test('compacts, writes and closes before the mark is read starts again with the new file', async () => {
+    const disk = sharedDisk()
+    const { store: first } = await disk.writer()
     await first.set('a', 1)
     await first.close()
-    const before = filesOf(there.machine)
-    const { store: second } = await there.writer()
+    const before = filesOf(disk.machine)
+    const { store: second } = await disk.writer()
     await second.compact()
     await second.set('a', 2)
     await second.close()
-    const after = filesOf(there.machine)
-    there.put({ [LOG]: before[LOG] as Buffer, [MARK]: before[MARK] as Buffer })
-    const store = await openedWhile(there, /store\.mark$/, 1, () =>
-      there.put({ [LOG]: after[LOG] as Buffer, [MARK]: after[MARK] as Buffer }),
+    const after = filesOf(disk.machine)
+    disk.put({ [LOG]: before[LOG] as Buffer, [MARK]: before[MARK] as Buffer })
+    const store = await openedWhile(disk, /store\.mark$/, 1, () =>
+      disk.put({ [LOG]: after[LOG] as Buffer, [MARK]: after[MARK] as Buffer }),
     )
     expect(store.recovery).toMatchObject({ clean: true, damage: [], inDoubt: [], notes: [] })
     expect(stateOf(store)).toEqual({ a: 2 })
   })
 
-  test('that removes a backup before it is looked into is no error', async () => {
-    const there = beside()
-    const { store: writer } = await there.writer()
+  test('removes a backup before it is read succeeds', async () => {
+    const disk = sharedDisk()
+    const { store: writer } = await disk.writer()
     await writer.set('a', 1)
     await writer.compact()
     await writer.close()
-    // Without a mark everything beside the log is looked at.
-    there.hands((fileSystem, logs) => fileSystem.remove(`${logs}/store.mark`))
-    const store = await openedWhile(there, /store\.log$/, 1, () =>
-      there.hands((fileSystem, logs) => {
+    // Without a mark, the reader looks into every other file.
+    disk.byHand((fileSystem, logs) => fileSystem.remove(`${logs}/store.mark`))
+    const store = await openedWhile(disk, /store\.log$/, 1, () =>
+      disk.byHand((fileSystem, logs) => {
         for (const name of fileSystem.list(logs)) if (name.includes('.backup.')) fileSystem.remove(`${logs}/${name}`)
       }),
     )

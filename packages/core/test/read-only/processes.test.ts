@@ -12,16 +12,19 @@ import { Random, withSeed } from '../support/random.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { Workload } from '../support/workload.js'
-import { CHANGING, Mirror } from './beside.js'
+import { CHANGING, Mirror } from './shared-disk.js'
 
 const directory = useTempDirectory()
 const childPath = useChildren('load')
 useRejectionWatch()
 
-/** It looks when it is told to: what a watcher has heard is all that was read then. */
+/**
+ * A clock without timers: the reader looks only at flush.
+ * So a watcher has received every change that was read.
+ */
 const untimed: Clock = { ...systemClock, setTimer: () => ({ cancel() {} }) }
 
-/** The machine's file system, for somebody who does nothing there but read. */
+/** The file system of the machine, which refuses every change. */
 class ReadingFileSystem extends FaultyFileSystem {
   override open(path: string, mode: OpenMode): OpenFile {
     if (mode !== 'read') throw new Error(`${path} is opened for writing`)
@@ -33,7 +36,7 @@ class ReadingFileSystem extends FaultyFileSystem {
   }
 }
 
-/** Compares what a reader shows with what the writer's plan has led to at the same record. */
+/** Compares the state of a reader with that of the plan of the writer at the same record. */
 class Witness {
   readonly #plan: Workload
   readonly #mirror: Mirror
@@ -55,7 +58,7 @@ class Witness {
     while (this.#plan.steps < lastSeq) this.#plan.next()
     const wanted = fingerprint(this.#plan.state)
     expect(fingerprint(reader.entries()), `${where}, at record ${lastSeq}`).toBe(wanted)
-    expect(this.#mirror.fingerprint, `${where}, what was watched up to record ${lastSeq}`).toBe(wanted)
+    expect(this.#mirror.fingerprint, `${where}, changes received up to record ${lastSeq}`).toBe(wanted)
     const [key] = this.#plan.state.keys()
     if (key !== undefined) expect(reader.get(key)).toEqual(this.#plan.state.get(key))
     expect(reader.recovery, where).toMatchObject({ damage: [], inDoubt: [] })
@@ -69,7 +72,7 @@ function load(dir: string, seed: number, durability: Durability, inFlight: numbe
   return { options, plan: { kind: 'workload', seed }, inFlight }
 }
 
-test('beside a writer in another process, through fifty compactions: never a wrong value, and never a write', async () => {
+test('a reader of a writer in another process reads no wrong value in fifty compactions, and writes nothing', async () => {
   await withSeed(async ({ seed }) => {
     const dir = directory()
     const owner = new Owner(childPath('load'))
@@ -95,7 +98,7 @@ test('beside a writer in another process, through fifty compactions: never a wro
 }, 300_000)
 
 test(
-  'beside writers that are killed, one after the other: it goes on with what the next one makes of it',
+  'a reader of writers that are killed one after the other follows each next one',
   async () => {
     await withSeed(async (random) => {
       const { seed } = random

@@ -7,7 +7,7 @@ import { machine, openOn } from '../support/machine.js'
 import { useRejectionWatch } from '../support/rejections.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 
-/** A reader verifies the files without the engine that writes them. */
+/** verify() of a read-only store, which reads the files without the engine. */
 
 const directory = useTempDirectory()
 useRejectionWatch()
@@ -36,8 +36,8 @@ function flip(path: string, at: number): void {
 const backupIn = (dir: string) =>
   join(dir, 'logs', readdirSync(join(dir, 'logs')).find((name) => name.includes('.backup.')) as string)
 
-describe('verify of a store that is only read', () => {
-  test('finds nothing in an intact store, closed or in use', async () => {
+describe('verify of a read-only store', () => {
+  test('finds no damage in an intact store, closed or in use', async () => {
     const dir = directory()
     const store = await filled(dir)
     expect(await verified(dir)).toMatchObject({ ok: true, damage: [] })
@@ -47,7 +47,7 @@ describe('verify of a store that is only read', () => {
     expect(records).toBeGreaterThan(20)
   })
 
-  test('finds nothing while another store writes and compacts', async () => {
+  test('finds no damage while another store writes and compacts', async () => {
     const dir = directory()
     const store = await filled(dir)
     await using reader = await openOn(machine(), { dir, readOnly: true })
@@ -60,7 +60,7 @@ describe('verify of a store that is only read', () => {
     await store.close()
   })
 
-  test('takes the end of a log that a crash has torn for what it is', async () => {
+  test('reports a torn tail as a torn tail, not as damage', async () => {
     const dir = directory()
     await (await filled(dir)).close()
     appendFileSync(logPath(dir), '{"timestamp":"2026-01-01T00:00:00.000Z","seq":')

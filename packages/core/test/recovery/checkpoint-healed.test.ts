@@ -18,18 +18,18 @@ import {
   writeLines,
 } from './installation.js'
 
-/** Header, parts and index of a checkpoint are damaged: healed from backups where those prove the values. */
+/** A damaged header, part or index of a checkpoint is healed if a backup has the values. */
 
 const makeDir = useTempDirectory()
 
-describe('with a backup that reaches it', () => {
+describe('with a backup that has all its records', () => {
   it.each([
     ['the header', () => 1],
     ['the first part', () => 2],
     ['a part in the middle', () => 3],
     ['the last part', (dir: string) => lastPart(dir)],
     ['the index line', (dir: string) => lastPart(dir) + 1],
-  ])('%s is bad: the state is as it was', async (_what, lineOf) => {
+  ])('restores the whole state if %s is bad', async (_what, lineOf) => {
     const dir = await inParts(makeDir())
     const number = lineOf(dir)
     const [backup] = backupsOf(dir)
@@ -42,7 +42,7 @@ describe('with a backup that reaches it', () => {
     expect(recovery.damage).toEqual([{ file: 'store.log', ...place, ...(isPart && { healedFrom: backup }) }])
   })
 
-  it('all of it is bad', async () => {
+  it('restores the whole state if every line of it is bad', async () => {
     const dir = await inParts(makeDir())
     for (let number = 1; number <= lastPart(dir) + 1; number++) spoilLine(dir, number)
     const { state, recovery } = await recover(dir)
@@ -51,7 +51,7 @@ describe('with a backup that reaches it', () => {
     expect(recovery.damage[0]).toMatchObject({ line: 1, healedFrom: backupsOf(dir)[0] })
   })
 
-  it('a part is gone, line and all', async () => {
+  it('restores the whole state if the line of a part is missing', async () => {
     const dir = await inParts(makeDir())
     replaceLine(dir, 3)
     const { state, recovery } = await recover(dir)
@@ -59,7 +59,7 @@ describe('with a backup that reaches it', () => {
     expect(recovery.damage).toMatchObject([{ file: 'store.log', bytes: 0, healedFrom: backupsOf(dir)[0] }])
   })
 
-  it('the header with the whole state in it is bad', async () => {
+  it('restores the whole state if a header that has the state is bad', async () => {
     const dir = await closed(makeDir(), async (store) => {
       await store.set('a', 1)
       await store.compact()
@@ -72,9 +72,9 @@ describe('with a backup that reaches it', () => {
     expect(recovery.inDoubt).toEqual([])
   })
 
-  it('of which only parts are left, beside a backup that goes further: they are not taken for as new as that', async () => {
+  it('does not treat parts alone as the newest state if a backup goes further', async () => {
     const dir = await inParts(makeDir())
-    // As a crash in a compaction leaves it where there are no second names.
+    // A crash in a compaction leaves these files on a file system without hard links.
     const copy = 'store.log.backup.20990115T130000Z-0000000000000047'
     copyFileSync(join(logsOf(dir), 'store.log'), join(logsOf(dir), copy))
     const parts = linesOf(dir).slice(1, lastPart(dir))
@@ -85,7 +85,7 @@ describe('with a backup that reaches it', () => {
     expect(recovery).toMatchObject({ clean: false, inDoubt: ['any'] })
   })
 
-  it('what was deleted or has expired does not come back from it', async () => {
+  it('does not restore deleted or expired keys from the backup', async () => {
     const dir = await closed(makeDir(), async (store) => {
       await store.set('deleted', 1)
       await store.set('expired', 1, { ttlMs: 1 })
@@ -114,7 +114,7 @@ describe('with a chain of backups', () => {
     })
   const LAST = { k1: 1, k2: 2, k3: 3, last: 3 }
 
-  it('the newest of them is bad at its checkpoint: healed from the one before, and the records of the newest', async () => {
+  it('heals from an older backup and the records of the newest if the checkpoint of the newest is bad', async () => {
     const dir = await threeGenerations()
     const backups = backupsOf(dir)
     expect(backups).toHaveLength(3)
@@ -126,24 +126,24 @@ describe('with a chain of backups', () => {
     expect(recovery.damage[0]).toMatchObject({ healedFrom: backups[1] })
   })
 
-  it('a link is gone: the newest alone is enough', async () => {
+  it('heals from the newest backup alone if an older one is missing', async () => {
     const dir = await threeGenerations()
     removeFiles(dir, backupsOf(dir)[1]!)
     spoilLine(dir, 1)
     expect((await recover(dir)).state).toEqual(LAST)
   })
 
-  it('the newest is gone: nothing reaches the checkpoint without a gap, so nothing is healed', async () => {
+  it('heals nothing if the newest is missing, because there is a gap before the checkpoint', async () => {
     const dir = await threeGenerations()
     removeFiles(dir, backupsOf(dir)[2]!)
     spoilLine(dir, 1)
-    // Nothing at all of the log can be read, and an older state is not proven to be the present one.
+    // No line of the log can be read, and an older state need not be the current one.
     const outcome = await recover(dir).catch((error: unknown) => error)
     if (outcome instanceof Error) expect(outcome).toMatchObject({ code: 'FLATLOG_CORRUPT' })
     else expect(outcome).toMatchObject({ recovery: { inDoubt: expect.arrayContaining(['any']) } })
   })
 
-  it('a record in the middle of the newest is bad: it does not reach the checkpoint, so nothing is healed from it', async () => {
+  it('heals nothing if a record in the middle of the newest is bad, because there is a gap before the checkpoint', async () => {
     const dir = await threeGenerations()
     const store = await open(dir)
     await store.set('behind', 1)
@@ -156,7 +156,7 @@ describe('with a chain of backups', () => {
     expect(recovery.damage.every((each) => each.healedFrom === undefined)).toBe(true)
   })
 
-  it('the backups of another store heal nothing', async () => {
+  it('heals nothing from backups of another store', async () => {
     const dir = await threeGenerations()
     const other = await threeGenerations()
     const store = await open(dir)
@@ -172,8 +172,8 @@ describe('with a chain of backups', () => {
   })
 })
 
-describe('a record is bad that a backup holds too', () => {
-  /** The log and a backup overlap: a copy of the log under the name of a backup. */
+describe('a bad record that a backup also has', () => {
+  /** A log, and a copy of it under the name of a backup, so that they have the same records. */
   async function overlapping(): Promise<string> {
     const dir = await closed(makeDir(), async (store) => {
       for (const number of [1, 2, 3, 4]) await store.set(`k${number}`, number)
@@ -185,7 +185,7 @@ describe('a record is bad that a backup holds too', () => {
     return dir
   }
 
-  it('one is healed, and nothing is in doubt', async () => {
+  it('is healed, and no key is in doubt', async () => {
     const dir = await overlapping()
     spoilLine(dir, 3)
     const { state, recovery } = await recover(dir)
@@ -194,7 +194,7 @@ describe('a record is bad that a backup holds too', () => {
     expect(recovery.inDoubt).toEqual([])
   })
 
-  it('the end below the mark is healed', async () => {
+  it('is healed if it is the end of the log and the mark names it', async () => {
     const dir = await overlapping()
     replaceLine(dir, 5)
     replaceLine(dir, 4)
@@ -204,7 +204,7 @@ describe('a record is bad that a backup holds too', () => {
     expect(recovery.inDoubt).toEqual([])
   })
 
-  it('but is bad there too: in doubt', async () => {
+  it('is in doubt if it is also bad in the backup', async () => {
     const dir = await overlapping()
     spoilLine(dir, 3)
     spoilLine(dir, 3, backupsOf(dir)[0])
@@ -213,7 +213,7 @@ describe('a record is bad that a backup holds too', () => {
     expect(recovery.inDoubt).toEqual(['k2', 'any'])
   })
 
-  it("is refused with recovery: 'strict', though it could be healed", async () => {
+  it("is refused with recovery: 'strict', although it could be healed", async () => {
     const dir = await overlapping()
     spoilLine(dir, 3)
     await refuses(dir, 'FLATLOG_CORRUPT', { recovery: 'strict' })

@@ -17,7 +17,7 @@ import {
   writeLines,
 } from './installation.js'
 
-/** Header, parts and index of a checkpoint are damaged, and there is no backup: what can be read is kept. */
+/** A damaged checkpoint without a backup keeps its readable lines. */
 
 const makeDir = useTempDirectory()
 
@@ -28,7 +28,7 @@ describe('without a backup', () => {
     return dir
   }
 
-  it('a bad part costs its keys: they are in doubt by range, and all others are there', async () => {
+  it('a bad part loses only its keys, which are in doubt by range', async () => {
     const dir = await alone()
     const lost = keysOf(dir, 3)
     spoilLine(dir, 3)
@@ -39,14 +39,14 @@ describe('without a backup', () => {
     expect(recovery.notes.join('\n')).toContain(`from ${lost[0]}`)
   })
 
-  it('a key of a bad part that was written again behind the checkpoint is there', async () => {
+  it('a key of a bad part that was written again after the checkpoint exists', async () => {
     const dir = await alone()
     expect(keysOf(dir, 2)).toContain(key(1))
     spoilLine(dir, 2)
     expect((await recover(dir)).state[key(1)]).toBe('after')
   })
 
-  it('a bad index line costs nothing', async () => {
+  it('a bad index line loses nothing', async () => {
     const dir = await alone()
     spoilLine(dir, lastPart(dir) + 1)
     const { state, recovery } = await recover(dir)
@@ -54,7 +54,7 @@ describe('without a backup', () => {
     expect(recovery).toMatchObject({ clean: false, inDoubt: [] })
   })
 
-  it('a bad header costs nothing where the state stands in parts', async () => {
+  it('a bad header loses nothing if the state is in parts', async () => {
     const dir = await alone()
     spoilLine(dir, 1)
     const { state, recovery } = await recover(dir)
@@ -63,7 +63,7 @@ describe('without a backup', () => {
     expect(recovery.damage).toHaveLength(1)
   })
 
-  it('a header that is gone costs nothing where the state stands in parts', async () => {
+  it('a missing header loses nothing if the state is in parts', async () => {
     const dir = await alone()
     replaceLine(dir, 1)
     const { state, recovery } = await recover(dir)
@@ -71,7 +71,7 @@ describe('without a backup', () => {
     expect(recovery.clean).toBe(false)
   })
 
-  it('a bad header and a bad index line cost nothing: the parts and the records are there', async () => {
+  it('a bad header and a bad index line together lose nothing: the parts and the records are readable', async () => {
     const dir = await alone()
     spoilLine(dir, lastPart(dir) + 1)
     spoilLine(dir, 1)
@@ -80,7 +80,7 @@ describe('without a backup', () => {
     expect(recovery.damage.map((each) => each.line)).toEqual([1, lastPart(dir) + 1])
   })
 
-  it('nor do they cost the first record behind the checkpoint, before anything says that it is on disk', async () => {
+  it('nor do they lose the first record after the checkpoint, even if nothing says that it is on disk', async () => {
     const dir = await crashed(await alone(), (store) => store.compact().then(() => store.set('behind', 1)))
     removeFiles(dir, ...backupsOf(dir))
     spoilLine(dir, lastPart(dir) + 1)
@@ -89,7 +89,7 @@ describe('without a backup', () => {
     expect(state).toEqual({ ...STATE, behind: 1 })
   })
 
-  it('a bad header with the state in it: the records behind it are kept, the rest is in doubt', async () => {
+  it('a bad header that has the state: the records after it are kept, the rest is in doubt', async () => {
     const dir = await closed(makeDir(), async (store) => {
       await store.set('a', 1)
       await store.compact()
@@ -103,7 +103,7 @@ describe('without a backup', () => {
     expect(recovery).toMatchObject({ clean: false, inDoubt: ['any'], damage: [{ line: 1, offset: 0 }] })
   })
 
-  it('a header with the state in it that is gone: the first record behind it is kept too', async () => {
+  it('a missing header that had the state: the first record after it is kept', async () => {
     const dir = await closed(makeDir(), async (store) => {
       await store.set('a', 1)
       await store.compact()
@@ -117,7 +117,7 @@ describe('without a backup', () => {
     expect(recovery.inDoubt).toEqual(['any'])
   })
 
-  it('a line put in ahead of the header costs nothing', async () => {
+  it('a line inserted before the header loses nothing', async () => {
     for (const make of [alone, () => closed(makeDir(), (store) => store.set('a', 1))]) {
       const dir = await make()
       const before = (await look(copyOf(dir))).state
@@ -128,7 +128,7 @@ describe('without a backup', () => {
     }
   })
 
-  it('swapped or doubled parts cost nothing and are reported, at the latest by verify', async () => {
+  it('swapped or doubled parts lose nothing and are reported, by verify at the latest', async () => {
     for (const order of [
       [0, 2, 1],
       [0, 1, 1, 2],
@@ -144,7 +144,7 @@ describe('without a backup', () => {
     }
   })
 
-  it('a part of an older checkpoint among the others brings nothing back that was deleted', async () => {
+  it('a part of an older checkpoint among the others does not restore deleted keys', async () => {
     const dir = await closed(makeDir(), async (store) => {
       await Promise.all(Array.from({ length: 30 }, (_, number) => store.set(key(number), value(number))))
       await store.compact()

@@ -6,7 +6,10 @@ import { closed, linesOf } from './installation.js'
 export const key = (number: number) => `k${String(number).padStart(3, '0')}`
 export const value = (number: number) => `${number} `.padEnd(900, '.')
 
-/** A checkpoint of several parts, with records behind it; the one backup reaches exactly what it covers. */
+/**
+ * A checkpoint of several parts with records after it.
+ * The one backup ends with the last record that the checkpoint covers.
+ */
 export function inParts(dir: string): Promise<string> {
   return closed(dir, async (store) => {
     await Promise.all(Array.from({ length: 41 }, (_, number) => store.set(key(number), value(number))))

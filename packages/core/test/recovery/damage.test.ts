@@ -14,13 +14,13 @@ import {
   threeRecords,
 } from './installation.js'
 
-/** Bad bytes below what is known to be on disk: named, kept, stepped over; what stands before and behind them stays. */
+/** Bad bytes among records on disk are reported, set aside and skipped. */
 
 const makeDir = useTempDirectory()
 const three = () => threeRecords(makeDir())
 
 describe('one bad line of three', () => {
-  it('is named with file, line, offset, bytes and key; the others are there; its bytes are kept', async () => {
+  it('is reported with file, line, offset, bytes and key; the others are read; its bytes are kept', async () => {
     const dir = await three()
     const place = { line: 3, offset: offsetOf(dir, 3), bytes: linesOf(dir)[2]!.length + 1 }
     spoilLine(dir, 3)
@@ -35,7 +35,7 @@ describe('one bad line of three', () => {
     expect(recovery.notes.join('\n')).toContain('store.log.damaged.3')
   })
 
-  it.each([2, 3, 4])('wherever it stands (line %i)', async (number) => {
+  it.each([2, 3, 4])('is reported wherever it is (line %i)', async (number) => {
     const dir = await three()
     spoilLine(dir, number)
     const { state, recovery } = await recover(dir)
@@ -45,7 +45,7 @@ describe('one bad line of three', () => {
     expect(recovery.inDoubt).toEqual([key, 'any'])
   })
 
-  it('whose key is bad too: nobody can name it', async () => {
+  it('is reported without its key if the key is unreadable', async () => {
     const dir = await three()
     replaceLine(dir, 3, '\0'.repeat(linesOf(dir)[2]!.length))
     const { recovery } = await recover(dir)
@@ -53,7 +53,7 @@ describe('one bad line of three', () => {
     expect(recovery.inDoubt).toEqual(['any'])
   })
 
-  it('all three of them: the store goes on from its checkpoint, and says so', async () => {
+  it('is reported with the other two if all three are bad, and the checkpoint is used', async () => {
     const dir = await three()
     for (const number of [2, 3, 4]) spoilLine(dir, number)
     const { state, recovery } = await recover(dir)
@@ -62,7 +62,7 @@ describe('one bad line of three', () => {
     expect(recovery.inDoubt).toEqual(['a', 'b', 'c', 'any'])
   })
 
-  it('the last number is not given out again', async () => {
+  it('keeps its number if it is the last: the next record has a higher one', async () => {
     const dir = await three()
     spoilLine(dir, 4)
     const store = await open(dir)
@@ -73,7 +73,7 @@ describe('one bad line of three', () => {
 })
 
 describe('one bad line of 10,000', () => {
-  it('costs that line', async () => {
+  it('loses only that line', async () => {
     const dir = await closed(makeDir(), (store) =>
       Promise.all(Array.from({ length: 10_000 }, (_, number) => store.set(`k${number}`, number))),
     )
@@ -88,8 +88,8 @@ describe('one bad line of 10,000', () => {
   })
 })
 
-describe('what a lost line had said of a key', () => {
-  it('an older value of it stands, and is in doubt', async () => {
+describe('the key of a lost line', () => {
+  it('has an older value and is in doubt', async () => {
     const dir = await closed(makeDir(), async (store) => {
       await store.set('a', 'old')
       await store.set('a', 'new')
@@ -101,7 +101,7 @@ describe('what a lost line had said of a key', () => {
     expect(recovery.inDoubt).toContain('a')
   })
 
-  it('its deletion is lost, and it is in doubt', async () => {
+  it('is in doubt if the line was its deletion', async () => {
     const dir = await closed(makeDir(), async (store) => {
       await store.set('a', 1)
       await store.delete('a')
@@ -112,7 +112,7 @@ describe('what a lost line had said of a key', () => {
     expect(recovery.inDoubt).toContain('a')
   })
 
-  it('a later record of it decides, whatever is lost', async () => {
+  it('has the state of a later record if there is one', async () => {
     const dir = await closed(makeDir(), async (store) => {
       await store.set('a', 'old')
       await store.set('a', 'newer')
@@ -124,7 +124,7 @@ describe('what a lost line had said of a key', () => {
 })
 
 describe('a report', () => {
-  it('is a copy: nothing that a caller does to it is seen by the next', async () => {
+  it('is a copy: a change by one caller is not visible to the next', async () => {
     const dir = await three()
     spoilLine(dir, 3)
     const store = await open(dir)

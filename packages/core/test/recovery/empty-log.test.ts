@@ -26,34 +26,34 @@ import {
   writeLines,
 } from './installation.js'
 
-/** The log is empty, zeros, or that of another store: never an empty store. */
+/** A log that is empty, all zeros, or of another store is never opened as an empty store. */
 
 const makeDir = useTempDirectory()
 const withBackups = () => twoBackups(makeDir())
 const withoutBackups = () => noBackups(makeDir())
 
-describe('the log is empty', () => {
-  it('beside backups: as if it were gone', async () => {
+describe('an empty log', () => {
+  it('with backups is treated as missing', async () => {
     const dir = await withBackups()
     truncateSync(logOf(dir), 0)
     const { state, recovery } = await recover(dir)
     expect({ state, source: recovery.source }).toEqual({ state: { b: 2 }, source: 'backup' })
   })
 
-  it('beside a finished generation', async () => {
+  it('with a finished generation is replaced by it', async () => {
     const dir = await withoutBackups()
     copyFileSync(logOf(dir), unfinishedOf(dir))
     truncateSync(logOf(dir), 0)
     expect((await recover(dir)).state).toEqual({ a: 1 })
   })
 
-  it('beside a mark: opening is refused', async () => {
+  it('with a mark is refused', async () => {
     const dir = await withoutBackups()
     truncateSync(logOf(dir), 0)
     await refuses(dir, 'FLATLOG_CORRUPT')
   })
 
-  it('beside the log of the original system that it was made from: opening is refused', async () => {
+  it('with the log of format 0 that it was made from is refused', async () => {
     const dir = makeDir()
     await closed(dir, (store) => store.set('a', 1))
     writeFileSync(join(logsOf(dir), 'store.log.before-flatlog'), '{"timestamp":"x","op":"SET","key":"a","value":1}\n')
@@ -62,7 +62,7 @@ describe('the log is empty', () => {
     await refuses(dir, 'FLATLOG_CORRUPT')
   })
 
-  it('of a store that was never closed: opening is refused, as a first log is never made empty', async () => {
+  it('of a store that was never closed is refused, because a first log is never created empty', async () => {
     const dir = makeDir()
     const store = await openStore({ dir })
     await store.set('a', 1)
@@ -73,23 +73,23 @@ describe('the log is empty', () => {
   })
 })
 
-describe('the log is nothing but zeros', () => {
+describe('a log of zeros', () => {
   const zero = (dir: string) => writeFileSync(logOf(dir), Buffer.alloc(bytesOf(dir, 'store.log').length))
 
-  it('beside a mark: opening is refused', async () => {
+  it('with a mark is refused', async () => {
     const dir = await withoutBackups()
     zero(dir)
     await refuses(dir, 'FLATLOG_CORRUPT')
   })
 
-  it('and nothing beside it: opening is refused', async () => {
+  it('without any other file is refused', async () => {
     const dir = await withoutBackups()
     zero(dir)
     removeFiles(dir, 'store.mark')
     await refuses(dir, 'FLATLOG_CORRUPT')
   })
 
-  it('beside a main file that was written from it: opening is refused, as that never heals anything', async () => {
+  it('with a main file that was written from it is refused, because a main file never heals', async () => {
     const dir = makeDir()
     const store = await openStore({ dir })
     await store.set('a', 1)
@@ -101,7 +101,7 @@ describe('the log is nothing but zeros', () => {
     await refuses(dir, 'FLATLOG_CORRUPT')
   })
 
-  it('beside a backup that reaches what the mark names: healed from it', async () => {
+  it('is healed from a backup that has the record of the mark', async () => {
     const dir = await closed(makeDir(), async (store) => {
       await store.set('a', 1)
       await store.compact()
@@ -114,7 +114,7 @@ describe('the log is nothing but zeros', () => {
     expect(recovery.inDoubt).toEqual([])
   })
 
-  it('beside a backup that reaches less: goes on from it, with a report', async () => {
+  it('is replaced by a backup that ends earlier, with a report', async () => {
     const dir = await withBackups()
     const size = bytesOf(dir, 'store.log').length
     zero(dir)
@@ -126,7 +126,7 @@ describe('the log is nothing but zeros', () => {
     expect(damagedOf(dir).map((name) => bytesOf(dir, name))).toContainEqual(Buffer.alloc(size))
   })
 
-  it('of an owner that was killed: it may have gone on behind its mark, so everything is in doubt', async () => {
+  it('of a killed owner puts every key in doubt, because it may have had records after the mark', async () => {
     const dir = makeDir()
     const store = await open(dir)
     await store.set('a', 1)
@@ -140,7 +140,7 @@ describe('the log is nothing but zeros', () => {
     expect(recovery).toMatchObject({ source: 'backup', inDoubt: ['any'] })
   })
 
-  it('but for one record, of which nothing says that it was on disk: as if it were gone', async () => {
+  it('or with a single record that nothing says was on disk is treated as missing', async () => {
     const dir = await withBackups()
     writeLines(dir, ['garbage', linesOf(dir)[1]!])
     truncateSync(logOf(dir), bytesOf(dir, 'store.log').length - 1)
@@ -151,27 +151,27 @@ describe('the log is nothing but zeros', () => {
     expect(damagedOf(dir)).not.toEqual([])
   })
 
-  it('beside backups in which nothing can be read either: opening is refused', async () => {
+  it('with unreadable backups is refused', async () => {
     const dir = await withBackups()
     zero(dir)
     for (const name of backupsOf(dir)) writeFileSync(join(logsOf(dir), name), Buffer.alloc(100))
     await refuses(dir, 'FLATLOG_CORRUPT')
   })
 
-  it("is not replaced by anything with recovery: 'strict'", async () => {
+  it("is refused with recovery: 'strict'", async () => {
     const dir = await withBackups()
     zero(dir)
     await refuses(dir, 'FLATLOG_CORRUPT', { recovery: 'strict' })
   })
 })
 
-describe('the log of another store in its place', () => {
+describe('the log of another store in the place of the log', () => {
   const otherStore = () =>
     closed(makeDir(), async (store) => {
       for (const key of ['x', 'y', 'z']) await store.set(key, key)
     })
 
-  it('counts, whatever is beside it: the mark is reported, and every backup that is not used', async () => {
+  it('counts, whatever the other files are: the mark and every unused backup are reported', async () => {
     const dir = await withBackups()
     const before = backupsOf(dir).map((name) => bytesOf(dir, name))
     writeLines(dir, linesOf(await otherStore()))
@@ -193,7 +193,7 @@ describe('the log of another store in its place', () => {
     expect((await look(dir)).recovery.clean).toBe(true)
   })
 
-  it('is damaged: the mark and the backups heal nothing in it, and are reported', async () => {
+  it('is not healed from the mark or the backups if it is damaged, and they are reported', async () => {
     const dir = await withBackups()
     writeLines(dir, linesOf(await otherStore()))
     spoilLine(dir, 3)
@@ -206,7 +206,7 @@ describe('the log of another store in its place', () => {
     for (const name of backupsOf(dir)) expect(recovery.notes.join('\n')).toContain(name)
   })
 
-  it('against the mark alone: it counts, and the mark is reported; the next opening is clean', async () => {
+  it('counts against the mark alone: the mark is reported, and the next opening is clean', async () => {
     const dir = await withoutBackups()
     const other = await closed(makeDir(), (store) => store.set('x', 1))
     copyFileSync(logOf(other), logOf(dir))
@@ -215,7 +215,7 @@ describe('the log of another store in its place', () => {
     expect(recovery.damage).toMatchObject([{ file: 'store.mark' }])
   })
 
-  it('that counts is not healed with records of a backup of this one', async () => {
+  it('is not healed with records from a backup of this store', async () => {
     const dir = await withBackups()
     const other = await otherStore()
     writeLines(dir, linesOf(other))
@@ -227,7 +227,7 @@ describe('the log of another store in its place', () => {
   })
 })
 
-describe('a backup of another store beside a log that is gone', () => {
+describe('a missing log with a backup of another store', () => {
   const newest = 'store.log.backup.20990101T000000Z-0000000000000009'
   const putForeign = async (dir: string) => {
     const other = await closed(makeDir(), async (store) => {
@@ -236,7 +236,7 @@ describe('a backup of another store beside a log that is gone', () => {
     copyFileSync(logOf(other), join(logsOf(dir), newest))
   }
 
-  it('is not used, though it reaches furthest, and is named', async () => {
+  it('is not replaced by that backup even if it goes furthest, and the backup is reported', async () => {
     const dir = await withBackups()
     const [, own] = backupsOf(dir)
     await putForeign(dir)
@@ -247,7 +247,7 @@ describe('a backup of another store beside a log that is gone', () => {
     expect(recovery.notes).toContain(`The backup ${newest} belongs to another store and was not used.`)
   })
 
-  it('and nothing else: opening is refused, and the advice is to move the mark if the backup is right', async () => {
+  it('and no other file is refused, with the advice to move the mark if the backup is right', async () => {
     const dir = await withoutBackups()
     await putForeign(dir)
     removeFiles(dir, 'store.log')

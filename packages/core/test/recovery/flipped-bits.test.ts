@@ -5,12 +5,12 @@ import { SEED } from '../support/seed.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import { backupsOf, bytesOf, closed, copyOf, damagedOf, logOf, look, open, stateOf } from './installation.js'
 
-/** One bit of a log is flipped, anywhere. */
+/** Flips any single bit of a log. */
 
 const makeDir = useTempDirectory()
 
 describe('any single bit', () => {
-  /** Values of one key after the other, deletions and clears among them, so that a missing record shows. */
+  /** Sets, deletions and clears, so that every missing record changes the state. */
   async function installation(withBackup: boolean) {
     const dir = await closed(makeDir(), async (store) => {
       for (let number = 0; number < 12; number++) await store.set(`k${number % 5}`, { number })
@@ -30,7 +30,7 @@ describe('any single bit', () => {
     ['without a backup', false],
     ['with a backup', true],
   ])(
-    'flipped, %s: every key is right or in doubt, the flip is reported, and the next opening is clean',
+    'flipped, %s: every key is right or in doubt, the damage is reported, and the next open is clean',
     async (_what, withBackup) => {
       const { dir: image, state } = await installation(withBackup)
       const random = new Random(SEED)

@@ -19,7 +19,7 @@ import {
   writeLines,
 } from './installation.js'
 
-/** What a power cut puts where the file had grown: zeros, old blocks of the disk, half of what was written. */
+/** Tails that a power cut can leave: zeros, old blocks of the disk, half of a write. */
 
 const makeDir = useTempDirectory()
 const STATE = { a: 1, b: { text: 'zwei' }, c: [3] }
@@ -46,21 +46,21 @@ const TAILS: [what: string, tail: Buffer][] = [
   ]),
   ['half a sector of random bytes', randomBytes(7, HALF_SECTOR)],
   ['zeros and then random bytes', Buffer.concat([Buffer.alloc(2048), randomBytes(8, 2048)])],
-  ['JSON of somebody else', Buffer.from('{"hello":"world"}\n[1,2]\n')],
+  ['JSON of another program', Buffer.from('{"hello":"world"}\n[1,2]\n')],
   [
-    'a line of the original system, which bears no checksum',
+    'a line of format 0, which has no checksum',
     Buffer.from('{"timestamp":"2025-01-15T12:00:00.000Z","op":"SET","key":"a","value":"forged"}\n'),
   ],
   [
-    'a record whose checksum does not fit',
+    'a record whose checksum does not match',
     Buffer.from(
       '{"timestamp":"2025-01-15T12:00:00.000Z","seq":4,"op":"SET","key":"a","value":"forged","crc":"00000000"}\n',
     ),
   ],
 ]
 
-describe('behind the last record', () => {
-  it.each(TAILS)('%s, after a crash: cut, kept aside, counted', async (_what, tail) => {
+describe('after the last record', () => {
+  it.each(TAILS)('%s after a crash: cut off, set aside and counted', async (_what, tail) => {
     const dir = await crashed(makeDir(), write)
     const size = bytesOf(dir, 'store.log').length
     append(dir, tail)
@@ -73,15 +73,18 @@ describe('behind the last record', () => {
     expect(bytesOf(dir, kept!).equals(tail)).toBe(true)
   })
 
-  it.each(TAILS)('%s, after a clean close: what the mark names is there, the rest is the tail', async (_what, tail) => {
-    const dir = await closed(makeDir(), write)
-    append(dir, tail)
-    const { state, recovery } = await recover(dir)
-    expect(state).toEqual(STATE)
-    expect(recovery).toMatchObject({ clean: false, cutBytes: tail.length, damage: [] })
-  })
+  it.each(TAILS)(
+    '%s after a clean close: every record up to the mark is kept, the rest is a torn tail',
+    async (_what, tail) => {
+      const dir = await closed(makeDir(), write)
+      append(dir, tail)
+      const { state, recovery } = await recover(dir)
+      expect(state).toEqual(STATE)
+      expect(recovery).toMatchObject({ clean: false, cutBytes: tail.length, damage: [] })
+    },
+  )
 
-  it('whole records behind garbage are no records: what stands between may have been one', async () => {
+  it('whole records after garbage are cut off too, because the garbage may have been a record', async () => {
     const image = await crashed(makeDir(), async (store) => {
       await Promise.all(['a', 'b', 'c', 'd'].map((key) => store.set(key, key)))
     })
@@ -95,7 +98,7 @@ describe('behind the last record', () => {
     }
   })
 
-  it('the end of the last record overwritten with zeros, sector by sector', async () => {
+  it('zeros over the end of the last record, sector by sector: only that record is lost', async () => {
     const image = await crashed(makeDir(), async (store) => {
       await write(store)
       await store.set('last', 'x'.repeat(1500))
@@ -109,7 +112,7 @@ describe('behind the last record', () => {
     }
   })
 
-  it('a bad record that a later one names as synced was on disk: that is damage and no tail', async () => {
+  it('a bad record that a later one names as synced was on disk: it is damage, not a torn tail', async () => {
     const image = await crashed(makeDir(), async (store) => {
       await write(store)
       await store.set('bad', 1)
@@ -126,10 +129,10 @@ describe('behind the last record', () => {
   })
 })
 
-describe('a tail that no crash leaves', () => {
+describe('a tail that a crash cannot leave', () => {
   const MIB = 1024 * 1024
 
-  it('over 16 MiB is damage: kept whole under another name, and reported', async () => {
+  it('over 16 MiB is damage: the whole file is kept under another name, and the damage is reported', async () => {
     const dir = await crashed(makeDir(), write)
     const size = bytesOf(dir, 'store.log').length
     truncateSync(logOf(dir), size + 16 * MIB + 1)
@@ -140,20 +143,20 @@ describe('a tail that no crash leaves', () => {
     expect(bytesOf(dir, damagedOf(dir)[0]!).length).toBe(size + 16 * MIB + 1)
   })
 
-  it('over 16 MiB may have held records that nobody can name: they are in doubt', async () => {
+  it('over 16 MiB may have had records of unknown keys: any key is in doubt', async () => {
     const dir = await crashed(makeDir(), write)
     truncateSync(logOf(dir), bytesOf(dir, 'store.log').length + 16 * MIB + 1)
     expect((await look(dir)).recovery.inDoubt).toContain('any')
   })
 
-  it('of exactly 16 MiB is still one', async () => {
+  it('does not include a tail of exactly 16 MiB', async () => {
     const dir = await crashed(makeDir(), write)
     truncateSync(logOf(dir), bytesOf(dir, 'store.log').length + 16 * MIB)
     const { recovery } = await look(dir)
     expect(recovery).toMatchObject({ cutBytes: 16 * MIB, damage: [] })
   })
 
-  it('with records behind it: what can be read behind it is kept', async () => {
+  it('keeps the readable records after it', async () => {
     const dir = await crashed(makeDir(), write)
     const lines = linesOf(dir)
     const place = offsetOf(dir, 3)
@@ -167,7 +170,7 @@ describe('a tail that no crash leaves', () => {
 })
 
 describe('a store that found a torn tail', () => {
-  it('gives the same numbers out again, and its first record says what is on disk', async () => {
+  it('reuses the numbers, and its first record says which records are on disk', async () => {
     const dir = await crashed(makeDir(), write)
     append(dir, '{"torn')
     const store = await open(dir)

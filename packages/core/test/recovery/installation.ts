@@ -26,7 +26,7 @@ export async function closed(dir: string, write: (store: Store) => Promise<unkno
   return dir
 }
 
-/** The files of a process that was killed: its mark is that of the last close or checkpoint. */
+/** The files of a killed process: the mark is that of the last close or checkpoint. */
 export async function crashed(dir: string, write: (store: Store) => Promise<unknown>): Promise<string> {
   const store = await open(dir)
   await write(store)
@@ -44,7 +44,7 @@ export const threeRecords = (dir: string) =>
   })
 export const THREE = { a: 1, b: { two: 'zwei' }, c: [3] }
 
-/** Two backups: the first reaches record 1, the second record 3; the log reaches record 4. */
+/** Two backups that end with records 1 and 3; the log ends with record 4. */
 export const twoBackups = (dir: string) =>
   closed(dir, async (store) => {
     await store.set('a', 1)
@@ -73,7 +73,7 @@ function isOfLock(path: string): boolean {
   return path.endsWith('.sock') || /\.lock($|\.)/.test(path)
 }
 
-/** Every file except the lock, with its bytes: to show that nothing has changed. */
+/** Every file except the lock, with its bytes, to check that nothing has changed. */
 export function filesOf(dir: string): Record<string, string> {
   const files: Record<string, string> = {}
   for (const name of readdirSync(dir, { recursive: true }) as string[]) {
@@ -154,8 +154,8 @@ export async function look(dir: string, options: StoreOptions = {}): Promise<Out
 }
 
 /**
- * Opens the store. After a crash right then, and after a clean close, the next opening must find the same state, with
- * nothing more to repair, and keep what is written then.
+ * Opens the store. After a crash at that moment, and after a clean close, the next opening must find the same state,
+ * have nothing more to repair, and keep later writes.
  */
 export async function recover(dir: string): Promise<Outcome> {
   const store = await open(dir)

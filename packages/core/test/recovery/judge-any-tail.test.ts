@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bad, judge, rec } from './survey-lines.js'
 
-/** What is true of a verdict on any lines. */
+/** Properties of the verdict on any lines. */
 
 describe('judging any tail', () => {
   const anyLine = fc.oneof(

@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest'
 import type { TailToJudge, Verdict } from '../support/core.js'
 import { bad, begun, judge, LENGTH, type Made, rec, START } from './survey-lines.js'
 
-/** Which tails are torn and which are damaged. W is the highest record that is known to be on disk. */
+/**
+ * Which tails are torn and which are damaged.
+ * W is the highest record that is known to be on disk.
+ */
 
 /** A short form of the verdict, with places instead of offsets. */
 function short(verdict: Verdict) {
@@ -197,7 +200,7 @@ const TABLE: [what: string, lines: Made[], expected: Short, more?: Partial<TailT
     { markSeq: 4 },
   ],
 
-  // More than one crash can tear is damage wherever it is.
+  // More bytes than one crash can tear are damage wherever they are.
   [
     'a torn tail of the greatest length',
     [rec(1), bad(), rec(3)],

@@ -22,7 +22,10 @@ import {
   writeLines,
 } from './installation.js'
 
-/** The mark says what was known to be on disk: without it a log that was cut behind a record would look whole. */
+/**
+ * The mark names the last record on disk.
+ * Without it, a log that was cut after a record would look whole.
+ */
 
 const makeDir = useTempDirectory()
 const KEYS = ['a', 'b', 'c', 'd']
@@ -43,7 +46,7 @@ describe('a log that ends below its mark', () => {
     expect(recovery.notes.join('\n')).toContain(left === 3 ? 'Record 4' : `Records ${left + 1} to 4`)
   })
 
-  it('does not give the lost numbers out again', async () => {
+  it('does not reuse the lost numbers', async () => {
     const dir = await closed(makeDir(), write)
     writeLines(dir, linesOf(dir).slice(0, 2))
     const store = await open(dir)
@@ -52,7 +55,7 @@ describe('a log that ends below its mark', () => {
     expect(JSON.parse(linesOf(dir).at(-1)!)).toMatchObject({ key: 'e', seq: 5 })
   })
 
-  it('because an older copy of it was put back: reported too', async () => {
+  it('is reported if an older copy of it was put back', async () => {
     const dir = await closed(makeDir(), (store) => store.set('a', 'a'))
     const older = join(copyOf(dir), 'logs', 'store.log')
     await closed(dir, (store) => store.set('b', 'b'))
@@ -63,8 +66,8 @@ describe('a log that ends below its mark', () => {
   })
 })
 
-describe('a log that goes on behind its mark', () => {
-  it('is what every crash leaves: clean', async () => {
+describe('a log that goes on after its mark', () => {
+  it('is clean, because every crash leaves one', async () => {
     const dir = await crashed(await closed(makeDir(), (store) => store.set('a', 'a')), (store) => store.set('b', 'b'))
     const { state: found, recovery } = await recover(dir)
     expect({ found, clean: recovery.clean }).toEqual({ found: state(2), clean: true })
@@ -81,17 +84,14 @@ describe('the mark itself', () => {
     ['empty', () => ''],
     ['zeros', (bytes) => Buffer.alloc(bytes.length)],
     ['far too long', () => Buffer.alloc(100_000, 'x')],
-    ['JSON of somebody else', () => '{"seq":4}\n'],
-    ['with a checksum that fits, but no JSON', () => `${withChecksum('{"store')}\n`],
-    [
-      'with a checksum that fits, but a number for a store',
-      () => `${withChecksum('{"timestamp":"","store":1,"seq":4')}\n`,
-    ],
-    ['with a checksum that fits, but a number below zero', () => `${withChecksum(`${MARK_START},"mainFileSeq":-1`)}\n`],
+    ['JSON of another program', () => '{"seq":4}\n'],
+    ['with a valid checksum, but not JSON', () => `${withChecksum('{"store')}\n`],
+    ['with a valid checksum, but a number for a store', () => `${withChecksum('{"timestamp":"","store":1,"seq":4')}\n`],
+    ['with a valid checksum, but a negative number', () => `${withChecksum(`${MARK_START},"mainFileSeq":-1`)}\n`],
     ['the line of a log', () => `${withChecksum(`${MARK_START},"op":"CHECKPOINT"`)}\n`],
   ]
 
-  it.each(damages)('%s is reported and written anew; the log counts', async (_what, damage) => {
+  it.each(damages)('%s is reported and rewritten; the log counts', async (_what, damage) => {
     const dir = await closed(makeDir(), write)
     const damaged = Buffer.from(damage(readFileSync(markOf(dir))) as string)
     writeFileSync(markOf(dir), damaged)
@@ -105,13 +105,13 @@ describe('the mark itself', () => {
     expect(bytesOf(dir, 'store.mark.damaged')).toEqual(damaged)
   })
 
-  it("damaged is damage with recovery: 'strict'", async () => {
+  it("that is damaged is refused with recovery: 'strict'", async () => {
     const dir = await closed(makeDir(), write)
     writeFileSync(markOf(dir), 'x')
     await refuses(dir, 'FLATLOG_CORRUPT', { recovery: 'strict' })
   })
 
-  it('that is gone is noted, and written again though nothing changed', async () => {
+  it('that is missing is noted, and written again even without a change', async () => {
     const dir = await closed(makeDir(), write)
     removeFiles(dir, 'store.mark')
     const { recovery } = await look(dir)
@@ -121,7 +121,7 @@ describe('the mark itself', () => {
     expect((await look(dir)).recovery.inDoubt).toEqual(['any'])
   })
 
-  it('of another store says nothing about this log, and is replaced', async () => {
+  it('of another store is ignored and replaced', async () => {
     for (const otherKeys of [2, 4, 6]) {
       const dir = await closed(makeDir(), write)
       const other = await closed(makeDir(), async (store) => {
@@ -137,7 +137,7 @@ describe('the mark itself', () => {
     }
   })
 
-  it('of an earlier version, which does not name the main file, is as good as ever', async () => {
+  it('of an earlier version, which does not name the main file, is valid', async () => {
     const dir = await closed(makeDir(), write)
     const { timestamp, store, seq } = JSON.parse(readFileSync(markOf(dir), 'utf8')) as Record<string, string | number>
     const older = `{"timestamp":"${timestamp}","format":1,"store":"${store}","seq":${seq},"mainFileSeq":null`
@@ -149,7 +149,7 @@ describe('the mark itself', () => {
     expect(JSON.parse(readFileSync(markOf(dir), 'utf8'))).toMatchObject({ seq })
   })
 
-  it('of an earlier version, which names the backups, is as good as ever; the names are not written again', async () => {
+  it('of an earlier version, which names the backups, is valid; the names are not written again', async () => {
     const dir = await closed(makeDir(), async (store) => {
       await write(store)
       await store.compact()
@@ -167,20 +167,20 @@ describe('the mark itself', () => {
     expect(readFileSync(markOf(dir), 'utf8')).not.toContain('backup')
   })
 
-  it('is one line of plain JSON with the record and the store that it is about', async () => {
+  it('is one line of plain JSON with the record and the store', async () => {
     const dir = await closed(makeDir(), write)
     const text = readFileSync(markOf(dir), 'utf8')
     expect(text).toMatch(/^\{"timestamp":"[^"]+","format":1,"store":"[0-9a-f]{16}","seq":4,.*"crc":"[0-9a-f]{8}"\}\n$/)
   })
 
-  it('is there as soon as there is a log: a store that was never closed has one to be measured by', async () => {
+  it('exists as soon as the log does, also for a store that was never closed', async () => {
     const dir = await crashed(makeDir(), write)
     expect(existsSync(markOf(dir))).toBe(true)
     removeFiles(dir, 'store.log')
     await refuses(dir, 'FLATLOG_CORRUPT')
   })
 
-  it('that could not be replaced to the end leaves the old one', async () => {
+  it('stays as it was if replacing it was not finished', async () => {
     const dir = await closed(makeDir(), write)
     writeFileSync(join(logsOf(dir), 'store.mark.new'), 'half')
     const { state: found, recovery } = await recover(dir)
@@ -188,8 +188,8 @@ describe('the mark itself', () => {
   })
 })
 
-describe('what only the mark can tell', () => {
-  it('a cut exactly behind a record is found with it, and with nothing else', async () => {
+describe('only the mark shows', () => {
+  it('a cut exactly after a record', async () => {
     const dir = await closed(makeDir(), write)
     replaceLine(dir, 5)
     const withoutMark = copyOf(dir)

@@ -21,14 +21,14 @@ import {
   unfinishedOf,
 } from './installation.js'
 
-/** The log is gone. Whatever stands beside it shows that there was data: never an empty store. */
+/** A missing log is never an empty store if another file shows that there was a log. */
 
 const makeDir = useTempDirectory()
 const withBackups = () => twoBackups(makeDir())
 const withoutBackups = () => noBackups(makeDir())
 
-describe('the log is gone', () => {
-  it('beside backups: the one that reaches furthest takes its place, and what it lacks is reported', async () => {
+describe('a missing log', () => {
+  it('is replaced by the backup that goes furthest, and the lost records are reported', async () => {
     const dir = await withBackups()
     const backups = backupsOf(dir)
     const before = backups.map((name) => bytesOf(dir, name))
@@ -43,7 +43,7 @@ describe('the log is gone', () => {
     expect(backups.map((name) => bytesOf(dir, name))).toEqual(before)
   })
 
-  it('beside backups and without a mark: nothing says how far it went, so everything is in doubt', async () => {
+  it('without a mark puts every key in doubt, because its end is unknown', async () => {
     const dir = await withBackups()
     removeFiles(dir, 'store.log', 'store.mark')
     const { state, recovery } = await recover(dir)
@@ -51,19 +51,19 @@ describe('the log is gone', () => {
     expect(recovery).toMatchObject({ clean: false, source: 'backup', inDoubt: ['any'] })
   })
 
-  it('beside a backup that is damaged: an older whole one goes before it, with what can be read of the other', async () => {
+  it('is replaced by a whole backup rather than a newer damaged one, whose readable records are applied', async () => {
     const dir = await withBackups()
     const [older, newer] = backupsOf(dir)
     removeFiles(dir, 'store.log')
     spoilLine(dir, 2, newer)
     const { state, recovery } = await recover(dir)
-    // The older one has a; of the damaged one the record that deletes it can still be read, and the one of b cannot.
+    // The older one has a. In the damaged one, the record that deletes a is readable, and that of b is not.
     expect(state).toEqual({})
     expect(recovery.damage[0]).toMatchObject({ healedFrom: older })
     expect(recovery.inDoubt).toEqual(['any'])
   })
 
-  it('beside backups of which none is whole: the newest is saved as far as it can be read', async () => {
+  it('is replaced by the readable part of the newest backup if none is whole', async () => {
     const dir = await withBackups()
     removeFiles(dir, 'store.log', backupsOf(dir)[0]!)
     spoilLine(dir, 3, backupsOf(dir)[0]!)
@@ -73,7 +73,7 @@ describe('the log is gone', () => {
     expect(recovery.inDoubt).toContain('any')
   })
 
-  it('beside a finished generation that was not published yet: that one reaches furthest', async () => {
+  it('is replaced by a finished generation that was not published, if it goes furthest', async () => {
     const dir = await withBackups()
     renameSync(logOf(dir), unfinishedOf(dir))
     const { state, recovery } = await recover(dir)
@@ -83,7 +83,7 @@ describe('the log is gone', () => {
     expect(existsSync(unfinishedOf(dir))).toBe(false)
   })
 
-  it('beside a finished generation that reaches less than a backup: the backup goes before it', async () => {
+  it('is replaced by a backup rather than a finished generation that ends earlier', async () => {
     const dir = await withBackups()
     renameSync(join(logsOf(dir), backupsOf(dir)[0]!), unfinishedOf(dir))
     removeFiles(dir, 'store.log')
@@ -91,7 +91,7 @@ describe('the log is gone', () => {
     expect(existsSync(unfinishedOf(dir))).toBe(false)
   })
 
-  it('beside an unfinished generation and a backup: the backup', async () => {
+  it('is replaced by a backup rather than an unfinished generation', async () => {
     const dir = await withBackups()
     copyFileSync(logOf(dir), unfinishedOf(dir))
     truncateSync(unfinishedOf(dir), bytesOf(dir, 'store.log').length - 3)
@@ -118,33 +118,33 @@ describe('the log is gone', () => {
       (dir: string) => writeFileSync(join(logsOf(dir), 'store.log.damaged.1'), 'x'),
       ['store.mark'],
     ],
-  ] as const)('beside %s: opening is refused', async (_what, prepare, without) => {
+  ] as const)('is refused with %s', async (_what, prepare, without) => {
     const dir = await withoutBackups()
     prepare(dir)
     removeFiles(dir, 'store.log', ...without)
     await refuses(dir, 'FLATLOG_CORRUPT')
-    // A main file of that time is a view, and no reason to begin with it.
+    // A main file of that time does not change this: it is never a source of data.
     writeFileSync(join(dir, 'store.json'), '{"a":"of old"}')
     await refuses(dir, 'FLATLOG_CORRUPT')
   })
 
   it.each([
-    ['the torn end of one, kept aside', 'store.log.quarantine.20250115T130000Z-100'],
-    ['the log of the original system that it was made from', 'store.log.before-flatlog'],
-  ])('beside %s: there was a log, so opening is refused', async (_what, name) => {
+    ['a torn tail of a log, set aside', 'store.log.quarantine.20250115T130000Z-100'],
+    ['the log of format 0 that it was made from', 'store.log.before-flatlog'],
+  ])('is refused with %s, which shows that there was a log', async (_what, name) => {
     const dir = await withoutBackups()
     writeFileSync(join(logsOf(dir), name), 'x')
     removeFiles(dir, 'store.log', 'store.mark')
     await refuses(dir, 'FLATLOG_CORRUPT')
   })
 
-  it("is not replaced by anything with recovery: 'strict'", async () => {
+  it("is refused with recovery: 'strict'", async () => {
     const dir = await withBackups()
     removeFiles(dir, 'store.log')
     await refuses(dir, 'FLATLOG_CORRUPT', { recovery: 'strict' })
   })
 
-  it('beside files that only look like its own: a new store, and they are left alone', async () => {
+  it('with files that only look like its own is a new store, and leaves those alone', async () => {
     const dir = await withoutBackups()
     removeFiles(dir, 'store.log', 'store.mark')
     for (const name of [
@@ -163,15 +163,15 @@ describe('the log is gone', () => {
   })
 })
 
-describe('a crash while a backup takes the place of the log', () => {
-  it('leaves what the next opening begins with again', async () => {
+describe('a crash while a backup replaces the log', () => {
+  it('is recovered by the next opening, which starts again', async () => {
     const dir = await withBackups()
     removeFiles(dir, 'store.log')
     writeFileSync(join(logsOf(dir), 'store.log.first'), 'half of a copy')
     expect((await recover(dir)).state).toEqual({ b: 2 })
   })
 
-  it('and one right behind it: the torn tail of the backup is cut in the log and not in the backup', async () => {
+  it('right after the copy: a torn tail is cut off in the log, and the backup stays as it is', async () => {
     const dir = await withBackups()
     const [, newest] = backupsOf(dir)
     renameSync(logOf(dir), join(dir, 'away'))

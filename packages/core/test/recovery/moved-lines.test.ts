@@ -15,19 +15,19 @@ import {
   writeLines,
 } from './installation.js'
 
-/** Lines that are whole and not where they should be, and what was put between them. */
+/** Whole lines in the wrong place, and foreign bytes between lines. */
 
 const makeDir = useTempDirectory()
 const three = () => threeRecords(makeDir())
 
-describe('lines that were moved', () => {
-  it('doubled: it counts once, and the second is named', async () => {
+describe('moved lines', () => {
+  it('a doubled line counts once, and the second one is reported', async () => {
     const dir = await closed(makeDir(), async (store) => {
       await store.set('n', 1)
       await store.delete('n')
       await store.set('b', 1)
     })
-    // A SET that counted again behind the DELETE would bring the key back.
+    // A SET that counted again after the DELETE would bring the key back.
     replaceLine(dir, 4, linesOf(dir)[3]!, linesOf(dir)[1]!)
     const { state, recovery } = await recover(dir)
     expect(state).toEqual({ b: 1 })
@@ -35,7 +35,7 @@ describe('lines that were moved', () => {
     expect(recovery.inDoubt).toEqual([])
   })
 
-  it('deleted: the place where it stood is named', async () => {
+  it('a deleted line is reported with its place', async () => {
     const dir = await three()
     const offset = offsetOf(dir, 3)
     replaceLine(dir, 3)
@@ -45,7 +45,7 @@ describe('lines that were moved', () => {
     expect(recovery.inDoubt).toEqual(['any'])
   })
 
-  it('swapped: they are put in order, nothing is lost, and the place is named', async () => {
+  it('swapped lines are sorted, nothing is lost, and the place is reported', async () => {
     const dir = await closed(makeDir(), async (store) => {
       for (const value of [1, 2, 3]) await store.set('n', value)
     })
@@ -61,7 +61,7 @@ describe('lines that were moved', () => {
     })
   })
 
-  it('without its last newline: nothing is lost, and the place is named', async () => {
+  it('a missing newline at the end loses nothing, and the place is reported', async () => {
     const dir = await three()
     writeFileSync(logOf(dir), bytesOf(dir, 'store.log').subarray(0, -1))
     const { state, recovery } = await recover(dir)
@@ -70,7 +70,7 @@ describe('lines that were moved', () => {
     expect(recovery.damage).toMatchObject([{ file: 'store.log', line: 4 }])
   })
 
-  it('two lines run into one: both are lost and named', async () => {
+  it('two lines joined into one are lost and reported', async () => {
     const dir = await three()
     const [header, a, b, c] = linesOf(dir) as string[]
     writeLines(dir, [header!, a! + b!, c!])
@@ -80,7 +80,7 @@ describe('lines that were moved', () => {
     expect(recovery.inDoubt).toContain('any')
   })
 
-  it('in conflict, two different records of one number: the first counts, the other is in doubt', async () => {
+  it('of two different records with one number the first counts, and the key of the other is in doubt', async () => {
     const dir = await three()
     const other = await closed(makeDir(), async (store) => {
       await store.set('a', 1)
@@ -93,7 +93,7 @@ describe('lines that were moved', () => {
     expect(recovery.inDoubt).toEqual(['x'])
   })
 
-  it('garbage between them: named, and nothing is in doubt', async () => {
+  it('garbage between lines is reported, and no key is in doubt', async () => {
     const dir = await three()
     replaceLine(dir, 3, 'garbage', linesOf(dir)[2]!)
     const { state, recovery } = await recover(dir)
@@ -102,13 +102,13 @@ describe('lines that were moved', () => {
     expect(recovery.inDoubt).toEqual([])
   })
 
-  it('a line without a checksum is not trusted, though a person could read it', async () => {
+  it('a readable line without a checksum is not trusted', async () => {
     const dir = await three()
     replaceLine(dir, 3, linesOf(dir)[2]!.replace(/,"crc":"[0-9a-f]{8}"\}$/, '}'))
     expect((await recover(dir)).recovery.damage).toMatchObject([{ line: 3, key: 'b' }])
   })
 
-  it('the newlines turned into those of Windows: everything is bad, nothing of the file is lost', async () => {
+  it('a log whose newlines became CRLF is bad in every line, and its bytes are kept', async () => {
     const dir = await three()
     const windows = bytesOf(dir, 'store.log').toString().replaceAll('\n', '\r\n')
     writeFileSync(logOf(dir), windows)

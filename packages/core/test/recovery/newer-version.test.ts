@@ -20,7 +20,7 @@ import {
   writeLines,
 } from './installation.js'
 
-/** The files of a newer version are not ours to mend: nothing is touched. */
+/** Files of a newer version are not repaired or changed. */
 
 const makeDir = useTempDirectory()
 const AT = '{"timestamp":"2099-01-01T00:00:00.000Z"'
@@ -36,11 +36,11 @@ const three = () =>
 describe('a newer version wrote', () => {
   const cases: [what: string, change: (dir: string) => void][] = [
     ['the format of the first line', (dir) => replaceLine(dir, 1, newerHeader())],
-    ['the format, and there is nothing else', (dir) => writeLines(dir, [newerHeader()])],
+    ['the format, in the only line', (dir) => writeLines(dir, [newerHeader()])],
     ['an operation in the middle', (dir) => replaceLine(dir, 3, newerRecord(2))],
     ['an operation at the end', (dir) => append(dir, `${newerRecord(4)}\n`)],
     [
-      'an operation behind a torn line',
+      'an operation after a torn line',
       (dir) => {
         append(dir, 'garbage\n')
         append(dir, `${newerRecord(5)}\n`)
@@ -59,7 +59,7 @@ describe('a newer version wrote', () => {
     ],
   ]
 
-  it.each(cases)('%s: refused, nothing is touched, the place is named', async (_what, change) => {
+  it.each(cases)('%s: opening is refused with the place, and no file changes', async (_what, change) => {
     const dir = await three()
     change(dir)
     await refuses(dir, 'FLATLOG_VERSION')
@@ -67,7 +67,7 @@ describe('a newer version wrote', () => {
     await refuses(dir, 'FLATLOG_VERSION', { readOnly: true })
   })
 
-  it('the operation that is named in the message, with its place', async () => {
+  it('an operation: the message has its name and its place', async () => {
     const dir = await three()
     const offset = offsetOf(dir, 3)
     replaceLine(dir, 3, newerRecord(2))
@@ -78,7 +78,7 @@ describe('a newer version wrote', () => {
     })
   })
 
-  it('a backup, and the log is gone: an older one is not taken for the newest', async () => {
+  it('the newest backup: an older one does not replace a missing log', async () => {
     const dir = await closed(makeDir(), async (store) => {
       await store.set('a', 1)
       await store.compact()
@@ -89,14 +89,14 @@ describe('a newer version wrote', () => {
     await refuses(dir, 'FLATLOG_VERSION')
   })
 
-  it('an unfinished generation, and the log is gone', async () => {
+  it('an unfinished generation, and the log is missing: opening is refused', async () => {
     const dir = await three()
     writeFileSync(join(logsOf(dir), 'store.log.new'), `${newerHeader(9)}\n`)
     removeFiles(dir, 'store.log')
     await refuses(dir, 'FLATLOG_VERSION')
   })
 
-  it('a part of the checkpoint', async () => {
+  it('a part of the checkpoint: opening is refused', async () => {
     const dir = await closed(makeDir(), async (store) => {
       await store.setText('text', 'a text')
       await store.compact()
@@ -106,7 +106,7 @@ describe('a newer version wrote', () => {
   })
 })
 
-describe('beside a whole log', () => {
+describe('with a whole log', () => {
   it('backups of a newer version are left alone', async () => {
     const dir = await three()
     const name = 'store.log.backup.20990101T000000Z-0000000000000009'
@@ -118,7 +118,7 @@ describe('beside a whole log', () => {
     expect(filesOf(dir)[join('logs', name)]).toBe(Buffer.from(`${newerHeader(9)}\n`).toString('base64'))
   })
 
-  it('the log of another store of a newer version is its own affair', async () => {
+  it('the log of another store of a newer version is left alone', async () => {
     const dir = await three()
     copyFileSync(logOf(dir), join(logsOf(dir), 'other.log'))
     writeFileSync(join(logsOf(dir), 'other.log'), `${newerHeader()}\n`)

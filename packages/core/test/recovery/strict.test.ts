@@ -18,7 +18,7 @@ import {
   writeLines,
 } from './installation.js'
 
-/** `recovery: 'strict'` goes on with nothing that is not exactly what was written. */
+/** `recovery: 'strict'` refuses any log that was changed, except for a torn tail. */
 
 const makeDir = useTempDirectory()
 const three = () => threeRecords(makeDir())
@@ -42,14 +42,14 @@ describe("recovery: 'strict'", () => {
     ['a bad header', (dir) => spoilLine(dir, 1)],
   ]
 
-  it.each(damages)('%s: refuses and touches nothing', async (_what, damage) => {
+  it.each(damages)('refuses %s and changes no file', async (_what, damage) => {
     const dir = await three()
     damage(dir)
     await refuses(dir, 'FLATLOG_CORRUPT', { recovery: 'strict' })
     await refuses(dir, 'FLATLOG_CORRUPT', { recovery: 'strict' })
   })
 
-  it('names the place', async () => {
+  it('reports the place', async () => {
     const dir = await three()
     spoilLine(dir, 3)
     await expect(open(dir, { recovery: 'strict' })).rejects.toMatchObject({
@@ -59,7 +59,7 @@ describe("recovery: 'strict'", () => {
     })
   })
 
-  it('opens what is whole, and what has nothing but a torn tail', async () => {
+  it('opens a whole log, and one with only a torn tail', async () => {
     const dir = await three()
     expect(await look(dir, { recovery: 'strict' })).toMatchObject({ state: THREE, recovery: { clean: true } })
     append(dir, '{"torn')

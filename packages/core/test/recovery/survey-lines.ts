@@ -1,7 +1,7 @@
 import { judgeTail, type SurveyLine, type TailToJudge, type Verdict } from '../support/core.js'
 
 /**
- * Lines of a tail, made by hand. They are 100 bytes long and follow a checkpoint of 1000 bytes, so the line at place n
+ * Makes lines of a tail. They are 100 bytes long and follow a checkpoint of 1000 bytes, so the line at place n
  * (0 is the first) has the offset 1000 + 100 n and the number n + 2.
  */
 

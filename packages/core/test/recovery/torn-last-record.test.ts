@@ -16,7 +16,7 @@ import {
   stateOf,
 } from './installation.js'
 
-/** A torn last line costs at most that one record, at whichever byte it is torn. */
+/** A torn last line loses at most that one record, at whatever byte it is torn. */
 
 const makeDir = useTempDirectory()
 const EARLIER = { first: 1, second: ['é'], third: { emoji: '👩‍🚀' } }
@@ -27,7 +27,7 @@ async function writeEarlier(store: { set(key: string, value: unknown): Promise<v
 }
 
 describe('the log is cut inside its last record', () => {
-  it('after a crash, at every byte: the torn bytes are kept aside, all else is there, and writing goes on', async () => {
+  it('after a crash, at every byte: the torn bytes are set aside, every other record is kept, and writing continues', async () => {
     const image = await crashed(makeDir(), async (store) => {
       await writeEarlier(store)
       await store.set(LAST_KEY, 'ß日')
@@ -55,7 +55,7 @@ describe('the log is cut inside its last record', () => {
     }
   })
 
-  it('after a clean close, whose mark says that it was whole: reported as damage, and all else is there', async () => {
+  it('after a clean close, whose mark says that it was whole: reported as damage, and every other record is kept', async () => {
     const image = await closed(makeDir(), async (store) => {
       await writeEarlier(store)
       await store.set(LAST_KEY, 'ü')
@@ -81,7 +81,7 @@ describe('the log is cut inside its last record', () => {
     }
   })
 
-  it('of a batch: none of its steps is there', async () => {
+  it('of a batch: none of its operations is applied', async () => {
     const image = await crashed(makeDir(), async (store) => {
       await writeEarlier(store)
       await store.batch([
@@ -99,7 +99,7 @@ describe('the log is cut inside its last record', () => {
     }
   })
 
-  it('of a write of several records: those that are whole are there', async () => {
+  it('of a write of several records: the whole ones are kept', async () => {
     const image = await crashed(makeDir(), async (store) => {
       await Promise.all(['a', 'b', 'c', 'd'].map((key) => store.set(key, key)))
     })
@@ -115,14 +115,14 @@ describe('the log is cut inside its last record', () => {
 })
 
 describe('a torn line', () => {
-  it('is not glued to the next record when a crash follows at once', async () => {
+  it('is not joined to the next record when a crash follows at once', async () => {
     const image = await crashed(makeDir(), writeEarlier)
     truncateSync(logOf(image), bytesOf(image, 'store.log').length - 5)
     const next = await crashed(image, (store) => store.set('k2', 2))
     expect((await recover(next)).state).toEqual({ first: 1, second: ['é'], k2: 2 })
   })
 
-  it('cut again at the same place leaves both pieces: no file that was kept is written over', async () => {
+  it('cut off twice at the same place leaves both pieces: no file that was set aside is overwritten', async () => {
     const image = await crashed(makeDir(), writeEarlier)
     const whole = bytesOf(image, 'store.log')
     for (const cut of [5, 6, 7]) {

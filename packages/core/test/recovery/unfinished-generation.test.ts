@@ -17,13 +17,13 @@ import {
   unfinishedOf,
 } from './installation.js'
 
-/** A generation that was not published to the end, beside a log. */
+/** A generation whose publication was not finished, next to a log. */
 
 const makeDir = useTempDirectory()
 const withBackups = () => twoBackups(makeDir())
 const withoutBackups = () => noBackups(makeDir())
 
-describe('an unfinished generation beside a log', () => {
+describe('an unfinished generation next to a log', () => {
   it.each([
     ['whole', (dir: string) => copyFileSync(join(logsOf(dir), backupsOf(dir)[0]!), unfinishedOf(dir))],
     ['cut', (dir: string) => writeFileSync(unfinishedOf(dir), bytesOf(dir, 'store.log').subarray(0, 50))],
@@ -37,7 +37,7 @@ describe('an unfinished generation beside a log', () => {
     expect(existsSync(unfinishedOf(dir))).toBe(false)
   })
 
-  it('is not deleted when the log cannot be opened: it may be all there is', async () => {
+  it('is not deleted when the log cannot be opened: it may be the only data left', async () => {
     const dir = await withoutBackups()
     writeFileSync(unfinishedOf(dir), bytesOf(dir, 'store.log').subarray(0, -3))
     writeFileSync(logOf(dir), 'garbage')
@@ -45,7 +45,7 @@ describe('an unfinished generation beside a log', () => {
     expect(existsSync(unfinishedOf(dir))).toBe(true)
   })
 
-  it('that is whole takes the place of a log in which nothing can be read', async () => {
+  it('that is whole replaces a log without a readable line', async () => {
     const dir = await withoutBackups()
     copyFileSync(logOf(dir), unfinishedOf(dir))
     writeFileSync(logOf(dir), 'garbage')
@@ -56,14 +56,14 @@ describe('an unfinished generation beside a log', () => {
     expect(damagedOf(dir).map((name) => bytesOf(dir, name).toString())).toEqual(['garbage'])
   })
 
-  it('of the very first log is deleted too', async () => {
+  it('of the first log is deleted', async () => {
     const dir = await withoutBackups()
     writeFileSync(join(logsOf(dir), 'store.log.first'), 'half')
     expect((await recover(dir)).state).toEqual({ a: 1 })
     expect(existsSync(join(logsOf(dir), 'store.log.first'))).toBe(false)
   })
 
-  it('of the very first log without one: a new store', async () => {
+  it('of the first log, without a log, is deleted and a new store begins', async () => {
     const dir = makeDir()
     await closed(dir, async () => {})
     renameSync(logOf(dir), join(logsOf(dir), 'store.log.first'))

@@ -23,7 +23,10 @@ import {
   stateOf,
 } from './installation.js'
 
-/** What cannot be read is an error, and never a new store: nothing is made, nothing is changed. */
+/**
+ * A file that cannot be read is an error and never a new store.
+ * No file is created or changed.
+ */
 
 const makeDir = useTempDirectory()
 const STATE = { a: 1, b: 'two' }
@@ -44,13 +47,13 @@ async function refusesOn(fileSystem: FaultyFileSystem, dir: string, options: Sto
   expect((error as Error).message).toContain('What to do')
   expect([...fileSystem.openFiles].map((file) => file.path)).toEqual([])
   expect(filesOf(dir)).toEqual(before)
-  // The lock has been let go of, socket and all.
+  // The lock and its socket are gone.
   expect(namesAndSockets(dir).filter((name) => name.includes('lock'))).toEqual([])
   return error as Error & { path: string; cause: { code: string } }
 }
 
-describe('something else stands where a file should be', () => {
-  it('a directory at the place of the log', async () => {
+describe('something else in the place of a file is refused', () => {
+  it('a directory in the place of the log', async () => {
     const dir = makeDir()
     mkdirSync(logOf(dir), { recursive: true })
     await refuses(dir, 'FLATLOG_IO')
@@ -58,27 +61,27 @@ describe('something else stands where a file should be', () => {
     expect((await look(dir)).state).toEqual({})
   })
 
-  it('a directory at the place of the mark', async () => {
+  it('a directory in the place of the mark', async () => {
     const dir = await closed(makeDir(), write)
     rmSync(markOf(dir))
     mkdirSync(markOf(dir))
     await refuses(dir, 'FLATLOG_IO')
   })
 
-  it('a directory at the place of the main file, when that is all there is', async () => {
+  it('a directory in the place of the main file, without any other file', async () => {
     const dir = makeDir()
     mkdirSync(join(dir, 'logs'))
     mkdirSync(join(dir, 'store.json'))
     await refuses(dir, 'FLATLOG_IO')
   })
 
-  it('a file at the place of the directory', async () => {
+  it('a file in the place of the directory', async () => {
     const dir = makeDir()
     symlinkSync('/dev/null', join(dir, 'data'))
     await expect(open(join(dir, 'data'))).rejects.toMatchObject({ name: 'FlatlogError', code: 'FLATLOG_IO' })
   })
 
-  it('symbolic links in a circle', async () => {
+  it('a cycle of symbolic links', async () => {
     const dir = await closed(makeDir(), write)
     rmSync(logOf(dir))
     symlinkSync(logOf(dir), logOf(dir))
@@ -86,7 +89,7 @@ describe('something else stands where a file should be', () => {
     expect(namesAndSockets(dir)).toEqual(['store.log', 'store.mark'])
   })
 
-  it('a symbolic link to where a disk is not mounted now: no new store takes its place', async () => {
+  it('a symbolic link to a disk that is not mounted: no new store takes its place', async () => {
     const dir = await crashed(makeDir(), write)
     const elsewhere = join(dir, 'disk')
     mkdirSync(elsewhere)
@@ -109,7 +112,7 @@ describe('the system refuses', () => {
     ['EMFILE', 'the log cannot be opened', 'open', /store\.log$/],
     ['ENFILE', 'the log cannot be opened', 'open', /store\.log$/],
     ['EIO', 'the log cannot be read', 'read', /store\.log$/],
-    ['EIO', 'the log cannot be looked at', 'status', /store\.log$/],
+    ['EIO', 'the status of the log cannot be read', 'status', /store\.log$/],
     ['EACCES', 'the mark cannot be opened', 'open', /store\.mark$/],
     ['EIO', 'the mark cannot be read', 'read', /store\.mark$/],
     ['EMFILE', 'the directory cannot be listed', 'list', /logs$/],
@@ -121,7 +124,7 @@ describe('the system refuses', () => {
     const error = await refusesOn(fileSystem, dir)
     expect(error.cause.code).toBe(code)
     expect(error.message).toContain(code)
-    // It was the system and not the store: without the fault everything is there.
+    // Without the fault, the store opens with all its data.
     fileSystem.heal()
     const store = await openOn(machine({ fileSystem }), { dir, mainFile: false })
     expect(stateOf(store)).toEqual(STATE)
@@ -129,7 +132,7 @@ describe('the system refuses', () => {
     await store.close()
   })
 
-  it('a backup that cannot be read is no reason to take an older one for the newest', async () => {
+  it('an older backup is not used if a newer one cannot be read', async () => {
     const dir = await closed(makeDir(), async (store) => {
       await write(store)
       await store.compact()
@@ -144,7 +147,7 @@ describe('the system refuses', () => {
     expect((await look(dir)).state).toEqual({ ...STATE, c: 3 })
   })
 
-  it('the first log of a new store, when it cannot be made: there is none, and the next try makes it', async () => {
+  it('a first log that cannot be created leaves no log, and the next open creates it', async () => {
     for (const kind of ['open', 'write', 'sync', 'rename'] as const) {
       const dir = makeDir()
       const fileSystem = new FaultyFileSystem()
@@ -162,7 +165,7 @@ describe('the system refuses', () => {
   })
 })
 
-describe('whichever call fails while a store is opened', () => {
+describe('any one failing call while a store is opened', () => {
   const withBackup = async () => {
     const dir = await closed(makeDir(), async (store) => {
       await write(store)
@@ -188,11 +191,11 @@ describe('whichever call fails while a store is opened', () => {
         return dir
       },
     ],
-    ['whose log is gone, beside a backup', withBackup],
-    ['of the original system', async () => older(makeDir())],
+    ['without its log, with a backup', withBackup],
+    ['of format 0', async () => formatZero(makeDir())],
   ]
 
-  function older(dir: string): string {
+  function formatZero(dir: string): string {
     mkdirSync(logsOf(dir))
     writeFileSync(join(dir, 'store.json'), '{"a":1}')
     writeFileSync(logOf(dir), '{"timestamp":"2024-01-01T00:00:00.000Z","op":"SET","key":"b","value":"two"}\n')
@@ -200,7 +203,7 @@ describe('whichever call fails while a store is opened', () => {
   }
 
   it.each(scenarios)(
-    '%s: it rejects with a FlatlogError, nothing is left open, and no record is lost',
+    '%s rejects with a FlatlogError, leaves no file open, and loses no record',
     async (_what, make) => {
       const image = await make()
       const faults: string[] = []
@@ -227,7 +230,7 @@ describe('whichever call fails while a store is opened', () => {
         if (failed && !(failed instanceof FlatlogError)) faults.push(`${where}: rejects with ${failed}`)
         const leftOpen = failed ? [...fileSystem.openFiles] : []
         for (const { path } of leftOpen) faults.push(`${where}: ${path.slice(dir.length)} is left open`)
-        // A lock that could not be given back must not keep the next one out.
+        // A lock that could not be released must not stop the next open.
         const next = await look(dir, { lockWaitMs: 0 }).catch((error: unknown) => String(error))
         if (typeof next === 'string') faults.push(`${where}: the next opening fails, ${next}`)
         else expect(next.state, where).toEqual(STATE)

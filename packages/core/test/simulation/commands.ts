@@ -6,7 +6,10 @@ import type { Fault, FaultCode } from './faults.js'
 import type { CrashPlan, Run } from './run.js'
 import { describe, type WriteAction } from './writes.js'
 
-/** What the model test does to a store, as fast-check commands, which shrink to the few that make a run fail. */
+/**
+ * The commands of the model test.
+ * fast-check shrinks a failing run to a few of them.
+ */
 
 type Command = fc.AsyncCommand<object, Run>
 
@@ -29,7 +32,10 @@ class Step implements Command {
   }
 }
 
-/** Few keys, so that operations often meet on one. Some are odd, and one is a prefix of others. */
+/**
+ * Few keys, so that operations often meet on one.
+ * Some are odd, and one is a prefix of others.
+ */
 const key = fc.constantFrom('a', 'a:1', 'a:2', 'b:1', 'b:2', 'b:3', '', '__proto__', '10', 'ä\n\u2028')
 /** Mostly short; sometimes longer than a page, a part, or a chunk of a copy. */
 const fill = fc.oneof(
@@ -93,7 +99,7 @@ const anyFault: fc.Arbitrary<FaultParts> = fc.record({
 /** The properties of a fault that are fixed; the rest is left to chance. */
 export type FaultFocus = Partial<FaultParts>
 
-/** The usual trouble with disks: no room for the next record, or a log that cannot be synced. */
+/** The usual failures of disks: no space for a record, or a log that cannot be synced. */
 const USUAL_FAULTS: readonly FaultFocus[] = [
   { kind: 'write', on: 'log', code: 'ENOSPC', happens: false },
   { kind: 'write', on: 'log', code: 'short' },
@@ -178,7 +184,7 @@ const WEIGHT_OF_OFTEN = 8
 export interface CommandFocus {
   /** These commands come much more often. */
   readonly often?: readonly CommandName[]
-  /** Only these faults come. */
+  /** Only these faults occur. */
   readonly faults?: readonly FaultFocus[]
 }
 

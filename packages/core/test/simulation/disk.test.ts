@@ -5,11 +5,17 @@ import { Random } from '../support/random.js'
 import type { Profile } from './disk.js'
 import { SimulatedMachine } from './machine.js'
 
-/** The simulated disk must lose whatever a disk may lose: one that keeps everything would find no bug. */
+/**
+ * The simulated disk must lose everything that a disk may lose.
+ * Otherwise the tests on it find no bug.
+ */
 
 const SEEDS = Array.from({ length: 300 }, (_, seed) => seed)
 
-/** All that the next boot may find: `look` is called after each of many power cuts at the same moment. */
+/**
+ * Everything that the next boot may find after a power cut at one moment.
+ * Calls `look` after many of them.
+ */
 async function seenAfter(
   profile: Profile,
   work: (fileSystem: FileSystem, root: string, fault: (error: Error | undefined) => void) => Promise<void>,
@@ -64,7 +70,7 @@ async function durable(fileSystem: FileSystem, path: string, text: string): Prom
 const sectors = (letter: string, count: number) => letter.repeat(512 * count)
 
 describe.each(['posix', 'ext4'] as const)('after a power cut (%s)', (profile) => {
-  test('synced bytes are there, whatever was written later', async () => {
+  test('synced bytes are kept, whatever was written later', async () => {
     const seen = await seenAfter(
       profile,
       async (fileSystem, root) => {
@@ -76,7 +82,7 @@ describe.each(['posix', 'ext4'] as const)('after a power cut (%s)', (profile) =>
     expect([...seen]).toEqual(['aaa'])
   })
 
-  test('an unsynced write may be lost, there, or torn', async () => {
+  test('an unsynced write may be lost, kept or torn', async () => {
     const seen = await seenAfter(
       profile,
       async (fileSystem, root) => {
@@ -105,7 +111,7 @@ describe.each(['posix', 'ext4'] as const)('after a power cut (%s)', (profile) =>
   })
 })
 
-describe('what POSIX allows but ext4 does not', () => {
+describe('with the profile posix but not with ext4', () => {
   const twoWrites = async (fileSystem: FileSystem, root: string) => {
     await durable(fileSystem, `${root}/file`, sectors('a', 8))
     const file = fileSystem.open(`${root}/file`, 'write')

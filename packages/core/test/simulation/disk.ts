@@ -14,7 +14,7 @@ export type Entry = Inode | Directory
 
 interface Change {
   readonly tick: number
-  /** They change together, as a rename is atomic. */
+  /** Names that change together, because a rename is atomic. */
   readonly names: readonly (readonly [name: string, entry: Entry | undefined])[]
 }
 
@@ -84,7 +84,7 @@ export class SimulatedDisk {
     for (const entry of directory.live.values()) if (entry instanceof Directory) this.#namesSynced(entry, tick)
   }
 
-  /** Whether a power cut could change anything, files of these names excepted. */
+  /** True if a power cut could change anything except files of these names. */
   isDirty(except: RegExp): boolean {
     return isDirty(this.#root, except)
   }
@@ -94,7 +94,10 @@ export class SimulatedDisk {
     return findInode(this.#root, id)
   }
 
-  /** The disk as the next boot finds it. This one does not change, so one moment can have many power cuts. */
+  /**
+   * The disk as the next boot finds it.
+   * This one does not change, so one moment can have many power cuts.
+   */
   afterPowerCut(random: Random): SimulatedDisk {
     const survival = chooseSurvival(random, this.#tick, this.profile)
     const after = new SimulatedDisk(this.profile)
@@ -148,7 +151,10 @@ function findInode(directory: Directory, id: number): Inode | undefined {
   return undefined
 }
 
-/** How changes survive: in one way on the whole disk or, if POSIX allows it, in another way for each file and directory. */
+/**
+ * Chooses how changes survive.
+ * In one way for all or, with `posix`, differently for each file and directory.
+ */
 function chooseSurvival(random: Random, tick: number, profile: Profile): () => Survival {
   const tearBytes = random.pick([512, 4096] as const)
   const grown = profile === 'posix' ? random.pick(['zeros', 'garbage'] as const) : 'zeros'

@@ -4,7 +4,7 @@ import { withSeed } from '../support/random.js'
 import { countCalls, crashAtEveryCall, type Exhaustive, killInsideWrites, withFault } from './exhaustive.js'
 import type { Fault, FaultCode } from './faults.js'
 
-/** Only the long tests take every call of the script; the others take every n-th one. */
+/** Only the long tests use every call of the script; the others use every n-th one. */
 
 const TIMEOUT_MS = rounds(600_000, 7_200_000)
 const SEEDS = rounds(1, 5)
@@ -43,7 +43,7 @@ describe('200 writes and two compactions, with a crash at every call', () => {
   )
 })
 
-/** All of them, or some near both ends and some between. */
+/** All counts of bytes, or some near both ends and some between. */
 function* someBytes(length: number, isLast: boolean): Generator<number> {
   const isAll = isLong || isLast || length <= 20
   const step = isAll ? 1 : Math.ceil(length / 5)

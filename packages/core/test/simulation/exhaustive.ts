@@ -7,7 +7,7 @@ import { type Moment, Run } from './run.js'
 import { script } from './script.js'
 import type { Crash } from './witness.js'
 
-/** Runs one script to every moment at which it can end, and with a failure of every call that it makes. */
+/** Runs one script to every moment at which it can end, and with every call failing. */
 
 export interface Exhaustive {
   readonly seed: number
@@ -92,7 +92,7 @@ export async function killInsideWrites(
   return cuts
 }
 
-/** Recovers from one crash at one moment, twice: the second owner must find what the first one found. */
+/** Recovers twice from a crash at one moment, which must lead to the same state. */
 async function recover(
   { seed, profile, options }: Exhaustive,
   { machine, witness, number, call }: CallMoment,
@@ -115,7 +115,10 @@ async function recover(
   }
 }
 
-/** Runs the script with a fault from its first opening on. After the disk has healed, everything must be there. */
+/**
+ * Runs the script with a fault from its first opening on.
+ * After the disk has healed, everything must be there.
+ */
 export async function withFault({ seed, profile, options, inFlight }: Exhaustive, fault: Fault): Promise<void> {
   const run = new Run({ profile, options, random: new Random(seed) })
   try {

@@ -13,7 +13,7 @@ export interface Fault {
   readonly nth: number
   readonly times: number
   readonly code: FaultCode
-  /** The call does its work and reports an error all the same. */
+  /** The call does its work and nevertheless reports an error. */
   readonly happens: boolean
 }
 
@@ -23,12 +23,12 @@ export function errorOf(code: Exclude<FaultCode, 'short'>): Error {
 
 const READING: ReadonlySet<CallKind> = new Set<CallKind>(['realPath', 'makeDirectory', 'list', 'status', 'read'])
 
-/** Whether the disk after the call can differ from the disk before it. */
+/** True if the call can change the disk. */
 export function isChange({ kind, creates }: SimulatedCall): boolean {
   return kind === 'open' ? creates === true : !READING.has(kind)
 }
 
-/** Decides on the calls of a process: whether it dies in one, which ones fail, and how long a sync takes. */
+/** Decides which calls of a process fail, in which one it dies, and how long a sync takes. */
 export class Fate {
   #faults: { fault: Fault; toSkip: number; left: number }[] = []
   #callsToLive = Number.POSITIVE_INFINITY
@@ -63,8 +63,8 @@ export class Fate {
   }
 
   /**
-   * The process dies in the call after this many, of those that count. If that is a write, this share of its bytes is
-   * written before.
+   * Makes the process die after this many counted calls, in the next one. If that is a write, this share of its bytes is
+   * written first.
    */
   dieAfter(calls: number, shareOfBytes?: number, counts: (call: SimulatedCall) => boolean = () => true): void {
     this.#callsToLive = calls

@@ -18,7 +18,7 @@ export interface SimulatedCall {
 
 /** What happens to a call instead of its work, or in addition to it. */
 export type CallEffect =
-  /** The call fails. With `happens` it does its work all the same, like a rename whose answer is lost. */
+  /** The call fails. With `happens` it nevertheless does its work, like a rename whose answer is lost. */
   | { readonly error: Error; readonly happens?: boolean }
   /** A write takes only this many bytes, and returns their number. */
   | { readonly keepBytes: number }
@@ -30,7 +30,7 @@ export type CallEffect =
 /** Called before every call. */
 export type OnCall = (call: SimulatedCall) => CallEffect | undefined
 
-/** Thrown by every call of a dead process, where nothing can catch it any more. */
+/** Thrown by every call of a dead process, whose code cannot catch it any more. */
 class Dead extends Error {
   readonly code = 'EIO'
 }
@@ -48,7 +48,10 @@ export class SimulatedFileSystem implements FileSystem {
 
   constructor(
     readonly disk: SimulatedDisk,
-    /** Another mount point for each process, as the engine identifies its stores by their paths. */
+    /**
+     * The mount point of the process.
+     * Each has its own, because the engine identifies its stores by their paths.
+     */
     readonly mount: string,
     readonly random: Random,
     private readonly onDeath: () => void,
@@ -62,7 +65,7 @@ export class SimulatedFileSystem implements FileSystem {
     this.#isDead = true
   }
 
-  /** Begins every call: throws if the process is dead, and asks `onCall` what happens to the call. */
+  /** Begins every call: throws if the process is dead, and returns the effect of `onCall`. */
   enter(kind: CallKind, path: string, more: Pick<SimulatedCall, 'write' | 'creates'> = {}): CallEffect | undefined {
     if (this.#isDead) throw new Dead()
     const effect = this.onCall({ kind, path: this.#onDisk(path), ...more })

@@ -2,7 +2,7 @@ import type { Store } from '../support/core.js'
 import { filesOf } from './files.js'
 import type { SimulatedMachine } from './machine.js'
 
-/** Checks that the files which must be kept beside the log are there. */
+/** Checks that the files which must be kept next to the log exist. */
 
 const LOG = 'logs/store.log'
 const BACKUP = /^logs\/store\.log\.backup\.(.*)$/
@@ -17,14 +17,14 @@ export class Kept {
   readonly #cut: Buffer[] = []
   #log: Buffer | undefined
 
-  /** After a crash: everything that was cut off before is still there. */
+  /** Checks after a crash that everything that was cut off before still exists. */
   lookBefore(machine: SimulatedMachine): void {
     const files = filesOf(machine)
     this.#log = files[LOG]
     for (const bytes of this.#cut) mustBeAside(files, [bytes])
   }
 
-  /** After an opening, perhaps through crashes: every byte of the log is still in it or in a file beside it. */
+  /** Checks after an opening that every byte of the log is in it or in a file next to it. */
   lookAfter(machine: SimulatedMachine): void {
     const files = filesOf(machine)
     const [before, log] = [this.#log, files[LOG]]
@@ -45,7 +45,10 @@ function mustBeAside(files: { [path: string]: Buffer }, wanted: readonly Buffer[
   return found
 }
 
-/** Remembers the backups. Call the returned check when a compaction has ended and no other is running. */
+/**
+ * Remembers the backups.
+ * Call the returned check when a compaction has ended and no other is running.
+ */
 export function backupsBefore(machine: SimulatedMachine, store: Store, wanted: number): () => void {
   const { compactions, compacting, acknowledgedSeq } = statsOf(store)
   const before = backupsOf(machine)

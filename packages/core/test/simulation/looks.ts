@@ -4,9 +4,12 @@ import { type Moment, type Setup, withoutDamage } from './run.js'
 import { settle } from './settle.js'
 import { type Crash, textOfStore } from './witness.js'
 
-/** Looks at a store from outside: as a read-only process, and at its main file. */
+/** Reads a store from outside: as a read-only process, and through its main file. */
 
-/** Opens the store read-only, which must find a possible state at any moment and must not write anything. */
+/**
+ * Opens the store read-only at any moment, which must find a possible state.
+ * It must not write anything.
+ */
 export async function lookReadOnly({ options }: Setup, moment: Moment, crash: Crash): Promise<void> {
   const machine = moment.machine.clone()
   const process = machine.start()
@@ -26,7 +29,10 @@ export async function lookReadOnly({ options }: Setup, moment: Moment, crash: Cr
   process.kill()
 }
 
-/** Parses the main file; undefined if there is none. It is replaced as a whole, so it is always JSON. */
+/**
+ * Parses the main file; undefined if there is none.
+ * It is replaced as a whole, so it is always JSON.
+ */
 export function mainFileOf(machine: SimulatedMachine): Record<string, unknown> | undefined {
   const process = machine.start()
   const { fileSystem } = process

@@ -8,7 +8,10 @@ import { type OnCall, SimulatedFileSystem } from './file-system.js'
 
 let mounts = 0
 
-/** Time passes only when the test says so, and a little with each look, so that long work pauses often. */
+/**
+ * A clock that the test advances, and that advances a little whenever it is read.
+ * So long work pauses often.
+ */
 class SimulatedClock extends ManualClock {
   constructor(start: number) {
     super(start, 1)
@@ -20,7 +23,10 @@ class SimulatedClock extends ManualClock {
     return timer
   }
 
-  /** Unlike the real clock's, does not depend on how long the turn has lasted: a seed must repeat a run exactly. */
+  /**
+   * Does not depend on how long the turn has lasted, unlike the real clock.
+   * A seed must repeat a run exactly.
+   */
   override afterTurn(callback: () => void): void {
     process.nextTick(callback)
   }
@@ -60,7 +66,7 @@ export class SimulatedProcess {
     this.#forgetStores()
   }
 
-  /** The engine remembers the open stores of a thread by their paths; those of a dead process never close. */
+  /** Removes the stores of a dead process from those that the engine remembers by their paths. */
   #forgetStores(): void {
     const { [Symbol.for('flatlog.engines.1')]: stores } = globalThis as { [name: symbol]: Map<string, unknown> }
     for (const path of stores?.keys() ?? []) if (path.startsWith(`${this.fileSystem.mount}/`)) stores?.delete(path)

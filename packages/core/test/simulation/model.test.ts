@@ -14,7 +14,7 @@ test.each([
   ['after crashes', false],
   ['after crashes and failed calls', true],
 ])(
-  '%s, a store contains what was written, in order, with all that was acknowledged',
+  '%s, a store has the state after a prefix of the writes that includes every acknowledged one',
   async (_, withFaults) => {
     await withSeed(async ({ seed }) => {
       const { runs, failure } = await modelTest({ seed, withFaults, runs: RUNS })

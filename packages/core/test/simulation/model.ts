@@ -6,7 +6,10 @@ import { Run } from './run.js'
 export interface ModelTest {
   readonly seed: number
   readonly withFaults: boolean
-  /** The number of runs: the only limit, so that a seed gives the same result on a slow machine. */
+  /**
+   * The number of runs.
+   * There is no other limit, so that a seed gives the same result on a slow machine.
+   */
   readonly runs: number
   readonly focus?: Focus
   /** False: report the first failing run as it is. @default true */
@@ -29,7 +32,10 @@ export interface ModelResult {
   readonly message: string | undefined
 }
 
-/** Random writes, faults and crashes until a run fails or all have passed. Every run follows from the seed. */
+/**
+ * Random writes, faults and crashes until a run fails or all have passed.
+ * Every run follows from the seed.
+ */
 export async function modelTest(test: ModelTest): Promise<ModelResult> {
   const { seed, withFaults, runs, focus = {}, shrinks = true } = test
   const { profile, options } = focus

@@ -11,21 +11,24 @@ import { script } from './script.js'
 import { settle } from './settle.js'
 import { textOfStore } from './witness.js'
 
-/** Crashes an opening that has to repair or import at every call; the state found afterwards must always be the same. */
+/**
+ * Crashes an opening with a repair or an import at every call.
+ * The state afterwards must always be the same.
+ */
 
 export type Files = { [path: string]: Buffer }
 
 export interface Scenario {
   /** Makes the files before the opening from those that a clean close has left. */
   readonly arrange: (files: Files) => { [path: string]: Buffer | string }
-  /** Bytes that some file must contain afterwards. */
+  /** Bytes that a file must contain afterwards. */
   readonly keeps: (files: Files) => Buffer[]
   readonly found: (recovery: Recovery) => void
 }
 
 export const options = { mainFile: false, compaction: false } as const
 
-/** A store that was closed after the script, so it has backups, parts and records after them. */
+/** A store that was closed after the script, with backups, parts and later records. */
 export async function closedStore(profile: Profile, seed: number): Promise<SimulatedMachine> {
   const run = new Run({ profile, options, random: new Random(seed), crashesInRecovery: 0 })
   await run.begin()

@@ -4,11 +4,14 @@ import { withSeed } from '../support/random.js'
 import { closedStore, crashAtEveryCall, expectKept, type Files, open, options, type Scenario } from './openings.js'
 import { settle } from './settle.js'
 
-/** Crashes an opening that has to repair or import at every call; the state found afterwards must always be the same. */
+/**
+ * Crashes an opening with a repair or an import at every call.
+ * The state afterwards must always be the same.
+ */
 
 const LOG = 'logs/store.log'
 
-const olderLog =
+const formatZeroLog =
   '{"timestamp":"2024-05-01T10:00:00.000Z","op":"SET","key":"a","value":{"n":1}}\n' +
   '{"timestamp":"2024-05-01T10:00:01.000Z","op":"SET","key":"b","value":[1,2,3]}\n' +
   '{"timestamp":"2024-05-01T10:00:02.000Z","op":"DELETE","key":"a"}\n'
@@ -38,11 +41,11 @@ function flipped(bytes: Buffer, line: number): Buffer {
 
 const scenarios: { [name: string]: Scenario } = {
   'a log of format 0 over a main file': {
-    arrange: () => ({ 'store.json': mainFile, [LOG]: olderLog }),
-    keeps: () => [Buffer.from(mainFile), Buffer.from(olderLog)],
+    arrange: () => ({ 'store.json': mainFile, [LOG]: formatZeroLog }),
+    keeps: () => [Buffer.from(mainFile), Buffer.from(formatZeroLog)],
     found: (recovery) => expect(recovery).toMatchObject({ source: 'older-log', damage: [] }),
   },
-  'a main file alone': {
+  'only a main file': {
     arrange: () => ({ 'store.json': mainFile }),
     keeps: () => [Buffer.from(mainFile)],
     found: (recovery) => expect(recovery).toMatchObject({ source: 'main-file', damage: [] }),

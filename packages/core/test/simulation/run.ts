@@ -39,10 +39,13 @@ export interface Moment {
   readonly witness: Witness
 }
 
-/** An opening makes about this many calls that change something. After the last one there is no crash. */
+/**
+ * About the number of calls of an opening that change the disk.
+ * After the last one there is no crash.
+ */
 const CHANGES_OF_OPENING = 15
 const LOCK = /\.lock/
-/** After this many turns the background sync has ended, and one that was in flight before it. */
+/** After this many turns the background sync and one before it have ended. */
 const TURNS_OF_SYNCS = 60
 
 /**
@@ -80,7 +83,10 @@ export class Run {
     return this.#store
   }
 
-  /** Opens the store for the first time. If a call fails, the opening may fail, and the next one must succeed. */
+  /**
+   * Opens the store for the first time.
+   * If a call fails, the opening may fail, and the next one must succeed.
+   */
   async begin(fault?: Fault): Promise<void> {
     const { process, fate } = this.#newProcess(this.#machine)
     if (fault) fate.add(fault)
@@ -95,7 +101,10 @@ export class Run {
     }
   }
 
-  /** The same through crashes, which must leave nothing: a store that was never ready is a new one. */
+  /**
+   * Opens the store for the first time, through crashes, which must leave nothing.
+   * A store that was never ready is new again.
+   */
   async beginThroughCrashes(): Promise<void> {
     const { random } = this.setup
     const crash = random.pick(['kill', 'power'] as const)
@@ -128,7 +137,7 @@ export class Run {
     }
   }
 
-  /** Waits for every answer and checks that the store shows what it has answered. */
+  /** Waits for every answer and checks that the state of the store matches the answers. */
   async check(): Promise<void> {
     await this.#whenUp()
     const outcome = await settle(this.#process, this.#witness.answered())
@@ -143,7 +152,7 @@ export class Run {
     await this.#do((store) => store.flush())
   }
 
-  /** Does not wait, so that other operations come during the sync. */
+  /** Starts a flush without waiting for it, so that other operations come during the sync. */
   async startFlushing(): Promise<void> {
     await this.#whenUp()
     const line = this.#witness.line()
@@ -151,7 +160,7 @@ export class Run {
     this.#goesOn(this.#store.flush().then(() => process.isDead || line()))
   }
 
-  /** Does not wait: the compaction goes on during the next steps. */
+  /** Starts a compaction without waiting for it: it runs during the next steps. */
   async startCompacting(): Promise<void> {
     await this.#whenUp()
     this.#compacting = this.#goesOn(this.#store.compact())
@@ -197,7 +206,10 @@ export class Run {
     await turns(count)
   }
 
-  /** Lets time pass. With `interval`, records that were acknowledged before a whole interval are then on disk. */
+  /**
+   * Lets time pass.
+   * With `interval`, records that were acknowledged before a whole interval are then on disk.
+   */
   async wait(ms: number): Promise<void> {
     await this.#whenUp()
     const { durability, syncIntervalMs = 1000 } = this.setup.options
@@ -244,10 +256,13 @@ export class Run {
     if (closed.kind === 'resolved' && !hasFailed && !clean) throw new Error(`not clean after a close: ${notes}`)
   }
 
-  /** The next process waits for the lock while this one closes the store, and finds all that was acknowledged. */
+  /**
+   * Hands the store over to a process that waits for the lock while this one closes.
+   * It must read all acknowledged writes.
+   */
   async handOver(): Promise<void> {
     await this.#whenUp()
-    // A failed store may keep its lock, as its process lives on.
+    // A failed store may keep its lock, because its process lives on.
     if (!this.#store.health().ok) return
     const former = this.#process
     const { process, fate } = this.#newRival()
@@ -262,7 +277,7 @@ export class Run {
     this.#found('kill')
   }
 
-  /** Another process takes the log over by force, and this one goes on writing for a while. */
+  /** Another process breaks the lock, and this one continues to write for a while. */
   async takeOver(): Promise<void> {
     await this.#whenUp()
     const [displaced, store] = [this.#process, this.#store]
@@ -293,7 +308,7 @@ export class Run {
     return rival
   }
 
-  /** The process will die in the planned call, in whichever step makes it. */
+  /** Makes the process die in the planned call, whichever step makes it. */
   async crashAt({ how, at, share }: CrashPlan): Promise<void> {
     await this.#whenUp()
     this.#crash = how
@@ -302,13 +317,16 @@ export class Run {
     this.#fate.dieAfter(changes, share, counts)
   }
 
-  /** Calls that change something; mostly without those on the lock, which are many and matter little. */
+  /**
+   * Selects calls that change the disk, mostly without those on the lock.
+   * Those are many and matter little.
+   */
   #countedCalls(): (call: SimulatedCall) => boolean {
     const withLock = this.setup.random.below(4) === 0
     return (call) => isChange(call) && (withLock || !LOCK.test(call.path))
   }
 
-  /** The last step: a crash cuts everything that is still in flight, and the state must be a possible one. */
+  /** The last step: crashes with everything in flight, and checks the state. */
   async end(): Promise<void> {
     await this.#whenUp()
     if (this.setup.random.below(2) === 0) await settle(this.#process, this.#witness.answered())
@@ -341,7 +359,10 @@ export class Run {
     if (this.#process.isDead) await this.#recover(this.#crash)
   }
 
-  /** Recovers twice: straight through, and through crashes inside recovery. Both must lead to the same state. */
+  /**
+   * Recovers twice: straight through, and through crashes inside recovery.
+   * Both must lead to the same state.
+   */
   async #recover(crash: Crash): Promise<void> {
     const { random, crashesInRecovery = 3, powerCuts = 1 } = this.setup
     if (crash === 'power') {
@@ -359,7 +380,7 @@ export class Run {
     }
     const straight = this.#newProcess(this.#machine.clone()).process
     const once = await this.#openIn(straight)
-    // An opening with nothing to repair has little that a crash could leave unfinished.
+    // An opening without a repair has little that a crash could leave unfinished.
     const mostCrashes = once.recovery.clean ? Math.min(1, crashesInRecovery) : crashesInRecovery
     for (let crashes = random.below(mostCrashes + 1); crashes > 0; crashes--) {
       await this.#crashInRecovery(crash)
@@ -385,7 +406,10 @@ export class Run {
     process.kill()
   }
 
-  /** Crashes an opening in the same way as the store was: a power cut after a kill could lose more than the kill. */
+  /**
+   * Crashes an opening in the same way as the store.
+   * A power cut after a kill could lose more than the kill.
+   */
   async #crashInRecovery(crash: Crash): Promise<void> {
     const { random } = this.setup
     const { process, fate } = this.#newProcess(this.#machine)
@@ -410,7 +434,10 @@ export class Run {
     this.#compacting = Promise.resolve()
   }
 
-  /** After a clean close the main file is the state, except that it may still contain keys that have expired since. */
+  /**
+   * Checks after a clean close that the main file is the state.
+   * It may still contain keys that have expired since.
+   */
   #checkMainFile(): void {
     if (!this.setup.options.mainFile) return
     const main = new Set(Object.entries(mainFileOf(this.#machine) ?? {}).map(([key, value]) => lineOf(key, value)))
@@ -454,8 +481,8 @@ export class Run {
   }
 }
 
-/** Checks that a crash was not taken for damage. */
+/** Checks that a crash was not reported as damage. */
 export function withoutDamage({ recovery: { damage, inDoubt, notes } }: Store): void {
   if (damage.length === 0 && inDoubt.length === 0) return
-  throw new Error(`a crash was taken for damage: ${JSON.stringify({ damage, inDoubt, notes })}`)
+  throw new Error(`a crash was reported as damage: ${JSON.stringify({ damage, inDoubt, notes })}`)
 }

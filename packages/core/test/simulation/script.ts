@@ -2,7 +2,7 @@ import type { Random } from '../support/random.js'
 import type { Run } from './run.js'
 import type { WriteAction } from './writes.js'
 
-/** The script of the exhaustive tests: 200 writes and two compactions, which follow from the seed. */
+/** The script of the exhaustive tests: 200 writes and two compactions from a seed. */
 const WRITES = 200
 const COMPACTIONS = [70, 140]
 
@@ -10,7 +10,10 @@ const KEYS = ['a', 'a:1', 'a:2', 'b:1', 'b:2', 'b:3', '', '__proto__', '10', 'c:
 
 type ScriptStep = (run: Run) => Promise<void>
 
-/** With `inFlight` 1 every write waits for the last one, which makes the most calls; otherwise they go in groups. */
+/**
+ * Makes the steps of the script.
+ * With `inFlight` 1 every write waits for the last one, which makes the most calls. Otherwise they go in groups.
+ */
 export function script(random: Random, inFlight: number): ScriptStep[] {
   const steps: ScriptStep[] = []
   let left = WRITES

@@ -8,7 +8,7 @@ export type Outcome<T> =
 
 /** A promise that has not settled by then never will. */
 const MAX_TURNS = 20_000
-/** If the promise has not settled after this many turns, time passes: it may be waiting for a timer. */
+/** Time passes after this many turns, in case the promise waits for a timer. */
 const TURNS_A_STEP = 25
 const STEP_MS = 25
 

@@ -35,7 +35,7 @@ export class Witness {
 
   constructor(private readonly isAlwaysDurable: boolean) {}
 
-  /** A copy of what is known now, which later answers do not change. */
+  /** A copy that later answers do not change. */
   clone(): Witness {
     const copy = new Witness(this.isAlwaysDurable)
     copy.#base = this.#base
@@ -43,7 +43,7 @@ export class Witness {
     return copy
   }
 
-  /** True if the store has never had anything in it. */
+  /** True if nothing was ever written. */
   get isEmpty(): boolean {
     return this.#writes.length === 0 && this.#base.size === 0
   }
@@ -91,7 +91,10 @@ export class Witness {
     this.#open = []
   }
 
-  /** Call it before a flush, a close or a compaction, and the returned function when that has succeeded. */
+  /**
+   * Notes the writes before a flush, a close or a compaction.
+   * Call the returned function when that has succeeded.
+   */
   line(): () => void {
     const before = this.#writes.slice()
     return () => {
@@ -101,7 +104,7 @@ export class Witness {
     }
   }
 
-  /** The same for writes that are acknowledged by now, and that the store itself will make durable. */
+  /** Like `line`, for acknowledged writes that the store makes durable without a call. */
   acknowledgedLine(): () => void {
     const before = this.#writes.filter(({ answer }) => answer === 'acknowledged')
     return () => {
@@ -109,7 +112,10 @@ export class Witness {
     }
   }
 
-  /** Another process takes the log over: an answer that comes later may be for a file that is no longer the log. */
+  /**
+   * Notes that another process has broken the lock.
+   * A later answer may be for a file that is not the log any more.
+   */
   displaced(): void {
     for (const write of this.#writes) if (write.answer === 'pending') write.answer = 'doubtful'
   }
@@ -184,13 +190,13 @@ export function lineOf(key: string, value: unknown): string {
   return JSON.stringify([key, shown(value)])
 }
 
-/** The same for a store. */
+/** The visible state of a store, in the same form. */
 export function textOfStore(store: Store): string {
   const entries = [...store.entries()].map(([key, value]) => [key, shown(value), store.getMeta(key)?.expires])
   return JSON.stringify(entries)
 }
 
-/** The number identifies a value; its filling would only make messages unreadable. */
+/** Shortens a value for messages: its number identifies it. */
 function shown(value: unknown): unknown {
   const { n, fill } = (value ?? {}) as { n?: number; fill?: string }
   if (typeof n !== 'number') return value

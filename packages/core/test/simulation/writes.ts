@@ -80,7 +80,10 @@ export class Writer {
     }
   }
 
-  /** The write begins when the store asks for the new value, which an earlier update of the key can delay. */
+  /**
+   * Starts an update.
+   * The write begins when the store asks for the new value, which an earlier update of the key can delay.
+   */
   #update(key: string): void {
     const store = this.store()
     const value = this.#value(0)

@@ -57,7 +57,10 @@ export const anyPrefix = fc.constantFrom(
   'zz',
 )
 
-/** Values that contain the spelling of other keys, in strings and in objects, and that have more bytes than characters. */
+/**
+ * Values that contain the spelling of other keys, in strings and in objects.
+ * Some have more bytes than characters.
+ */
 const MAKERS: readonly ((number: number) => ValueText)[] = [
   (number) => fromValue('', number),
   (number) => fromValue('', { a: number, k: { b: [`"a":${number}`, ',"k00":1', { k01: number }] }, '': 1 }),

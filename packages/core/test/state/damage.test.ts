@@ -19,7 +19,7 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => {
   return { ...(await original()), ...SMALL_LIMITS, OPEN_WHOLE_BYTES: 0, OPEN_CHECKED_BYTES: 0 }
 })
 
-/** The bytes of the file change after they were written: reading never returns a wrong value, and other keys are not affected. */
+/** Bytes of the file change after they were written: no read returns a wrong value. */
 
 const ALL = { prefix: '', after: undefined }
 const CORRUPT = expect.objectContaining({ code: 'FLATLOG_CORRUPT' })
@@ -66,7 +66,7 @@ const TWO_IN_EACH_PART = ['a', 'b', 'c', 'd', 'e'].flatMap((letter) =>
 
 const logOf = (state: readonly PartValue[], cacheBytes = 0) => MemoryLog.of(state, { cacheBytes })
 
-/** Flips a bit in the byte where a text begins, or so many bytes after that. */
+/** Flips a bit in the byte where a text begins, or `more` bytes after it. */
 function flipAt(log: MemoryLog, text: string, more = 0, bit = 1): void {
   const offset = log.file.bytes.indexOf(text)
   expect(offset).toBeGreaterThan(0)
@@ -127,7 +127,7 @@ describe('a flipped bit in a part', () => {
         expect(keys).toHaveLength(reported[0]!.part.keys)
         expect(keys[0]).toBe(reported[0]!.part.firstKey)
 
-        // After healing everything is as before.
+        // After healing, the state is as before.
         state.heal(
           reported[0]!.range,
           inOrder.filter(({ key }) => isInRange(key, reported[0]!.range)),
@@ -156,7 +156,7 @@ describe('a flipped bit in a part', () => {
     expect(log.state.has('c0', log.nowMs)).toBe(true)
   })
 
-  it('the whole line of another part in its place is found as well', async () => {
+  it('is found as well if the whole line of another part is in its place', async () => {
     const log = await logOf(TWO_IN_EACH_PART)
     const [, second, third] = partsOf(log)
     expect(second!.length).toBe(third!.length)
@@ -248,7 +248,7 @@ describe('a damaged part', () => {
     expect(reported).toHaveLength(1)
   })
 
-  it('may be one where the file ends', async () => {
+  it('may be one at the end of the file', async () => {
     const { log, state, nowMs, reported } = await damagedLog()
     const third = partsOf(log)[2]!
     log.file.truncate(third.offset + 20)
@@ -304,7 +304,7 @@ describe('a damaged part', () => {
 })
 
 describe('a healed part', () => {
-  it('has the given state, which may be less than before, or nothing', async () => {
+  it('has the given state, which may have fewer keys than before, or none', async () => {
     for (const healed of [[], [pair('c1', 'healed')], [pair('c0', 1), pair('c01', 2), pair('c1', 3)]]) {
       const log = await logOf(TWO_IN_EACH_PART, Number.POSITIVE_INFINITY)
       const { state, nowMs } = log
@@ -379,7 +379,7 @@ describe('a healed part', () => {
     expect(reported).toHaveLength(2)
   })
 
-  it('is written anew by a compaction: it has no line to copy', async () => {
+  it('is encoded again by a compaction, because it has no line to copy', async () => {
     const log = await logOf(TWO_IN_EACH_PART)
     const reported = listenTo(log.state)
     flipAt(log, '"c0"', 10)
@@ -493,7 +493,7 @@ describe('a flipped bit in a record', () => {
   })
 })
 
-/** Where the value is in the file: a lookup reads up to its last byte. */
+/** The offset of the value in the file: a lookup reads up to its last byte. */
 function placeOfValue(log: MemoryLog, state: State, key: string): number {
   let end = -1
   const { read } = log.file

@@ -12,7 +12,7 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => ({
   OPEN_CHECKED_BYTES: 16 * 1024,
 }))
 
-/** Which parts of a checkpoint a compaction copies, and how many there are after many compactions. */
+/** The parts that a compaction copies, and their number after many compactions. */
 
 const keyOf = (number: number) => `k${String(number).padStart(4, '0')}`
 
@@ -43,7 +43,7 @@ function expectSameBytes({ written, from, origins }: Compacted, log: MemoryLog):
 }
 
 describe('a compaction', () => {
-  it('copies parts without changes byte for byte, and writes the others anew', async () => {
+  it('copies unchanged parts byte for byte, and encodes the others again', async () => {
     const log = await MemoryLog.of(stateOf(400), { cacheBytes: 0 })
     const before = log.file
     log.run(set(keyOf(200), 'new'))
@@ -91,7 +91,7 @@ describe('a compaction', () => {
     expect(log.state.pageOfKeys({ prefix: '', after: undefined }, 1000, log.nowMs)).toEqual(['z'])
   })
 
-  it('keeps the cached values of copied parts, and drops those of parts that are written anew', async () => {
+  it('keeps the cached values of copied parts, and drops those of the others', async () => {
     const log = await MemoryLog.of(stateOf(400), { cacheBytes: Number.POSITIVE_INFINITY })
     const [copied, changed, neighbour] = [keyOf(10), keyOf(300), keyOf(301)]
     for (const key of [copied, changed, neighbour]) log.state.get(key, log.nowMs)
@@ -155,7 +155,7 @@ describe('hundreds of compactions', () => {
     })
   })
 
-  it('do so too if parts are emptied key by key, and if keys are added one by one between others', async () => {
+  it('do so if parts are emptied key by key, and if keys are added one by one between others', async () => {
     const log = await MemoryLog.of(stateOf(300), { cacheBytes: 0 })
     for (let round = 0; round < 100; round++) {
       // Deletes all keys but every tenth, in order.

@@ -16,7 +16,7 @@ const pair = (key: string, value: unknown): PartValue => ({ key, value: fromValu
 const FILL = Array.from({ length: 4 }, (_, number) => pair(`\uffff${number}`, '.'.repeat(150)))
 const logOf = (state: readonly PartValue[]) => MemoryLog.of([...state, ...FILL], { cacheBytes: 0 })
 
-/** Has each part's line read twice, so that the checksums of its pairs are known. */
+/** Makes the state read each part twice, so that it knows the checksums of the pairs. */
 function readTwice(state: State, keys: readonly string[], nowMs: number): void {
   for (let times = 0; times < 2; times++) for (const key of keys) state.get(key, nowMs)
 }
@@ -30,7 +30,7 @@ function lookUp(state: State, key: string, nowMs: number): string {
   }
 }
 
-/** The lengths of all later reads. */
+/** Records the lengths of all later reads. */
 function watchReads(log: MemoryLog): number[] {
   const lengths: number[] = []
   const read = log.file.read.bind(log.file)
@@ -54,7 +54,7 @@ const KEYS = STATE.map(({ key }) => key)
 const ABSENT = ['aa', 'c', 'c"', '"', '{', 'x', 'ö', ' ', 'proto', 'a"']
 
 describe('reading one pair', () => {
-  it('returns what reading the line returns, for any key, value and meta', async () => {
+  it('returns the same as reading the line, for any key, value and meta', async () => {
     const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...KEYS, ...ABSENT))
     const anyState = fc
       .uniqueArray(
@@ -163,7 +163,7 @@ describe('a pair that changes after its line was found whole', () => {
     expect(lookUp(log.state, 'k1', log.nowMs)).toBe('corrupt')
   })
 
-  it('is read again with its line, in case that the first read went wrong', async () => {
+  it('is read again with its line, in case the first read was wrong', async () => {
     const log = await logOf([pair('k0', 'v'.repeat(60)), pair('k1', 'w'.repeat(60))])
     let reported = 0
     log.state.onBadPart = () => reported++

@@ -78,16 +78,16 @@ interface Work {
   readonly pieces: Generator<StatePiece>
 }
 
-/** What a compaction did. */
+/** The result of a compaction. */
 export interface Compacted {
   readonly written: WrittenCheckpoint
   readonly from: LogFile
-  /** Where the copied parts were; -1 for new parts. */
+  /** The former offset of each copied part; -1 for new parts. */
   readonly origins: ReadonlyMap<PartSummary, number>
 }
 
 /**
- * A log in memory with its state. It does things in the order of the engine: a record changes the state, waits, is
+ * A log in memory with its state, in the order of the engine: a record changes the state, waits, is
  * written with others, and is acknowledged. A compaction waits until all frozen records are acknowledged.
  */
 export class MemoryLog {
@@ -130,7 +130,7 @@ export class MemoryLog {
     return new Date(this.nowMs).toISOString()
   }
 
-  /** As a store is opened. */
+  /** Reads the file as the opening of a store does. */
   async #open(isWhole: boolean): Promise<void> {
     const file = this.#file
     const slices = new Slices(systemClock)
@@ -174,7 +174,10 @@ export class MemoryLog {
     return undone
   }
 
-  /** A sync has failed: records that were written are undone too. Nothing may be written any more. */
+  /**
+   * A sync has failed: records that were written are undone too.
+   * Nothing may be written any more.
+   */
   fail(): number {
     const waiting = this.undo(Number.POSITIVE_INFINITY)
     for (const { change } of this.#inFlight.toReversed()) change.undo()
@@ -240,7 +243,7 @@ export class MemoryLog {
     this.#compaction = undefined
   }
 
-  /** Writes so many more pieces of the checkpoint; false if it is complete. */
+  /** Writes `count` more pieces of the checkpoint; false if it is complete. */
   compactOn(count: number): boolean {
     const compaction = this.#compaction
     if (!compaction || compaction.isBroken) return false
@@ -299,7 +302,7 @@ export class MemoryLog {
     return (await this.settle()) as Compacted
   }
 
-  /** As a new process would: everything comes from the file. */
+  /** Reads everything from the file again, as a new process would. */
   async reopen(options: LogOptions = this.#options, isWhole = false): Promise<void> {
     this.flush()
     this.#compaction = undefined

@@ -8,7 +8,7 @@ const anyKey = fc.string({ unit: fc.constantFrom(...UNITS), maxLength: 4 })
 
 const anyStep = fc.record({ do: fc.constantFrom('add' as const, 'add' as const, 'list' as const), key: anyKey })
 
-/** With keys as items. */
+/** Sorted keys whose items are the keys themselves. */
 class Keys extends SortedKeys<Keyed> {
   readonly #items = new Map<string, Keyed>()
 
@@ -79,7 +79,7 @@ describe('sorted keys', () => {
     }
   })
 
-  it('are in order if sorting was put off while others were added', () => {
+  it('are in order if sorting was postponed while others were added', () => {
     const keys = new Keys()
     const total = 20_000
     const number = (n: number) => String((n * 7919) % total).padStart(5, '0')

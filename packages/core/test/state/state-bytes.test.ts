@@ -4,10 +4,10 @@ import { fromValue, type Operation, State } from '../support/core.js'
 import { anyKey, anyValue } from './arbitraries.js'
 import { type Compacted, MemoryLog, START_MS } from './memory-log.js'
 
-/** Before a checkpoint is written, its length is estimated: there must be room for it. */
+/** The estimated length of a checkpoint, for which there must be space. */
 
-/** As a compaction calculates it, with the lines that every checkpoint has. */
-const roomFor = (stateBytes: number) => stateBytes * 1.1 + 1024
+/** The space as a compaction calculates it, with the lines that every checkpoint has. */
+const spaceFor = (stateBytes: number) => stateBytes * 1.1 + 1024
 const lengthOf = ({ written }: Compacted) => written.length
 
 const anySet: fc.Arbitrary<Operation> = fc.record({
@@ -31,8 +31,8 @@ describe('the estimated length of a checkpoint', () => {
             log.run(...operations)
             const { stateBytes } = log.state
             const compacted = await log.compact()
-            expect(lengthOf(compacted)).toBeLessThanOrEqual(roomFor(stateBytes))
-            expect(lengthOf(compacted)).toBeLessThanOrEqual(roomFor(log.state.stateBytes))
+            expect(lengthOf(compacted)).toBeLessThanOrEqual(spaceFor(stateBytes))
+            expect(lengthOf(compacted)).toBeLessThanOrEqual(spaceFor(log.state.stateBytes))
           }
         },
       ),

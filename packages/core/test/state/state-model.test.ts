@@ -11,8 +11,8 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => {
 })
 
 /**
- * The state compared with a simple model: one map, copied before each operation. Nearly all values are read from the
- * file of the log, as little stays in memory.
+ * Compares the state with a simple model: one map, copied before each operation. Nearly all values are read from the
+ * file of the log, because little stays in memory.
  */
 
 type Model = Map<string, StateValue>
@@ -69,7 +69,7 @@ function clearsAll(step: Step): boolean {
   return step.kind === 'replace' || (step.kind === 'clear' && step.prefix === '')
 }
 
-/** How often the interesting cases came up, in all runs together. */
+/** Counts of the interesting cases in all runs together. */
 const met = { copied: 0, rewritten: 0, reads: 0, whileCompacting: 0 }
 
 /** Runs the steps on both, by the rules of the engine, and compares them after each. */
@@ -271,7 +271,7 @@ function spellPage(source: State | FrozenState, query: KeyRangeQuery, limit: num
     .join('\n')
 }
 
-/** Faster than `expect`, of which there would be very many. */
+/** Compares two texts faster than `expect`, which would be called very often. */
 function same(found: string, expected: string): void {
   if (found !== expected) expect(found).toBe(expected)
 }
@@ -289,8 +289,8 @@ const anyState = fc.uniqueArray(
   { selector: ({ key }) => key, maxLength: KEYS.length, size: 'max' },
 )
 
-describe('the state does what one map does', () => {
-  it('for any writes, undos, compactions, failures and openings', async () => {
+describe('the state behaves like one map', () => {
+  it('with any writes, undos, compactions, failures and openings', async () => {
     const anyRun = fc.record({
       state: anyState,
       steps: fc.array(anyStep, { minLength: 30, maxLength: 80, size: 'max' }),

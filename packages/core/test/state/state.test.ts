@@ -17,7 +17,7 @@ vi.mock(import('../../src/platform/limits.js'), async (original) => {
   return { ...(await original()), ...SMALL_LIMITS }
 })
 
-/** The layers of a state, its listings, and what it knows of values and of its checkpoint. */
+/** The layers of a state, its listings, its values and its checkpoint. */
 
 const NOW = START_MS
 const ALL = { prefix: '', after: undefined }
@@ -116,7 +116,7 @@ describe('a newer layer hides older ones', () => {
     }
   })
 
-  it('after several failed compactions in a row, however far they came', async () => {
+  it('after several failed compactions in a row, wherever they failed', async () => {
     for (const pieces of [0, 1, 100]) {
       const log = await logOf(pairs('a:1', 'b'))
       let round = 0
@@ -215,7 +215,7 @@ describe('listing', () => {
     expect(walk()).toEqual([...keys].sort())
   })
 
-  it('ends a page with the value that makes it long, and never has an empty page', async () => {
+  it('ends a page with the value that makes it long, and never returns an empty page', async () => {
     const long = (length: number) => ({ text: JSON.stringify('x'.repeat(length)) })
     const lengths = [100, 200_000, 100_000, 100_000, 300_000, 300_000, 10, 10]
     const state = lengths.map((length, number) => ({ key: `k${number}`, value: long(length) }))
@@ -311,7 +311,7 @@ describe('a value that is read often', () => {
     expect(log.state.cachedBytes).toBe(0)
   })
 
-  it('counts two bytes a character unless it is ASCII, from records and from a checkpoint', async () => {
+  it('counts two bytes per character unless it is ASCII, from records and from a checkpoint', async () => {
     const cachedFor = async (value: string) => {
       const log = await MemoryLog.of([], { cacheBytes: Number.POSITIVE_INFINITY })
       log.run(set('a', value))
@@ -330,7 +330,7 @@ describe('a value that is read often', () => {
     expect(other.map((bytes, at) => bytes - ascii[at]!)).toEqual([1002, 1002, 1002])
   })
 
-  it('is not one that a listing or a compaction has read', async () => {
+  it('does not include values that only a listing or a compaction has read', async () => {
     for (const where of ['records', 'a checkpoint']) {
       const log = await logOfMany(where)
       await log.reopen({ cacheBytes })
@@ -363,8 +363,8 @@ function inPartsOfTwo(...expiries: (readonly [first: number | undefined, second:
   )
 }
 
-describe('whether a checkpoint has expired keys', () => {
-  it('depends on the given time, and not on later records', async () => {
+describe('the expired keys of a checkpoint', () => {
+  it('depend on the given time, and not on later records', async () => {
     const log = await logOf(inPartsOfTwo([undefined, undefined], [NOW + 50, undefined]))
     const holds = (...times: number[]) => times.map((time) => log.state.holdsExpired(NOW + time))
     expect(holds(49, 50, 51, 49)).toEqual([false, true, true, false])
@@ -375,7 +375,7 @@ describe('whether a checkpoint has expired keys', () => {
     expect(holds(49, 50, 1e9)).toEqual([false, false, false])
   })
 
-  it('is false after a compaction has removed them', async () => {
+  it('are gone after a compaction', async () => {
     const log = await logOf(inPartsOfTwo([undefined, NOW + 50], [NOW + 60, undefined]))
     log.nowMs = NOW + 55
     expect(log.state.holdsExpired(log.nowMs)).toBe(true)
@@ -384,13 +384,13 @@ describe('whether a checkpoint has expired keys', () => {
     expect(log.state.pageOfKeys(ALL, 100, NOW)).toEqual(['a0', 'b0', 'b1'])
   })
 
-  it('is known for a state in memory', () => {
+  it('are known for a state in memory', () => {
     const state = State.inMemory([{ key: 'a', value: fromValue('', 1), expires: 50 }])
     expect([49, 50].map((nowMs) => state.holdsExpired(nowMs))).toEqual([false, true])
     expect(state.halfExpiredMs).toBe(50)
   })
 
-  it('and when half of its keys will have expired', async () => {
+  it('show when half of the keys will have expired', async () => {
     const half = async (...expiries: [number | undefined, number | undefined][]) =>
       (await logOf(inPartsOfTwo(...expiries))).state.halfExpiredMs
     expect(await half()).toBeUndefined()
@@ -431,7 +431,7 @@ describe('the dead share of a checkpoint', () => {
     expect(keysOf(log.state)).toEqual([])
   })
 
-  it('counts no part after the cleared ones, and begins anew with the next checkpoint', async () => {
+  it('does not count parts after the cleared ones, and starts again with the next checkpoint', async () => {
     const log = await logOf(inPartsOfTwo(...Array.from({ length: 8 }, () => [undefined, undefined] as const)))
     const share = () => log.state.deadShare(NOW)
     log.run(clear('a'))
@@ -454,7 +454,7 @@ describe('the dead share of a checkpoint', () => {
     expect(log.state.deadShare(NOW)).toBe(0)
   })
 
-  it('is right after a clear is undone that came before a compaction ended', async () => {
+  it('is right if a clear from before the end of a compaction is undone', async () => {
     const log = await logOf(pairs('a', 'b', 'c', 'd'))
     log.run(remove('a'))
     log.freeze()
@@ -500,7 +500,7 @@ describe('a value', () => {
     log.nowMs += 10_000
     await log.compact()
     check()
-    // One checkpoint later, by a later clock.
+    // One checkpoint later, at a later time.
     log.nowMs += 10_000
     log.run(set('a', 'x'.repeat(300)))
     await log.compact()

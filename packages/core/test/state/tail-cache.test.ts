@@ -14,7 +14,7 @@ import {
 } from '../support/core.js'
 import { Random } from '../support/random.js'
 
-/** What the cache counts while a tail is cleared, written and undone: only texts that can still be read. */
+/** The cache of a tail must count only texts that can still be read. */
 
 const KEYS = 12
 
@@ -27,7 +27,7 @@ interface Pending {
 
 const isCached = ({ cacheState }: TailValue) => cacheState === 'cached' || cacheState === 'used'
 
-/** A tail, and a plain map of what it should contain. */
+/** A tail, and a plain map with its expected contents. */
 class RandomTail {
   readonly cache: ValueCache
   readonly file = new MemoryFile('')
@@ -128,7 +128,7 @@ class RandomTail {
     expect(texts).toEqual(texts.map((_, number) => this.expected.get(`k${number}`)))
   }
 
-  /** Acknowledges all records, and then changes as many keys as it takes to release all cleared values. */
+  /** Acknowledges all records, and changes enough keys to release all cleared values. */
   settle(): void {
     for (let at = 0; at < 1000; at++) this.write()
     this.acknowledge()
@@ -144,7 +144,7 @@ class RandomTail {
 
 describe('the cache of a tail', () => {
   for (const cacheBytes of [0, 700, Number.POSITIVE_INFINITY]) {
-    it(`counts the texts that can be read, with room for ${cacheBytes} bytes`, () => {
+    it(`counts the texts that can be read, with a limit of ${cacheBytes} bytes`, () => {
       for (let seed = 1; seed <= 60; seed++) {
         const tail = new RandomTail(new Random(seed), cacheBytes)
         try {

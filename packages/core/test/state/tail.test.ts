@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { MemoryFile } from '../log/memory-file.js'
 import { encodeOperation, fromValue, type Operation, Tail, TOMBSTONE, ValueCache } from '../support/core.js'
 
-/** One tail: what it knows of keys, and what is left of undone records. */
+/** The key states of one tail, also after undone records. */
 
 const newTail = () => new Tail(undefined, '/store.log', new ValueCache(Number.POSITIVE_INFINITY))
 const set = (key: string): Operation => ({ kind: 'set', key, value: fromValue('', key) })
@@ -13,7 +13,7 @@ function named(tail: Tail): string[] {
   return keys
 }
 
-describe('what a tail knows of a key', () => {
+describe('the state of a key in a tail', () => {
   it('is nothing, a value or a tombstone', () => {
     const tail = newTail()
     tail.apply(set('a'), 1, undefined)
@@ -47,7 +47,7 @@ describe('absorbing a newer tail', () => {
     change.written({ operation, encoded, valueStarts, encodedEnd: file.bytes.length, isAscii: true })
   }
 
-  it('finds the values of both, even if they were moved by different distances', () => {
+  it('keeps the values of both, even if they were moved by different distances', () => {
     for (const [olderShift, newerShift] of [
       [0, 0],
       [5, 0],
@@ -76,14 +76,14 @@ describe('absorbing a newer tail', () => {
       expect(['c:1', 'c:3', 'd', 'e'].map(textOf)).toEqual([TOMBSTONE, TOMBSTONE, TOMBSTONE, undefined])
       expect(older.get('b')).toMatchObject({ seq: 5 })
       expect(named(older)).toEqual(['a', 'b', 'c:1', 'c:2', 'd'])
-      // All of them further on, in another file.
+      // All of them at later offsets in another file.
       const moved = new MemoryFile(Buffer.concat([Buffer.from('more bytes'), file.bytes]))
       older.moveTo(moved, 10)
       expect(['a', 'b', 'c:2'].map(textOf)).toEqual(['"a"', '"b"', '"c:2"'])
     }
   })
 
-  it('leaves nothing of the older one if the newer one cleared everything', () => {
+  it('removes everything of the older one if the newer one cleared everything', () => {
     const [older, newer] = [newTail(), newTail()]
     older.apply(set('a'), 1, undefined)
     older.apply({ kind: 'clear', prefix: 'b' }, 2, undefined)
@@ -100,7 +100,7 @@ describe('absorbing a newer tail', () => {
 })
 
 describe('undone records', () => {
-  it('leave nothing in memory, however many: a disk may be full for long', () => {
+  it('leave nothing in memory, however many there are: a disk may be full for a long time', () => {
     const tail = newTail()
     tail.apply(set('stays'), 1, undefined)
     for (let round = 0; round < 2000; round++) {

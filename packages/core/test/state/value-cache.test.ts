@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AdmissionFilter, type CachedText, type CacheState, fingerprint, ValueCache } from '../support/core.js'
 
-/** What each text takes beside itself. */
+/** The overhead of each text in bytes. */
 const OVERHEAD = 160
 
 class Text implements CachedText {
@@ -23,8 +23,8 @@ class Text implements CachedText {
   }
 }
 
-/** A cache with room for so many texts of 100 bytes. */
-const withRoomFor = (texts: number) => new ValueCache(texts * (100 + OVERHEAD))
+/** A cache with space for this many texts of 100 bytes. */
+const withSpaceFor = (texts: number) => new ValueCache(texts * (100 + OVERHEAD))
 
 function addAll(cache: ValueCache, texts: readonly Text[]): void {
   for (const text of texts) cache.add(text, text.bytes)
@@ -34,7 +34,7 @@ const there = (texts: readonly Text[]) => texts.map(({ isThere }) => isThere)
 
 describe('a full cache', () => {
   it('drops the text that was added first', () => {
-    const cache = withRoomFor(2)
+    const cache = withSpaceFor(2)
     const texts = [new Text(), new Text(), new Text()]
     addAll(cache, texts)
     expect(there(texts)).toEqual([false, true, true])
@@ -42,7 +42,7 @@ describe('a full cache', () => {
   })
 
   it('gives a text that was read a second chance, but no third until it is read again', () => {
-    const cache = withRoomFor(3)
+    const cache = withSpaceFor(3)
     const [a, b, c, d, e, f] = Array.from({ length: 6 }, () => new Text()) as [Text, Text, Text, Text, Text, Text]
     addAll(cache, [a, b, c])
     cache.use(a)
@@ -57,7 +57,7 @@ describe('a full cache', () => {
   })
 
   it('drops the new text if all others were read, and next the oldest', () => {
-    const cache = withRoomFor(3)
+    const cache = withSpaceFor(3)
     const [a, b, c, d, e] = Array.from({ length: 5 }, () => new Text()) as [Text, Text, Text, Text, Text]
     addAll(cache, [a, b, c])
     for (const text of [a, b, c]) cache.use(text)
@@ -67,8 +67,8 @@ describe('a full cache', () => {
     expect(there([a, b, c, e])).toEqual([false, true, true, true])
   })
 
-  it('takes a dropped text again', () => {
-    const cache = withRoomFor(1)
+  it('accepts a dropped text again', () => {
+    const cache = withSpaceFor(1)
     const [a, b] = [new Text(), new Text()]
     addAll(cache, [a, b])
     a.isThere = true
@@ -79,7 +79,7 @@ describe('a full cache', () => {
     ])
   })
 
-  it('with room for nothing keeps nothing', () => {
+  it('with a limit of zero keeps nothing', () => {
     const cache = new ValueCache(0)
     const text = new Text(0)
     addAll(cache, [text])
@@ -87,7 +87,7 @@ describe('a full cache', () => {
   })
 
   it('does not keep a text that is larger than the whole cache', () => {
-    const cache = withRoomFor(2)
+    const cache = withSpaceFor(2)
     const [small, large] = [new Text(), new Text(10_000)]
     addAll(cache, [small, large])
     expect([small.isThere, large.isThere, cache.bytes]).toEqual([false, false, 0])
@@ -95,8 +95,8 @@ describe('a full cache', () => {
 })
 
 describe('a superseded text', () => {
-  it('makes room at once and is not dropped', () => {
-    const cache = withRoomFor(2)
+  it('frees its space at once and is not dropped', () => {
+    const cache = withSpaceFor(2)
     const [a, b, c] = [new Text(), new Text(), new Text()]
     addAll(cache, [a, b])
     cache.remove(a)
@@ -107,7 +107,7 @@ describe('a superseded text', () => {
 
   it('can be added again, before it has left the queue and after', () => {
     for (const others of [0, 500]) {
-      const cache = withRoomFor(600)
+      const cache = withSpaceFor(600)
       const text = new Text()
       addAll(cache, [text])
       cache.remove(text)
@@ -123,7 +123,7 @@ describe('a superseded text', () => {
   })
 
   it('counts once, however often it is added or removed', () => {
-    const cache = withRoomFor(5)
+    const cache = withSpaceFor(5)
     const text = new Text()
     addAll(cache, [text, text])
     expect(cache.bytes).toBe(100 + OVERHEAD)
@@ -134,7 +134,7 @@ describe('a superseded text', () => {
     expect(cache.bytes).toBe(100 + OVERHEAD)
   })
 
-  it('leaves the queue soon: of a hundred thousand versions of ten keys few are held', () => {
+  it('leaves the queue soon: of a hundred thousand versions of ten keys few are kept', () => {
     for (const bytes of [10, 50_000]) {
       const cache = new ValueCache(64 * 1024 * 1024)
       const versions: Text[] = []
@@ -197,18 +197,18 @@ describe('any sequence of adding, reading and removing', () => {
 })
 
 describe('the admission filter', () => {
-  it('admits a key that came before, unless that is long ago', () => {
+  it('admits a key that it has seen before, unless that was long ago', () => {
     const filter = new AdmissionFilter(0)
     const first = fingerprint('first')
     expect(filter.admits(first)).toBe(false)
     expect(filter.admits(first)).toBe(true)
     expect(filter.admits(first)).toBe(true)
-    // Enough others for one of them to take its place.
+    // Enough others for one of them to replace it.
     for (let n = 0; n < 50_000; n++) filter.admits(fingerprint(`other ${n}`))
     expect(filter.admits(first)).toBe(false)
   })
 
-  it('admits few of many keys that come once, and most of few keys that come often', () => {
+  it('admits few of many keys that it sees once, and most of few keys that it sees often', () => {
     for (const cacheBytes of [0, 8 * 1024 * 1024, Number.POSITIVE_INFINITY]) {
       const filter = new AdmissionFilter(cacheBytes)
       const count = (keys: number, rounds: number) => {

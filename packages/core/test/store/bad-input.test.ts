@@ -10,7 +10,7 @@ import { useTempDirectory } from '../support/temp-directory.js'
 const directory = useTempDirectory()
 useRejectionWatch()
 
-/** What every refusal looks like: the one class, a code, and a message that says what to do. */
+/** Matches a FlatlogError with this code whose message says what to do. */
 function refusal(code: string, advice: RegExp = /What to do: /) {
   return expect.objectContaining({ name: 'FlatlogError', code, message: expect.stringMatching(advice) })
 }
@@ -31,7 +31,7 @@ describe('store names', () => {
   })
 
   test.each(['a', '-', '_', '0', 'a.b', 'A-1_b.c', 'x'.repeat(100), 'logs', 'console', 'jsonl'])(
-    '%s is taken',
+    '%s is accepted',
     async (name) => {
       const dir = directory()
       await using store = await openOn(machine(), { dir, name })
@@ -40,7 +40,7 @@ describe('store names', () => {
     },
   )
 
-  test('a neighbour that differs by case only is refused', async () => {
+  test('refuses a name that differs only in case from an existing store', async () => {
     const dir = directory()
     await (await openOn(machine(), { dir, name: 'players' })).close()
     await expect(openOn(machine(), { dir, name: 'Players' })).rejects.toEqual(refusal('FLATLOG_INVALID_NAME'))
@@ -80,12 +80,12 @@ describe('options', () => {
     expect(existsSync(dir)).toBe(false)
   })
 
-  test('a misspelt limit of compaction is refused like any other misspelt option', async () => {
+  test('refuses a misspelt compaction limit like any other misspelt option', async () => {
     const options = { compaction: { minByte: 5 } } as unknown as StoreOptions
     await expect(openOn(machine(), { dir: directory(), ...options })).rejects.toEqual(refusal('FLATLOG_INVALID_OPTION'))
   })
 
-  test('what is no object is refused', async () => {
+  test('refuses options that are not an object', async () => {
     for (const options of [null, 'data', 5]) {
       const opened = openOn(machine(), options as unknown as StoreOptions)
       await expect(opened).rejects.toEqual(refusal('FLATLOG_INVALID_OPTION'))
@@ -112,7 +112,7 @@ function deep(): unknown {
 }
 
 describe('on an open store', () => {
-  /** Does something wrong between two good writes, and sees that nothing but the good ones is there. */
+  /** Makes an invalid call between valid writes, and expects only those in the log. */
   async function refused(attempt: (store: Store) => Promise<unknown> | unknown, code: string, advice?: RegExp) {
     const dir = directory()
     const system = machine({ fileSystem: new FaultyFileSystem() })
@@ -151,7 +151,7 @@ describe('on an open store', () => {
     ['a boxed string', Object('x')],
     ['an object with toJSON', new WithJson()],
     ['a circle', circle()],
-    ['a nest too deep', deep()],
+    ['nesting that is too deep', deep()],
     ['an undefined in a list', { a: [1, undefined] }, /\["a"\]\[1\]/],
     ['a hole in a list', { a: new Array(2) }, /\["a"\]\[0\]/],
     ['NaN inside', { a: { 'b c': [0, Number.NaN] } }, /\["a"\]\["b c"\]\[1\]/],
@@ -166,19 +166,19 @@ describe('on an open store', () => {
     ],
   ]
 
-  test.each(values)('the value %s is refused with its place', async (_, value, place) => {
+  test.each(values)('refuses the value %s and names its place', async (_, value, place) => {
     await refused((store) => store.set('the key', value), 'FLATLOG_INVALID_VALUE', place)
     await refused((store) => store.set('the key', value), 'FLATLOG_INVALID_VALUE', /"the key".*What to do/)
   })
 
-  test('an undefined property is left out, as JSON.stringify does', async () => {
+  test('omits an undefined property, as JSON.stringify does', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await store.set('a', { here: 1, gone: undefined })
     expect(store.get('a')).toEqual({ here: 1 })
     expect(Object.keys(store.get('a') as object)).toEqual(['here'])
   })
 
-  test.each([undefined, null, 5, {}, ['a'], Symbol('x')])('the key %s is refused everywhere', async (key) => {
+  test.each([undefined, null, 5, {}, ['a'], Symbol('x')])('every method refuses the key %s', async (key) => {
     const wrong = key as string
     const attempts: ((store: Store) => unknown)[] = [
       (store) => store.set(wrong, 1),
@@ -198,7 +198,7 @@ describe('on an open store', () => {
     for (const attempt of attempts) await refused(attempt, 'FLATLOG_INVALID_KEY')
   })
 
-  test('text that is no string and bytes that are none are refused', async () => {
+  test('refuses text that is not a string and bytes that are not a Uint8Array', async () => {
     await refused((store) => store.setText('a', 5 as unknown as string), 'FLATLOG_INVALID_VALUE')
     await refused((store) => store.setBytes('a', 'x' as unknown as Uint8Array), 'FLATLOG_INVALID_VALUE')
     await refused((store) => store.setBytes('a', new ArrayBuffer(1) as unknown as Uint8Array), 'FLATLOG_INVALID_VALUE')
@@ -223,23 +223,23 @@ describe('on an open store', () => {
 
   test.each(
     [null, 5, 'abc', [1, 2], new Set([1]), new Date(0), Buffer.from('x')].map((each) => [asText(each), each] as const),
-  )('replace with %s is refused, and wipes nothing out', async (_, data) => {
+  )('refuses replace(%s) and deletes nothing', async (_, data) => {
     await refused((store) => store.replace(data as unknown as Record<string, unknown>), 'FLATLOG_INVALID_VALUE')
   })
 
   test.each([null, 5, 'abc', { op: 'SET' }].map((each) => [asText(each), each] as const))(
-    'batch with %s is refused',
+    'refuses batch(%s)',
     async (_, operations) => {
       await refused((store) => store.batch(operations as unknown as BatchOperation[]), 'FLATLOG_INVALID_OPTION', /./)
     },
   )
 
-  test('a step of a batch that is neither SET nor DELETE is refused', async () => {
+  test('refuses a batch operation that is neither SET nor DELETE', async () => {
     const step = { op: 'REMOVE', key: 'a' } as unknown as BatchOperation
     await refused((store) => store.batch([step]), 'FLATLOG_INVALID_OPTION', /"REMOVE"/)
   })
 
-  test('a misspelled option of a call is refused, with the name that was probably meant', async () => {
+  test('refuses a misspelt option of a method and suggests the right name', async () => {
     const meant = /^Unknown option ".*"\. Did you mean ".*"\? What to do: .* Known options: /
     await refused((store) => store.set('a', 1, { ttlMS: 5 } as object), 'FLATLOG_INVALID_OPTION', meant)
     await refused((store) => store.clear({ prefx: 'a' } as object), 'FLATLOG_INVALID_OPTION', meant)
@@ -250,13 +250,13 @@ describe('on an open store', () => {
     )
   })
 
-  test('a prefix or a place to begin that is no string is refused', async () => {
+  test('refuses a prefix or an after that is not a string', async () => {
     await refused((store) => store.clear({ prefix: 5 as unknown as string }), 'FLATLOG_INVALID_KEY', /prefix/i)
     await refused((store) => [...store.keys({ prefix: null as unknown as string })], 'FLATLOG_INVALID_KEY', /prefix/i)
     await refused((store) => [...store.keys({ after: 5 as unknown as string })], 'FLATLOG_INVALID_KEY')
   })
 
-  test('a position that is none, and an event that there is not, are refused', async () => {
+  test('refuses an invalid position and an unknown event', async () => {
     await refused(
       (store) => store.changes({ since: 'yesterday' }).next(),
       'FLATLOG_INVALID_OPTION',
@@ -265,7 +265,7 @@ describe('on an open store', () => {
     await refused((store) => store.on('close' as 'problem', () => {}), 'FLATLOG_INVALID_OPTION', /event/)
   })
 
-  test('a record that is too long is refused before anything is made of it', async () => {
+  test('refuses a record that is too long before encoding it', async () => {
     const tooLong = 'x'.repeat(MAX_RECORD_BYTES + 1)
     await refused((store) => store.set('a', tooLong), 'FLATLOG_TOO_LARGE')
     await refused((store) => store.setText('a', tooLong), 'FLATLOG_TOO_LARGE')

@@ -8,7 +8,7 @@ import { useTempDirectory } from '../support/temp-directory.js'
 const directory = useTempDirectory()
 
 describe('batch', () => {
-  test('is one line with one seq, in the order of its steps', async () => {
+  test('is one line with one seq, its operations in order', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     await store.set('gone', 1)
@@ -34,7 +34,7 @@ describe('batch', () => {
     expect(stateOf(again)).toEqual(state)
   })
 
-  test('is there whole or not at all, wherever its line is cut', async () => {
+  test('is applied whole or not at all, wherever its line is cut', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir, mainFile: false })
     await store.set('a', 1)
@@ -54,7 +54,7 @@ describe('batch', () => {
     await store.close()
   })
 
-  test('with one bad step writes nothing', async () => {
+  test('with one invalid operation writes nothing', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
     const bad = store.batch([
@@ -67,7 +67,7 @@ describe('batch', () => {
     expect(recordsOf(dir)).toEqual([])
   })
 
-  test('steps have expiries of their own', async () => {
+  test('gives each operation its own expiry', async () => {
     const clock = new ManualClock()
     await using store = await openOn(machine({ clock }), { dir: directory() })
     await store.batch([
@@ -93,7 +93,7 @@ describe('clear', () => {
   }
 
   test.each([false, true])(
-    'with a prefix takes exactly the keys that start with it (compacted: %s)',
+    'with a prefix removes exactly the keys that start with it (compacted: %s)',
     async (compacted) => {
       const dir = directory()
       const store = await filled(dir, compacted)
@@ -112,7 +112,7 @@ describe('clear', () => {
     },
   )
 
-  test('without a prefix takes all, as one record', async () => {
+  test('without a prefix removes every key with one record', async () => {
     const dir = directory()
     const store = await filled(dir, true)
     await store.clear()
@@ -125,7 +125,7 @@ describe('clear', () => {
     expect(stateOf(again)).toEqual({ b: 2 })
   })
 
-  test('where there is nothing writes nothing', async () => {
+  test('of no keys writes nothing', async () => {
     const dir = directory()
     await using store = await filled(dir, false)
     await store.clear({ prefix: 'c' })
@@ -134,7 +134,7 @@ describe('clear', () => {
 })
 
 describe('replace', () => {
-  test('puts the whole state in the place of the present one, as one record', async () => {
+  test('replaces the whole state with one record', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     await store.set('old', 1)
@@ -160,7 +160,7 @@ describe('replace', () => {
     expect(third.size).toBe(0)
   })
 
-  test('with one bad value changes nothing', async () => {
+  test('with one invalid value changes nothing', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
     await store.set('a', 1)

@@ -5,13 +5,16 @@ import { stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 
-/** Where a file must be closed to be renamed, as on Windows, values are read from the one that is opened again. */
+/**
+ * Values are read from the reopened file if a file must be closed to be renamed.
+ * That is so on Windows.
+ */
 
 const directory = useTempDirectory()
 const options = { mainFile: false, cacheBytes: 0, compaction: false } as const
 const closing = () => new FaultyFileSystem(Object.assign(Object.create(nodeFileSystem), { renamesOpenFiles: false }))
 
-test('of a new store, behind a compaction, behind one that failed, and after a failure', async () => {
+test('reads every value after opening, after a compaction, after a failed one, and after a failed write', async () => {
   const dir = directory()
   const fileSystem = closing()
   expect(fileSystem.renamesOpenFiles).toBe(false)

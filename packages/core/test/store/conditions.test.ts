@@ -8,7 +8,7 @@ const directory = useTempDirectory()
 const mismatch = { name: 'FlatlogError', code: 'FLATLOG_MISMATCH' }
 
 describe('getMeta', () => {
-  test('gives the size of the text, and an etag that changes with the value only', async () => {
+  test('returns the size of the text, and an etag that changes only with the value', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     await store.set('a', 'grüße')
@@ -25,7 +25,7 @@ describe('getMeta', () => {
     expect(again.getMeta('nothing')).toBeUndefined()
   })
 
-  test('measures text and bytes as what they are, not as what they are stored as', async () => {
+  test('returns the size of text and bytes as given, not as stored', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await store.setText('text', 'a\nb')
     await store.setBytes('bytes', Buffer.from('a\nb'))
@@ -33,7 +33,7 @@ describe('getMeta', () => {
     expect(store.getMeta('bytes')?.size).toBe(3)
   })
 
-  test('knows when each value was written with the option times, through compaction and reopen', async () => {
+  test('with the option times, returns when each value was written, also after compaction and reopening', async () => {
     const dir = directory()
     const clock = new ManualClock('2025-01-15T12:00:00.000Z')
     const system = machine({ clock })
@@ -61,7 +61,7 @@ describe('getMeta', () => {
     expect(mtimes(third)).toEqual(times)
   })
 
-  test('knows no such times without the option', async () => {
+  test('returns no times without the option', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await store.set('a', 1)
     expect(store.getMeta('a')).not.toHaveProperty('mtime')
@@ -69,7 +69,7 @@ describe('getMeta', () => {
 })
 
 describe('ifMatch and ifNoneMatch', () => {
-  test('write only where the etag is as asked, and otherwise nothing at all', async () => {
+  test('write if the etag matches, and otherwise write nothing', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
     await store.set('a', 1)
@@ -89,7 +89,7 @@ describe('ifMatch and ifNoneMatch', () => {
     expect(await store.delete('a', { ifMatch: store.getMeta('a')?.etag as string })).toBe(true)
   })
 
-  test('take * for whatever is there', async () => {
+  test('accept * for any existing value', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await expect(store.set('a', 1, { ifMatch: '*' })).rejects.toMatchObject(mismatch)
     await store.set('a', 1, { ifNoneMatch: '*' })
@@ -98,7 +98,7 @@ describe('ifMatch and ifNoneMatch', () => {
     expect(store.get('a')).toBe(2)
   })
 
-  test('see an expired key as missing', async () => {
+  test('treat an expired key as missing', async () => {
     const clock = new ManualClock()
     await using store = await openOn(machine({ clock }), { dir: directory() })
     await store.set('a', 1, { ttlMs: 100 })
@@ -108,7 +108,7 @@ describe('ifMatch and ifNoneMatch', () => {
     expect(store.get('a')).toBe(2)
   })
 
-  test('of two writers that saw the same value only one gets through', async () => {
+  test('let only one of two writers succeed that read the same value', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await store.set('a', 0)
     const etag = store.getMeta('a')?.etag as string
@@ -120,7 +120,7 @@ describe('ifMatch and ifNoneMatch', () => {
     expect(store.get('a')).toBe(1)
   })
 
-  test('the refusal says what is there and what to do', async () => {
+  test('the error says which etag the key has and what to do', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await store.set('a', 1)
     const etag = store.getMeta('a')?.etag as string

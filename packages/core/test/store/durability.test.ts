@@ -10,11 +10,14 @@ import { turns, watchPromise } from '../support/turns.js'
 const directory = useTempDirectory()
 useRejectionWatch()
 
-/** The log under whatever name it was opened by. */
+/**
+ * Matches the log and its next generation.
+ * An open file keeps the path that it was opened with.
+ */
 const LOG = /store\.log/
 
 describe("durability 'always'", () => {
-  test('no promise resolves before the sync that covers its own write has returned', async () => {
+  test('a write resolves only after a sync that began after it', async () => {
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem }), { dir: directory() })
     const first = fileSystem.hold('sync', { on: LOG })
@@ -43,7 +46,7 @@ describe("durability 'always'", () => {
     expect(b.state).toBe('fulfilled')
   })
 
-  test('what is written while a sync is under way goes out together in the next write', async () => {
+  test('records made during a sync go out together in the next write', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem }), { dir })
@@ -61,7 +64,7 @@ describe("durability 'always'", () => {
     expect(fileSystem.count('write', LOG)).toBe(writes + 1)
   })
 
-  test('a thousand sets in one turn are one write and one sync', async () => {
+  test('a thousand sets in one turn need one write and one sync', async () => {
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem }), { dir: directory() })
     const before = { writes: fileSystem.count('write', LOG), syncs: fileSystem.count('sync', LOG) }
@@ -71,7 +74,7 @@ describe("durability 'always'", () => {
     expect(store.stats()).toMatchObject({ writes: 1, syncs: 1, lastSeq: 1000, syncedSeq: 1000 })
   })
 
-  test('a delete that finds nothing is not acknowledged before the delete that removed it', async () => {
+  test('a delete that finds no key resolves only after the delete that removed it', async () => {
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem }), { dir: directory() })
     await store.set('a', 1)
@@ -85,7 +88,7 @@ describe("durability 'always'", () => {
     expect(states).toEqual(['pending', 'pending'])
   })
 
-  test('a clear that finds nothing is not acknowledged before the clear that emptied the store', async () => {
+  test('a clear that finds no key resolves only after the clear that emptied the store', async () => {
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem }), { dir: directory() })
     await store.set('a', 1)
@@ -99,7 +102,7 @@ describe("durability 'always'", () => {
     expect(states).toEqual(['pending', 'pending'])
   })
 
-  test('watchers hear of a change only when it is on disk', async () => {
+  test('watchers receive a change only when it is on disk', async () => {
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem }), { dir: directory() })
     const heard: number[] = []
@@ -116,7 +119,7 @@ describe("durability 'always'", () => {
 })
 
 describe("durability 'interval' and 'os'", () => {
-  test.each(['interval', 'os'] as const)('%s acknowledges what is written, without a sync', async (durability) => {
+  test.each(['interval', 'os'] as const)('%s acknowledges a write without a sync', async (durability) => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const system = machine({ fileSystem, clock: new ManualClock() })
@@ -125,12 +128,12 @@ describe("durability 'interval' and 'os'", () => {
     await store.set('a', 1)
     await Promise.all([store.set('b', 2), store.delete('a'), store.batch([{ op: 'SET', key: 'c', value: 3 }])])
     expect(fileSystem.count('sync')).toBe(syncs)
-    // Killed now, all of it is there.
+    // If the process is killed now, the file has every record.
     await using copy = await openOn(machine(), { dir: copyAsOfNow(dir, `${directory()}/copy`) })
     expect(stateOf(copy)).toEqual({ b: 2, c: 3 })
   })
 
-  test("'interval' syncs in the background once syncIntervalMs have gone by, and not again for nothing", async () => {
+  test("'interval' syncs syncIntervalMs after a write, and not again without a write", async () => {
     const clock = new ManualClock()
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem, clock }), {
@@ -173,7 +176,7 @@ describe("durability 'interval' and 'os'", () => {
     expect(store.stats()).toMatchObject({ lastSeq: 1, acknowledgedSeq: 1, syncedSeq: 0 })
   })
 
-  test('a background sync that fails is told once, and writing ends', async () => {
+  test('a failed background sync is reported once, and writes are refused', async () => {
     const clock = new ManualClock()
     const fileSystem = new FaultyFileSystem()
     const store = await openOn(machine({ fileSystem, clock }), { dir: directory(), durability: 'interval' })
@@ -191,7 +194,7 @@ describe("durability 'interval' and 'os'", () => {
 })
 
 describe('flush', () => {
-  test.each(['always', 'interval', 'os'] as const)('waits for the disk (%s)', async (durability) => {
+  test.each(['always', 'interval', 'os'] as const)('resolves when all writes are on disk (%s)', async (durability) => {
     const fileSystem = new FaultyFileSystem()
     const clock = new ManualClock()
     await using store = await openOn(machine({ fileSystem, clock }), { dir: directory(), durability })
@@ -207,7 +210,7 @@ describe('flush', () => {
     expect(store.stats()).toMatchObject({ syncedSeq: 1 })
   })
 
-  test.each(['interval', 'os'] as const)('called during a sync waits for another one (%s)', async (durability) => {
+  test.each(['interval', 'os'] as const)('called during a sync waits for the next one (%s)', async (durability) => {
     const fileSystem = new FaultyFileSystem()
     const clock = new ManualClock()
     await using store = await openOn(machine({ fileSystem, clock }), { dir: directory(), durability })
@@ -228,7 +231,7 @@ describe('flush', () => {
     await two
   })
 
-  test('with nothing to sync does not sync', async () => {
+  test('does not sync if there is nothing to sync', async () => {
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem }), { dir: directory() })
     await store.set('a', 1)
@@ -238,8 +241,8 @@ describe('flush', () => {
   })
 })
 
-describe('what a record says of its predecessors', () => {
-  test('synced stands in the first record of a write, and is what a returned sync had covered', async () => {
+describe('the field synced', () => {
+  test('is in the first record of a write, and is the last seq that a finished sync covered', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const clock = new ManualClock()
@@ -274,14 +277,14 @@ describe('what a record says of its predecessors', () => {
     ])
   })
 
-  test("with 'always' each write says that all before it is on disk", async () => {
+  test("with 'always' covers all records of earlier writes", async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
     for (let round = 0; round < 3; round++) await Promise.all([store.set('a', round), store.set('b', round)])
     expect(recordsOf(dir).map(({ synced }) => synced)).toEqual([0, undefined, 2, undefined, 4, undefined])
   })
 
-  test('the records stand in the order of the calls, numbered without a gap, with one spelling of their fields', async () => {
+  test('records are in the order of the calls, numbered without a gap, with their fields in a fixed order', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
     const calls = Array.from({ length: 300 }, (_, number) => {

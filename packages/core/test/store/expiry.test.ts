@@ -8,7 +8,7 @@ const directory = useTempDirectory()
 const DAY_MS = 86_400_000
 
 describe('expiry', () => {
-  test('a key is there until its time and gone from then on', async () => {
+  test('a key exists until its expiry and not from then on', async () => {
     const clock = new ManualClock()
     await using store = await openOn(machine({ clock }), { dir: directory() })
     await store.set('at', 1, { expires: clock.now() + 1000 })
@@ -29,7 +29,7 @@ describe('expiry', () => {
     expect([store.size, store.getMeta('at'), store.getMany(['at'])]).toEqual([0, undefined, [undefined]])
   })
 
-  test('the record says when, in Unix ms, and a set without an expiry takes it away', async () => {
+  test('the record has the expiry in Unix ms, and a set without one removes it', async () => {
     const dir = directory()
     const clock = new ManualClock()
     await using store = await openOn(machine({ clock }), { dir })
@@ -40,7 +40,7 @@ describe('expiry', () => {
     expect(store.get('a')).toBe(2)
   })
 
-  test('an expired key has no record when it is deleted, and can be set anew', async () => {
+  test('deleting an expired key writes no record, and the key can be set again', async () => {
     const dir = directory()
     const clock = new ManualClock()
     await using store = await openOn(machine({ clock }), { dir })
@@ -53,7 +53,7 @@ describe('expiry', () => {
     expect(store.get('a')).toBe(2)
   })
 
-  test('a value set with an expiry hides the one below it for good', async () => {
+  test('a value with an expiry replaces the earlier value for good', async () => {
     const clock = new ManualClock()
     const dir = directory()
     const store = await openOn(machine({ clock }), { dir })
@@ -70,7 +70,7 @@ describe('expiry', () => {
     expect([...again.keys()]).toEqual([])
   })
 
-  test('expired stays expired through reopen and compaction, and living keys keep their time', async () => {
+  test('expired keys stay expired after reopening and compaction, and the others keep their expiry', async () => {
     const dir = directory()
     const clock = new ManualClock()
     const system = machine({ clock })
@@ -93,7 +93,7 @@ describe('expiry', () => {
     await store.close()
   })
 
-  test('compaction leaves expired data out of the file', async () => {
+  test('compaction leaves expired data out of the log', async () => {
     const dir = directory()
     const clock = new ManualClock()
     await using store = await openOn(machine({ clock }), { dir })
@@ -106,7 +106,7 @@ describe('expiry', () => {
     )
   })
 
-  test('compaction on demand removes what has expired since the last one, also when nothing was written', async () => {
+  test('compact() removes what expired since the last compaction, even if nothing was written', async () => {
     const dir = directory()
     const clock = new ManualClock()
     await using store = await openOn(machine({ clock }), { dir })
@@ -122,7 +122,7 @@ describe('expiry', () => {
 })
 
 describe('a clock that jumps', () => {
-  test('14 days back, 14 days on, and back: order is by seq, times never go back, and it is said once', async () => {
+  test('14 days back, 14 days forward, and back: order is by seq, timestamps never decrease, and it is reported once', async () => {
     const dir = directory()
     const clock = new ManualClock('2025-01-15T12:00:00.000Z')
     const start = clock.now()
@@ -165,7 +165,7 @@ describe('a clock that jumps', () => {
     await again.close()
   })
 
-  test('a step of less than an hour is nobody’s concern', async () => {
+  test('a step of less than an hour is not reported', async () => {
     const clock = new ManualClock()
     await using store = await openOn(machine({ clock }), { dir: directory() })
     const problems: unknown[] = []
@@ -176,7 +176,7 @@ describe('a clock that jumps', () => {
     expect(problems).toEqual([])
   })
 
-  test('a lifetime counts from the clock as it stands, and not from the last timestamp', async () => {
+  test('ttlMs counts from the current time and not from the last timestamp', async () => {
     const dir = directory()
     const clock = new ManualClock()
     const start = clock.now()
@@ -192,7 +192,7 @@ describe('a clock that jumps', () => {
     expect(store.has('a')).toBe(false)
   })
 
-  test('nothing expires early by more than the step', async () => {
+  test('no key expires earlier by more than the step', async () => {
     const dir = directory()
     const clock = new ManualClock()
     const start = clock.now()

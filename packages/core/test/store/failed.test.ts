@@ -20,16 +20,16 @@ const lockFile = (dir: string) =>
   JSON.parse(readFileSync(join(dir, 'logs', 'store.lock'), 'utf8')) as { failed?: string }
 const damagedFiles = (dir: string) => fileNames(dir).filter((fileName) => fileName.includes('.log.damaged.'))
 
-/** The ways in which it becomes unknown what the disk holds. */
+/** Failures after which the contents of the disk are unknown. */
 const breakages: [string, (fileSystem: FaultyFileSystem) => void][] = [
   ['a sync that fails once', (fileSystem) => fileSystem.fail('sync', systemError('EIO'), { on: LOG })],
   [
     'a sync that fails from now on',
     (fileSystem) => fileSystem.fail('sync', systemError('EIO'), { on: LOG, times: Number.POSITIVE_INFINITY }),
   ],
-  ['a sync for which there is no room', (fileSystem) => fileSystem.fail('sync', systemError('ENOSPC'), { on: LOG })],
+  ['a sync that fails for lack of space', (fileSystem) => fileSystem.fail('sync', systemError('ENOSPC'), { on: LOG })],
   ['a write with EIO', (fileSystem) => fileSystem.fail('write', systemError('EIO'), { on: LOG })],
-  ['a write to a file that is closed', (fileSystem) => fileSystem.fail('write', systemError('EBADF'), { on: LOG })],
+  ['a write that fails with EBADF', (fileSystem) => fileSystem.fail('write', systemError('EBADF'), { on: LOG })],
   [
     'a truncate that fails after a short write',
     (fileSystem) => {
@@ -47,7 +47,7 @@ async function filled(fileSystem: FaultyFileSystem, dir: string): Promise<Store>
 }
 
 describe.each(breakages)('after %s', (_, break_) => {
-  test('writes are refused until reopen, reads go on, it is told once, and nothing is tried again', async () => {
+  test('refuses writes until reopen, still reads, reports it once, and retries nothing', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await filled(fileSystem, dir)
@@ -84,7 +84,7 @@ describe.each(breakages)('after %s', (_, break_) => {
     await store.reopen()
     expect(store.health()).toMatchObject({ ok: true })
     expect(store.health()).not.toHaveProperty('failure')
-    // Whatever was under way may have got through or not, but each whole and in its order.
+    // Pending writes may or may not be in the log, but each is whole and they are in order.
     expect(possibleStates).toContainEqual(stateOf(store))
     await store.set('after', 1)
     const state = stateOf(store)
@@ -95,7 +95,7 @@ describe.each(breakages)('after %s', (_, break_) => {
     expect(again.recovery.clean).toBe(true)
   })
 
-  test('the lock notes it, and whoever opens next begins a new file and keeps the suspect one', async () => {
+  test('records it in the lock, so that the next open begins a new file and keeps the suspect one', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await filled(fileSystem, dir)
@@ -104,7 +104,7 @@ describe.each(breakages)('after %s', (_, break_) => {
     expect(lockFile(dir).failed).toContain('store.log')
     const suspect = readFileSync(logPath(dir))
 
-    // The failed owner may die or close: the note is there for the next one either way.
+    // The note is in the lock whether the failed owner is killed or closes.
     const killed = copyAsOfNow(dir, join(directory(), 'copy'))
     await store.close()
     expect(lockFile(dir).failed).toContain('store.log')
@@ -121,10 +121,10 @@ describe.each(breakages)('after %s', (_, break_) => {
   })
 })
 
-/** None, some or all of the three writes under way, in their order. */
+/** The states after none, some or all of the three pending writes, in order. */
 const possibleStates = [{ a: 'old', b: 'old' }, { a: 'new', b: 'old' }, { a: 'new' }, { a: 'new', c: 'new' }]
 
-test('what was taken back is taken back in reverse, also across a write that was under way', async () => {
+test('undoes pending records in reverse order, also those of the write under way', async () => {
   const dir = directory()
   const fileSystem = new FaultyFileSystem()
   const store = await filled(fileSystem, dir)
@@ -150,14 +150,14 @@ describe('reopen', () => {
     expect(stateOf(store)).toEqual({ a: 'old', b: 'old' })
   })
 
-  test('that fails leaves the store as it was, and can be called again', async () => {
+  test('can be called again if it fails, and the store is as before', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     await using store = await filled(fileSystem, dir)
     fileSystem.fail('sync', systemError('EIO'), { on: LOG })
     await expect(store.set('a', 'new')).rejects.toMatchObject(failed)
     for (const kind of ['open', 'write', 'sync', 'link', 'rename', 'syncDirectory'] as const) {
-      // That the suspect file cannot be synced once more is nothing new.
+      // The sync that fails is that of the new file: a sync of the suspect file has failed already.
       const on = { syncDirectory: /logs$/, sync: /store\.log\.new/ }[kind as string] ?? LOG
       fileSystem.fail(kind, systemError('EIO'), { on })
       await expect(store.reopen(), kind).rejects.toMatchObject({ name: 'FlatlogError' })
@@ -170,7 +170,7 @@ describe('reopen', () => {
     expect(fileSystem.openFiles.size).toBe(1)
   })
 
-  test('called twice at once loses nothing of what is written after the first', async () => {
+  test('called twice at once loses no write made after the first', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await filled(fileSystem, dir)
@@ -187,7 +187,7 @@ describe('reopen', () => {
     expect(again.get('precious')).toBe(1)
   })
 
-  test('through two handles at once loses nothing either', async () => {
+  test('through two handles at once loses no write', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const one = await filled(fileSystem, dir)
@@ -205,7 +205,7 @@ describe('reopen', () => {
     expect([again.get('one'), again.get('two')]).toEqual([1, 1])
   })
 
-  test('is over before close lets go of the lock', async () => {
+  test('is finished before close releases the lock', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await filled(fileSystem, dir)
@@ -215,12 +215,12 @@ describe('reopen', () => {
     await store.close()
     const calls = fileSystem.calls.length
     await reopened
-    // Somebody else may own the files by now.
+    // Another process may own the files by now.
     expect(fileSystem.calls.slice(calls).map(({ kind }) => kind)).toEqual([])
     expect(fileSystem.openFiles.size).toBe(0)
   })
 
-  test('changes and watch go on behind it', async () => {
+  test('changes() and watch() continue after it', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     await using store = await filled(fileSystem, dir)
@@ -236,7 +236,7 @@ describe('reopen', () => {
     expect((await next).value).toMatchObject({ key: 'after' })
   })
 
-  test('a follower that reads in the midst of it gets a change or a clear error', async () => {
+  test('a follower that reads during it gets a change or a clear error', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     await using store = await filled(fileSystem, dir)
@@ -252,7 +252,7 @@ describe('reopen', () => {
   })
 })
 
-test('a failure while nobody waits is heard through the event and health, and brings nothing down', async () => {
+test('a failure while no call is pending is reported by the event and by health(), and does not end the process', async () => {
   const fileSystem = new FaultyFileSystem()
   const store = await filled(fileSystem, directory())
   const problems: string[] = []
@@ -265,7 +265,7 @@ test('a failure while nobody waits is heard through the event and health, and br
   await store.close()
 })
 
-test('a failure that cannot be noted is still a failure', async () => {
+test('a failure that cannot be recorded in the lock is still a failure', async () => {
   const dir = directory()
   const fileSystem = new FaultyFileSystem()
   const store = await filled(fileSystem, dir)
@@ -273,7 +273,7 @@ test('a failure that cannot be noted is still a failure', async () => {
   fileSystem.fail('rename', systemError('EIO'), { on: /store\.lock/ })
   await expect(store.set('a', 'new')).rejects.toMatchObject(failed)
   expect(store.health().ok).toBe(false)
-  // At the latest when it leaves: others could not tell that it has, as long as its process lives.
+  // It records the failure when it closes at the latest: its process lives on, so others could not tell that it left.
   expect(lockFile(dir)).not.toHaveProperty('failed')
   await store.close()
   expect(lockFile(dir).failed).toContain('store.log')
@@ -281,7 +281,7 @@ test('a failure that cannot be noted is still a failure', async () => {
   expect(next.recovery.notes.join(' ')).toMatch(/met a failure/)
 })
 
-test('a failure that can never be noted keeps this process from nothing', async () => {
+test('a failure that can never be recorded does not keep this process from opening the store again', async () => {
   const dir = directory()
   const fileSystem = new FaultyFileSystem()
   const store = await filled(fileSystem, dir)
@@ -295,7 +295,7 @@ test('a failure that can never be noted keeps this process from nothing', async 
   expect(possibleStates).toContainEqual(stateOf(next))
 })
 
-test('an opening that fails, and cannot note it, lets go of the lock', async () => {
+test('an open that fails and cannot record it releases the lock', async () => {
   const dir = directory()
   const fileSystem = new FaultyFileSystem()
   await (await filled(fileSystem, dir)).close()
@@ -307,8 +307,8 @@ test('an opening that fails, and cannot note it, lets go of the lock', async () 
   expect(stateOf(next)).toEqual({ a: 'old', b: 'old' })
 })
 
-describe('an owner that was silent for a while', () => {
-  /** A store whose last write lies so long back that it looks at its lock before the next one. */
+describe('an owner that has not written for a while', () => {
+  /** A store that checks its lock before the next write, because the last one was long ago. */
   async function silent(dir: string, fileSystem: FaultyFileSystem) {
     const clock = new ManualClock()
     const store = await openOn(machine({ fileSystem, clock }), { dir })
@@ -317,7 +317,7 @@ describe('an owner that was silent for a while', () => {
     return store
   }
 
-  test('finds out that it was robbed before it writes', async () => {
+  test('notices before it writes that it has lost its lock', async () => {
     const dir = directory()
     const store = await silent(dir, new FaultyFileSystem())
     const log = readFileSync(logPath(dir))
@@ -329,7 +329,7 @@ describe('an owner that was silent for a while', () => {
     expect(readLock(dir).token).toBe('f'.repeat(32))
   })
 
-  test.each(['EMFILE', 'EIO', 'EACCES'])('and cannot read its lock (%s) brings nothing down', async (code) => {
+  test.each(['EMFILE', 'EIO', 'EACCES'])('does not end the process if it cannot read its lock (%s)', async (code) => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await silent(dir, fileSystem)
@@ -341,7 +341,7 @@ describe('an owner that was silent for a while', () => {
     process.on('uncaughtException', (error) => uncaught.push(error))
     const written = store.set('a', 'new')
     const watched = watchPromise(written)
-    // The write is made, or refused, before the turn is over; after that it is the disk's time.
+    // The write is submitted or refused within these turns; then only the disk can take time.
     await turns(2)
     if (fileSystem.count('sync', LOG) > syncs) await Promise.allSettled([written])
     process.removeAllListeners('uncaughtException')
@@ -349,7 +349,7 @@ describe('an owner that was silent for a while', () => {
     expect(uncaught).toEqual([])
     expect(watched.state).not.toBe('pending')
     if (watched.state === 'rejected') await expect(written).rejects.toBeInstanceOf(FlatlogError)
-    // Nobody has taken the log over.
+    // No other process has taken the lock.
     expect(store.health().ok).toBe(true)
     await store.set('a', 'newer')
     expect(store.get('a')).toBe('newer')

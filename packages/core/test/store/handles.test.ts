@@ -15,7 +15,7 @@ useRejectionWatch()
 const closed = { name: 'FlatlogError', code: 'FLATLOG_CLOSED' }
 
 describe('close', () => {
-  test('waits for what was written without waiting, and is idempotent', async () => {
+  test('waits for pending writes, and is idempotent', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir, durability: 'os' })
     for (let number = 0; number < 100; number++) store.set(`k${number}`, number)
@@ -28,7 +28,7 @@ describe('close', () => {
     expect(again.recovery.clean).toBe(true)
   })
 
-  test('leaves the log, its mark and the main file, and nothing else', async () => {
+  test('leaves only the log, its mark and the main file', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await openOn(machine({ fileSystem }), { dir })
@@ -53,7 +53,7 @@ describe('close', () => {
     await closing
   })
 
-  test('afterwards every method is FLATLOG_CLOSED, and says what to do', async () => {
+  test('makes every method throw FLATLOG_CLOSED with advice', async () => {
     const store = await openOn(machine(), { dir: directory() })
     await store.set('a', 1)
     await store.close()
@@ -96,7 +96,7 @@ describe('close', () => {
     await store.close()
   })
 
-  test('a walk that is under way when the store is closed ends with FLATLOG_CLOSED', async () => {
+  test('makes an iteration under way throw FLATLOG_CLOSED', async () => {
     const store = await openOn(machine(), { dir: directory() })
     await store.batch(Array.from({ length: 1000 }, (_, number) => ({ op: 'SET', key: `${number}`, value: 1 })))
     const keys = store.keys()
@@ -105,7 +105,7 @@ describe('close', () => {
     expect(() => [...keys]).toThrow(expect.objectContaining(closed))
   })
 
-  test('a main file that cannot be written does not keep the store from closing', async () => {
+  test('succeeds if the main file cannot be written', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await openOn(machine({ fileSystem }), { dir })
@@ -122,7 +122,7 @@ describe('close', () => {
 })
 
 describe('several handles on one store in one process', () => {
-  test('opened three times and closed twice it is still usable', async () => {
+  test('a store opened three times and closed twice is still usable', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const system = machine({ fileSystem })
@@ -140,7 +140,7 @@ describe('several handles on one store in one process', () => {
     expect(fileSystem.openFiles.size).toBe(0)
   })
 
-  test('are one also where the directory is spelled in other ways', async () => {
+  test('share one engine however the directory is spelled', async () => {
     const dir = directory()
     mkdirSync(join(dir, 'real'))
     symlinkSync(join(dir, 'real'), join(dir, 'link'))
@@ -151,7 +151,7 @@ describe('several handles on one store in one process', () => {
     expect([one.get('a'), three.get('a')]).toEqual([1, 1])
   })
 
-  test('options that cannot both hold are a conflict that names them', async () => {
+  test('refuses options that contradict those of an open handle, and names them', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
     for (const differing of [
@@ -170,7 +170,7 @@ describe('several handles on one store in one process', () => {
     expect(same.get('a')).toBe(1)
   })
 
-  test('a failed open is not remembered', async () => {
+  test('a store can be opened after an open that failed', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const system = machine({ fileSystem })
@@ -184,7 +184,7 @@ describe('several handles on one store in one process', () => {
     expect(store.get('a')).toBe(1)
   })
 
-  test('opened while the last handle is closing it waits, and finds everything', async () => {
+  test('an open during the last close waits for it and reads every write', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const system = machine({ fileSystem })
@@ -206,7 +206,7 @@ describe('several handles on one store in one process', () => {
     await three.close()
   })
 
-  test('closing one makes what it wrote durable', async () => {
+  test('closing one handle makes its writes durable', async () => {
     const dir = directory()
     await using one = await openOn(machine(), { dir, durability: 'os' })
     const two = await openOn(machine(), { dir, durability: 'os' })
@@ -215,7 +215,7 @@ describe('several handles on one store in one process', () => {
     expect(one.stats()).toMatchObject({ lastSeq: 1, syncedSeq: 1 })
   })
 
-  test('a listener hears nothing more once its own handle is closed', async () => {
+  test('a listener receives nothing after its own handle is closed', async () => {
     const dir = directory()
     await using one = await openOn(machine(), { dir })
     const two = await openOn(machine(), { dir })
@@ -227,7 +227,7 @@ describe('several handles on one store in one process', () => {
     expect(heard).toHaveLength(1)
   })
 
-  test('closing a handle ends its changes, also when another handle goes on', async () => {
+  test('closing a handle ends its changes(), even if another handle stays open', async () => {
     const dir = directory()
     await using _one = await openOn(machine(), { dir })
     const two = await openOn(machine(), { dir })
@@ -242,7 +242,7 @@ describe('several handles on one store in one process', () => {
     expect(ended).toEqual({ done: true, value: undefined })
   })
 
-  test('closing one handle of a store that has failed is no error, as closing the last one is none', async () => {
+  test('closing one handle of a failed store succeeds, as does closing the last one', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const system = machine({ fileSystem })
@@ -259,7 +259,7 @@ async function settled(promise: Promise<unknown>): Promise<string> {
   return outcome?.status as string
 }
 
-test('stores of different names in one directory have nothing to do with each other', async () => {
+test('stores of different names in one directory are independent', async () => {
   const dir = directory()
   const players = await openOn(machine(), { dir, name: 'players' })
   const tokens = await openOn(machine(), { dir, name: 'players2' })

@@ -5,11 +5,11 @@ import { useTempDirectory } from '../support/temp-directory.js'
 
 const directory = useTempDirectory()
 
-/** In this order; by code point the last two would change places. */
+/** Keys in order of code units. In order of code points, the last two would be swapped. */
 const IN_ORDER = ['', '10', '9', 'A', 'a', 'a:b', 'aa', 'b', 'ä', 'ž', '\ud83d\ude00', '\uffee']
 
 describe('key order', () => {
-  test('is by UTF-16 code unit: in memory, in the checkpoint, and after opening', async () => {
+  test('is by UTF-16 code unit: in memory, in the checkpoint, and after opening again', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     await Promise.all([...IN_ORDER].reverse().map((key) => store.set(key, key)))
@@ -37,7 +37,7 @@ describe('key order', () => {
 })
 
 describe('prefix and after', () => {
-  test('give what starts with the prefix, behind the key', async () => {
+  test('select the keys that start with the prefix and come after the key', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await Promise.all(['a', 'a:', 'a:1', 'a:2', 'a;', 'b', '\uffff', '\uffff\uffff'].map((key) => store.set(key, 1)))
     const keys = (options?: { prefix?: string; after?: string }) => [...store.keys(options)]
@@ -53,7 +53,7 @@ describe('prefix and after', () => {
 })
 
 describe('a cursor over keys that change', () => {
-  test('gives every key that is there throughout exactly once', async () => {
+  test('returns every key that exists throughout exactly once', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     const stable = Array.from({ length: 700 }, (_, number) => `stay ${String(number).padStart(4, '0')}`)
     await Promise.all(stable.map((key) => store.set(key, 0)))
@@ -64,7 +64,7 @@ describe('a cursor over keys that change', () => {
     for (const key of store.keys()) {
       seen.push(key)
       step++
-      // New keys before and behind the cursor, values overwritten, neighbours deleted, a compaction in between.
+      // New keys before and after the cursor, values overwritten, neighbours deleted, a compaction in between.
       store.set(`stay ${String((step * 37) % 900).padStart(4, '0')} new`, step)
       store.set(stable[step % stable.length] as string, step)
       store.delete(`${stable[(step * 3) % stable.length]} goes`)
@@ -76,7 +76,7 @@ describe('a cursor over keys that change', () => {
     expect(stable.filter((key) => !seen.includes(key))).toEqual([])
   })
 
-  test('does not give what was cleared under it', async () => {
+  test('does not return keys that were cleared meanwhile', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     const keys = Array.from({ length: 1000 }, (_, number) => `k${String(number).padStart(4, '0')}`)
     await Promise.all(keys.map((key) => store.set(key, 1)))
@@ -87,7 +87,7 @@ describe('a cursor over keys that change', () => {
     expect([...cursor].filter((key) => key.startsWith('k09'))).toEqual([])
   })
 
-  test('ends without reading on when it is left early', async () => {
+  test('stops reading when the loop is left early', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await store.batch(Array.from({ length: 600 }, (_, number) => ({ op: 'SET', key: `${number}`, value: number })))
     for (const key of store.keys()) {
@@ -97,7 +97,7 @@ describe('a cursor over keys that change', () => {
   })
 })
 
-test('the checkpoint stands in key order', async () => {
+test('the checkpoint is in key order', async () => {
   const dir = directory()
   await using store = await openOn(machine(), { dir })
   await Promise.all(IN_ORDER.map((key) => store.set(key, 'x'.repeat(3000))))

@@ -19,10 +19,10 @@ const noSpace = { name: 'FlatlogError', code: 'FLATLOG_NO_SPACE' }
 /** The ways in which the system reports a full disk. */
 const fullDisks: [string, (fileSystem: FaultyFileSystem) => void][] = [
   ['a short write', (fileSystem) => fileSystem.shorten(40, { on: LOG })],
-  ['a write of nothing', (fileSystem) => fileSystem.shorten(0, { on: LOG })],
+  ['a write of zero bytes', (fileSystem) => fileSystem.shorten(0, { on: LOG })],
   ['ENOSPC', (fileSystem) => fileSystem.fail('write', systemError('ENOSPC'), { on: LOG })],
   ['EDQUOT', (fileSystem) => fileSystem.fail('write', systemError('EDQUOT'), { on: LOG })],
-  ['EDQUOT as Node 20 gives it', (fileSystem) => fileSystem.fail('write', quotaExceeded(), { on: LOG })],
+  ['EDQUOT as Node 20 reports it', (fileSystem) => fileSystem.fail('write', quotaExceeded(), { on: LOG })],
   ['EFBIG', (fileSystem) => fileSystem.fail('write', systemError('EFBIG'), { on: LOG })],
 ]
 
@@ -158,7 +158,7 @@ describe('a disk that stays full', () => {
     expect(stateOf(again)).toEqual({ ...FILLED, a: 'space' })
   })
 
-  test('does not keep a store from closing and releasing its lock', async () => {
+  test('does not keep a store from closing or releasing its lock', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await filled(fileSystem, dir)
@@ -173,7 +173,7 @@ describe('a disk that stays full', () => {
     expect(stateOf(again)).toEqual(FILLED)
   })
 
-  test('makes close() reject if a write had no space, and every file is closed', async () => {
+  test('makes close() reject if a write had no space, but every file is closed', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     const store = await filled(fileSystem, dir)
@@ -232,7 +232,7 @@ test('the error has the path of the log and the offset at which the record would
   expect(await refusal()).toEqual(expected())
 })
 
-test('the bytes that a short write left do not get into the next record', async () => {
+test('the bytes of a short write do not get into the next record', async () => {
   const dir = directory()
   const fileSystem = new FaultyFileSystem()
   const store = await filled(fileSystem, dir)

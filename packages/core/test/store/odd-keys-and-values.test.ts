@@ -30,7 +30,7 @@ const ODD_VALUES: unknown[] = [
 ]
 
 describe('odd keys', () => {
-  test('are all keys like any other, through compaction and reopen', async () => {
+  test('work like any other key, also after compaction and reopening', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     await Promise.all(ODD_KEYS.map((key, number) => store.set(key, number)))
@@ -51,12 +51,12 @@ describe('odd keys', () => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined()
   })
 
-  test('are not there before they are set', async () => {
+  test('do not exist before they are set', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     for (const key of ODD_KEYS) expect([store.get(key), store.has(key)]).toEqual([undefined, false])
   })
 
-  test('go through replace, batch and update too', async () => {
+  test('work in replace, batch and update', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     await store.replace(JSON.parse('{"__proto__":1,"constructor":2,"":3}') as Record<string, unknown>)
@@ -75,7 +75,7 @@ describe('odd keys', () => {
   })
 })
 
-test('odd values come back as they were', async () => {
+test('odd values are returned unchanged', async () => {
   const dir = directory()
   const store = await openOn(machine(), { dir })
   await Promise.all(ODD_VALUES.map((value, number) => store.set(`${number}`, value)))
@@ -88,7 +88,7 @@ test('odd values come back as they were', async () => {
   expect(Object.keys(again.get(`${ODD_VALUES.length - 1}`) as object)).toEqual(['__proto__', 'toString'])
 })
 
-test('only newline bytes end a line: everything else that some reader takes for an end stays inside', async () => {
+test('only a newline byte ends a line: other line separators stay inside a value', async () => {
   const dir = directory()
   const store = await openOn(machine(), { dir })
   const hard = ['\u2028', '\u2029', '\u0085', '\r', '\r\n', '\n', '\u000b', '\u000c', '\ufeff', '\u0000']
@@ -116,8 +116,8 @@ test('only newline bytes end a line: everything else that some reader takes for 
   }
 })
 
-// fast-check prints the seed and the smallest case of whatever fails.
-describe('whatever is put in comes out', () => {
+// fast-check prints the seed and the smallest failing case.
+describe('any key and value', () => {
   const anyString = fc.string({ unit: fc.nat(0xffff).map((unit) => String.fromCharCode(unit)), maxLength: 20 })
   const key = fc.oneof(fc.constantFrom(...ODD_KEYS), anyString, fc.string({ unit: 'binary' }))
   const value = fc.oneof(
@@ -129,7 +129,7 @@ describe('whatever is put in comes out', () => {
     fc.record({ how: fc.constant('bytes' as const), given: fc.uint8Array() }),
   )
 
-  test('as values, texts and bytes, through close, reopen and compaction', async () => {
+  test('is returned unchanged as value, text and bytes, also after reopening and compaction', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(key, value), { maxLength: 30 }), fc.boolean(), async (pairs, compacted) => {
         const dir = directory()

@@ -13,7 +13,7 @@ import { useTempDirectory } from '../support/temp-directory.js'
 const directory = useTempDirectory()
 useRejectionWatch()
 
-/** A store with a checkpoint, records behind it, and a backup. */
+/** A store with a checkpoint, records after it, and a backup. */
 async function filled(dir: string): Promise<Record<string, unknown>> {
   const store = await openOn(machine(), { dir })
   await store.set('a', 1)
@@ -26,7 +26,7 @@ async function filled(dir: string): Promise<Record<string, unknown>> {
   return state
 }
 
-describe('a place where no store can be', () => {
+describe('a place where a store cannot be opened', () => {
   test('a file where the directory should be', async () => {
     const dir = join(directory(), 'file')
     writeFileSync(dir, 'mine')
@@ -57,7 +57,7 @@ describe('a place where no store can be', () => {
     expect(fileNames(dir)).toEqual(['store.lock'])
   })
 
-  test('symbolic links in a circle', async () => {
+  test('a cycle of symbolic links', async () => {
     const dir = directory()
     mkdirSync(join(dir, 'logs'))
     symlinkSync('store.log', logPath(dir))
@@ -76,7 +76,7 @@ describe('a place where no store can be', () => {
     ['EIO', 'list', /check the disk/],
   ]
 
-  test.each(refusals)('%s at %s is an error that says what to do, and makes nothing', async (code, kind, advice) => {
+  test.each(refusals)('%s at %s is an error with advice, and creates nothing', async (code, kind, advice) => {
     const dir = join(directory(), 'data')
     const fileSystem = new FaultyFileSystem()
     fileSystem.fail(kind as 'open', systemError(code), { times: Number.POSITIVE_INFINITY })
@@ -90,26 +90,23 @@ describe('a place where no store can be', () => {
     expect(store.recovery).toMatchObject({ clean: true, source: 'new' })
   })
 
-  test.each(['EACCES', 'EMFILE', 'EIO'])(
-    'a log that cannot be opened (%s) is never taken for a new one',
-    async (code) => {
-      const dir = directory()
-      const state = await filled(dir)
-      const before = readFileSync(logPath(dir))
-      const fileSystem = new FaultyFileSystem()
-      fileSystem.fail('open', systemError(code), { on: /store\.log$/ })
-      await expect(openOn(machine({ fileSystem }), { dir })).rejects.toMatchObject({
-        code: 'FLATLOG_IO',
-        path: logPath(dir),
-      })
-      expect(readFileSync(logPath(dir)).equals(before)).toBe(true)
-      expect(fileSystem.openFiles.size).toBe(0)
-      await using store = await openOn(machine({ fileSystem }), { dir })
-      expect(stateOf(store)).toEqual(state)
-    },
-  )
+  test.each(['EACCES', 'EMFILE', 'EIO'])('a log that cannot be opened (%s) is never treated as new', async (code) => {
+    const dir = directory()
+    const state = await filled(dir)
+    const before = readFileSync(logPath(dir))
+    const fileSystem = new FaultyFileSystem()
+    fileSystem.fail('open', systemError(code), { on: /store\.log$/ })
+    await expect(openOn(machine({ fileSystem }), { dir })).rejects.toMatchObject({
+      code: 'FLATLOG_IO',
+      path: logPath(dir),
+    })
+    expect(readFileSync(logPath(dir)).equals(before)).toBe(true)
+    expect(fileSystem.openFiles.size).toBe(0)
+    await using store = await openOn(machine({ fileSystem }), { dir })
+    expect(stateOf(store)).toEqual(state)
+  })
 
-  test('no room for a first log leaves nothing half made', async () => {
+  test('a first log for which there is no space leaves no unfinished file', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     fileSystem.shorten(20, { on: /store\.log/ })
@@ -123,7 +120,7 @@ describe('a place where no store can be', () => {
 const EXPECTED_CODES = new Set(['FLATLOG_IO', 'FLATLOG_NO_SPACE', 'FLATLOG_FAILED'])
 
 describe('opening when any one of its calls fails', () => {
-  /** How many calls an undisturbed opening makes. */
+  /** The number of calls that an opening makes if none fails. */
   async function callsOf(files: string): Promise<number> {
     const dir = directory()
     cpSync(files, dir, { recursive: true })
@@ -147,7 +144,7 @@ describe('opening when any one of its calls fails', () => {
       },
     ],
     [
-      'a store whose log is gone, beside a backup that is known to reach as far',
+      'a store whose log is missing, with a backup that is known to be complete',
       async (dir) => {
         const store = await openOn(machine(), { dir })
         await store.set('a', 1)
@@ -159,7 +156,7 @@ describe('opening when any one of its calls fails', () => {
     ],
   ]
 
-  /** Opens with that one call failing, and again without; says what was wrong, if anything. */
+  /** Opens with the nth call failing, then without a failure; returns the faults. */
   async function faultsOf(files: string, state: Record<string, unknown>, nth: number): Promise<string[]> {
     const dir = directory()
     cpSync(files, dir, { recursive: true })
@@ -191,7 +188,7 @@ describe('opening when any one of its calls fails', () => {
     await again.close()
     const { kind, path = '' } = fileSystem.calls[nth - 1] ?? {}
     for (const fileName of fileNames(dir)) {
-      // What could not be removed because removing failed is nobody's fault.
+      // The injected failure itself kept this file from being removed.
       if ((kind === 'remove' || kind === 'status') && path.endsWith(fileName)) continue
       if (/\.(lock|new|first)/.test(fileName))
         faults.push(`${name()}: ${fileName.replace(/[0-9a-f]{16,}/, 'TOKEN')} was left`)
@@ -199,7 +196,7 @@ describe('opening when any one of its calls fails', () => {
     return faults
   }
 
-  test.each(situations)('%s: it is open and whole, or it is an error and the next try is', async (_, prepare) => {
+  test.each(situations)('%s: opens with its whole state, or rejects and the next open succeeds', async (_, prepare) => {
     const files = directory()
     const state = await prepare(files)
     const calls = await callsOf(files)
@@ -209,7 +206,10 @@ describe('opening when any one of its calls fails', () => {
     expect(faults).toEqual([])
   })
 
-  /** Closes with that one call failing; what was acknowledged is there at the next opening, whatever close says. */
+  /**
+   * Closes with the nth call failing.
+   * The next open must have all acknowledged writes, even if close rejected.
+   */
   async function faultsOfClosing(
     files: string,
     state: Record<string, unknown>,
@@ -238,7 +238,7 @@ describe('opening when any one of its calls fails', () => {
     return { faults, reached: call !== undefined }
   }
 
-  test('closing when any one of its calls fails lets go of the store and loses nothing', async () => {
+  test('closing when any one of its calls fails releases the store and loses nothing', async () => {
     const files = directory()
     const state = await filled(files)
     const faults: string[] = []
@@ -250,12 +250,12 @@ describe('opening when any one of its calls fails', () => {
     expect(faults).toEqual([])
   })
 
-  test('a log whose sync fails at opening is not trusted by the next opener either', async () => {
+  test('a log whose sync fails at opening is not trusted by the next open either', async () => {
     const dir = directory()
     const state = await filled(dir)
     const before = readFileSync(logPath(dir))
     const fileSystem = new FaultyFileSystem()
-    // After one failed sync the next says "ok", and the page cache shows what the disk does not hold.
+    // After one failed sync the next may succeed, and the page cache has data that the disk does not.
     fileSystem.fail('sync', systemError('EIO'), { on: /store\.log$/ })
     await expect(openOn(machine({ fileSystem }), { dir })).rejects.toMatchObject({ code: 'FLATLOG_FAILED' })
     await using store = await openOn(machine({ fileSystem }), { dir })
@@ -267,7 +267,7 @@ describe('opening when any one of its calls fails', () => {
 })
 
 describe('a full disk', () => {
-  test('a store that cannot be opened there says so, can still be read, and comes back with the space', async () => {
+  test('a store that cannot be opened reports it, can still be read, and opens once there is space', async () => {
     const dir = directory()
     const state = await filled(dir)
     const before = readFileSync(logPath(dir))

@@ -13,11 +13,11 @@ import { turns } from '../support/turns.js'
 const directory = useTempDirectory()
 useRejectionWatch()
 
-/** Every call that changes something, so that none of them can go unnoticed. */
+/** Every call that changes a file or a directory. */
 const CHANGING = new Set(['makeDirectory', 'rename', 'link', 'remove', 'write', 'truncate', 'sync', 'syncDirectory'])
 
 describe('readOnly', () => {
-  test('reads beside a writer, without a lock and without changing anything', async () => {
+  test('reads while another process writes, without a lock and without changing anything', async () => {
     const dir = directory()
     await using writer = await openOn(machine(), { dir })
     await writer.set('a', 1)
@@ -34,13 +34,13 @@ describe('readOnly', () => {
     await reader.flush()
     expect(fileSystem.calls.filter(({ kind }) => CHANGING.has(kind))).toEqual([])
     expect(readdirSync(join(dir, 'logs'))).toEqual(before)
-    // Values are read from the log, which stays open as long as the reader is.
+    // Values are read from the log, which stays open as long as the reader.
     expect(fileSystem.openFiles.size).toBe(1)
     await reader.close()
     expect(fileSystem.openFiles.size).toBe(0)
   })
 
-  test('stays as it was read in its first tenth of a second, unless it is told to look or to read again', async () => {
+  test('keeps its first state for 100 ms, unless flush() or reopen() is called', async () => {
     const dir = directory()
     await using writer = await openOn(machine(), { dir })
     await writer.set('a', 1)
@@ -56,7 +56,7 @@ describe('readOnly', () => {
     expect(stateOf(reader)).toEqual({ a: 2, b: 1, c: 1 })
   })
 
-  test('refuses whatever would write, and says what to do', async () => {
+  test('refuses every write with advice', async () => {
     const dir = directory()
     await (await openOn(machine(), { dir })).close()
     await using reader = await openOn(machine(), { dir, readOnly: true })
@@ -78,7 +78,7 @@ describe('readOnly', () => {
     }
   })
 
-  test('is an error where there is no store, and makes none', async () => {
+  test('rejects if there is no store, and creates none', async () => {
     const dir = join(directory(), 'nowhere')
     await expect(openOn(machine(), { dir, readOnly: true })).rejects.toMatchObject({ code: 'FLATLOG_IO' })
     expect(existsSync(dir)).toBe(false)
@@ -91,7 +91,7 @@ describe('readOnly', () => {
     expect(readdirSync(empty)).toEqual([])
   })
 
-  test('shows an installation of the original system that has a main file only, and no directory of logs', async () => {
+  test('reads an installation of format 0 that has only a main file and no directory of logs', async () => {
     const dir = directory()
     writeFileSync(join(dir, 'store.json'), '{"a":1}')
     await using reader = await openOn(machine(), { dir, readOnly: true })
@@ -113,7 +113,7 @@ describe('readOnly', () => {
     expect(statSync(logPath(torn)).size).toBe(size)
   })
 
-  test('goes on from a backup where the log is gone, without putting it back', async () => {
+  test('reads a backup if the log is missing, without restoring it', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     await store.set('a', 1)
@@ -126,7 +126,7 @@ describe('readOnly', () => {
     expect(existsSync(logPath(dir))).toBe(false)
   })
 
-  test('expiry goes by the reader’s clock', async () => {
+  test('applies expiry by its own clock', async () => {
     const dir = directory()
     const clock = new ManualClock()
     const store = await openOn(machine({ clock }), { dir })
@@ -138,14 +138,14 @@ describe('readOnly', () => {
     expect(reader.has('a')).toBe(false)
   })
 
-  test('opened again and again through fifty compactions it never sees a wrong value or damage', async () => {
+  test('never reads a wrong value or damage, opened again and again during fifty compactions', async () => {
     const dir = directory()
     await using writer = await openOn(machine(), { dir, durability: 'os', mainFile: false })
     await writer.batch([0, 1, 2, 3].map((key) => ({ op: 'SET', key: `${key}`, value: 0 })))
     let isOver = false
     const write = async () => {
       for (let round = 1; round <= 50; round++) {
-        // Every state that there ever is has the same number four times.
+        // In every state, all four keys have the same value.
         await writer.batch([0, 1, 2, 3].map((key) => ({ op: 'SET', key: `${key}`, value: round })))
         await writer.compact()
       }
@@ -163,7 +163,7 @@ describe('readOnly', () => {
         last = values[0] as number
         opened++
         await reader.close()
-        // Reading is synchronous; without this the writer would never hear from the disk.
+        // Reading is synchronous; this lets the writer's calls complete.
         await turns(1)
       }
     }

@@ -7,7 +7,7 @@ import { useTempDirectory } from '../support/temp-directory.js'
 const directory = useTempDirectory()
 
 describe('get, set, has, getMany and size', () => {
-  test('a value is there at once, and after closing and opening again', async () => {
+  test('a value can be read at once, and after closing and opening again', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     const done = store.set('user123', { score: 100, tags: ['a', 'b'] })
@@ -20,7 +20,7 @@ describe('get, set, has, getMany and size', () => {
     expect(again.recovery).toMatchObject({ clean: true, cutBytes: 0, damage: [], inDoubt: [] })
   })
 
-  test('what is missing is undefined, and not there', async () => {
+  test('a missing key has the value undefined and does not exist', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await store.set('null', null)
     await store.set('false', false)
@@ -31,7 +31,7 @@ describe('get, set, has, getMany and size', () => {
     expect(store.getMany(['false', 'nothing', 'null', 'false'])).toEqual([false, undefined, null, false])
   })
 
-  test('size counts what is there and nothing else', async () => {
+  test('size counts exactly the keys that exist', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     expect(store.size).toBe(0)
@@ -47,7 +47,7 @@ describe('get, set, has, getMany and size', () => {
     expect(again.size).toBe(499)
   })
 
-  test('every get gives a value of its own, and the store keeps none of the caller’s', async () => {
+  test('every get returns a new value, and set copies the value of the caller', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     const given = { list: [1, 2], inner: { a: 1 } }
     const done = store.set('key', given)
@@ -61,7 +61,7 @@ describe('get, set, has, getMany and size', () => {
     expect(store.get('key')).toEqual({ list: [1, 2], inner: { a: 1 } })
   })
 
-  test('bytes are copies, on the way in and on the way out', async () => {
+  test('bytes are copied by setBytes and by getBytes', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     const given = Buffer.from([1, 2, 3])
     const done = store.setBytes('key', given)
@@ -74,7 +74,7 @@ describe('get, set, has, getMany and size', () => {
     expect(taken.buffer.byteLength).toBe(3)
   })
 
-  test('the recovery report is the caller’s own copy', async () => {
+  test('the recovery report is a copy', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     store.recovery.notes.push('mine')
     expect(store.recovery.notes).toEqual([])
@@ -96,7 +96,7 @@ describe('text and bytes', () => {
     '[1, 2]',
   ]
 
-  test('the very same text comes back, also through compaction and reopen', async () => {
+  test('text is returned unchanged, also after compaction and reopening', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     for (const [number, text] of texts.entries()) await store.setText(`t${number}`, text)
@@ -109,7 +109,7 @@ describe('text and bytes', () => {
     expect(texts.map((_, number) => again.getText(`t${number}`))).toEqual(texts)
   })
 
-  test('text that is JSON stands as JSON in the log, other text says that it is text', async () => {
+  test('text that is JSON is stored as JSON, other text as a string with its encoding', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
     await store.setText('json', '{"10":1,"9":2}')
@@ -130,7 +130,7 @@ describe('text and bytes', () => {
     ])
   })
 
-  test('get, getText and getBytes each say what they can of the others’ values', async () => {
+  test('get, getText and getBytes read values of every kind as far as they can', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await store.set('value', { a: 1 })
     await store.setText('text', 'grüße')
@@ -146,7 +146,7 @@ describe('text and bytes', () => {
 })
 
 describe('delete', () => {
-  test('says whether the key was there, and keeps it away through reopen and compaction', async () => {
+  test('returns whether the key existed, and it stays deleted after reopening and compaction', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     await store.set('a', 1)
@@ -166,7 +166,7 @@ describe('delete', () => {
     expect([...third.keys()]).toEqual(['b'])
   })
 
-  test('writes no record for a key that is not there', async () => {
+  test('writes no record for a missing key', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
     await store.set('a', 1)
@@ -177,7 +177,7 @@ describe('delete', () => {
     expect(recordsOf(dir).map((record) => record.seq)).toEqual([1])
   })
 
-  test('deleted and set again is there with the new value', async () => {
+  test('followed by a set leaves the new value', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     const outcomes = await Promise.all([store.set('a', 1), store.delete('a'), store.set('a', 2), store.delete('a')])

@@ -11,7 +11,7 @@ import { turns } from '../support/turns.js'
 const directory = useTempDirectory()
 
 describe('stats', () => {
-  test('give the figures of the log and of what was done to it', async () => {
+  test('returns sizes and counts of the log', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     await Promise.all([store.set('a', 1), store.set('b', 2)])
@@ -42,7 +42,7 @@ describe('stats', () => {
     expect(again.stats()).toMatchObject({ lastSeq: 3, checkpointSeq: 3, writes: 0, bytesWritten: 0 })
   })
 
-  test('can be put into JSON as they are', async () => {
+  test('returns an object that JSON.stringify can write', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await store.set('a', 1)
     const { lastCompactionMs: _, lastCompactionError: __, ...stats } = store.stats()
@@ -51,13 +51,13 @@ describe('stats', () => {
 })
 
 describe('health', () => {
-  test('of a store that is well says so', async () => {
+  test('of a healthy store is ok', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await store.set('a', 1)
     expect(store.health()).toEqual({ ok: true, problems: [] })
   })
 
-  test('keeps the last problems and not all there ever were', async () => {
+  test('keeps only the last problems', async () => {
     const clock = new ManualClock()
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ clock, fileSystem }), { dir: directory(), compaction: { minBytes: 1 } })
@@ -79,7 +79,7 @@ describe('health', () => {
   })
 })
 
-test('a store that nobody uses does nothing, and writes nothing', async () => {
+test('an idle store makes no calls and writes nothing', async () => {
   const clock = new ManualClock()
   const fileSystem = new FaultyFileSystem()
   await using store = await openOn(machine({ clock, fileSystem }), { dir: directory(), durability: 'interval' })
@@ -95,7 +95,7 @@ test('a store that nobody uses does nothing, and writes nothing', async () => {
   expect(clock.timers).toBe(0)
 })
 
-test('a thousand handles on one store give no warning and need one lock and one file', async () => {
+test('a thousand handles on one store cause no warning and need one lock and one file', async () => {
   const dir = directory()
   const fileSystem = new FaultyFileSystem()
   const system = machine({ fileSystem })
@@ -120,7 +120,7 @@ test('a thousand handles on one store give no warning and need one lock and one 
   }
 })
 
-test('onProgress hears of a long replay', async () => {
+test('a long replay calls onProgress', async () => {
   const dir = directory()
   const store = await openOn(machine(), { dir, durability: 'os', compaction: false })
   for (let number = 0; number < 10_000; number++) store.set('a', number)

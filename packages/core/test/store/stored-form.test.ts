@@ -6,8 +6,8 @@ import { useTempDirectory } from '../support/temp-directory.js'
 const directory = useTempDirectory()
 const FAR_MS = 4_000_000_000_000
 
-describe('what an adapter hands over and gets back', () => {
-  test('getStored says text, form and expiry at once', async () => {
+describe('the stored form for adapters', () => {
+  test('getStored returns text, encoding and expiry together', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await store.setText('json', '{"b": 1}', { expires: FAR_MS })
     await store.setText('text', '"quoted"', { asText: true })
@@ -25,7 +25,7 @@ describe('what an adapter hands over and gets back', () => {
     ['1}{2', { value: 'the whole', encoding: 'text' }],
     [' 1', { value: 'the whole', encoding: 'text' }],
     ['"\u2028"', { value: 'the whole', encoding: 'text' }],
-  ])('a text that cannot stand as JSON gives way to the other one: %j', async (text, expected) => {
+  ])('setText stores `otherwise` in the place of a text that cannot be stored as JSON: %j', async (text, expected) => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     await store.setText('one', text, { otherwise: 'the whole' })
@@ -37,20 +37,20 @@ describe('what an adapter hands over and gets back', () => {
     await store.close()
   })
 
-  test('the other text may be empty, and must be a text', async () => {
+  test('`otherwise` may be empty, and must be a string', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await store.setText('k', 'no JSON', { otherwise: '' })
     expect(store.getStored('k')).toMatchObject({ encoding: 'text', text: '' })
     await expect(store.setText('k', 'no JSON', { otherwise: 7 as never })).rejects.toMatchObject({
       code: 'FLATLOG_INVALID_VALUE',
     })
-    // Also where it is not needed: the mistake would show with the first text that needs it.
+    // Refused also where it is not used, so that the mistake shows at the first call.
     await expect(store.setText('k', '1', { otherwise: 7 as never })).rejects.toMatchObject({
       code: 'FLATLOG_INVALID_VALUE',
     })
   })
 
-  test('a text that is to be a string anyway does not give way to it', async () => {
+  test('`otherwise` is not used with asText', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await store.setText('k', '{"x":1}', { asText: true, otherwise: 'the other' })
     expect(store.getStored('k')).toMatchObject({ encoding: 'text', text: '{"x":1}' })

@@ -12,7 +12,7 @@ useRejectionWatch()
 
 const plusOne = (old: number | undefined) => (old ?? 0) + 1
 
-test('a thousand increments at once make a thousand', async () => {
+test('a thousand concurrent increments add up to a thousand', async () => {
   const dir = directory()
   const store = await openOn(machine(), { dir })
   const results = await Promise.all(Array.from({ length: 1000 }, () => store.update<number>('count', plusOne)))
@@ -23,7 +23,7 @@ test('a thousand increments at once make a thousand', async () => {
   expect(again.get('count')).toBe(1000)
 })
 
-test('a thousand asynchronous increments, from two handles, make a thousand', async () => {
+test('a thousand asynchronous increments from two handles add up to a thousand', async () => {
   const dir = directory()
   await using one = await openOn(machine(), { dir })
   await using two = await openOn(machine(), { dir })
@@ -37,13 +37,13 @@ test('a thousand asynchronous increments, from two handles, make a thousand', as
   expect(one.get('count')).toBe(1000)
 })
 
-test('gives what it wrote, and undefined to the change where there is nothing', async () => {
+test('returns the value that it wrote, and passes undefined for a missing key', async () => {
   await using store = await openOn(machine(), { dir: directory() })
   expect(await store.update('a', (old) => [old === undefined])).toEqual([true])
   expect(await store.update<boolean[]>('a', async (old) => [...(old ?? []), false])).toEqual([true, false])
 })
 
-test('a change that throws or rejects writes nothing, and the next one goes on', async () => {
+test('a function that throws or rejects writes nothing, and later updates succeed', async () => {
   const dir = directory()
   await using store = await openOn(machine(), { dir })
   await store.set('a', 1)
@@ -67,7 +67,7 @@ test('a change that throws or rejects writes nothing, and the next one goes on',
   expect(recordsOf(dir).map((record) => record.value)).toEqual([1, 2, 3])
 })
 
-test('a set while the change is being worked out is not lost', async () => {
+test('a set while the function runs is not lost', async () => {
   await using store = await openOn(machine(), { dir: directory() })
   await store.set('a', ['first'])
   const seen: unknown[] = []
@@ -87,7 +87,7 @@ test('a set while the change is being worked out is not lost', async () => {
   expect(store.get('a')).toEqual(['first', 'between', 'updated'])
 })
 
-test('a delete while the change is being worked out is not undone by it', async () => {
+test('a delete while the function runs is not undone', async () => {
   await using store = await openOn(machine(), { dir: directory() })
   await store.set('a', 41)
   let goOn = () => {}
@@ -103,7 +103,7 @@ test('a delete while the change is being worked out is not undone by it', async 
   expect(await updated).toBe(1)
 })
 
-test('keeps the key’s expiry unless it gets another', async () => {
+test('keeps the expiry of the key unless another is given', async () => {
   const clock = new ManualClock()
   await using store = await openOn(machine({ clock }), { dir: directory() })
   const expires = clock.now() + 1000

@@ -18,7 +18,7 @@ async function take(changes: AsyncIterator<Change>, count: number): Promise<Chan
   return taken
 }
 
-/** One of every kind of write, each acknowledged before the next. */
+/** Makes one write of every kind, each acknowledged before the next. */
 async function everyKind(store: Store): Promise<void> {
   await store.set('a', { n: 1 }, { expires: 4_000_000_000_000 })
   await store.setText('text', 'plain')
@@ -43,13 +43,13 @@ const EVERY_KIND = [
   { op: 'SET', data: JSON.parse('{"__proto__":1}'), seq: 7 },
 ]
 
-/** The position behind the last record that there is. */
+/** The position after the last record. */
 const beginning = (store: Store) => store.stats().position as string
 
 const withoutPlace = ({ position: _, timestamp: __, ...change }: Change) => change
 
 describe('watch', () => {
-  test('tells every change once, in order, with its place in the log', async () => {
+  test('reports every change once, in order, with its position in the log', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
     const heard: Change[] = []
@@ -63,7 +63,7 @@ describe('watch', () => {
     }
   })
 
-  test('tells of nothing that is not acknowledged, and of nothing that was taken back', async () => {
+  test('reports no change before it is acknowledged, and none that was undone', async () => {
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem }), { dir: directory() })
     const heard: Change[] = []
@@ -74,7 +74,7 @@ describe('watch', () => {
     expect(heard.map((change) => change.op === 'SET' && 'key' in change && change.key)).toEqual(['taken'])
   })
 
-  test('gives each listener values of its own, and one that unsubscribes nothing more', async () => {
+  test('passes each listener its own copies, and nothing after it unsubscribes', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     const heard: unknown[] = []
     const listener = (change: Change) => {
@@ -95,7 +95,7 @@ describe('watch', () => {
     expect(heard).toHaveLength(3)
   })
 
-  test('hears of other handles’ writes too', async () => {
+  test('reports the writes of other handles too', async () => {
     const dir = directory()
     await using one = await openOn(machine(), { dir })
     await using two = await openOn(machine(), { dir })
@@ -106,7 +106,7 @@ describe('watch', () => {
     expect(heard).toEqual([1, 2])
   })
 
-  test('a listener that throws stops neither the other listeners nor the write', async () => {
+  test('a listener that throws does not stop the other listeners or the write', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     const heard: number[] = []
     const thrown: unknown[] = []
@@ -131,7 +131,7 @@ describe('watch', () => {
 })
 
 describe('changes', () => {
-  test('gives what watch gives, from a position on and then as it comes', async () => {
+  test('yields what watch reports: first from the position, then as it is written', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
     const since = beginning(store)
@@ -147,7 +147,7 @@ describe('changes', () => {
     await later.return(undefined)
   })
 
-  test('without a position it begins where the store was when it was asked for', async () => {
+  test('begins at the present end of the log without a position', async () => {
     await using store = await openOn(machine(), { dir: directory() })
     await store.set('before', 1)
     const changes = store.changes()
@@ -160,7 +160,7 @@ describe('changes', () => {
     expect((await first).value).toMatchObject({ key: 'after' })
   })
 
-  test('gives only what is acknowledged', async () => {
+  test('yields only acknowledged changes', async () => {
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem }), { dir: directory() })
     const next = store.changes().next()
@@ -176,7 +176,7 @@ describe('changes', () => {
     expect((await next).value).toMatchObject({ key: 'a', seq: 1 })
   })
 
-  test('goes on across compactions, through the backups', async () => {
+  test('continues across compactions, through the backups', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir, backups: 3 })
     await store.set('k', 0)
@@ -192,7 +192,7 @@ describe('changes', () => {
     expect(values).toEqual([1, 10, 2, 20, 3, 30, 'last'])
   })
 
-  test('a follower that reads slowly misses nothing while compactions go on', async () => {
+  test('a slow follower misses nothing during compactions', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir, backups: 100 })
     const changes = store.changes({ since: beginning(store) })
@@ -206,7 +206,7 @@ describe('changes', () => {
     expect(seen).toEqual(Array.from({ length: 90 }, (_, number) => number + 1))
   })
 
-  test('a position of another history, or of one that is gone, is FLATLOG_POSITION', async () => {
+  test('a position of another history, or of a file that is gone, is FLATLOG_POSITION', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir, backups: 0 })
     const since = beginning(store)
@@ -223,7 +223,7 @@ describe('changes', () => {
     await expect(store.changes({ since }).next()).rejects.toThrow(/What to do: read the state with entries/)
   })
 
-  test('the position that stats gives can be followed from, also right after opening a compacted store', async () => {
+  test('the position from stats() can be followed, also right after opening a compacted store', async () => {
     const dir = directory()
     const store = await openOn(machine(), { dir })
     await store.set('a', 1)
@@ -234,12 +234,12 @@ describe('changes', () => {
     await again.set('b', 1)
     const first = async () => (await take(again.changes({ since }), 1))[0]
     expect(await first()).toMatchObject({ op: 'SET', key: 'b' })
-    // From then on the backup holds what follows it.
+    // From now on the records after it are in the backup.
     await again.compact()
     expect(await first()).toMatchObject({ op: 'SET', key: 'b' })
   })
 
-  test('a follower that comes while a new generation is being published misses nothing', async () => {
+  test('a follower that begins while a new generation is being published misses nothing', async () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem }), { dir })
@@ -259,7 +259,7 @@ describe('changes', () => {
     expect(outcome?.value.map(({ seq }) => seq)).toEqual([1, 2])
   })
 
-  test('a follower whose backup was rotated away under it hears FLATLOG_POSITION', async () => {
+  test('a follower whose backup is removed by rotation gets FLATLOG_POSITION', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir, backups: 1 })
     const changes = store.changes({ since: beginning(store) })
@@ -278,7 +278,7 @@ describe('changes', () => {
     await expect(rest).rejects.toMatchObject({ name: 'FlatlogError', code: 'FLATLOG_POSITION' })
   })
 
-  test('ends with its signal, with close, and when it is left', async () => {
+  test('ends at its signal, at close, and when the loop is left', async () => {
     const store = await openOn(machine(), { dir: directory() })
     const controller = new AbortController()
     const [aborted, closed] = [store.changes({ signal: controller.signal }).next(), store.changes().next()]

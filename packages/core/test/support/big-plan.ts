@@ -3,7 +3,7 @@ import { Plan, type Step } from './workload.js'
 export const BIG_KEYS = 100_000
 export const BIG_STEPS = BIG_KEYS + BIG_KEYS / 2 + BIG_KEYS / 4
 
-/** A hundred thousand keys of about a hundred bytes are set, half of them deleted, and a quarter overwritten. */
+/** Sets a hundred thousand keys of a hundred bytes, deletes half, overwrites a quarter. */
 export class BigPlan extends Plan {
   stepAt(number: number): Step | undefined {
     if (number < BIG_KEYS) return { kind: 'set', key: keyOf(number), value: { number, text: TEXT } }
@@ -17,7 +17,7 @@ export class BigPlan extends Plan {
 
 const TEXT = 'some text that makes the key and its value a hundred bytes long'
 
-/** Neighbours in time are no neighbours in key order. */
+/** Keys that are set one after the other are not neighbours in key order. */
 function keyOf(number: number): string {
   return `key ${(number * 7919) % BIG_KEYS}`
 }

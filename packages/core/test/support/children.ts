@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'tsup'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 
-/** The programs that tests run in processes and threads of their own; each stands in children/NAME.ts. */
+/** The programs that tests run in other processes and threads; each is in children/NAME.ts. */
 export type ChildName = 'puppet' | 'one-set' | 'load' | 'worker' | 'rival' | 'cluster' | 'many-values'
 
 const sources = fileURLToPath(new URL('./children/', import.meta.url))
@@ -16,7 +16,7 @@ const sources = fileURLToPath(new URL('./children/', import.meta.url))
 const living = new Map<ChildProcess, Promise<Ending>>()
 
 /**
- * Builds the programs from the present sources, once for a test file. The function it returns gives their paths. No
+ * Builds the programs from the sources, once per test file, and returns a function that returns their paths. No
  * process that a test started outlives it, however the test ends.
  */
 export function useChildren(...names: ChildName[]): (name: ChildName) => string {
@@ -50,7 +50,7 @@ export interface Ending {
 
 function endingOf(child: ChildProcess): Promise<Ending> {
   const ended = new Promise<Ending>((resolve) => {
-    // 'close' and not 'exit': what was written last may still be on its way.
+    // 'close' and not 'exit': the last output may not have arrived at 'exit'.
     child.once('close', (code, signal) => {
       living.delete(child)
       resolve({ code, signal })
@@ -60,10 +60,10 @@ function endingOf(child: ChildProcess): Promise<Ending> {
   return ended
 }
 
-/** Starts a program where process numbers begin at 1, and ends it when the one that started it is ended. */
+/** Starts a program in a pid namespace of its own, and kills it when its parent is killed. */
 const UNSHARE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
 
-/** Whether this system lets us make such a namespace: Linux, as root or where users may have namespaces. */
+/** True if such a namespace can be made: on Linux, as root or if users may have namespaces. */
 export function canContain(): boolean {
   return process.platform === 'linux' && spawnSync('unshare', [...UNSHARE.slice(1), 'true']).status === 0
 }
@@ -72,14 +72,14 @@ function childrenOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
 }
 
-/** A process that does what it is told: it opens stores, writes to them, and dies when it is killed. */
+/** A process that makes the calls that the test sends it, with one store. */
 export class Puppet {
   readonly ended: Promise<Ending>
   readonly #child: ChildProcess
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>()
   #calls = 0
 
-  /** In a container of its own its number is 1, as that of every first process of a container. */
+  /** `inContainer`: its pid is 1, like that of every first process of a container. */
   constructor(
     path: string,
     private readonly inContainer = false,
@@ -91,7 +91,7 @@ export class Puppet {
       env: { ...process.env, ...environment },
     })
     createInterface({ input: this.#child.stderr as Readable }).on('line', (line) => {
-      // Some versions of unshare complain where their child was killed.
+      // Some versions of unshare print an error if their child was killed.
       if (!line.startsWith('unshare: sigprocmask')) console.error(line)
     })
     this.ended = endingOf(this.#child)
@@ -123,7 +123,7 @@ export class Puppet {
     return answer as Promise<T>
   }
 
-  /** Sent from outside, also into a container. */
+  /** Sends the signal from outside, also into a container. */
   kill(signal: NodeJS.Signals): void {
     if (!this.inContainer) this.#child.kill(signal)
     else for (const pid of childrenOf(this.pid)) process.kill(pid, signal)
@@ -140,7 +140,7 @@ export interface Run {
   readonly ended: Promise<Ending>
 }
 
-/** Runs a program that tells what it does on its standard output, a line at a time. */
+/** Runs a program and passes each line of its standard output to `onLine`. */
 export function run(
   path: string,
   args: readonly string[],
@@ -148,7 +148,7 @@ export function run(
   nodeOptions: readonly string[] = [],
 ): Run {
   const child = spawn(process.execPath, [...nodeOptions, path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
-  // It may be killed before it has read what it was told.
+  // It may be killed before it has read its input.
   child.stdin?.on('error', () => {})
   let rest = ''
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {

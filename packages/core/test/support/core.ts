@@ -1,4 +1,7 @@
-/** What the tests use from inside the engine: the one file to change when something moves. */
+/**
+ * Everything that the tests use from inside the engine.
+ * When a file of `src` moves, only this file has to change.
+ */
 
 export type { Verification } from '../../src/engine/backend.js'
 export type { Change } from '../../src/engine/events.js'

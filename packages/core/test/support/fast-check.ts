@@ -1,5 +1,5 @@
 import fc from 'fast-check'
 import { SEED } from './seed.js'
 
-// Before each test file. fast-check draws a new seed for every run otherwise. It prints the seed of what fails.
+// Runs before each test file. Without it, fast-check draws a new seed for every run. It prints the seed of a failed test.
 fc.configureGlobal({ ...fc.readConfigureGlobal(), seed: SEED })

@@ -1,6 +1,6 @@
 import { type FileStatus, type FileSystem, nodeFileSystem, type OpenFile, type OpenMode } from './core.js'
 
-/** The calls that can be made to fail, with those of an open file beside those of the file system. */
+/** The calls that can be made to fail: those of the file system and those of an open file. */
 export type CallKind =
   | 'realPath'
   | 'makeDirectory'
@@ -22,11 +22,11 @@ export interface Call {
 }
 
 interface Where {
-  /** Only calls on paths that fit. */
+  /** Only calls whose path matches. */
   on?: RegExp
-  /** The first call that is hit; 1 is the next one. */
+  /** The first call with the effect; 1 is the next one. */
   nth?: number
-  /** How many calls are hit from there on. */
+  /** The number of calls with the effect from there on. */
   times?: number
 }
 
@@ -38,7 +38,7 @@ interface Rule {
   readonly effect: Error | { keepBytes: number } | HeldCall
 }
 
-/** A call that waits until the test lets it go on. */
+/** A call that waits until the test releases it. */
 export class HeldCall {
   readonly reached: Promise<void>
   #arrive!: () => void
@@ -74,18 +74,18 @@ export function systemError(code: string, errno = -1): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: injected`), { code, errno })
 }
 
-/** Quota exceeded, in the form in which Node 20 hands it over. */
+/** Quota exceeded, in the form in which Node 20 reports it. */
 export const quotaExceeded = () => systemError('UNKNOWN', -122)
 
 /**
- * The machine's own file system, or another one, whose calls fail, fall short or wait as the test says. Syncs take a turn of the event
- * loop and do not reach the disk: nothing here could see what they did there, and waiting for them would be most of a
- * test's time.
+ * A file system whose calls fail, fall short or wait as the test says: that of the machine or another one.
+ * Syncs take a turn of the event loop and do not reach the disk: no test could see the difference, and they would take
+ * most of the time.
  */
 export class FaultyFileSystem implements FileSystem {
   readonly calls: Call[] = []
   readonly openFiles = new Set<OpenFile>()
-  /** What `freeBytes` says instead of the truth. */
+  /** The result of `freeBytes` instead of the real one. */
   free: number | undefined
   readonly renamesOpenFiles: boolean
   #rules: Rule[] = []
@@ -94,29 +94,29 @@ export class FaultyFileSystem implements FileSystem {
     this.renamesOpenFiles = inner.renamesOpenFiles
   }
 
-  /** The calls that fit throw the error: by default the next one, once. */
+  /** Makes matching calls throw the error: by default only the next one. */
   fail(kind: CallKind | 'any', error: Error, where: Where = {}): void {
     this.#add(kind, error, where)
   }
 
-  /** The writes that fit take only so many bytes, and say so without an error. */
+  /** Makes matching writes write only `keepBytes` bytes, and return that without an error. */
   shorten(keepBytes: number, where: Where = {}): void {
     this.#add('write', { keepBytes }, where)
   }
 
-  /** The next such call waits; only what is asynchronous can. */
+  /** Makes the next matching call wait; only asynchronous calls can. */
   hold(kind: 'sync' | 'syncDirectory', where: Where = {}): HeldCall {
     const held = new HeldCall()
     this.#add(kind, held, where)
     return held
   }
 
-  /** Everything works again. */
+  /** Ends all effects. */
   heal(): void {
     this.#rules = []
   }
 
-  /** How many calls of that kind there were on paths that fit. */
+  /** The number of calls of this kind whose path matches. */
   count(kind: CallKind, on?: RegExp): number {
     return this.calls.filter((call) => call.kind === kind && (!on || on.test(call.path))).length
   }
@@ -125,7 +125,10 @@ export class FaultyFileSystem implements FileSystem {
     this.#rules.push({ kind, on, toSkip: nth - 1, left: times, effect })
   }
 
-  /** What is to happen to this call, if anything. Only the first rule that fits counts the call. */
+  /**
+   * Records the call and returns the effect on it, if any.
+   * Only the first matching rule counts the call.
+   */
   #meet(kind: CallKind, path: string): Rule['effect'] | undefined {
     this.calls.push({ kind, path })
     for (const rule of this.#rules) {
@@ -153,7 +156,7 @@ export class FaultyFileSystem implements FileSystem {
     await new Promise((resolve) => setImmediate(resolve))
   }
 
-  /** How many of the bytes a write may take. */
+  /** The number of bytes that a write may write. */
   beforeWrite(path: string, length: number): number {
     const effect = this.#meet('write', path)
     if (effect instanceof Error) throw effect

@@ -2,7 +2,7 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Store } from './core.js'
 
-/** What tests look at from outside: the files of a store, and its whole state. */
+/** Reads the files of a store and its whole state. */
 
 export function logPath(dir: string, name = 'store'): string {
   return join(dir, 'logs', `${name}.log`)
@@ -17,7 +17,7 @@ export interface ParsedLine {
   [field: string]: unknown
 }
 
-/** The lines of a log, parsed; throws where a line is no JSON. */
+/** The lines of a log, parsed; throws if a line is not JSON. */
 export function linesOf(path: string): ParsedLine[] {
   const text = readFileSync(path, 'utf8')
   return text
@@ -26,17 +26,17 @@ export function linesOf(path: string): ParsedLine[] {
     .map((line) => JSON.parse(line) as ParsedLine)
 }
 
-/** The records behind the checkpoint. */
+/** The records after the checkpoint. */
 export function recordsOf(dir: string, name = 'store'): ParsedLine[] {
   return linesOf(logPath(dir, name)).filter((line) => line.op !== 'CHECKPOINT')
 }
 
-/** The names in the log directory, in order. */
+/** The names in the log directory, sorted. */
 export function namesAndSockets(dir: string): string[] {
   return readdirSync(join(dir, 'logs')).sort()
 }
 
-/** The same without the sockets of living owners. */
+/** The names in the log directory without the sockets of living owners, sorted. */
 export function fileNames(dir: string): string[] {
   return namesAndSockets(dir).filter((fileName) => !fileName.endsWith('.sock'))
 }
@@ -46,8 +46,8 @@ export function stateOf(store: Store): Record<string, unknown> {
 }
 
 /**
- * The files as they are this very moment, copied elsewhere: what a process that is killed now would leave. The copy
- * can be opened while the original goes on; its lock is stale, as nobody listens at the socket that it names.
+ * Copies the files as they are at this moment, as a kill would leave them. The copy
+ * can be opened while the original is in use: its lock is stale, because no process listens at its socket.
  */
 export function copyAsOfNow(dir: string, to: string): string {
   const isSocket = (path: string) => path.endsWith('.sock')

@@ -3,7 +3,10 @@ import { Plan, randomAt, type Step } from './workload.js'
 
 const MIB = 1 << 20
 const KEYS = 2
-/** Each text repeats one letter, so that a piece of another text would show. Some letters take several bytes. */
+/**
+ * Each text repeats one letter, so that a piece of another text is noticed.
+ * Some letters take several bytes.
+ */
 const LETTERS = 'abcdefghijéö€漢'
 
 /** An endless plan of values so large that a process can be killed while one is written. */

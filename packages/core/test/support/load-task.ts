@@ -6,7 +6,7 @@ import { Random } from './random.js'
 import type { StopAt } from './stop-after.js'
 import { type Plan, Workload } from './workload.js'
 
-/** What the program `load` does. */
+/** The task of the program `load`. */
 export interface LoadTask {
   readonly options: StoreOptions
   readonly plan: PlanName
@@ -31,7 +31,7 @@ export function planOf(name: PlanName): Plan {
   }
 }
 
-/** What an owner finds when it opens a store. */
+/** The state and the report that an owner reads when it opens a store. */
 export interface Found extends Pick<Recovery, 'cutBytes' | 'damage' | 'inDoubt'> {
   readonly lastSeq: number
   /** The fingerprint of all entries. */
@@ -40,7 +40,10 @@ export interface Found extends Pick<Recovery, 'cutBytes' | 'damage' | 'inDoubt'>
 
 /** The report of an owner. */
 export interface Opened extends Found {
-  /** CPU time and timers of the opening: how long it takes on a machine that does nothing else. */
+  /**
+   * CPU time and timers of the opening.
+   * So long it takes on a machine that does nothing else.
+   */
   readonly openMs: number
 }
 

@@ -25,7 +25,7 @@ export function lockPath(dir: string): string {
   return join(dir, 'logs', 'store.lock')
 }
 
-/** Writes the lock of a store, or with an ending a file beside it, such as a claim. */
+/** Writes the lock of a store, or with an ending a file next to it, such as a claim. */
 export function writeLock(dir: string, content: LockRecord | string | Uint8Array, ending = ''): void {
   mkdirSync(join(dir, 'logs'), { recursive: true })
   const isBytes = typeof content === 'string' || content instanceof Uint8Array
@@ -36,7 +36,7 @@ export function readLock(dir: string): LockRecord {
   return JSON.parse(readFileSync(lockPath(dir), 'utf8')) as LockRecord
 }
 
-/** A clock on which waiting takes no time: every timer fires in the next turn of the event loop. */
+/** A clock on which every timer fires in the next turn of the event loop. */
 export class HurriedClock extends ManualClock {
   override setTimer(callback: () => void, delayMs: number) {
     const timer = super.setTimer(callback, delayMs)

@@ -10,7 +10,7 @@ import {
   systemProcesses,
 } from './core.js'
 
-/** This machine, but for what the test puts in the place of its clock and its file system. */
+/** This machine, with the clock and the file system of the test if there are any. */
 export function machine(parts: { clock?: Clock; fileSystem?: FileSystem } = {}): Machine {
   return {
     clock: parts.clock ?? systemClock,
@@ -19,7 +19,7 @@ export function machine(parts: { clock?: Clock; fileSystem?: FileSystem } = {}):
   }
 }
 
-/** As `openStore` of the package, on a machine of the test's. */
+/** `openStore` of the package, on a machine of the test. */
 export function openOn(system: Machine, options: StoreOptions): Promise<Store> {
   return openStoreOn(system, options)
 }

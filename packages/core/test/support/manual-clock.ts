@@ -5,13 +5,19 @@ interface Waiting {
   readonly callback: () => void
 }
 
-/** A clock that stands until the test moves it. Turns of the event loop stay real, as input and output need them. */
+/**
+ * A clock that only the test advances.
+ * Turns of the event loop stay real, because input and output need them.
+ */
 export class ManualClock implements Clock {
   #wallMs: number
   #monotonicMs = 0
   #waiting: Waiting[] = []
 
-  /** With `stepMs` every look at the monotonic clock moves it, so that long work pauses after every few steps. */
+  /**
+   * With `stepMs` every reading of the monotonic clock advances it.
+   * So long work pauses after a few steps.
+   */
   constructor(
     start: string | number = '2025-01-15T12:00:00.000Z',
     private readonly stepMs = 0,
@@ -46,12 +52,12 @@ export class ManualClock implements Clock {
     return systemClock.yieldToOthers()
   }
 
-  /** Timers that have been set and are neither due nor cancelled yet. */
+  /** The number of timers that are neither due nor cancelled. */
   get timers(): number {
     return this.#waiting.length
   }
 
-  /** Time goes by: both clocks move, and what falls due is called in its order. */
+  /** Advances both clocks, and calls the timers that are due in order. */
   advance(ms: number): void {
     this.#wallMs += ms
     this.#monotonicMs += ms
@@ -65,7 +71,7 @@ export class ManualClock implements Clock {
     }
   }
 
-  /** The wall clock is set, forwards or backwards, without time going by. */
+  /** Sets the wall clock forwards or backwards. The monotonic clock does not change. */
   setWall(time: string | number): void {
     this.#wallMs = new Date(time).getTime()
   }

@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Waits for a random time, to meet another process at an arbitrary moment. Nothing may depend on how long it takes. */
+/**
+ * Waits for a random time, to meet another process at an arbitrary moment.
+ * Nothing may depend on how long it takes.
+ */
 export async function moment(ms: number): Promise<void> {
   const endMs = performance.now() + ms
   if (ms >= 2) await delay(ms - 1)

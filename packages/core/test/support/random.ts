@@ -1,6 +1,6 @@
 import { SEED } from './seed.js'
 
-/** Random numbers from a seed (mulberry32), so that what failed once can be run again. */
+/** Random numbers from a seed (mulberry32), so that a failed run can be repeated. */
 export class Random {
   #state: number
 
@@ -8,7 +8,7 @@ export class Random {
     this.#state = seed >>> 0
   }
 
-  /** 0 up to, but not, 1. */
+  /** From 0 to 1, without 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
@@ -16,7 +16,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
   }
 
-  /** 0 up to, but not, `end`. */
+  /** A whole number from 0 to `end`, without `end`. */
   below(end: number): number {
     return Math.floor(this.next() * end)
   }
@@ -26,7 +26,7 @@ export class Random {
   }
 }
 
-/** Runs a test with the seed of random tests, which is added to the message of whatever fails. */
+/** Runs a test with the seed of random tests, and adds the seed to the message of an error. */
 export async function withSeed(run: (random: Random) => Promise<void>): Promise<void> {
   try {
     await run(new Random(SEED))

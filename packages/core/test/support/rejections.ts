@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect } from 'vitest'
 import { turns } from './turns.js'
 
-/** Call it once in a file or a describe block: every test of it then fails if a promise was rejected unheard. */
+/** Makes the tests of a file or a block fail if a rejected promise was not handled. */
 export function useRejectionWatch(): void {
   const unheard: unknown[] = []
   const listener = (reason: unknown) => void unheard.push(reason)

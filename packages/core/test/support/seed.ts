@@ -1,7 +1,7 @@
 const text = process.env.FLATLOG_SEED ?? '20261123'
 
 /**
- * The seed of all random tests. It is fixed, so that the tests judge a change and not the draw. `FLATLOG_SEED` sets
+ * The seed of all random tests. It is fixed, so that a failure is due to a change and not to chance. `FLATLOG_SEED` sets
  * another one: a number, or `random`, which vitest.config.ts replaces by a number that it prints.
  */
 export const SEED = Number(text)

@@ -14,7 +14,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
 
-/** `FLATLOG_DISK=ext4` uses ext4 images instead of tmpfs: slower, and closer to the disks of users. */
+/**
+ * `FLATLOG_DISK=ext4` uses ext4 images instead of tmpfs.
+ * They are slower, and closer to the disks of users.
+ */
 const onExt4 = process.env.FLATLOG_DISK === 'ext4'
 
 /** A mounted file system that is small enough to be filled to its last byte. */
@@ -53,7 +56,7 @@ export class SmallDisk {
     }
   }
 
-  /** Frees so many bytes, in whole blocks; by default all that `fill` took. */
+  /** Frees `bytes` bytes in whole blocks; by default all that `fill` took. */
   giveBack(bytes = Number.POSITIVE_INFINITY): void {
     truncateSync(this.#filler, Math.max(0, statSync(this.#filler).size - bytes))
   }
@@ -74,7 +77,10 @@ function run(command: string, ...args: string[]): void {
   execFileSync(command, args, { stdio: 'ignore' })
 }
 
-/** The journal of ext4 needs 5 MiB more. `-m 0`: no blocks are reserved for root, as which the tests run. */
+/**
+ * The journal of ext4 needs 5 MiB more.
+ * `-m 0`: no blocks are reserved for root, as which the tests run.
+ */
 function mountImage(image: string, sizeBytes: number, at: string): void {
   writeFileSync(image, '')
   truncateSync(image, sizeBytes + 5 * 1024 * 1024)
@@ -91,7 +97,10 @@ function isWritten(descriptor: number, bytes: Buffer): boolean {
   }
 }
 
-/** Whether this user may mount file systems. If not, the tests that need a small disk are skipped. */
+/**
+ * True if this user may mount file systems.
+ * If not, the tests that need a small disk are skipped.
+ */
 export const canMount = (() => {
   try {
     new SmallDisk(65_536).remove()
@@ -101,7 +110,10 @@ export const canMount = (() => {
   }
 })()
 
-/** To be called once in a file. The disks that the returned function makes are removed after each test. */
+/**
+ * Call it once in a file.
+ * The disks that the returned function makes are removed after each test.
+ */
 export function useSmallDisks(): (sizeBytes?: number) => SmallDisk {
   const disks: SmallDisk[] = []
   afterEach(() => {

@@ -8,7 +8,7 @@ export interface StopAt {
   readonly nth: number
   /** If the call is a write, only this share of its bytes is written. @default 1 */
   readonly share?: number
-  /** If given, only writes of at least so many bytes count. */
+  /** If given, only writes of at least this many bytes count. */
   readonly minBytes?: number
 }
 

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
 
-/** Call it once in a file or a describe block. The function it returns makes a fresh directory; all of them are gone after the test. */
+/**
+ * Returns a function that makes directories, which are removed after each test.
+ * Call it once in a file or block.
+ */
 export function useTempDirectory(): () => string {
   const made: string[] = []
   afterEach(() => {

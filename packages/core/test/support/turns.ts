@@ -1,9 +1,9 @@
-/** Lets everything run that is ready: promise reactions, ticks and what the poll phase has. */
+/** Lets everything run that is ready: promise reactions, ticks, callbacks of the poll phase. */
 export async function turns(count = 3): Promise<void> {
   for (let done = 0; done < count; done++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** Whether a promise has been settled, asked without waiting for it. */
+/** Observes the state of a promise without waiting for it. */
 export function watchPromise<T>(promise: Promise<T>): { state: 'pending' | 'fulfilled' | 'rejected' } {
   const watched: { state: 'pending' | 'fulfilled' | 'rejected' } = { state: 'pending' }
   promise.then(

@@ -1,7 +1,10 @@
 import type { Store } from './core.js'
 import { Random } from './random.js'
 
-/** One write; every one of them makes exactly one record, so that the log's last seq says how many there were. */
+/**
+ * One write.
+ * Each makes exactly one record, so that the last seq of the log is the number of writes.
+ */
 export type Step =
   | { readonly kind: 'set'; readonly key: string; readonly value: unknown }
   | { readonly kind: 'delete'; readonly key: string }
@@ -15,12 +18,12 @@ export type Step =
 
 export type Model = Map<string, unknown>
 
-/** Steps one after the other, and the state that they lead to. `next` gives undefined where there are no more. */
+/** A sequence of steps with the state after them. `next` returns undefined at the end. */
 export abstract class Plan<Next extends Step | undefined = Step | undefined> {
   readonly state: Model = new Map()
   #steps = 0
 
-  /** How many have been taken. */
+  /** The number of steps taken so far. */
   get steps(): number {
     return this.#steps
   }
@@ -34,18 +37,24 @@ export abstract class Plan<Next extends Step | undefined = Step | undefined> {
     return step
   }
 
-  /** Goes on behind so many steps, which have led to these entries. */
+  /** Continues after this many steps, which have led to these entries. */
   resume(steps: number, entries: Iterable<readonly [string, unknown]>): void {
     this.#steps = steps
     this.state.clear()
     for (const [key, value] of entries) this.state.set(key, value)
   }
 
-  /** The step behind so many. It hangs on nothing but the number and the state, so that a plan can be taken up anywhere. */
+  /**
+   * The next step.
+   * It depends only on the number and the state, so that a plan can be resumed anywhere.
+   */
   abstract stepAt(number: number): Next
 }
 
-/** Steps without end, the same for the same seed. They are chosen by the state that they themselves lead to. */
+/**
+ * Endless steps, the same for the same seed.
+ * Each depends on the state after the previous ones.
+ */
 export class Workload extends Plan<Step> {
   readonly #seed: number
 
@@ -91,7 +100,7 @@ function valueAt(random: Random, number: number): unknown {
   return { n: number, text: 'x'.repeat(random.below(random.below(20) === 0 ? 20_000 : 100)) }
 }
 
-/** Every step has random numbers of its own. */
+/** The random numbers of one step. */
 export function randomAt(seed: number, number: number): Random {
   return new Random(seed ^ Math.imul(number + 1, 0x9e3779b1))
 }
@@ -135,7 +144,7 @@ export function perform(store: Store, step: Step): Promise<unknown> {
   }
 }
 
-/** A model's state in the form of `stateOf`. */
+/** The state of a model in the form of `stateOf`. */
 export function modelState(model: Model): Record<string, unknown> {
   return Object.fromEntries(model)
 }

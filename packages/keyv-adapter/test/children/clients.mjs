@@ -1,4 +1,4 @@
-// How each client writes and reads the nth entry. The clients are given a Keyv and know nothing of Flatlog.
+// Functions with which each client writes and reads the nth entry. The clients get a Keyv and do not depend on Flatlog.
 import { request } from 'node:http'
 import { KeyvAdapter } from '@apollo/utils.keyvadapter'
 import { createCache } from 'cache-manager'

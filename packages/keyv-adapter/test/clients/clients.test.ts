@@ -7,7 +7,10 @@ import { tempDir } from '../helpers.js'
 /** How often each entry was requested from the server. */
 const requests = new Map<string, number>()
 
-/** The server for the clients that cache HTTP responses. Its responses may be cached for an hour. */
+/**
+ * The server for the clients that cache HTTP responses.
+ * Its responses may be cached for an hour.
+ */
 const server = createServer((request, response) => {
   const n = Number(request.url?.slice(1))
   requests.set(String(n), (requests.get(String(n)) ?? 0) + 1)
@@ -28,7 +31,10 @@ afterAll(async () => {
 
 const ENTRIES = 40
 
-/** All clients accept Keyv 5. These accept any object with the same methods, so they also work with Keyv 6. */
+/**
+ * All clients accept Keyv 5.
+ * These accept any object with the same methods, so they also work with Keyv 6.
+ */
 const WITH_KEYV_6 = ['cache-manager', '@apollo/utils.keyvadapter', 'p-memoize']
 const table = [
   ...['cacheable', ...WITH_KEYV_6, 'got', 'cacheable-request'].map((client) => ({ client, keyv: 'keyv' })),

@@ -1,5 +1,5 @@
 // worker.mjs <base> <lockWaitMs>: two workers on one log, as in a cluster preset or PM2. The first one to use the log
-// has it until it is killed. Prints what each worker answered.
+// owns it until it is killed. Prints the answers of the workers.
 import cluster from 'node:cluster'
 import flatlogDriver from '@flatlog/unstorage'
 import { createStorage } from 'unstorage'

@@ -1,12 +1,12 @@
 import type { Bug } from '../bug.js'
 import { SOURCES } from '../sources.js'
 
-/** Writing and acknowledging. */
+/** Bugs in writing and acknowledging. */
 
 export const commitBugs: readonly Bug[] = [
   {
     name: 'acknowledge before sync',
-    what: 'A write is acknowledged when it is written, and the sync comes later.',
+    what: 'A write is acknowledged before it is synced.',
     edits: [
       {
         file: SOURCES.groupCommit,
@@ -17,8 +17,8 @@ export const commitBugs: readonly Bug[] = [
     focus: {},
   },
   {
-    name: 'acknowledge with the group before',
-    what: 'A waiter is told by the sync that is in flight when its record comes, which began before that was written.',
+    name: 'acknowledge with the previous group',
+    what: 'A record is acknowledged by the sync in flight, which began before the record was written.',
     edits: [
       { file: SOURCES.groupCommit, from: 'const { done } = group', to: 'const { done } = this.#inFlight ?? group' },
     ],
@@ -26,7 +26,7 @@ export const commitBugs: readonly Bug[] = [
   },
   {
     name: 'sync joined while in flight',
-    what: 'Whoever wants a sync while one is in flight is content with that one, though it began before the last write.',
+    what: 'A request for a sync joins the sync in flight, although that began before the last write.',
     edits: [
       {
         file: SOURCES.logWriter,
@@ -37,14 +37,14 @@ export const commitBugs: readonly Bug[] = [
     focus: { options: { durability: 'os' }, often: ['flush'] },
   },
   {
-    name: 'synced credited too late',
-    what: 'A sync is taken to cover what was written while it was in flight.',
+    name: 'synced counted at the end of the sync',
+    what: 'A sync is assumed to cover records that were written while it was in flight.',
     edits: [{ file: SOURCES.logWriter, from: 'Math.max(this.#syncedSeq, covered)', to: 'this.#writtenSeq' }],
     focus: { options: { durability: 'os' } },
   },
   {
-    name: 'synced claims what was only written',
-    what: 'The numbers in the lines say that records are on disk which nothing has synced: a torn tail is taken for damage.',
+    name: 'synced names unsynced records',
+    what: 'Lines name records as synced that were only written, so that a torn tail looks like damage.',
     edits: [
       {
         file: SOURCES.logWriter,
@@ -56,19 +56,19 @@ export const commitBugs: readonly Bug[] = [
   },
   {
     name: 'short write ignored',
-    what: 'A write that took fewer bytes than it was given counts as done.',
+    what: 'A short write counts as complete.',
     edits: [{ file: SOURCES.logWriter, from: 'if (written !== length)', to: 'if (written > length)' }],
     focus: {},
   },
   {
-    name: 'no cutting back after a short write',
-    what: 'The bytes of a write that found no room stay behind the last record.',
+    name: 'a short write is not cut off',
+    what: 'The bytes of a write without space stay after the last record.',
     edits: [{ file: SOURCES.logWriter, from: 'this.#file.truncate(this.#offset)', to: 'this.#offset' }],
     focus: {},
   },
   {
     name: 'a failed sync is tried again',
-    what: 'After a failed sync a second one says that all is well, and the writes are acknowledged.',
+    what: 'A failed sync is retried; the second one succeeds, and the writes are acknowledged.',
     edits: [
       { file: SOURCES.logWriter, from: 'this.#file.sync()', to: 'this.#file.sync().catch(() => this.#file.sync())' },
     ],
@@ -78,20 +78,20 @@ export const commitBugs: readonly Bug[] = [
     },
   },
   {
-    name: 'no undo when there is no room',
-    what: 'What was rejected for lack of room stays in memory.',
+    name: 'no undo without space',
+    what: 'Writes that were rejected for lack of space stay in memory.',
     edits: [{ file: SOURCES.groupCommit, from: 'undo(groups)\n    if (first)', to: 'if (first)' }],
     focus: {},
   },
   {
     name: 'no undo after a failure',
-    what: 'What was rejected because of a failed sync stays in memory.',
+    what: 'Writes that were rejected because of a failed sync stay in memory.',
     edits: [{ file: SOURCES.groupCommit, from: 'undo(groups)\n    this.events', to: 'this.events' }],
     focus: {},
   },
   {
     name: 'undo in the wrong order',
-    what: 'Of two rejected writes of one key the first is taken back first, so that its value comes back.',
+    what: 'Of two rejected writes of one key the first is undone first, so that its value comes back.',
     edits: [
       { file: SOURCES.groupCommit, from: 'groups.toReversed()', to: 'groups' },
       { file: SOURCES.groupCommit, from: 'group.records.toReversed()', to: 'group.records' },
@@ -102,8 +102,8 @@ export const commitBugs: readonly Bug[] = [
     },
   },
   {
-    name: 'numbers are not given back',
-    what: 'After rejected records the next ones go on with higher numbers, and the gap ends the log.',
+    name: 'numbers of rejected records are not reused',
+    what: 'Records after rejected ones have higher numbers, and the gap ends the log.',
     edits: [{ file: SOURCES.groupCommit, from: 'if (first) this.events.onUndone(first.seq)', to: '' }],
     focus: {},
   },
@@ -125,7 +125,7 @@ export const commitBugs: readonly Bug[] = [
   },
   {
     name: 'closing without a sync',
-    what: 'close() says that all is on disk and has synced nothing.',
+    what: 'close() resolves without a sync.',
     edits: [
       {
         file: SOURCES.engine,
@@ -137,7 +137,7 @@ export const commitBugs: readonly Bug[] = [
   },
   {
     name: 'the lock is released before the last write',
-    what: 'close() lets the next owner in while its own writes are still on their way.',
+    what: 'close() releases the lock while its own writes are still in flight.',
     edits: [
       {
         file: SOURCES.engine,

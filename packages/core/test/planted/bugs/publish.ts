@@ -1,7 +1,7 @@
 import type { Bug } from '../bug.js'
 import { SOURCES } from '../sources.js'
 
-/** Compaction, publishing, and files that are replaced. */
+/** Bugs in compaction, in publishing and in replacing files. */
 
 export const publishBugs: readonly Bug[] = [
   {
@@ -47,13 +47,13 @@ export const publishBugs: readonly Bug[] = [
   },
   {
     name: 'small files get their names before their bytes are on disk',
-    what: 'The mark is renamed without having been synced.',
+    what: 'The mark is renamed before it is synced.',
     edits: [{ file: SOURCES.wholeFile, from: 'await write(file)\n    await file.sync()', to: 'await write(file)' }],
     focus: {},
   },
   {
     name: 'the old generation is removed first',
-    what: 'The log is removed before the new generation gets its name, so that for a moment there is none.',
+    what: 'The log is removed before the new generation gets its name, so that there is no log for a moment.',
     edits: [
       {
         file: SOURCES.replaceLog,
@@ -64,7 +64,7 @@ export const publishBugs: readonly Bug[] = [
     focus: {},
   },
   {
-    name: 'no sync of the directory behind the rename',
+    name: 'no sync of the directory after the rename',
     what: 'Writes are acknowledged in a new generation whose name is not on disk.',
     edits: [
       {
@@ -76,7 +76,7 @@ export const publishBugs: readonly Bug[] = [
     focus: {},
   },
   {
-    name: 'no sync of the directory behind a first log',
+    name: 'no sync of the directory after a first log',
     what: 'The mark of a new store can outlive the name of its log.',
     edits: [
       {
@@ -108,7 +108,7 @@ export const publishBugs: readonly Bug[] = [
   },
   {
     name: 'the end of a new generation is not synced',
-    what: 'The records that were copied during the hold are not on disk when the new generation is.',
+    what: 'The records that were copied last, while writes waited, are not synced before the new generation is published.',
     edits: [
       {
         file: SOURCES.compaction,
@@ -120,7 +120,7 @@ export const publishBugs: readonly Bug[] = [
   },
   {
     name: 'a first log is not synced',
-    what: 'A first log, or one that was made after a failure, gets its name before its bytes are on disk.',
+    what: 'A first log, or one made after a failure, gets its name before its bytes are on disk.',
     edits: [
       {
         file: SOURCES.newGeneration,
@@ -131,14 +131,14 @@ export const publishBugs: readonly Bug[] = [
     focus: {},
   },
   {
-    name: 'the hold does not hold',
+    name: 'writes are not held while publishing',
     what: 'Writes are acknowledged in the old generation while the new one is being published.',
     edits: [{ file: SOURCES.groupCommit, from: 'this.#held = true', to: '' }],
     focus: {},
   },
   {
     name: 'later records are not copied',
-    what: 'What was written behind the checkpoint while that was made is not in the new generation.',
+    what: 'Records that were written while the checkpoint was made are not in the new generation.',
     edits: [
       {
         file: SOURCES.compaction,
@@ -150,10 +150,10 @@ export const publishBugs: readonly Bug[] = [
     focus: {},
   },
   {
-    name: 'what is taken back stays in the checkpoint',
+    name: 'undone records stay in the checkpoint',
     what:
-      'A compaction goes on although records that it has frozen were rejected, and covers their numbers; nor does it see ' +
-      'when it reads the new file back that later records do not follow.',
+      'A compaction continues although records in its frozen state were rejected, and covers their numbers; nor does it ' +
+      'notice when it reads the new file back that the later records do not follow.',
     edits: [
       {
         file: SOURCES.compaction,
@@ -172,8 +172,8 @@ export const publishBugs: readonly Bug[] = [
     },
   },
   {
-    name: 'the mark says too much',
-    what: 'The mark names records that nothing has synced.',
+    name: 'the mark names unsynced records',
+    what: 'The mark names records that were only written.',
     edits: [
       {
         file: SOURCES.maintenance,
@@ -184,8 +184,8 @@ export const publishBugs: readonly Bug[] = [
     focus: { options: { durability: 'os' } },
   },
   {
-    name: 'the newest backup is rotated away',
-    what: 'Instead of the oldest backup the newest one is removed.',
+    name: 'the newest backup is removed',
+    what: 'Rotation removes the newest backup instead of the oldest.',
     edits: [
       {
         file: SOURCES.sideFiles,
@@ -202,8 +202,8 @@ export const publishBugs: readonly Bug[] = [
     focus: {},
   },
   {
-    name: 'a robbed owner goes on with the names',
-    what: 'Who was robbed in the middle of a compaction, or of a close, renames its files over those of the next owner.',
+    name: 'an owner that lost its lock still renames files',
+    what: 'An owner that lost its lock during a compaction or a close renames its files over those of the next owner.',
     edits: [
       {
         file: SOURCES.openStore,
@@ -221,7 +221,7 @@ export const publishBugs: readonly Bug[] = [
   },
   {
     name: 'deleted keys come back in memory',
-    what: 'What was read of a part is shown yet when a compaction has written another one in its place.',
+    what: 'Values that were read from a part are still returned after a compaction has replaced the part.',
     edits: [
       {
         file: SOURCES.checkpoint,
@@ -233,7 +233,7 @@ export const publishBugs: readonly Bug[] = [
   },
   {
     name: 'deleted keys come back in the file',
-    what: 'The checkpoint is written without a look at the tombstones of the frozen tail.',
+    what: 'The checkpoint is written without the tombstones of the frozen tail.',
     edits: [
       {
         file: SOURCES.frozenState,
@@ -245,7 +245,7 @@ export const publishBugs: readonly Bug[] = [
   },
   {
     name: 'cleared prefixes are forgotten',
-    what: 'Parts of which keys were cleared are copied into the next checkpoint as they are.',
+    what: 'Parts with cleared keys are copied unchanged into the next checkpoint.',
     edits: [
       {
         file: SOURCES.frozenState,
@@ -256,8 +256,8 @@ export const publishBugs: readonly Bug[] = [
     focus: {},
   },
   {
-    name: 'an expired key uncovers its former value',
-    what: 'An entry that has expired no longer hides what the checkpoint has of its key.',
+    name: 'an expired key has its former value again',
+    what: 'An expired entry does not hide the value that the checkpoint has for its key.',
     edits: [
       {
         file: SOURCES.layers,
@@ -282,8 +282,8 @@ export const publishBugs: readonly Bug[] = [
     focus: { often: ['wait', 'compact', 'check'] },
   },
   {
-    name: 'values are looked for where they stood before the compaction',
-    what: 'Records that came while a generation was written stand elsewhere in it, and their places are not moved.',
+    name: 'values are read at their offsets before the compaction',
+    what: 'Records that were written during a compaction have other offsets in the new file, and theirs are not updated.',
     edits: [
       {
         file: SOURCES.state,
@@ -294,8 +294,8 @@ export const publishBugs: readonly Bug[] = [
     focus: { often: ['start compacting', 'write'], options: { cacheBytes: 0 } },
   },
   {
-    name: 'a record that is taken back leaves its key behind',
-    what: 'A key whose record was refused hides what the checkpoint has of it when the next one is written.',
+    name: 'an undone record leaves its key',
+    what: 'The key of a rejected record hides the value in the checkpoint when the next checkpoint is written.',
     edits: [
       {
         file: SOURCES.layers,

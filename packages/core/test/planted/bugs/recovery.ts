@@ -1,24 +1,24 @@
 import type { Bug } from '../bug.js'
 import { SOURCES } from '../sources.js'
 
-/** Opening after a crash. */
+/** Bugs in opening after a crash. */
 
 export const recoveryBugs: readonly Bug[] = [
   {
     name: 'the torn tail is not cut',
-    what: 'New records are written over the torn ones, and what is longer of those stays behind them.',
+    what: 'New records are written over the torn tail, whose end stays after them if it is longer.',
     edits: [{ file: SOURCES.repair, from: 'file.truncate(offset)', to: '' }],
     focus: {},
   },
   {
     name: 'append after a gap',
-    what: 'New records are written where the torn tail ended, with a gap ahead of them.',
+    what: 'New records are written where the torn tail ended, after a gap.',
     edits: [{ file: SOURCES.liveLog, from: 'opened.endOffset,', to: 'opened.endOffset + opened.recovery.cutBytes,' }],
     focus: {},
   },
   {
     name: 'the torn tail is not set aside',
-    what: 'What is cut off is nowhere any more.',
+    what: 'The bytes that are cut off are lost.',
     edits: [
       {
         file: SOURCES.repair,
@@ -29,14 +29,14 @@ export const recoveryBugs: readonly Bug[] = [
     focus: {},
   },
   {
-    name: 'what is set aside is not synced',
-    what: 'What is cut off can be lost when the power goes while the store is being opened.',
+    name: 'the torn tail is set aside without a sync',
+    what: 'The bytes that are cut off can be lost in a power cut during the opening.',
     edits: [{ file: SOURCES.repair, from: 'await aside.sync()', to: '' }],
     focus: {},
   },
   {
-    name: 'the name of what is set aside is not synced',
-    what: 'What is cut off can be lost when the power goes while the store is being opened.',
+    name: 'the torn tail is set aside without a sync of its name',
+    what: 'The bytes that are cut off can be lost in a power cut during the opening.',
     edits: [
       {
         file: SOURCES.repair,
@@ -48,7 +48,7 @@ export const recoveryBugs: readonly Bug[] = [
   },
   {
     name: 'the log is not synced when it is opened',
-    what: 'What the last owner had only in the page cache is shown, and the power takes it.',
+    what: 'Records that are only in the page cache are read, and then lost in a power cut.',
     edits: [
       { file: SOURCES.openLog, from: 'markHandled(file.sync())', to: 'markHandled(Promise.resolve())' },
       { file: SOURCES.repair, from: 'await this.#throwing(file.sync())', to: '' },
@@ -56,8 +56,8 @@ export const recoveryBugs: readonly Bug[] = [
     focus: { options: { durability: 'os', compaction: false }, often: ['crash in writes'] },
   },
   {
-    name: 'what was cut and written again is not synced',
-    what: 'Behind its repair of the end the log is as it was before: pages that a failed sync has lost, or the torn tail.',
+    name: 'the repaired end is not synced',
+    what: 'After a power cut the end of the log is as it was before the repair: with lost pages or a torn tail.',
     edits: [{ file: SOURCES.repair, from: 'await this.#throwing(file.sync())', to: '' }],
     focus: {
       faults: [{ kind: 'sync', on: 'log', code: 'EIO', happens: false, nth: 1 }],
@@ -67,13 +67,13 @@ export const recoveryBugs: readonly Bug[] = [
   },
   {
     name: 'unproven records are not written again',
-    what: 'Pages that a failed sync has lost are synced once more, which does nothing, and are shown as if they were on disk.',
+    what: 'Pages that a failed sync has lost are only synced again, which does nothing, and are read as if they were on disk.',
     edits: [{ file: SOURCES.repair, from: 'await copyBytes(file, file,', to: 'void (file,' }],
     focus: {},
   },
   {
     name: 'the suspect file is appended to',
-    what: 'The note of a failure is not heeded.',
+    what: 'The note of a failure in the lock is ignored.',
     edits: [
       { file: SOURCES.openLog, from: 'if (!found.isDamaged && !this.isSuspect) {', to: 'if (!found.isDamaged) {' },
     ],
@@ -81,7 +81,7 @@ export const recoveryBugs: readonly Bug[] = [
   },
   {
     name: 'the directory is not synced when the log is opened',
-    what: 'A name that the last owner had given but not synced is taken away by the power, with what was written since.',
+    what: 'A power cut undoes a rename that the last owner did not sync, and loses all later writes.',
     edits: [
       {
         file: SOURCES.openLog,
@@ -92,14 +92,14 @@ export const recoveryBugs: readonly Bug[] = [
     focus: {},
   },
   {
-    name: 'a torn tail is damage',
-    what: 'What a crash has torn is taken for damage.',
+    name: 'a torn tail is reported as damage',
+    what: 'The torn tail of a crash is treated as damage.',
     edits: [{ file: SOURCES.judgeTail, from: '(places.get(line) as number) > synced', to: 'false' }],
     focus: {},
   },
   {
-    name: 'checksums are not looked at',
-    what: 'Whatever ends like a line is taken for one.',
+    name: 'checksums are not checked',
+    what: 'A line with a wrong checksum is accepted.',
     edits: [{ file: SOURCES.checksum, from: 'crc32(line.subarray(0, end)) === written', to: 'written !== -2' }],
     focus: {},
   },

@@ -7,9 +7,9 @@ import { stopAfter } from '../stop-after.js'
 import { perform } from '../workload.js'
 
 /**
- * Waits for a task in one line, so that it can be started before it is needed. Then it opens the store, reports what it
- * found there, and performs the plan without end: `inFlight` writes at a time, reporting how many are acknowledged. The
- * test knows the plan too. In a store that contains some of its writes already, it goes on with the next one.
+ * Waits for a task in one line, so that it can be started before it is needed. Then it opens the store, reports the state
+ * there, and performs the plan without end: `inFlight` writes at a time, reporting how many are acknowledged. The
+ * test has the same plan. In a store that contains some of its writes already, it continues with the next one.
  */
 const [line] = (await once(process.stdin.setEncoding('utf8'), 'data')) as [string]
 const { options, plan: planned, inFlight, stopAt } = JSON.parse(line) as LoadTask
@@ -21,7 +21,7 @@ process.stdin.on('end', () => process.exit())
 const report = (text: string) => writeSync(1, `${text}\n`)
 
 let waitedMs = 0
-/** The system's clock; it counts how long the timers ran. */
+/** The system clock, which also counts how long the timers ran. */
 const clock: typeof systemClock = {
   ...systemClock,
   setTimer: (callback, delayMs, keepAlive) =>
@@ -48,7 +48,7 @@ for (;;) {
   const group = Array.from({ length: inFlight }, () => plan.next()).filter((step) => step !== undefined)
   if (group.length === 0) break
   const writes = group.map((step) => perform(store, step))
-  // The records are encoded; what comes next is the writing.
+  // The records are encoded, and are written next.
   report(`WRITE ${plan.steps}`)
   await Promise.all(writes)
   report(`ACK ${plan.steps}`)

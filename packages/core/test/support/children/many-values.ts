@@ -3,7 +3,7 @@ import { openStore } from '../core.js'
 
 /**
  * Writes a store of several times the heap of this process, reads it at random, lists, compacts and opens it, and checks
- * each value. Reports what it measured as JSON, a line for each step.
+ * each value. Prints its measurements as JSON, a line for each step.
  */
 const task = JSON.parse(process.argv[2] as string) as {
   dir: string
@@ -16,7 +16,7 @@ const { dir, keys, valueBytes, cacheBytes, reads } = task
 const IN_FLIGHT = 200
 
 const keyOf = (number: number) => `key:${String(number).padStart(8, '0')}`
-/** Each version of a value has another text, so that an old one shows. */
+/** Each version of a value has another text, so that an old one is noticed. */
 const made = (number: number, version: number) => ({
   number,
   version,
@@ -72,7 +72,7 @@ await measured('write', async () => {
 function check(number: number): void {
   const found = store.get<ReturnType<typeof made>>(keyOf(number))
   if (!isThere(number)) {
-    if (found !== undefined) throw new Error(`${keyOf(number)} was deleted but is there`)
+    if (found !== undefined) throw new Error(`${keyOf(number)} was deleted but exists`)
     return
   }
   const wanted = made(number, versionOf(number))

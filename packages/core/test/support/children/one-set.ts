@@ -4,7 +4,10 @@ import { openStore } from '../core.js'
 /** A typical command-line program: it sets one key, does not close the store, and ends. */
 const [dir = '', durability = 'always', waits = 'wait'] = process.argv.slice(2)
 
-/** What keeps the process alive, apart from its pipes and from system calls that end by themselves. */
+/**
+ * The resources that keep the process alive.
+ * Without its pipes and system calls that end by themselves.
+ */
 const active = () =>
   process.getActiveResourcesInfo().filter((each) => !/^(Pipe(Connect)?Wrap|FSReq|Immediate)/.test(each))
 

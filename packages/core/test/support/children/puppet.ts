@@ -1,6 +1,6 @@
 import { openStore, type Store, type StoreOptions } from '../core.js'
 
-/** Does what the test sends it, with one store. */
+/** Makes the calls that the test sends it, with one store. */
 let store: Store | undefined
 
 function opened(): Store {

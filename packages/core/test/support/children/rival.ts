@@ -3,18 +3,18 @@ import { linkSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:f
 import { openStore } from '../core.js'
 
 /**
- * Waits for a line. Then it tries to become the owner again and again, without waiting for a lock, and each time counts
- * one up and says to what. The witness, a file that only an owner makes and takes away again, knows nothing of locks.
+ * Waits for a line. Then it tries to become the owner again and again, without waiting for a lock, and each time
+ * increments a count and prints it. The witness is a file that each owner makes and removes, independent of the lock.
  */
 const [dir = '', witness = '', times = ''] = process.argv.slice(2)
 await once(process.stdin, 'data')
 process.stdin.on('end', () => process.exit())
 
-// Written before and linked into place, so that the witness has its bytes from its first moment.
+// Written first and then linked into place, so that the witness is never seen without its bytes.
 const own = `${witness}.${process.pid}`
 writeFileSync(own, String(process.pid))
 
-/** Whoever should not be there beside us; empty if nobody is. */
+/** Makes the witness. Returns the pid of another owner at the same time, or an empty text. */
 function occupy(): string {
   let other = ''
   try {

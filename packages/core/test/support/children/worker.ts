@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { openStore } from '../core.js'
 
-/** Opens a store in a thread and holds it until it is told to close; or counts up in it, and tells how far it is. */
+/** Keeps a store open in a thread until a message, or counts up in it and reports the count. */
 const { dir, counts } = workerData as { dir: string; counts?: boolean }
 const store = await openStore({ dir, lockWaitMs: 0, durability: 'os', compaction: { minBytes: 10_000 } })
 if (counts) {

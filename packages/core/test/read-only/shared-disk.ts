@@ -6,11 +6,11 @@ import { fingerprint } from '../support/fingerprint.js'
 import { Random } from '../support/random.js'
 import { turns } from '../support/turns.js'
 
-/** Processes beside each other on a simulated machine: one writes, others only read. */
+/** Processes on one simulated machine: one writes, the others only read. */
 
 type Options = Omit<StoreOptions, 'dir' | 'readOnly'>
 
-/** Every call that changes something, so that none of them can go unnoticed. */
+/** Every call that changes a file or a directory. */
 export const CHANGING = new Set([
   'makeDirectory',
   'rename',
@@ -24,13 +24,16 @@ export const CHANGING = new Set([
 
 const processes: SimulatedProcess[] = []
 
-/** Call it once in a file. No process outlives its test, and no reader has called anything that changes a file. */
-export function useProcesses(): () => Beside {
+/**
+ * Sets up the processes of a test file.
+ * Each ends with its test, and no reader may have changed a file.
+ */
+export function useProcesses(): () => SharedDisk {
   afterEach(() => {
     for (const each of processes.splice(0)) each.kill()
     expect(forbidden.splice(0)).toEqual([])
   })
-  return () => new Beside()
+  return () => new SharedDisk()
 }
 
 const forbidden: string[] = []
@@ -40,7 +43,7 @@ export interface Opened {
   readonly store: Store
 }
 
-export class Beside {
+export class SharedDisk {
   readonly machine = SimulatedMachine.withNewDisk('ext4', new Random(1))
 
   #start(): SimulatedProcess {
@@ -64,7 +67,7 @@ export class Beside {
     return { process, store: await process.open({ ...options, readOnly: true }) }
   }
 
-  /** Does something to a file of the store behind everybody's back. */
+  /** Changes a file of the store without the knowledge of any process. */
   edit(change: (bytes: Buffer) => Buffer, path = 'logs/store.log'): void {
     const process = this.#start()
     const { fileSystem } = process
@@ -78,7 +81,7 @@ export class Beside {
     process.kill()
   }
 
-  /** The log as it stands there. */
+  /** The current bytes of the log. */
   get log(): Buffer {
     let log: Buffer = Buffer.alloc(0)
     this.edit((bytes) => {
@@ -88,9 +91,9 @@ export class Beside {
     return log
   }
 
-  /** The files of another moment take the place of those that are there, at once. */
+  /** Replaces files by those of another moment, each in one step. */
   put(files: { [path: string]: Buffer }): void {
-    this.hands((fileSystem, logs) => {
+    this.byHand((fileSystem, logs) => {
       for (const [path, bytes] of Object.entries(files)) {
         const target = `${logs.slice(0, -'/logs'.length)}/${path}`
         const file = fileSystem.open(`${target}.put`, 'create')
@@ -101,15 +104,15 @@ export class Beside {
     })
   }
 
-  /** Names are changed as if somebody had done it by hand. */
-  hands(act: (fileSystem: SimulatedProcess['fileSystem'], logs: string) => void): void {
+  /** Changes names as if done by hand. */
+  byHand(act: (fileSystem: SimulatedProcess['fileSystem'], logs: string) => void): void {
     const process = this.#start()
     act(process.fileSystem, `${process.fileSystem.mount}/data/logs`)
     process.kill()
   }
 }
 
-/** What a watcher makes of the changes that it hears: it has to be the state, at any time. */
+/** Applies the changes that a watcher receives: the result must equal the state at any time. */
 export class Mirror {
   readonly state: Map<string, unknown>
   readonly heard: Change[] = []
@@ -138,14 +141,14 @@ export class Mirror {
   }
 }
 
-/** Takes what an iterator has to give by now. */
+/** Returns the changes that an iterator yields by now. */
 export async function taken<T>(from: AsyncIterator<T>, count: number): Promise<T[]> {
   const values: T[] = []
   while (values.length < count) values.push((await from.next()).value as T)
   return values
 }
 
-/** A timer of the reader falls due, and what it begins comes to its end. */
+/** Advances the clock of the reader, and waits until the look that it starts has finished. */
 export async function look(process: SimulatedProcess, ms = 100): Promise<void> {
   process.clock.advance(ms)
   await turns(5)

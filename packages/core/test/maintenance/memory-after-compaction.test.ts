@@ -19,8 +19,8 @@ async function filled() {
   return { clock, store, cachedBytes: () => store.stats().cachedBytes as number }
 }
 
-describe('after a compaction', () => {
-  test('the texts of records leave memory, which nobody can ask for any more', async () => {
+describe('a compaction frees the memory of', () => {
+  test('texts of records that are now in the checkpoint', async () => {
     const { store, cachedBytes } = await filled()
     expect(cachedBytes()).toBeGreaterThan(KEYS * 500)
     await store.compact()
@@ -30,7 +30,7 @@ describe('after a compaction', () => {
     await store.close()
   })
 
-  test('so do those that were cleared before, which nothing names any more', async () => {
+  test('texts that were cleared before', async () => {
     const { store, cachedBytes } = await filled()
     await store.clear()
     await store.set('stays', 'y')
@@ -39,7 +39,7 @@ describe('after a compaction', () => {
     await store.close()
   })
 
-  test('what was read of a checkpoint and has expired leaves memory without being read again', async () => {
+  test('values of the checkpoint that were read and have expired', async () => {
     const { clock, store, cachedBytes } = await filled()
     await store.compact()
     for (let n = 0; n < KEYS; n++) store.get(`key ${n}`)

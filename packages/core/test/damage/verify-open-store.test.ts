@@ -6,7 +6,10 @@ import { MemoryDisk } from './memory-disk.js'
 import { openAgain } from './opening.js'
 import { backupsOf, foreignStore, LOG, MAIN, MARK } from './subjects.js'
 
-/** What stands beside the log is damaged while the store is open: `verify` names it, and what can be is written anew. */
+/**
+ * `verify` must report files that are damaged while the store is open.
+ * It rewrites those that it can.
+ */
 
 useRejectionWatch()
 
@@ -46,10 +49,10 @@ async function expectWhole(): Promise<void> {
   expect(await store.verify()).toMatchObject({ ok: true, damage: [] })
 }
 
-/** A file that is gone, or of which nothing is as it was. */
+/** The report of a file that is missing or wholly different. */
 const whole = (path: string, bytes = 0) => ({ file: nameOf(path), line: 1, offset: 0, bytes })
 
-test('nothing is wrong with what nobody touched', async () => {
+test('undamaged files are not reported', async () => {
   await expectWhole()
   await store.set('a', 1)
   await expectWhole()
@@ -66,7 +69,7 @@ describe('the mark', () => {
     ['is the header of the log', () => put(MARK, splitLines(disk.bytesOf(LOG))[0]?.bytes as Buffer)],
   ]
 
-  test.each(damages)('%s: it is named, and written anew though nothing has changed', async (_, harm) => {
+  test.each(damages)('%s: it is reported and rewritten, even without a change of the store', async (_, harm) => {
     harm()
     const bytes = disk.has(MARK) ? disk.bytesOf(MARK).length : 0
     expect(await damage()).toEqual([whole(MARK, bytes)])
@@ -76,7 +79,7 @@ describe('the mark', () => {
     await expectWhole()
   })
 
-  test('that is an earlier one of the same store is found while this process knows better', async () => {
+  test('that is an earlier one of the same store is found while the process that wrote a later one is open', async () => {
     const earlier = text(MARK)
     await store.set('a', 'later')
     await store.compact()
@@ -88,12 +91,12 @@ describe('the mark', () => {
 describe('the main file', () => {
   test.each<[string, (text: string) => string | Buffer]>([
     ['a bit is flipped', (text) => Buffer.from(text).fill(text.charCodeAt(40) ^ 1, 40, 41)],
-    ['a line is gone', (text) => text.split('\n').toSpliced(2, 1).join('\n')],
-    ['its end is gone', (text) => text.slice(0, -3)],
+    ['a line is missing', (text) => text.split('\n').toSpliced(2, 1).join('\n')],
+    ['its end is missing', (text) => text.slice(0, -3)],
     ['it is empty', () => ''],
     ['a value was edited', (text) => text.replace('"round":3', '"round":4')],
     ['another program wrote it', () => '{"any":"JSON"}'],
-  ])('%s: it is named as a whole, and written anew', async (_, change) => {
+  ])('%s: it is reported as a whole and rewritten', async (_, change) => {
     const before = text(MAIN)
     const changed = Buffer.from(change(before) as string)
     put(MAIN, changed)
@@ -104,7 +107,7 @@ describe('the main file', () => {
     await expectWhole()
   })
 
-  test('that is gone is named, noted at the next opening, and written again at close', async () => {
+  test('that is missing is reported, noted at the next opening, and written again at close', async () => {
     disk.remove(MAIN)
     expect(await damage()).toEqual([whole(MAIN)])
     await reopen()
@@ -118,7 +121,7 @@ describe('the main file', () => {
     expect(disk.has(MAIN)).toBe(true)
   })
 
-  test('whose store has been written to since is measured by its checksum all the same', async () => {
+  test('is checked by its checksum even if the store has later records', async () => {
     await store.set('a', 'later')
     const changed = text(MAIN).replace('"round":3', '"round":4')
     put(MAIN, changed)
@@ -128,7 +131,7 @@ describe('the main file', () => {
     await expectWhole()
   })
 
-  test('of a killed owner, which the mark does not know, is not checked, and is written anew', async () => {
+  test('of a killed owner, which the mark does not name, is not checked, and is rewritten', async () => {
     await store.set('a', 'later')
     const killed = disk.copy()
     const older = text(MAIN)
@@ -145,18 +148,18 @@ describe('the main file', () => {
     expect(await damage()).toEqual([whole(MAIN, older.length)])
   })
 
-  test('with which nobody has to do (mainFile: false) is left alone', async () => {
+  test('is left alone with mainFile: false', async () => {
     await store.close()
     store = await openAgain(disk, { mainFile: false })
     await store.set('a', 'later')
     await store.compact()
-    put(MAIN, 'somebody else wrote this')
+    put(MAIN, 'another program wrote this')
     await expectWhole()
   })
 })
 
 describe('the backups', () => {
-  test('one that was removed is not missed, neither by verify nor at the next opening', async () => {
+  test('a removed one is not reported, by verify or at the next opening', async () => {
     for (const removed of backupsOf(disk)) {
       disk.remove(removed)
       await expectWhole()
@@ -170,7 +173,7 @@ describe('the backups', () => {
     expect(backupsOf(disk)).toHaveLength(1)
   })
 
-  test('one that is another file is named', async () => {
+  test('a replaced one is reported', async () => {
     const [first = '', second = ''] = backupsOf(disk)
     const right = disk.bytesOf(second)
     put(second, foreign.bytesOf(LOG))
@@ -183,7 +186,7 @@ describe('the backups', () => {
     await expectWhole()
   })
 
-  test('one of a newer version is named, and the others are read', async () => {
+  test('one of a newer version is reported, and the others are read', async () => {
     const [first = '', second = ''] = backupsOf(disk)
     const line = '{"timestamp":"2025-01-15T12:00:00.000Z","seq":1,"op":"CHECKPOINT","format":2'
     put(first, `${withChecksum(line)}\n`)
@@ -192,8 +195,8 @@ describe('the backups', () => {
   })
 })
 
-describe('the log itself, while it is open', () => {
-  test('is gone, or another file has its name', async () => {
+describe('an open log is reported if', () => {
+  test('it is missing, or another file has its name', async () => {
     const other = disk.bytesOf(LOG)
     disk.remove(LOG)
     expect(await damage()).toEqual([whole(LOG)])
@@ -201,7 +204,7 @@ describe('the log itself, while it is open', () => {
     expect(await damage()).toEqual([whole(LOG, other.length)])
   })
 
-  test('has lost its last records', async () => {
+  test('it has lost its last records', async () => {
     await store.set('a', 1)
     const lines = splitLines(disk.bytesOf(LOG))
     const last = lines.at(-1)!
@@ -210,7 +213,7 @@ describe('the log itself, while it is open', () => {
   })
 })
 
-test('a store that is only read verifies its files and changes none of them', async () => {
+test('a read-only store verifies its files and changes none of them', async () => {
   await store.close()
   const before = disk.paths
   store = await openAgain(disk, { readOnly: true })
