@@ -104,12 +104,12 @@ export class LegacyLog {
       if (offset + length === sizeBytes) {
         recovery.clean = false
         recovery.cutBytes = length
-        recovery.notes.push(`The last line of ${fileName} is torn and was left out. The old file is kept.`)
+        recovery.notes.push(`The last line of ${fileName} is torn and was left out.`)
         continue
       }
       addDamage(recovery, { file: fileName, line: number, offset, bytes: length, ...(key !== undefined && { key }) })
       addInDoubt(recovery, [key, ANY_KEY])
-      recovery.notes.push(`Line ${number} of ${fileName} cannot be read and was left out. The old file is kept.`)
+      recovery.notes.push(`Line ${number} of ${fileName} cannot be read and was left out.`)
     }
   }
 }

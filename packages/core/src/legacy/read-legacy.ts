@@ -102,7 +102,7 @@ function reportBadMainFile(recovery: Recovery, { fileSystem, main, name }: Store
   addInDoubt(recovery, [ANY_KEY])
   recovery.notes.push(
     `${file} is not a JSON object. Its log has only changes, so keys that have not changed since the log began are ` +
-      `missing. The file is kept as ${file}.before-flatlog.`,
+      'missing.',
   )
 }
 

@@ -84,8 +84,14 @@ export async function writeMark(files: StoreFiles, mark: Mark): Promise<void> {
   )
 }
 
-/** Sets aside a mark that is damaged or belongs to another store, before it is replaced. */
-export function keepDamagedMark(files: StoreFiles): void {
+/**
+ * Sets aside a mark that is damaged or belongs to another store, before it is replaced. Returns where it is kept, or
+ * undefined if there is no mark.
+ */
+export function keepDamagedMark(files: StoreFiles): string | undefined {
   const { fileSystem, mark } = files
-  if (fileSystem.status(mark)) fileSystem.rename(mark, freePath(fileSystem, `${mark}.damaged`))
+  if (!fileSystem.status(mark)) return undefined
+  const keptAs = freePath(fileSystem, `${mark}.damaged`)
+  fileSystem.rename(mark, keptAs)
+  return keptAs
 }

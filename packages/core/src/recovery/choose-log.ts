@@ -188,7 +188,7 @@ export function refuseIfLogIsLost(
   )
 }
 
-/** Adds to the report that another generation replaced the log. */
+/** Adds to the report that the log is unusable, and which generation was read instead. */
 export function addLostLog(
   recovery: Recovery,
   { from, fileName, lost, foreign }: Replacement,
@@ -196,6 +196,6 @@ export function addLostLog(
 ): void {
   recovery.source = from === 'backup' ? 'backup' : 'unfinished-generation'
   addDamage(recovery, { file: `${files.name}.log`, line: 1, offset: 0, bytes: lost.bytes, healedFrom: fileName })
-  recovery.notes.push(`${files.log} ${LOST[lost.why]}. It was replaced by ${fileName}.`)
+  recovery.notes.push(`${files.log} ${LOST[lost.why]}. The state was read from ${fileName}.`)
   for (const each of foreign) noteForeignBackup(recovery, each)
 }

@@ -256,6 +256,6 @@ function reportCut({ recovery, file, sizeBytes }: Judged, { offset, line }: NonN
   recovery.cutBytes = sizeBytes - offset
   recovery.notes.push(
     `The last ${recovery.cutBytes} bytes of ${file}, from line ${line} on, are a torn tail: writes that were interrupted ` +
-      'when the process or the power stopped. Nothing proves that they were acknowledged. They were set aside.',
+      'when the process or the power stopped. Nothing proves that they were acknowledged.',
   )
 }

@@ -86,11 +86,11 @@ export class LogOpener {
     if (choice.from === 'legacy') return await this.#begin(await this.#first.fromLegacyLog())
     if (choice.from !== 'log') {
       refuseIfLogIsLost(this.options, choice, files)
-      await this.#replace(choice)
     }
+    const replaced = choice.from === 'log' ? [] : await this.#replace(choice)
     const file = files.open(files.log, 'write')
     try {
-      return await this.#fromLog(file, choice)
+      return await this.#fromLog(file, choice, replaced)
     } catch (error) {
       file.close()
       if (error instanceof NothingReadable && !isLogUnusable) return await this.open(true)
@@ -98,13 +98,15 @@ export class LogOpener {
     }
   }
 
-  async #fromLog(file: OpenFile, choice: LogChoice): Promise<OpenedLog> {
+  /** `notes`: what was done to the files so far. */
+  async #fromLog(file: OpenFile, choice: LogChoice, notes: readonly string[]): Promise<OpenedLog> {
     const { files } = this
     // The last owner may have been killed between a rename and its sync: the names that we see must stay.
     const named = markHandled(files.syncNames())
     // The disk brings the log up to date while we read it; nothing is written to it meanwhile.
     const synced = this.isSuspect ? undefined : markHandled(file.sync())
     const found = await readLog(files, file, choice, readMark(files), this.options, { wasReleased: this.wasReleased })
+    found.recovery.notes.push(...notes)
     await named
     // An unfinished compaction may be what fills the disk: the log is there, and was read.
     files.removeUnfinished()
@@ -112,6 +114,8 @@ export class LogOpener {
     const repaired = await this.#repaired(file, found, synced)
     try {
       const opened = await this.#ready(repaired)
+      const isNewMark = !found.mark && opened.mark !== NO_MARK && opened.lastSeq > 0
+      if (isNewMark) found.recovery.notes.push(`${files.nameOf(files.mark)} was written again.`)
       if (opened.file !== file) file.close()
       return opened
     } catch (error) {
@@ -122,7 +126,7 @@ export class LogOpener {
 
   async #repaired(file: OpenFile, found: FoundLog, synced: Promise<void> | undefined): Promise<UnmarkedLog> {
     if (!found.isDamaged && !this.isSuspect) {
-      await this.#repair.cut(file, found, synced)
+      await this.#repair.cut(file, found, found.recovery, synced)
       return { ...found, file, store: found.store ?? '' }
     }
     const renewed = await this.#repair.renew(file, found, found.recovery)
@@ -142,11 +146,13 @@ export class LogOpener {
 
   /** Writes what is on disk now. The log has been synced. */
   async #newMark(opened: UnmarkedLog, mainFileSeq: number | null): Promise<Mark> {
+    const { files } = this
     const { store, lastSeq: seq, lastTimestamp: timestamp } = opened
-    keepDamagedMark(this.files)
+    const keptAs = keepDamagedMark(files)
+    if (keptAs) opened.recovery.notes.push(`The former mark is kept as ${files.nameOf(keptAs)}.`)
     const mark = { timestamp, store, seq, mainFileSeq, mainFileCrc: null }
     try {
-      await writeMark(this.files, mark)
+      await writeMark(files, mark)
       return mark
     } catch (error) {
       if (!isNoSpace(error)) throw error
@@ -165,10 +171,14 @@ export class LogOpener {
     }
   }
 
-  /** Puts another generation in the place of an unusable log. The file that is there is kept under another name. */
-  async #replace({ from, path, lastSeq, lost }: Replacement): Promise<void> {
+  /**
+   * Puts another generation in the place of an unusable log. The file that is there is kept under another name. Returns
+   * what was done, as sentences.
+   */
+  async #replace({ from, path, fileName, lastSeq, lost }: Replacement): Promise<string[]> {
     const { files } = this
     const keptAs = files.newDamagedPath(lastSeq)
+    const kept = lost.bytes > 0 ? [`The former log is kept as ${files.nameOf(keptAs)}.`] : []
     try {
       if (lost.bytes > 0) {
         await keepAs(files, files.log, keptAs, this.#slices)
@@ -177,12 +187,13 @@ export class LogOpener {
       if (from === 'unfinished') {
         files.fileSystem.rename(path, files.log)
         await files.syncNames()
-        return
+        return [`${fileName} was renamed to ${files.nameOf(files.log)}.`, ...kept]
       }
       // A backup stays what it is: the log begins as a copy of it.
       removeIfThere(files.fileSystem, files.first)
       await copyFile(files, path, files.first, this.#slices)
       await publishFirst(files)
+      return [`${files.nameOf(files.log)} was replaced by a copy of ${fileName}.`, ...kept]
     } catch (error) {
       dropSecondName(files, files.log, keptAs)
       removeIfThere(files.fileSystem, files.first)

@@ -161,12 +161,12 @@ export class LogReader {
     const { mark, backups } = this.beside
     if (mark === undefined && (lastSeq > 0 || backups.length > 0)) {
       recovery.notes.push(
-        `${files.name}.mark is gone. Without it, a log that has lost its last records looks complete. It was written again.`,
+        `${files.name}.mark is gone. Without it, a log that has lost its last records looks complete.`,
       )
     }
     if (!mark || this.#isMarkUseless) return
     if (mark.mainFileCrc !== null && files.isMainFileGone()) {
-      recovery.notes.push(`${files.name}.json is gone. It is only a view of the log, and will be written again.`)
+      recovery.notes.push(`${files.name}.json is gone. It is only a view of the log, so no data is lost.`)
     }
   }
 
@@ -199,7 +199,7 @@ export class LogReader {
     addDamage(recovery, { file, line: 1, offset: 0, bytes })
     recovery.notes.push(
       mark === null
-        ? `${file} is damaged, so the end of the log cannot be checked. It was written again.`
+        ? `${file} is damaged, so the end of the log cannot be checked.`
         : `${file} belongs to another store than the log: one of them was replaced. The log was used.`,
     )
     return 0

@@ -1,11 +1,11 @@
 import { addInDoubt, newRecovery, type Recovery } from '../log/damage-report.js'
-import { copyBytes, dropSecondName, keepAs, replaceLog } from '../log/replace-log.js'
+import { copyBytes, dropSecondName, replaceLog } from '../log/replace-log.js'
 import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import type { Slices } from '../platform/clock.js'
 import { FlatlogError, systemCode } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { freePath, removeIfThere } from '../platform/whole-file.js'
+import { removeIfThere } from '../platform/whole-file.js'
 import { walkState } from '../state/write-state.js'
 import { type CleanGeneration, writeNewGeneration } from './new-generation.js'
 import type { ReadLog } from './read-log.js'
@@ -25,11 +25,14 @@ export class LogRepair {
    * Sets the torn tail aside and cuts it off; then everything that the log holds is known to be on disk. `synced`: a sync
    * of the log as it was found, which is enough if nothing of it changes.
    */
-  async cut(file: OpenFile, read: ReadLog, synced: Promise<void> | undefined): Promise<void> {
+  async cut(file: OpenFile, read: ReadLog, recovery: Recovery, synced: Promise<void> | undefined): Promise<void> {
     // After a failed sync, a later sync may falsely succeed.
     await this.#throwing(synced)
     if (synced && !read.cut && read.unprovenOffset === read.endOffset) return
-    if (read.cut) await this.#cutTail(file, read.cut.offset)
+    if (read.cut) {
+      const keptAs = await this.#cutTail(file, read.cut.offset)
+      recovery.notes.push(`The torn tail was cut off. It is kept as ${this.files.nameOf(keptAs)}.`)
+    }
     // The last owner may have been killed between a failed sync and its note of that. The system then takes those pages
     // for written although the disk does not have them, and a sync alone does nothing: write the same bytes again.
     await copyBytes(file, file, read.unprovenOffset, read.endOffset, read.unprovenOffset, this.slices)
@@ -44,10 +47,12 @@ export class LogRepair {
     }
   }
 
-  async #cutTail(file: OpenFile, offset: number): Promise<void> {
+  /** Returns where the tail is kept. */
+  async #cutTail(file: OpenFile, offset: number): Promise<string> {
     const kept = await this.#setAside(file, offset)
     try {
       file.truncate(offset)
+      return kept
     } catch (error) {
       // The next attempt would keep the same bytes once more.
       removeIfThere(this.files.fileSystem, kept)
@@ -126,17 +131,6 @@ export class LogRepair {
     written.state.useFile(file)
     return { ...written, file }
   }
-}
-
-/** Gives a file of format 0 a second name before another file takes its first one. */
-export async function keepOriginal(files: StoreFiles, path: string, directory: string, slices: Slices): Promise<void> {
-  const original = files.status(path)
-  if (!original) return
-  const kept = `${path}.before-flatlog`
-  // After a crash between this and the naming of the new log, the second name is there already.
-  if (files.status(kept)?.identity === original.identity) return
-  await keepAs(files, path, freePath(files.fileSystem, kept), slices)
-  await files.fileSystem.syncDirectory(directory)
 }
 
 function syncFailed(path: string, cause: unknown): FlatlogError {
