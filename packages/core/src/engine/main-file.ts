@@ -46,7 +46,7 @@ export class MainFile {
       try {
         await this.#checkSpace(source)
         const crc = new RunningChecksum()
-        await replaceWholeFile(files.fileSystem, files.directory, files.main, `${files.main}.new`, async (file) => {
+        await replaceWholeFile(files.fileSystem, files.directory, files.main, files.unfinishedMain, async (file) => {
           await this.#stream(file, source, crc)
           await makeDurable()
         })

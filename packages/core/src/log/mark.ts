@@ -79,7 +79,7 @@ function spell({ store, seq, mainFileSeq, mainFileCrc, isToBeChecked }: Mark): s
 
 export async function writeMark(files: StoreFiles, mark: Mark): Promise<void> {
   const line = withChecksum(`{"timestamp":"${mark.timestamp}","format":1,${spell(mark)}`)
-  await replaceWholeFile(files.fileSystem, files.logDirectory, files.mark, `${files.mark}.new`, (file) =>
+  await replaceWholeFile(files.fileSystem, files.logDirectory, files.mark, files.unfinishedMark, (file) =>
     writeFully(file, Buffer.from(`${line}\n`), 0),
   )
 }

@@ -35,7 +35,7 @@ export async function keepAs(files: StoreFiles, path: string, secondName: string
     if (!NO_HARD_LINKS.has((error as { code?: string }).code ?? '')) throw error
   }
   // Under a name of its own until it is whole, so that half a backup does not look like a backup.
-  const copy = `${path}.copy`
+  const copy = files.unfinishedCopyOf(path)
   try {
     removeIfThere(fileSystem, copy)
     await copyFile(files, path, copy, slices)

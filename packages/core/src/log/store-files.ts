@@ -53,6 +53,24 @@ export class StoreFiles {
     return `${this.log}.new${this.unfinishedSuffix}`
   }
 
+  /** The mark while it is written. */
+  get unfinishedMark(): string {
+    return `${this.mark}.new`
+  }
+
+  /** The main file while it is written. */
+  get unfinishedMain(): string {
+    return `${this.main}.new`
+  }
+
+  /**
+   * A copy of the file at `path` while it is written, where a second name is not possible. A user may call a copy of the
+   * log `.copy`, so this name is longer.
+   */
+  unfinishedCopyOf(path: string): string {
+    return `${path}.unfinished-copy`
+  }
+
   /**
    * For the successor of an owner that may still be at work: its unfinished generation gets a name of its own, so that
    * neither can rename or remove what the other has written.
@@ -178,17 +196,17 @@ export class StoreFiles {
    * kept. That is not a backup: it would grow with the log, and be damaged with it.
    */
   removeLeftovers(): void {
-    this.removeUnfinished()
-    removeIfThere(this.fileSystem, this.first)
-    this.removeSecondNames()
-  }
-
-  removeUnfinished(): void {
-    for (const fileName of this.unfinishedAmong(this.list())) removeIfThere(this.fileSystem, this.pathOf(fileName))
+    const { log, main } = this
+    const unfinished = this.unfinishedAmong(this.list()).map((fileName) => this.pathOf(fileName))
+    const copies = [log, main].map((path) => this.unfinishedCopyOf(path))
+    for (const path of [...unfinished, ...copies, this.first, this.unfinishedMark, this.unfinishedMain]) {
+      removeIfThere(this.fileSystem, path)
+    }
+    this.#removeSecondNames()
   }
 
   /** Removes backup names of the log itself. */
-  removeSecondNames(): void {
+  #removeSecondNames(): void {
     const identityOf = (path: string) => this.status(path)?.identity
     const log = identityOf(this.log)
     // A system that gives two files that are certainly different the same identity tells us nothing.

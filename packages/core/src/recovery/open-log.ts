@@ -109,8 +109,7 @@ export class LogOpener {
     found.recovery.notes.push(...notes)
     await named
     // An unfinished compaction may be what fills the disk: the log is there, and was read.
-    files.removeUnfinished()
-    files.removeSecondNames()
+    files.removeLeftovers()
     const repaired = await this.#repaired(file, found, synced)
     try {
       const opened = await this.#ready(repaired)
@@ -140,7 +139,6 @@ export class LogOpener {
 
   /** Every log has a mark from its first moment on: the mark shows when the log has lost its end, or is gone. */
   async #ready(opened: UnmarkedLog, mainFileSeq: number | null = null): Promise<OpenedLog> {
-    this.files.removeLeftovers()
     return { ...opened, mark: opened.mark ?? (await this.#newMark(opened, mainFileSeq)) }
   }
 
@@ -164,6 +162,7 @@ export class LogOpener {
   async #begin({ written, recovery, mainFileSeq }: FirstLog): Promise<OpenedLog> {
     const opened = { ...this.#repair.reopened(written), recovery, mark: undefined }
     try {
+      this.files.removeLeftovers()
       return await this.#ready(opened, mainFileSeq)
     } catch (error) {
       opened.file.close()
