@@ -23,7 +23,8 @@ export type LogChoice =
 
 /** The log is unusable; this is the newest usable generation. */
 export interface Replacement extends Generation {
-  readonly lost: LostLog
+  /** What is wrong with the log, and its length. `unreadable`: no line of it can be read. */
+  readonly lost: { readonly why: 'gone' | 'unreadable'; readonly bytes: number }
   /** Backups that belong to another store and were not considered. */
   readonly foreign: readonly string[]
 }
@@ -33,13 +34,6 @@ interface Generation {
   readonly path: string
   readonly fileName: string
   readonly lastSeq: number
-}
-
-export interface LostLog {
-  /** `unreadable`: no line of it can be read. */
-  readonly why: 'gone' | 'unreadable'
-  /** The length of the unreadable file. */
-  readonly bytes: number
 }
 
 interface Candidate extends Generation {
@@ -70,7 +64,7 @@ export async function chooseLog(
   const bytes = log?.sizeBytes ?? 0
   const isLost = bytes === 0 && remains.length > 0
   const hasVersion1Files = files.version1FilesAmong(fileNames).length > 0
-  const seen = isLost ? undefined : await using(files, files.log, (file) => lookInto(file, hasVersion1Files, slices))
+  const seen = isLost ? undefined : await withFile(files, files.log, (file) => lookInto(file, hasVersion1Files, slices))
   if (seen === 'legacy') return { from: 'legacy' }
   if (remains.length === 0) return { from: 'log', store: undefined }
   const found = isLogUnusable ? undefined : seen
@@ -103,7 +97,7 @@ async function candidatesAmong(files: StoreFiles, fileNames: readonly string[]):
   ]
   const candidates: Candidate[] = []
   for (const each of generations) {
-    const id = await using(files, each.path, readStoreId)
+    const id = await withFile(files, each.path, readStoreId)
     candidates.push({ ...each, isReadable: id !== undefined, store: id?.store })
   }
   return candidates
@@ -117,7 +111,7 @@ async function bestOf(
 ): Promise<Generation | undefined> {
   let best: Generation | undefined
   for (const { from, path, fileName } of candidates) {
-    const lastSeq = await using(files, path, (file) => lastSeqOfWhole(file, slices))
+    const lastSeq = await withFile(files, path, (file) => lastSeqOfWhole(file, slices))
     if (lastSeq !== undefined && (!best || lastSeq > best.lastSeq)) best = { from, path, fileName, lastSeq }
   }
   if (best) return best
@@ -125,7 +119,7 @@ async function bestOf(
   return newest && { from: newest.from, path: newest.path, fileName: newest.fileName, lastSeq: newest.lastSeq }
 }
 
-async function using<T>(files: StoreFiles, path: string, use: (file: OpenFile) => T | Promise<T>): Promise<T> {
+async function withFile<T>(files: StoreFiles, path: string, use: (file: OpenFile) => T | Promise<T>): Promise<T> {
   const file = files.open(path, 'read')
   try {
     return await use(file)
@@ -168,7 +162,7 @@ function logGone(files: StoreFiles, remains: readonly string[], foreign: readonl
   )
 }
 
-const LOST: Readonly<Record<LostLog['why'], string>> = {
+const LOST: Readonly<Record<Replacement['lost']['why'], string>> = {
   gone: 'is gone or empty',
   unreadable: 'has no readable line',
 }

@@ -74,9 +74,7 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'the suspect file is appended to',
     what: 'The note of a failure is not heeded.',
-    edits: [
-      { file: SOURCES.openLog, from: 'if (!found.isDamaged && !this.isSuspect) {', to: 'if (!found.isDamaged) {' },
-    ],
+    edits: [{ file: SOURCES.openLog, from: '!found.isDamaged && !this.isSuspect &&', to: '!found.isDamaged &&' }],
     focus: {},
   },
   {
