@@ -23,8 +23,9 @@ import type { OpenFile } from '../platform/file-system.js'
 import { State } from '../state/state.js'
 import { addLostLog, type LogChoice } from './choose-log.js'
 import { findRecords, type HealedState, healState, reachBeyond } from './heal.js'
-import { judgeTail, reportVerdict, type Verdict } from './judge-tail.js'
+import { judgeTail, type Verdict } from './judge-tail.js'
 import { Replay } from './replay.js'
+import { reportVerdict } from './report-verdict.js'
 
 /** The content of a generation, and what its file needs before records can be appended. */
 export interface LogContent {

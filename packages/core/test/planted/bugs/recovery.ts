@@ -92,7 +92,7 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'a torn tail is damage',
     what: 'What a crash has torn is taken for damage.',
-    edits: [{ file: SOURCES.judgeTail, from: '(places.get(line) as number) > synced', to: 'false' }],
+    edits: [{ file: SOURCES.judgeTail, from: '!this.#mustExist(this.#places.get(line) as number)', to: 'false' }],
     focus: {},
   },
   {
