@@ -142,7 +142,7 @@ export class StoreFiles {
     return fileName.startsWith(`${this.name}.`) ? fileName.slice(this.name.length) : ''
   }
 
-  /** True if there is neither a main file nor one that was put aside. */
+  /** True if there is neither a main file nor one that was set aside. */
   isMainFileGone(): boolean {
     return !this.status(this.main) && !this.status(`${this.main}.stale`)
   }
