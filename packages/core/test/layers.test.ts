@@ -37,6 +37,7 @@ const SLIVER_LINES = 60
 /** Those that are one idea all the same, and why. */
 const SMALL_IDEAS: Record<string, string> = {
   'engine/timestamps.ts': 'a clock that never goes back is a rule of its own, with its own report',
+  'log/background-sync.ts': 'a failed sync must not be tried again, which has nothing to do with what is written',
   'state/checkpoint/expiry.ts': 'when a checkpoint expires is worked out once, and only if someone asks',
 }
 

@@ -43,6 +43,7 @@ export {
   type StoreOptions,
 } from '../../src/index.js'
 export type { LockRecord } from '../../src/lock/lock-file.js'
+export { BackgroundSync } from '../../src/log/background-sync.js'
 export { openCheckpoint, readBackCheckpoint } from '../../src/log/checkpoint-opener.js'
 export {
   type CheckpointFound,
@@ -51,12 +52,7 @@ export {
   readCheckpoint,
   readPartState,
 } from '../../src/log/checkpoint-reader.js'
-export {
-  BackgroundSync,
-  type CheckpointStart,
-  CheckpointWriter,
-  type WrittenCheckpoint,
-} from '../../src/log/checkpoint-writer.js'
+export { type CheckpointStart, CheckpointWriter, type WrittenCheckpoint } from '../../src/log/checkpoint-writer.js'
 export { newRecovery, type Recovery } from '../../src/log/damage-report.js'
 export { type Durability, encodeLines, markWritten, type PendingRecord } from '../../src/log/group-commit.js'
 export { readLines } from '../../src/log/line-reader.js'
