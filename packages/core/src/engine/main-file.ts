@@ -62,7 +62,7 @@ export class MainFile {
   async setAside(): Promise<null> {
     const { files } = this
     if (files.status(files.main)) {
-      files.fileSystem.rename(files.main, `${files.main}.stale`)
+      files.fileSystem.rename(files.main, files.staleMain)
       await files.fileSystem.syncDirectory(files.directory)
     }
     return null

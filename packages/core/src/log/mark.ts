@@ -1,5 +1,5 @@
 import { validChecksum, withChecksum } from '../format/checksum.js'
-import { freePath, readWholeFile, replaceWholeFile, writeFully } from '../platform/whole-file.js'
+import { readWholeFile, replaceWholeFile, writeFully } from '../platform/whole-file.js'
 import type { StoreFiles } from './store-files.js'
 
 /**
@@ -91,7 +91,7 @@ export async function writeMark(files: StoreFiles, mark: Mark): Promise<void> {
 export function keepDamagedMark(files: StoreFiles): string | undefined {
   const { fileSystem, mark } = files
   if (!fileSystem.status(mark)) return undefined
-  const keptAs = freePath(fileSystem, `${mark}.damaged`)
+  const keptAs = files.newDamagedMarkPath()
   fileSystem.rename(mark, keptAs)
   return keptAs
 }

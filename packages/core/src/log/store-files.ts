@@ -25,13 +25,16 @@ const SIDE_FILE_ENDING = /^\.(mark|mark\.damaged.*|log\.damaged\..*|log\.quarant
  */
 export class StoreFiles {
   readonly logDirectory: string
+  readonly logName: string
   readonly log: string
   /** The very first log while it is written. */
   readonly first: string
+  readonly markName: string
   readonly mark: string
   readonly lock: string
   /** The main file, `NAME.json`. */
   readonly main: string
+  readonly mainName: string
 
   constructor(
     readonly machine: Machine,
@@ -41,11 +44,14 @@ export class StoreFiles {
     private readonly unfinishedSuffix = '',
   ) {
     this.logDirectory = join(directory, 'logs')
-    this.log = join(this.logDirectory, `${name}.log`)
+    this.logName = `${name}.log`
+    this.log = this.pathOf(this.logName)
     this.first = `${this.log}.first`
-    this.mark = join(this.logDirectory, `${name}.mark`)
-    this.lock = join(this.logDirectory, `${name}.lock`)
-    this.main = join(directory, `${name}.json`)
+    this.markName = `${name}.mark`
+    this.mark = this.pathOf(this.markName)
+    this.lock = this.pathOf(`${name}.lock`)
+    this.mainName = `${name}.json`
+    this.main = join(directory, this.mainName)
   }
 
   /** A generation while it is written; a rename makes it the log. */
@@ -144,12 +150,12 @@ export class StoreFiles {
 
   /** True if there is neither a main file nor one that was set aside. */
   isMainFileGone(): boolean {
-    return !this.status(this.main) && !this.status(`${this.main}.stale`)
+    return !this.status(this.main) && !this.status(this.staleMain)
   }
 
   /** Where the case of letters makes no difference to the system, two such stores would be one. */
   checkNeighbours(fileNames: readonly string[]): void {
-    const own = `${this.name}.log`
+    const own = this.logName
     const clash = fileNames.find((name) => name !== own && name.toLowerCase() === own.toLowerCase())
     if (clash === undefined) return
     throw new FlatlogError(
@@ -187,6 +193,21 @@ export class StoreFiles {
   /** A free name for a log that is damaged or not trusted. */
   newDamagedPath(lastSeq: number): string {
     return freePath(this.fileSystem, `${this.log}.damaged.${lastSeq}`)
+  }
+
+  /** A free name for a mark that is damaged or belongs to another store. */
+  newDamagedMarkPath(): string {
+    return freePath(this.fileSystem, `${this.mark}.damaged`)
+  }
+
+  /** Where a file of format 0 is kept after its import. If that is taken, a number follows. */
+  originalOf(path: string): string {
+    return `${path}.before-flatlog`
+  }
+
+  /** Where the main file is kept when it no longer shows the state. */
+  get staleMain(): string {
+    return `${this.main}.stale`
   }
 
   // Leftovers

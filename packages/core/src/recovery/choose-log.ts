@@ -56,7 +56,7 @@ export async function chooseLog(
   const log = files.status(files.log)
   if (log && log.kind !== 'file') throw notAFile(files.log)
   // A broken link, for instance to a disk that is not mounted, is not a missing log.
-  if (!log && fileNames.includes(`${files.name}.log`)) throw leadsNowhere(files.log)
+  if (!log && fileNames.includes(files.logName)) throw leadsNowhere(files.log)
   const remains = remainsOf(files, fileNames)
   if (!log && remains.length === 0) return { from: 'nothing' }
 
@@ -130,7 +130,7 @@ async function withFile<T>(files: StoreFiles, path: string, use: (file: OpenFile
 
 /** Files that prove that there was a log: those of version 1, and a format 0 log that was imported. */
 function remainsOf(files: StoreFiles, fileNames: readonly string[]): string[] {
-  const imported = `${files.name}.log.before-flatlog`
+  const imported = files.nameOf(files.originalOf(files.log))
   return [...files.version1FilesAmong(fileNames), ...fileNames.filter((fileName) => fileName.startsWith(imported))]
 }
 
@@ -189,7 +189,7 @@ export function addLostLog(
   files: StoreFiles,
 ): void {
   recovery.source = from === 'backup' ? 'backup' : 'unfinished-generation'
-  addDamage(recovery, { file: `${files.name}.log`, line: 1, offset: 0, bytes: lost.bytes, healedFrom: fileName })
+  addDamage(recovery, { file: files.logName, line: 1, offset: 0, bytes: lost.bytes, healedFrom: fileName })
   recovery.notes.push(`${files.log} ${LOST[lost.why]}. The state was read from ${fileName}.`)
   for (const each of foreign) noteForeignBackup(recovery, each)
 }

@@ -57,7 +57,7 @@ export class FirstLogMaker {
     const written = await this.#write(recovery, legacy)
     const kept = await this.#publish(written, [files.log, files.main])
     if (hasMark) {
-      addDamage(recovery, { file: `${files.name}.mark`, line: 1, offset: 0, bytes: 0 })
+      addDamage(recovery, { file: files.markName, line: 1, offset: 0, bytes: 0 })
       recovery.notes.push(
         `${files.log} was replaced by a log of format 0: there is a mark, and format 0 has none. The log was used.`,
       )
@@ -126,7 +126,7 @@ export class FirstLogMaker {
   /** Gives a file of format 0 a second name before another file takes its first one. Returns the name. */
   async #keepOriginal(path: string): Promise<string> {
     const { files, slices } = this
-    const name = `${path}.before-flatlog`
+    const name = files.originalOf(path)
     // After a crash between this and the naming of the new log, the second name is there already.
     if (files.status(name)?.identity === files.status(path)?.identity) return basename(name)
     const keptAs = freePath(files.fileSystem, name)

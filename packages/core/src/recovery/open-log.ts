@@ -86,7 +86,7 @@ export class LogOpener {
     try {
       const opened = await this.#ready(repaired)
       const isNewMark = !found.mark && opened.mark !== NO_MARK && opened.lastSeq > 0
-      if (isNewMark) found.recovery.notes.push(`${files.nameOf(files.mark)} was written again.`)
+      if (isNewMark) found.recovery.notes.push(`${files.markName} was written again.`)
       if (opened.file !== file) file.close()
       return opened
     } catch (error) {
@@ -160,13 +160,13 @@ export class LogOpener {
       if (from === 'unfinished') {
         files.fileSystem.rename(path, files.log)
         await files.syncNames()
-        return [`${fileName} was renamed to ${files.nameOf(files.log)}.`, ...kept]
+        return [`${fileName} was renamed to ${files.logName}.`, ...kept]
       }
       // A backup stays what it is: the log begins as a copy of it.
       removeIfThere(files.fileSystem, files.first)
       await copyFile(files, path, files.first, this.#slices)
       await publishFirst(files)
-      return [`${files.nameOf(files.log)} was replaced by a copy of ${fileName}.`, ...kept]
+      return [`${files.logName} was replaced by a copy of ${fileName}.`, ...kept]
     } catch (error) {
       dropSecondName(files, files.log, keptAs)
       removeIfThere(files.fileSystem, files.first)

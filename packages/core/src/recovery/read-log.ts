@@ -218,12 +218,10 @@ class GenerationReader {
     const { files, recovery } = this
     const { mark, backups } = this.beside
     if (mark === undefined && (lastSeq > 0 || backups.length > 0)) {
-      recovery.notes.push(
-        `${files.name}.mark is gone. Without it, a log that has lost its last records looks complete.`,
-      )
+      recovery.notes.push(`${files.markName} is gone. Without it, a log that has lost its last records looks complete.`)
     }
     if (this.#mark && this.#mark.mainFileCrc !== null && files.isMainFileGone()) {
-      recovery.notes.push(`${files.name}.json is gone. It is only a view of the log, so no data is lost.`)
+      recovery.notes.push(`${files.mainName} is gone. It is only a view of the log, so no data is lost.`)
     }
   }
 
@@ -235,9 +233,9 @@ class GenerationReader {
   }
 
   #stateOf({ ownParts, header }: CheckpointFound): State {
-    const { file } = this
+    const { file, beside } = this
     // An unfinished generation becomes the log, so errors name the log.
-    const isBackup = this.#fileName.startsWith(`${this.files.name}.log.backup.`)
+    const isBackup = beside.backups.some(({ path }) => path === file.path)
     const path = isBackup ? file.path : this.files.log
     // Damage can leave both an inline state and parts. The parts count.
     const inlineState = ownParts.length === 0 ? (header?.state ?? []) : []
@@ -249,7 +247,7 @@ class GenerationReader {
     const { files, recovery } = this
     const { mark } = this.beside
     if (mark === undefined) return
-    const file = files.nameOf(files.mark)
+    const file = files.markName
     const bytes = mark === null ? (files.status(files.mark)?.sizeBytes ?? 0) : 0
     addDamage(recovery, { file, line: 1, offset: 0, bytes })
     recovery.notes.push(
