@@ -12,7 +12,7 @@ import type { LegacyPlace, LegacyValues } from './legacy-state.js'
 
 /** The lines of a log of format 0. A line that is too long to be decoded has no bytes. */
 export function readLegacyLines(file: OpenFile): Generator<RawLine> {
-  return readLines(file, 0, 1, Number.POSITIVE_INFINITY, MAX_LEGACY_TEXT_BYTES)
+  return readLines(file, { maxLineBytes: MAX_LEGACY_TEXT_BYTES })
 }
 
 /** Throws if the line is too long to be decoded: it may be a record, so it cannot be left out. */

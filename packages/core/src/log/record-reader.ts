@@ -221,7 +221,7 @@ const BEGINNING = Buffer.from('{"timestamp":"')
 /** Lists every line of the tail for `judgeTail`, which distinguishes a torn tail from damage. */
 export async function surveyTail(file: OpenFile, start: TailStart, slices: Slices): Promise<SurveyLine[]> {
   const survey: SurveyLine[] = []
-  for (const raw of readLines(file, start.offset, start.line)) {
+  for (const raw of readLines(file, { start: start.offset, firstNumber: start.line })) {
     const { number, offset, length, ended } = raw
     const record = decodeRecord(file, raw)
     if (record) {

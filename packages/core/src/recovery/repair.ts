@@ -35,7 +35,8 @@ export class LogRepair {
     }
     // The last owner may have been killed between a failed sync and its note of that. The system then takes those pages
     // for written although the disk does not have them, and a sync alone does nothing: write the same bytes again.
-    await copyBytes(file, file, log.unprovenOffset, log.endOffset, log.unprovenOffset, this.slices)
+    const { unprovenOffset: start, endOffset: end } = log
+    await copyBytes({ from: file, start, end }, { to: file, at: start }, this.slices)
     await this.#throwing(file.sync())
   }
 
@@ -66,7 +67,8 @@ export class LogRepair {
     const path = files.newQuarantinePath(offset)
     const aside = files.open(path, 'create')
     try {
-      await copyBytes(file, aside, offset, file.status().sizeBytes, 0, this.slices)
+      const end = file.status().sizeBytes
+      await copyBytes({ from: file, start: offset, end }, { to: aside, at: 0 }, this.slices)
       await aside.sync()
       aside.close()
       await files.syncNames()

@@ -68,7 +68,13 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'unproven records are not written again',
     what: 'Pages that a failed sync has lost are synced once more, which does nothing, and are shown as if they were on disk.',
-    edits: [{ file: SOURCES.repair, from: 'await copyBytes(file, file,', to: 'void (file,' }],
+    edits: [
+      {
+        file: SOURCES.repair,
+        from: 'await copyBytes({ from: file, start, end }',
+        to: 'void ({ from: file, start, end }',
+      },
+    ],
     focus: {},
   },
   {
