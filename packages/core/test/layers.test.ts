@@ -40,6 +40,7 @@ const SLIVER_LINES = 60
 /** Short files that should stay separate, and why. */
 const SMALL_IDEAS: Record<string, string> = {
   'engine/timestamps.ts': 'a clock that never goes back is a rule of its own, with its own report',
+  'log/background-sync.ts': 'a failed sync must not be tried again, which has nothing to do with what is written',
   'state/checkpoint/expiry.ts': 'when a checkpoint expires is worked out once, and only if someone asks',
 }
 

@@ -108,7 +108,7 @@ class RecordReader {
     const isKnown = this.#next?.checkpoint === checkpoint && this.#next.seq === next
     let expected = next
     let offset = isKnown ? (this.#next?.offset as number) : checkpoint.bytes
-    for (const raw of readLines(file, offset)) {
+    for (const raw of readLines(file, { start: offset })) {
       const line = decodeLine(raw.bytes)
       if (line.kind !== 'record' || line.seq !== expected || !raw.ended) continue
       records.push(line)

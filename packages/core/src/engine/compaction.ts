@@ -128,9 +128,8 @@ class Compaction {
 
   /** Copies the records that were appended since. The writer's offset is always at the end of a record. */
   async #copyLaterRecords(file: OpenFile): Promise<void> {
-    const { writer } = this.log
-    const end = writer.offset
-    await copyBytes(writer.file, file, this.#copiedTo, end, this.#length, this.#slices)
+    const { file: from, offset: end } = this.log.writer
+    await copyBytes({ from, start: this.#copiedTo, end }, { to: file, at: this.#length }, this.#slices)
     this.#length += end - this.#copiedTo
     this.#copiedTo = end
   }

@@ -187,9 +187,9 @@ export class Engine implements Backend, GroupCommitEvents {
   /** What is damaged is healed or written again where that is possible. */
   #onDamage(fileName: string, offset: number): void {
     const { files, state, sideFiles } = this.#log
-    if (fileName === `${files.name}.mark`) sideFiles.renewMark()
-    if (fileName === `${files.name}.json`) sideFiles.renewMainFile()
-    if (fileName !== `${files.name}.log`) return
+    if (fileName === files.markName) sideFiles.renewMark()
+    if (fileName === files.mainName) sideFiles.renewMainFile()
+    if (fileName !== files.logName) return
     try {
       state.checkPartAt(offset)
     } catch {

@@ -96,7 +96,7 @@ export class LiveHealing {
 
   #report({ part, range, line }: BadPart, healedFrom: string | undefined): void {
     const { recovery, files } = this.log
-    const file = `${files.name}.log`
+    const file = files.logName
     const { offset, bytes } = part
     addDamage(recovery, { file, line, offset, bytes: bytes + 1, ...(healedFrom !== undefined && { healedFrom }) })
     const keys = `keys from ${JSON.stringify(range.from ?? '')} to ${range.to === undefined ? 'the last' : `before ${JSON.stringify(range.to)}`}`

@@ -46,7 +46,7 @@ export class MainFile {
       try {
         await this.#checkSpace(source)
         const crc = new RunningChecksum()
-        await replaceWholeFile(files.fileSystem, files.directory, files.main, `${files.main}.new`, async (file) => {
+        await replaceWholeFile(files.fileSystem, files.directory, files.main, files.unfinishedMain, async (file) => {
           await this.#stream(file, source, crc)
           await makeDurable()
         })
@@ -62,7 +62,7 @@ export class MainFile {
   async setAside(): Promise<null> {
     const { files } = this
     if (files.status(files.main)) {
-      files.fileSystem.rename(files.main, `${files.main}.stale`)
+      files.fileSystem.rename(files.main, files.staleMain)
       await files.fileSystem.syncDirectory(files.directory)
     }
     return null

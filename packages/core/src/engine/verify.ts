@@ -24,7 +24,7 @@ export interface OwnersKnowledge {
 interface ExpectedMainFile {
   /** The checksum; null where there should be no file, or nothing says. */
   readonly crc: string | null
-  /** False if the file may have been replaced or put aside since. */
+  /** False if the file may have been replaced or set aside since. */
   readonly isKnown: boolean
 }
 
@@ -67,9 +67,9 @@ class Verifier {
       mainFile = openIfThere(files.fileSystem, files.main)
       found = await this.#verifyLog(log, mark)
       const storeId = known?.storeId ?? found.store
-      this.#add(`${files.name}.mark`, this.#damageOfMark(mark, storeId))
+      this.#add(files.markName, this.#damageOfMark(mark, storeId))
       const expected = known?.mainFile ?? expectedBy(mark, found.lastSeq)
-      this.#add(`${files.name}.json`, await this.#damageOfMainFile(mainFile, expected))
+      this.#add(files.mainName, await this.#damageOfMainFile(mainFile, expected))
     } finally {
       mainFile?.close()
       log?.close()
@@ -85,7 +85,7 @@ class Verifier {
 
   async #verifyLog(file: OpenFile | undefined, mark: Mark | null | undefined): Promise<LogFound> {
     const { known } = this
-    const fileName = `${this.files.name}.log`
+    const fileName = this.files.logName
     const { sizeBytes = 0, identity } = file?.status() ?? {}
     if (!file || (known && identity !== known.log.identity)) {
       this.#add(fileName, { line: 1, offset: 0, bytes: sizeBytes })
@@ -143,8 +143,8 @@ class Verifier {
   ): Promise<DamagedPlace | undefined> {
     const { files } = this
     if (!file) {
-      // After a crash it may have been put aside, because the state is too long for it or no main file is wanted.
-      const isPutAside = !isKnown && files.status(`${files.main}.stale`) !== undefined
+      // After a crash it may have been set aside, because the state is too long for it or no main file is wanted.
+      const isPutAside = !isKnown && files.status(files.staleMain) !== undefined
       return crc === null || isPutAside ? undefined : whole(0)
     }
     // Without a checksum there is nothing to compare the file with.

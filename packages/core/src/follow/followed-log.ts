@@ -5,7 +5,7 @@ import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import { readLine } from '../log/line-reader.js'
 import { readTailRun } from '../log/record-reader.js'
 import type { Slices } from '../platform/clock.js'
-import type { ReadLog } from '../recovery/read-log.js'
+import type { LogContent } from '../recovery/read-log.js'
 import { Replay } from '../recovery/replay.js'
 import type { FollowedFile } from './followed-file.js'
 
@@ -46,7 +46,7 @@ export class FollowedLog {
 
   constructor(
     readonly file: FollowedFile,
-    log: ReadLog,
+    log: LogContent,
     times: boolean,
   ) {
     this.checkpoint = log.checkpoint

@@ -5,8 +5,7 @@ import type { ResolvedOptions } from '../options.js'
 import type { Slices } from '../platform/clock.js'
 import { FlatlogError, systemCode } from '../platform/errors.js'
 import { chooseLog, type LogChoice, refuseIfLogIsLost } from '../recovery/choose-log.js'
-import { readLog } from '../recovery/open-log.js'
-import { NothingReadable, type ReadLog } from '../recovery/read-log.js'
+import { type LogContent, NothingReadable, readLog } from '../recovery/read-log.js'
 import { State } from '../state/state.js'
 import { FollowedFile } from './followed-file.js'
 
@@ -18,7 +17,7 @@ export interface ReadState {
   /** Identity of the file that had the log's name; undefined if there was none. */
   readonly logIdentity: string | undefined
   /** The content of the log; undefined for format 0, or if there is no log. */
-  readonly log: ReadLog | undefined
+  readonly log: LogContent | undefined
   readonly lastSeq: number
   readonly recovery: Recovery
 }
@@ -85,7 +84,7 @@ async function fromLog(
     const mark = readMark(files)
     // Only after the mark was read does the file certainly have all records that the mark names.
     file.refresh()
-    const log = await readLog(files, file, choice, mark, options, { wasReleased, lookFor })
+    const log = await readLog(files, file, { choice, mark, wasReleased, lookFor }, options)
     const logIdentity = choice.from === 'log' ? file.identity : replaced
     return { state: log.state, file, logIdentity, log, lastSeq: log.lastSeq, recovery: log.recovery }
   } catch (error) {

@@ -12,7 +12,7 @@ import type { LegacyPlace, LegacyValues } from './legacy-state.js'
 
 /** The lines of a log of format 0. A line that is too long to be decoded has no bytes. */
 export function readLegacyLines(file: OpenFile): Generator<RawLine> {
-  return readLines(file, 0, 1, Number.POSITIVE_INFINITY, MAX_LEGACY_TEXT_BYTES)
+  return readLines(file, { maxLineBytes: MAX_LEGACY_TEXT_BYTES })
 }
 
 /** Throws if the line is too long to be decoded: it may be a record, so it cannot be left out. */
@@ -104,12 +104,12 @@ export class LegacyLog {
       if (offset + length === sizeBytes) {
         recovery.clean = false
         recovery.cutBytes = length
-        recovery.notes.push(`The last line of ${fileName} is torn and was left out. The old file is kept.`)
+        recovery.notes.push(`The last line of ${fileName} is torn and was left out.`)
         continue
       }
       addDamage(recovery, { file: fileName, line: number, offset, bytes: length, ...(key !== undefined && { key }) })
       addInDoubt(recovery, [key, ANY_KEY])
-      recovery.notes.push(`Line ${number} of ${fileName} cannot be read and was left out. The old file is kept.`)
+      recovery.notes.push(`Line ${number} of ${fileName} cannot be read and was left out.`)
     }
   }
 }

@@ -37,7 +37,7 @@ export async function readLegacyLog(
     else if (log.records > 0) reportBadMainFile(recovery, files)
     else throw badMainFile(files.main)
   } else if (log.records === 0 && file.status().sizeBytes > 0) throw nothingReadable(file.path)
-  log.report(recovery, `${files.name}.log`)
+  log.report(recovery, files.logName)
   return toState(values, log.lastSeq, recovery)
 }
 
@@ -96,13 +96,12 @@ function toState(values: LegacyValues, lastSeq: number, recovery: Recovery): Leg
   return { pairs, sizeBytes, lastSeq, recovery }
 }
 
-function reportBadMainFile(recovery: Recovery, { fileSystem, main, name }: StoreFiles): void {
-  const file = `${name}.json`
+function reportBadMainFile(recovery: Recovery, { fileSystem, main, mainName: file }: StoreFiles): void {
   addDamage(recovery, { file, line: 1, offset: 0, bytes: fileSystem.status(main)?.sizeBytes ?? 0 })
   addInDoubt(recovery, [ANY_KEY])
   recovery.notes.push(
     `${file} is not a JSON object. Its log has only changes, so keys that have not changed since the log began are ` +
-      `missing. The file is kept as ${file}.before-flatlog.`,
+      'missing.',
   )
 }
 

@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path'
-import { systemCode } from '../platform/errors.js'
+import { isWithoutHardLinks, systemCode } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import { createWholeFile, readWholeFile, removeIfThere, removeQuietly } from '../platform/whole-file.js'
 
@@ -29,9 +29,6 @@ export interface LockRecord {
 
 const MAX_LOCK_BYTES = 64 * 1024
 const TOKEN = /^[0-9a-f]{16,64}$/
-
-/** Errors of `link` on file systems without hard links (exFAT, some network shares). */
-const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
 /** Files of earlier versions: space reserved for a lock, and replaced locks. */
 const OBSOLETE = /^(spare(\.[23])?|[0-9a-f]{16,64}\.former)$/
@@ -109,10 +106,10 @@ export class LockFiles {
       this.fileSystem.link(this.#recordPath(record), path)
       return true
     } catch (error) {
-      const code = systemCode(error) ?? ''
+      const code = systemCode(error)
       // ENOENT: a new owner has removed our record, which it took for a leftover.
       if (code === 'EEXIST' || code === 'ENOENT') return false
-      if (!NO_HARD_LINKS.has(code)) throw error
+      if (!isWithoutHardLinks(error)) throw error
       return this.#createExclusively(record, path)
     }
   }

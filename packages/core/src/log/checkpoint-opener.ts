@@ -51,7 +51,7 @@ async function openByIndex(file: OpenFile, slices: Slices): Promise<CheckpointFo
 async function areWhole(file: OpenFile, parts: PartTable, slices: Slices): Promise<boolean> {
   const [first, last] = [parts.summary(0), parts.summary(parts.length - 1)]
   let next = 0
-  for (const line of readLines(file, first.offset, 2, last.offset + last.bytes + 1)) {
+  for (const line of readLines(file, { start: first.offset, end: last.offset + last.bytes + 1 })) {
     if (next === parts.length) return false
     const part = parts.summary(next++)
     if (line.offset !== part.offset || !line.ended || validChecksum(line.bytes) !== part.crc) return false

@@ -4,7 +4,7 @@ import { quote } from '../format/json-text.js'
 import { expiryRange } from '../format/part-meta.js'
 import type { HeaderLine, PartSummary, PartValue, SpelledPair } from '../format/record.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { MAX_PARTS, MAX_READ_RECORD_BYTES, PART_BYTES, SYNC_STEP_BYTES } from '../platform/limits.js'
+import { MAX_PARTS, MAX_READ_RECORD_BYTES, PART_BYTES } from '../platform/limits.js'
 import { writeFully } from '../platform/whole-file.js'
 import { LineWriter } from './line-writer.js'
 
@@ -185,38 +185,4 @@ export class CheckpointWriter {
 
 function crcOf(line: string): string {
   return line.slice(-10, -2)
-}
-
-/**
- * Syncs a file while it is being written, one sync at a time. After a failed sync it gives up, because the next sync
- * may falsely succeed: the pages that the first one lost are no longer dirty.
- */
-export class BackgroundSync {
-  #startedAt = 0
-  #syncing: Promise<void> | undefined
-  #failure: { readonly cause: unknown } | undefined
-
-  constructor(private readonly file: OpenFile) {}
-
-  /** Syncs the file if it has grown enough. `offset`: how far it has been written. */
-  reached(offset: number): void {
-    if (this.#failure) throw this.#failure.cause
-    if (this.#syncing || offset - this.#startedAt < SYNC_STEP_BYTES) return
-    this.#startedAt = offset
-    this.#syncing = this.file.sync().then(
-      () => {
-        this.#syncing = undefined
-      },
-      (cause: unknown) => {
-        this.#syncing = undefined
-        this.#failure = { cause }
-      },
-    )
-  }
-
-  /** Resolves when no sync is under way; rejects if one has failed. The last bytes may still need a sync. */
-  async end(): Promise<void> {
-    await this.#syncing
-    if (this.#failure) throw this.#failure.cause
-  }
 }

@@ -17,13 +17,13 @@ export interface Damage {
   healedFrom?: string
 }
 
-/** What was found and done when the store was opened. */
+/** What was found when the store was opened, and for a writer also what was done. */
 export interface Recovery {
   /** True if the files are as a clean close, or a crash between two writes, leaves them. */
   clean: boolean
   /** Where the state was read from. */
   source: RecoverySource
-  /** Length of the torn tail: bytes of writes that a crash interrupted. They were set aside and cut off. */
+  /** Length of the torn tail: bytes of writes that a crash interrupted. A writer sets them aside and cuts them off. */
   cutBytes: number
   damage: Damage[]
   /** Keys that may have lost acknowledged writes. `any` means that other keys may have, too. */

@@ -57,16 +57,28 @@ export class LineWindow {
   }
 }
 
+export interface LinesOptions {
+  /** Where the first line begins. Default 0. */
+  readonly start?: number
+  /** The number of that line. Default 1. */
+  readonly firstNumber?: number
+  /** Nothing after this offset is read. Default: the end of the file. */
+  readonly end?: number
+  readonly maxLineBytes?: number
+}
+
 /**
  * Reads the lines of a file one after the other, so that a file of any size takes little memory. The bytes of a line
  * that is longer than `maxLineBytes` are skipped: it has its length, but is empty.
  */
 export function* readLines(
   file: OpenFile,
-  start = 0,
-  firstNumber = 1,
-  end = Number.POSITIVE_INFINITY,
-  maxLineBytes = MAX_READ_RECORD_BYTES,
+  {
+    start = 0,
+    firstNumber = 1,
+    end = Number.POSITIVE_INFINITY,
+    maxLineBytes = MAX_READ_RECORD_BYTES,
+  }: LinesOptions = {},
 ): Generator<RawLine> {
   const window = new LineWindow(file, start, maxLineBytes, end)
   let offset = start
@@ -99,7 +111,7 @@ export function* readLines(
 
 /** The line at `offset`; undefined if the file ends there. */
 export function readLine(file: OpenFile, offset: number, number = 1): RawLine | undefined {
-  return readLines(file, offset, number).next().value as RawLine | undefined
+  return readLines(file, { start: offset, firstNumber: number }).next().value as RawLine | undefined
 }
 
 /** Finds the end of the line at `offset`, whose first `length` bytes contain no newline. */

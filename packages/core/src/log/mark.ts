@@ -1,5 +1,5 @@
 import { validChecksum, withChecksum } from '../format/checksum.js'
-import { freePath, readWholeFile, replaceWholeFile, writeFully } from '../platform/whole-file.js'
+import { readWholeFile, replaceWholeFile, writeFully } from '../platform/whole-file.js'
 import type { StoreFiles } from './store-files.js'
 
 /**
@@ -79,13 +79,19 @@ function spell({ store, seq, mainFileSeq, mainFileCrc, isToBeChecked }: Mark): s
 
 export async function writeMark(files: StoreFiles, mark: Mark): Promise<void> {
   const line = withChecksum(`{"timestamp":"${mark.timestamp}","format":1,${spell(mark)}`)
-  await replaceWholeFile(files.fileSystem, files.logDirectory, files.mark, `${files.mark}.new`, (file) =>
+  await replaceWholeFile(files.fileSystem, files.logDirectory, files.mark, files.unfinishedMark, (file) =>
     writeFully(file, Buffer.from(`${line}\n`), 0),
   )
 }
 
-/** Sets aside a mark that is damaged or belongs to another store, before it is replaced. */
-export function keepDamagedMark(files: StoreFiles): void {
+/**
+ * Sets aside a mark that is damaged or belongs to another store, before it is replaced. Returns where it is kept, or
+ * undefined if there is no mark.
+ */
+export function keepDamagedMark(files: StoreFiles): string | undefined {
   const { fileSystem, mark } = files
-  if (fileSystem.status(mark)) fileSystem.rename(mark, freePath(fileSystem, `${mark}.damaged`))
+  if (!fileSystem.status(mark)) return undefined
+  const keptAs = files.newDamagedMarkPath()
+  fileSystem.rename(mark, keptAs)
+  return keptAs
 }

@@ -218,10 +218,10 @@ export interface SurveyBad extends SurveyPlace {
 
 const BEGINNING = Buffer.from('{"timestamp":"')
 
-/** Lists every line of the tail, from which a torn tail can be told from damage. */
+/** Lists every line of the tail for `judgeTail`, which distinguishes a torn tail from damage. */
 export async function surveyTail(file: OpenFile, start: TailStart, slices: Slices): Promise<SurveyLine[]> {
   const survey: SurveyLine[] = []
-  for (const raw of readLines(file, start.offset, start.line)) {
+  for (const raw of readLines(file, { start: start.offset, firstNumber: start.line })) {
     const { number, offset, length, ended } = raw
     const record = decodeRecord(file, raw)
     if (record) {
@@ -237,7 +237,17 @@ export async function surveyTail(file: OpenFile, start: TailStart, slices: Slice
 }
 
 function keyOf(operation: Operation): string | undefined {
-  return operation.kind === 'set' || operation.kind === 'delete' ? operation.key : undefined
+  switch (operation.kind) {
+    case 'set':
+    case 'delete':
+      return operation.key
+    case 'batch':
+    case 'replace':
+    case 'clear':
+      return undefined
+    default:
+      return operation satisfies never
+  }
 }
 
 /** How much of a line is searched for its key. */

@@ -1,4 +1,5 @@
 import type { Slices } from '../platform/clock.js'
+import { isWithoutHardLinks } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import { removeIfThere, writeFully } from '../platform/whole-file.js'
@@ -23,8 +24,6 @@ export async function publishFirst(files: StoreFiles): Promise<void> {
   await files.syncNames()
 }
 
-const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
-
 /** Gives a file a second name, which must be free. A file system without hard links gets a copy. */
 export async function keepAs(files: StoreFiles, path: string, secondName: string, slices: Slices): Promise<void> {
   const { fileSystem } = files
@@ -32,10 +31,10 @@ export async function keepAs(files: StoreFiles, path: string, secondName: string
     fileSystem.link(path, secondName)
     return
   } catch (error) {
-    if (!NO_HARD_LINKS.has((error as { code?: string }).code ?? '')) throw error
+    if (!isWithoutHardLinks(error)) throw error
   }
   // Under a name of its own until it is whole, so that half a backup does not look like a backup.
-  const copy = `${path}.copy`
+  const copy = files.unfinishedCopyOf(path)
   try {
     removeIfThere(fileSystem, copy)
     await copyFile(files, path, copy, slices)
@@ -68,7 +67,7 @@ export async function copyFile(
   try {
     const to = fileSystem.open(copyPath, 'create')
     try {
-      await copyBytes(from, to, 0, from.status().sizeBytes, 0, slices)
+      await copyBytes({ from, start: 0, end: from.status().sizeBytes }, { to, at: 0 }, slices)
       await to.sync()
     } finally {
       to.close()
@@ -80,11 +79,8 @@ export async function copyFile(
 
 /** Copies the bytes from `start` to `end` of one file to the offset `at` of another. */
 export async function copyBytes(
-  from: OpenFile,
-  to: OpenFile,
-  start: number,
-  end: number,
-  at: number,
+  { from, start, end }: { readonly from: OpenFile; readonly start: number; readonly end: number },
+  { to, at }: { readonly to: OpenFile; readonly at: number },
   slices: Slices,
 ): Promise<void> {
   const chunk = Buffer.allocUnsafe(READ_CHUNK_BYTES)

@@ -25,13 +25,16 @@ const SIDE_FILE_ENDING = /^\.(mark|mark\.damaged.*|log\.damaged\..*|log\.quarant
  */
 export class StoreFiles {
   readonly logDirectory: string
+  readonly logName: string
   readonly log: string
   /** The very first log while it is written. */
   readonly first: string
+  readonly markName: string
   readonly mark: string
   readonly lock: string
   /** The main file, `NAME.json`. */
   readonly main: string
+  readonly mainName: string
 
   constructor(
     readonly machine: Machine,
@@ -41,16 +44,37 @@ export class StoreFiles {
     private readonly unfinishedSuffix = '',
   ) {
     this.logDirectory = join(directory, 'logs')
-    this.log = join(this.logDirectory, `${name}.log`)
+    this.logName = `${name}.log`
+    this.log = this.pathOf(this.logName)
     this.first = `${this.log}.first`
-    this.mark = join(this.logDirectory, `${name}.mark`)
-    this.lock = join(this.logDirectory, `${name}.lock`)
-    this.main = join(directory, `${name}.json`)
+    this.markName = `${name}.mark`
+    this.mark = this.pathOf(this.markName)
+    this.lock = this.pathOf(`${name}.lock`)
+    this.mainName = `${name}.json`
+    this.main = join(directory, this.mainName)
   }
 
   /** A generation while it is written; a rename makes it the log. */
   get unfinished(): string {
     return `${this.log}.new${this.unfinishedSuffix}`
+  }
+
+  /** The mark while it is written. */
+  get unfinishedMark(): string {
+    return `${this.mark}.new`
+  }
+
+  /** The main file while it is written. */
+  get unfinishedMain(): string {
+    return `${this.main}.new`
+  }
+
+  /**
+   * A copy of the file at `path` while it is written, where a second name is not possible. A user may call a copy of the
+   * log `.copy`, so this name is longer.
+   */
+  unfinishedCopyOf(path: string): string {
+    return `${path}.unfinished-copy`
   }
 
   /**
@@ -124,14 +148,14 @@ export class StoreFiles {
     return fileName.startsWith(`${this.name}.`) ? fileName.slice(this.name.length) : ''
   }
 
-  /** True if there is neither a main file nor one that was put aside. */
+  /** True if there is neither a main file nor one that was set aside. */
   isMainFileGone(): boolean {
-    return !this.status(this.main) && !this.status(`${this.main}.stale`)
+    return !this.status(this.main) && !this.status(this.staleMain)
   }
 
   /** Where the case of letters makes no difference to the system, two such stores would be one. */
   checkNeighbours(fileNames: readonly string[]): void {
-    const own = `${this.name}.log`
+    const own = this.logName
     const clash = fileNames.find((name) => name !== own && name.toLowerCase() === own.toLowerCase())
     if (clash === undefined) return
     throw new FlatlogError(
@@ -171,6 +195,21 @@ export class StoreFiles {
     return freePath(this.fileSystem, `${this.log}.damaged.${lastSeq}`)
   }
 
+  /** A free name for a mark that is damaged or belongs to another store. */
+  newDamagedMarkPath(): string {
+    return freePath(this.fileSystem, `${this.mark}.damaged`)
+  }
+
+  /** Where a file of format 0 is kept after its import. If that is taken, a number follows. */
+  originalOf(path: string): string {
+    return `${path}.before-flatlog`
+  }
+
+  /** Where the main file is kept when it no longer shows the state. */
+  get staleMain(): string {
+    return `${this.main}.stale`
+  }
+
   // Leftovers
 
   /**
@@ -178,17 +217,17 @@ export class StoreFiles {
    * kept. That is not a backup: it would grow with the log, and be damaged with it.
    */
   removeLeftovers(): void {
-    this.removeUnfinished()
-    removeIfThere(this.fileSystem, this.first)
-    this.removeSecondNames()
-  }
-
-  removeUnfinished(): void {
-    for (const fileName of this.unfinishedAmong(this.list())) removeIfThere(this.fileSystem, this.pathOf(fileName))
+    const { log, main } = this
+    const unfinished = this.unfinishedAmong(this.list()).map((fileName) => this.pathOf(fileName))
+    const copies = [log, main].map((path) => this.unfinishedCopyOf(path))
+    for (const path of [...unfinished, ...copies, this.first, this.unfinishedMark, this.unfinishedMain]) {
+      removeIfThere(this.fileSystem, path)
+    }
+    this.#removeSecondNames()
   }
 
   /** Removes backup names of the log itself. */
-  removeSecondNames(): void {
+  #removeSecondNames(): void {
     const identityOf = (path: string) => this.status(path)?.identity
     const log = identityOf(this.log)
     // A system that gives two files that are certainly different the same identity tells us nothing.

@@ -60,6 +60,13 @@ export function isNoSpace(error: unknown): boolean {
   return (error as { errno?: unknown } | null)?.errno === EDQUOT_ERRNO
 }
 
+const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+/** True if a file system has no hard links (exFAT, some network shares), for an error of `link`. */
+export function isWithoutHardLinks(error: unknown): boolean {
+  return NO_HARD_LINKS.has(systemCode(error) ?? '')
+}
+
 const ADVICE: Readonly<Record<string, string>> = {
   EACCES: 'give this user the right to read and write there',
   EPERM: 'give this user the right to read and write there',

@@ -23,7 +23,8 @@ export type LogChoice =
 
 /** The log is unusable; this is the newest usable generation. */
 export interface Replacement extends Generation {
-  readonly lost: LostLog
+  /** What is wrong with the log, and its length. `unreadable`: no line of it can be read. */
+  readonly lost: { readonly why: 'gone' | 'unreadable'; readonly bytes: number }
   /** Backups that belong to another store and were not considered. */
   readonly foreign: readonly string[]
 }
@@ -33,13 +34,6 @@ interface Generation {
   readonly path: string
   readonly fileName: string
   readonly lastSeq: number
-}
-
-export interface LostLog {
-  /** `unreadable`: no line of it can be read. */
-  readonly why: 'gone' | 'unreadable'
-  /** The length of the unreadable file. */
-  readonly bytes: number
 }
 
 interface Candidate extends Generation {
@@ -62,7 +56,7 @@ export async function chooseLog(
   const log = files.status(files.log)
   if (log && log.kind !== 'file') throw notAFile(files.log)
   // A broken link, for instance to a disk that is not mounted, is not a missing log.
-  if (!log && fileNames.includes(`${files.name}.log`)) throw leadsNowhere(files.log)
+  if (!log && fileNames.includes(files.logName)) throw leadsNowhere(files.log)
   const remains = remainsOf(files, fileNames)
   if (!log && remains.length === 0) return { from: 'nothing' }
 
@@ -70,7 +64,7 @@ export async function chooseLog(
   const bytes = log?.sizeBytes ?? 0
   const isLost = bytes === 0 && remains.length > 0
   const hasVersion1Files = files.version1FilesAmong(fileNames).length > 0
-  const seen = isLost ? undefined : await using(files, files.log, (file) => lookInto(file, hasVersion1Files, slices))
+  const seen = isLost ? undefined : await withFile(files, files.log, (file) => lookInto(file, hasVersion1Files, slices))
   if (seen === 'legacy') return { from: 'legacy' }
   if (remains.length === 0) return { from: 'log', store: undefined }
   const found = isLogUnusable ? undefined : seen
@@ -103,7 +97,7 @@ async function candidatesAmong(files: StoreFiles, fileNames: readonly string[]):
   ]
   const candidates: Candidate[] = []
   for (const each of generations) {
-    const id = await using(files, each.path, readStoreId)
+    const id = await withFile(files, each.path, readStoreId)
     candidates.push({ ...each, isReadable: id !== undefined, store: id?.store })
   }
   return candidates
@@ -117,7 +111,7 @@ async function bestOf(
 ): Promise<Generation | undefined> {
   let best: Generation | undefined
   for (const { from, path, fileName } of candidates) {
-    const lastSeq = await using(files, path, (file) => lastSeqOfWhole(file, slices))
+    const lastSeq = await withFile(files, path, (file) => lastSeqOfWhole(file, slices))
     if (lastSeq !== undefined && (!best || lastSeq > best.lastSeq)) best = { from, path, fileName, lastSeq }
   }
   if (best) return best
@@ -125,7 +119,7 @@ async function bestOf(
   return newest && { from: newest.from, path: newest.path, fileName: newest.fileName, lastSeq: newest.lastSeq }
 }
 
-async function using<T>(files: StoreFiles, path: string, use: (file: OpenFile) => T | Promise<T>): Promise<T> {
+async function withFile<T>(files: StoreFiles, path: string, use: (file: OpenFile) => T | Promise<T>): Promise<T> {
   const file = files.open(path, 'read')
   try {
     return await use(file)
@@ -136,7 +130,7 @@ async function using<T>(files: StoreFiles, path: string, use: (file: OpenFile) =
 
 /** Files that prove that there was a log: those of version 1, and a format 0 log that was imported. */
 function remainsOf(files: StoreFiles, fileNames: readonly string[]): string[] {
-  const imported = `${files.name}.log.before-flatlog`
+  const imported = files.nameOf(files.originalOf(files.log))
   return [...files.version1FilesAmong(fileNames), ...fileNames.filter((fileName) => fileName.startsWith(imported))]
 }
 
@@ -168,7 +162,7 @@ function logGone(files: StoreFiles, remains: readonly string[], foreign: readonl
   )
 }
 
-const LOST: Readonly<Record<LostLog['why'], string>> = {
+const LOST: Readonly<Record<Replacement['lost']['why'], string>> = {
   gone: 'is gone or empty',
   unreadable: 'has no readable line',
 }
@@ -188,14 +182,14 @@ export function refuseIfLogIsLost(
   )
 }
 
-/** Adds to the report that another generation replaced the log. */
+/** Adds to the report that the log is unusable, and which generation was read instead. */
 export function addLostLog(
   recovery: Recovery,
   { from, fileName, lost, foreign }: Replacement,
   files: StoreFiles,
 ): void {
   recovery.source = from === 'backup' ? 'backup' : 'unfinished-generation'
-  addDamage(recovery, { file: `${files.name}.log`, line: 1, offset: 0, bytes: lost.bytes, healedFrom: fileName })
-  recovery.notes.push(`${files.log} ${LOST[lost.why]}. It was replaced by ${fileName}.`)
+  addDamage(recovery, { file: files.logName, line: 1, offset: 0, bytes: lost.bytes, healedFrom: fileName })
+  recovery.notes.push(`${files.log} ${LOST[lost.why]}. The state was read from ${fileName}.`)
   for (const each of foreign) noteForeignBackup(recovery, each)
 }

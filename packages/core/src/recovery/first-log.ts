@@ -1,13 +1,13 @@
+import { basename, dirname } from 'node:path'
 import type { LegacyState } from '../legacy/legacy-state.js'
 import { addDamage, newRecovery, type Recovery, refuseIfStrict } from '../log/damage-report.js'
-import { publishFirst } from '../log/replace-log.js'
+import { keepAs, publishFirst } from '../log/replace-log.js'
 import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import type { Slices } from '../platform/clock.js'
-import { removeIfThere } from '../platform/whole-file.js'
+import { freePath, removeIfThere } from '../platform/whole-file.js'
 import type { StateValue } from '../state/types.js'
 import { type CleanGeneration, writeNewGeneration } from './new-generation.js'
-import { keepOriginal } from './repair.js'
 
 /** The first log of version 1 of a store. */
 export interface FirstLog {
@@ -30,44 +30,39 @@ export class FirstLogMaker {
 
   /** Imports the main file, if there is one. */
   async withoutLog(): Promise<FirstLog> {
-    const { files, options, slices } = this
+    const { files, options } = this
     if (!files.status(files.main)) return await this.#empty()
     const { readLegacyMainFile } = await import('../legacy/read-legacy.js')
     const legacy = readLegacyMainFile(files, options)
     const { recovery } = legacy
-    recovery.notes.push(
-      `The state was imported from ${files.main}. The file was kept as ${files.name}.json.before-flatlog.`,
-    )
     const written = await this.#write(recovery, legacy)
-    await this.#publish(written, () => keepOriginal(files, files.main, files.directory, slices))
+    const kept = await this.#publish(written, [files.main])
+    recovery.notes.push(`The state was imported from ${files.main}. The file is kept as ${kept}.`)
     return { written, recovery, mainFileSeq: 0 }
   }
 
   async #empty(): Promise<FirstLog> {
     const recovery = newRecovery('new')
     const written = await this.#write(recovery)
-    await this.#publish(written, async () => {})
+    await this.#publish(written, [])
     return { written, recovery, mainFileSeq: 0 }
   }
 
   /** Imports a log of format 0. */
   async fromLegacyLog(): Promise<FirstLog> {
-    const { files, slices } = this
+    const { files } = this
     const hasMark = files.status(files.mark) !== undefined
     const legacy = await this.#readLegacyLog()
     const { recovery } = legacy
     const written = await this.#write(recovery, legacy)
-    await this.#publish(written, async () => {
-      await keepOriginal(files, files.log, files.logDirectory, slices)
-      await keepOriginal(files, files.main, files.directory, slices)
-    })
+    const kept = await this.#publish(written, [files.log, files.main])
     if (hasMark) {
-      addDamage(recovery, { file: `${files.name}.mark`, line: 1, offset: 0, bytes: 0 })
+      addDamage(recovery, { file: files.markName, line: 1, offset: 0, bytes: 0 })
       recovery.notes.push(
         `${files.log} was replaced by a log of format 0: there is a mark, and format 0 has none. The log was used.`,
       )
     }
-    recovery.notes.push(`${files.log} had format 0. It was imported, and kept as ${files.name}.log.before-flatlog.`)
+    recovery.notes.push(`${files.log} had format 0 and was imported. What was read is kept as ${kept}.`)
     return { written, recovery, mainFileSeq: null }
   }
 
@@ -112,17 +107,32 @@ export class FirstLogMaker {
     report(total)
   }
 
-  async #publish(written: CleanGeneration, keepOriginals: () => Promise<void>): Promise<void> {
+  /** Gives the log its name. Returns under which names the files of format 0 are kept. */
+  async #publish(written: CleanGeneration, originals: readonly string[]): Promise<string> {
     const { fileSystem } = this.files
+    const kept: string[] = []
     try {
-      await keepOriginals()
+      for (const path of originals) if (this.files.status(path)) kept.push(await this.#keepOriginal(path))
       if (!fileSystem.renamesOpenFiles) written.file.close()
       await publishFirst(this.files)
+      return kept.join(' and ')
     } catch (error) {
       written.file.close()
       removeIfThere(this.files.fileSystem, this.files.first)
       throw error
     }
+  }
+
+  /** Gives a file of format 0 a second name before another file takes its first one. Returns the name. */
+  async #keepOriginal(path: string): Promise<string> {
+    const { files, slices } = this
+    const name = files.originalOf(path)
+    // After a crash between this and the naming of the new log, the second name is there already.
+    if (files.status(name)?.identity === files.status(path)?.identity) return basename(name)
+    const keptAs = freePath(files.fileSystem, name)
+    await keepAs(files, path, keptAs, slices)
+    await files.fileSystem.syncDirectory(dirname(path))
+    return basename(keptAs)
   }
 }
 

@@ -6,17 +6,16 @@ import type { Slices } from '../platform/clock.js'
 import { State } from '../state/state.js'
 import { walkState } from '../state/write-state.js'
 
-/**
- * What backups prove. A value is healed only by replaying a whole checkpoint and every record after it up to the one in
- * question, without a gap: anything else could bring back what was overwritten or deleted.
- */
 export interface HealedState {
   readonly state: readonly PartValue[]
   /** The file name of the backup whose checkpoint it began with. */
   readonly from: string
 }
 
-/** The state of the lost keys at record `seq`; undefined if no backup proves it. */
+/**
+ * Returns the state of the lost keys at record `seq`, or undefined if no backup proves it. Proof is a whole checkpoint and
+ * every record after it up to `seq`, without a gap: anything else could bring back what was overwritten or deleted.
+ */
 export async function healState(
   generations: Generations,
   seq: number,
@@ -53,7 +52,7 @@ async function replayTo(
   const state = State.inMemory(found)
   if (reached === seq) return state
   for (const record of generations.recordsFrom(reached)) {
-    const operation = within(record.operation, isLost)
+    const operation = restrictTo(record.operation, isLost)
     if (operation) state.apply(operation, record.seq, Date.parse(record.timestamp))
     reached = record.seq
     if (reached === seq) return state
@@ -62,8 +61,8 @@ async function replayTo(
   return undefined
 }
 
-/** What an operation does to those keys. */
-function within(operation: Operation, isMeant: (key: string) => boolean): Operation | undefined {
+/** The part of an operation that changes those keys; undefined if it changes none. */
+function restrictTo(operation: Operation, isMeant: (key: string) => boolean): Operation | undefined {
   switch (operation.kind) {
     case 'set':
     case 'delete':
@@ -74,6 +73,8 @@ function within(operation: Operation, isMeant: (key: string) => boolean): Operat
       return { kind: 'replace', data: operation.data.filter(([key]) => isMeant(key)) }
     case 'clear':
       return operation
+    default:
+      return operation satisfies never
   }
 }
 
@@ -93,7 +94,7 @@ export async function findRecords(
   return found
 }
 
-/** The last record that a backup holds of those whose names say that they go beyond `seq`; 0 if there is none. */
+/** Returns the last record after `seq` in any backup, or 0. Reads only backups whose names promise one. */
 export async function reachBeyond(generations: Generations, seq: number, slices: Slices): Promise<number> {
   let reach = 0
   for (const backup of generations.backups) {

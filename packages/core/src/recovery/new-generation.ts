@@ -1,5 +1,5 @@
 import { readBackCheckpoint } from '../log/checkpoint-opener.js'
-import { addUnwritable, newRecovery, type Recovery } from '../log/damage-report.js'
+import { addUnwritable, type Recovery } from '../log/damage-report.js'
 import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import { type FlatlogError, ioError } from '../platform/errors.js'
@@ -7,7 +7,7 @@ import type { OpenFile } from '../platform/file-system.js'
 import { removeIfThere } from '../platform/whole-file.js'
 import type { StateValue } from '../state/types.js'
 import { allNew, writeCheckpoint } from '../state/write-state.js'
-import { LogReader, type ReadLog } from './read-log.js'
+import { type LogContent, readGeneration } from './read-log.js'
 
 export interface NewGeneration {
   readonly path: string
@@ -26,7 +26,8 @@ export interface NewGeneration {
   readonly report: Recovery
 }
 
-export type CleanGeneration = ReadLog & { readonly file: OpenFile; readonly store: string }
+/** A whole generation, open. */
+export type CleanGeneration = LogContent & { readonly file: OpenFile; readonly store: string }
 
 const STORE_ID_DIGITS = 16
 
@@ -49,7 +50,7 @@ export async function writeNewGeneration(
     if (!(await readBackCheckpoint(file, written, slices))) throw readsBackDifferently(path)
     const beside = { mark: undefined, backups: [], storeBeside: store, wasReleased: true }
     const how = { ...options, isWhole: false, onProgress() {} }
-    const read = await new LogReader(files, file, beside, how, newRecovery('log')).read()
+    const read = await readGeneration(files, file, beside, how)
     if (read.isDamaged || read.cut || read.lastSeq !== seq) throw readsBackDifferently(path)
     return { ...read, store, file }
   } catch (error) {

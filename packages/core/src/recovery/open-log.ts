@@ -1,4 +1,3 @@
-import { addUnknownEnd, newRecovery, type Recovery, refuseIfStrict } from '../log/damage-report.js'
 import { keepDamagedMark, type Mark, NO_MARK, readMark, writeMark } from '../log/mark.js'
 import { copyFile, dropSecondName, keepAs, publishFirst } from '../log/replace-log.js'
 import type { StoreFiles } from '../log/store-files.js'
@@ -8,52 +7,20 @@ import { isNoSpace } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { markHandled } from '../platform/promises.js'
 import { removeIfThere } from '../platform/whole-file.js'
-import { addLostLog, chooseLog, type LogChoice, type Replacement, refuseIfLogIsLost } from './choose-log.js'
+import { chooseLog, type LogChoice, type Replacement, refuseIfLogIsLost } from './choose-log.js'
 import { type FirstLog, FirstLogMaker } from './first-log.js'
-import { LogReader, NothingReadable, type ReadLog } from './read-log.js'
+import type { CleanGeneration } from './new-generation.js'
+import { type LogContent, NothingReadable, readLog } from './read-log.js'
 import { LogRepair } from './repair.js'
 
 /** A log that is ready for the next record. */
-export interface OpenedLog extends ReadLog {
-  readonly file: OpenFile
-  readonly store: string
-  readonly recovery: Recovery
+export interface OpenedLog extends CleanGeneration {
   /** The mark on disk; `NO_MARK` where there is none, and no room for one. */
   readonly mark: Mark
 }
 
-/** A log as it was found. */
-export interface FoundLog extends ReadLog {
-  readonly recovery: Recovery
-  /** Undefined: there is none that says anything about this log. */
-  readonly mark: Mark | undefined
-}
-
 /**
- * The part of the recipe that writers and readers share: reads the log, or the generation in its place, and reports what
- * is wrong with it. `choice`: what `chooseLog` has found.
- */
-export async function readLog(
-  files: StoreFiles,
-  file: OpenFile,
-  choice: LogChoice,
-  mark: Mark | null | undefined,
-  options: ResolvedOptions,
-  { wasReleased, lookFor }: { readonly wasReleased: boolean; readonly lookFor?: number | undefined },
-): Promise<FoundLog> {
-  const recovery = newRecovery('log')
-  if (choice.from !== 'log') addLostLog(recovery, choice, files)
-  const storeBeside = choice.from === 'log' ? choice.store : undefined
-  const beside = { mark, backups: files.backups(), storeBeside, wasReleased }
-  const isWhole = options.recovery === 'strict' || mark?.isToBeChecked === true
-  const read = await new LogReader(files, file, beside, { ...options, isWhole, lookFor }, recovery).read()
-  refuseIfStrict(options, recovery, files)
-  if (choice.from !== 'log' && !read.isEndKnown) addUnknownEnd(recovery)
-  return { ...read, recovery, mark: read.needsMark ? undefined : (mark ?? undefined) }
-}
-
-/**
- * From whatever is on disk to a log that is ready for new records: choose, read, repair, ready. The lock is held.
+ * Opens the log for writing, whatever is on disk: choose, read, repair, ready. The lock is held.
  *
  * Every step leaves the files so that the next opening can begin from the start again: what is set aside is copied or
  * gets a second name first, and a generation takes the log's name only when it is whole and on disk.
@@ -86,11 +53,11 @@ export class LogOpener {
     if (choice.from === 'legacy') return await this.#begin(await this.#first.fromLegacyLog())
     if (choice.from !== 'log') {
       refuseIfLogIsLost(this.options, choice, files)
-      await this.#replace(choice)
     }
+    const replaced = choice.from === 'log' ? [] : await this.#replace(choice)
     const file = files.open(files.log, 'write')
     try {
-      return await this.#fromLog(file, choice)
+      return await this.#fromLog(file, choice, replaced)
     } catch (error) {
       file.close()
       if (error instanceof NothingReadable && !isLogUnusable) return await this.open(true)
@@ -98,20 +65,28 @@ export class LogOpener {
     }
   }
 
-  async #fromLog(file: OpenFile, choice: LogChoice): Promise<OpenedLog> {
+  /** `notes`: what was done to the files so far. */
+  async #fromLog(file: OpenFile, choice: LogChoice, notes: readonly string[]): Promise<OpenedLog> {
     const { files } = this
     // The last owner may have been killed between a rename and its sync: the names that we see must stay.
     const named = markHandled(files.syncNames())
     // The disk brings the log up to date while we read it; nothing is written to it meanwhile.
     const synced = this.isSuspect ? undefined : markHandled(file.sync())
-    const found = await readLog(files, file, choice, readMark(files), this.options, { wasReleased: this.wasReleased })
+    const found = await readLog(
+      files,
+      file,
+      { choice, mark: readMark(files), wasReleased: this.wasReleased },
+      this.options,
+    )
+    found.recovery.notes.push(...notes)
     await named
     // An unfinished compaction may be what fills the disk: the log is there, and was read.
-    files.removeUnfinished()
-    files.removeSecondNames()
+    files.removeLeftovers()
     const repaired = await this.#repaired(file, found, synced)
     try {
       const opened = await this.#ready(repaired)
+      const isNewMark = !found.mark && opened.mark !== NO_MARK && opened.lastSeq > 0
+      if (isNewMark) found.recovery.notes.push(`${files.markName} was written again.`)
       if (opened.file !== file) file.close()
       return opened
     } catch (error) {
@@ -120,33 +95,36 @@ export class LogOpener {
     }
   }
 
-  async #repaired(file: OpenFile, found: FoundLog, synced: Promise<void> | undefined): Promise<UnmarkedLog> {
-    if (!found.isDamaged && !this.isSuspect) {
-      await this.#repair.cut(file, found, synced)
-      return { ...found, file, store: found.store ?? '' }
+  async #repaired(file: OpenFile, found: LogContent, synced: Promise<void> | undefined): Promise<CleanGeneration> {
+    const { store } = found
+    // A log that does not name its store is damaged.
+    if (!found.isDamaged && !this.isSuspect && store !== undefined) {
+      await this.#repair.makeEndDurable(file, found, synced)
+      return { ...found, file, store }
     }
-    const renewed = await this.#repair.renew(file, found, found.recovery)
+    const renewed = await this.#repair.renew(file, found)
     if (this.isSuspect) {
       found.recovery.notes.push(
         'The last writer met a failure, or lost its lock to another process. Its records were copied to a new file.',
       )
     }
-    return { ...found, ...renewed }
+    return renewed
   }
 
   /** Every log has a mark from its first moment on: the mark shows when the log has lost its end, or is gone. */
-  async #ready(opened: UnmarkedLog, mainFileSeq: number | null = null): Promise<OpenedLog> {
-    this.files.removeLeftovers()
+  async #ready(opened: CleanGeneration, mainFileSeq: number | null = null): Promise<OpenedLog> {
     return { ...opened, mark: opened.mark ?? (await this.#newMark(opened, mainFileSeq)) }
   }
 
   /** Writes what is on disk now. The log has been synced. */
-  async #newMark(opened: UnmarkedLog, mainFileSeq: number | null): Promise<Mark> {
+  async #newMark(opened: CleanGeneration, mainFileSeq: number | null): Promise<Mark> {
+    const { files } = this
     const { store, lastSeq: seq, lastTimestamp: timestamp } = opened
-    keepDamagedMark(this.files)
+    const keptAs = keepDamagedMark(files)
+    if (keptAs) opened.recovery.notes.push(`The former mark is kept as ${files.nameOf(keptAs)}.`)
     const mark = { timestamp, store, seq, mainFileSeq, mainFileCrc: null }
     try {
-      await writeMark(this.files, mark)
+      await writeMark(files, mark)
       return mark
     } catch (error) {
       if (!isNoSpace(error)) throw error
@@ -156,8 +134,9 @@ export class LogOpener {
   }
 
   async #begin({ written, recovery, mainFileSeq }: FirstLog): Promise<OpenedLog> {
-    const opened = { ...this.#repair.reopened(written), recovery, mark: undefined }
+    const opened = { ...this.#repair.reopened(written), recovery }
     try {
+      this.files.removeLeftovers()
       return await this.#ready(opened, mainFileSeq)
     } catch (error) {
       opened.file.close()
@@ -165,10 +144,14 @@ export class LogOpener {
     }
   }
 
-  /** Puts another generation in the place of an unusable log. The file that is there is kept under another name. */
-  async #replace({ from, path, lastSeq, lost }: Replacement): Promise<void> {
+  /**
+   * Puts another generation in the place of an unusable log. The file that is there is kept under another name. Returns
+   * what was done, as sentences.
+   */
+  async #replace({ from, path, fileName, lastSeq, lost }: Replacement): Promise<string[]> {
     const { files } = this
     const keptAs = files.newDamagedPath(lastSeq)
+    const kept = lost.bytes > 0 ? [`The former log is kept as ${files.nameOf(keptAs)}.`] : []
     try {
       if (lost.bytes > 0) {
         await keepAs(files, files.log, keptAs, this.#slices)
@@ -177,12 +160,13 @@ export class LogOpener {
       if (from === 'unfinished') {
         files.fileSystem.rename(path, files.log)
         await files.syncNames()
-        return
+        return [`${fileName} was renamed to ${files.logName}.`, ...kept]
       }
       // A backup stays what it is: the log begins as a copy of it.
       removeIfThere(files.fileSystem, files.first)
       await copyFile(files, path, files.first, this.#slices)
       await publishFirst(files)
+      return [`${files.logName} was replaced by a copy of ${fileName}.`, ...kept]
     } catch (error) {
       dropSecondName(files, files.log, keptAs)
       removeIfThere(files.fileSystem, files.first)
@@ -190,5 +174,3 @@ export class LogOpener {
     }
   }
 }
-
-type UnmarkedLog = Omit<OpenedLog, 'mark'> & { readonly mark: Mark | undefined }

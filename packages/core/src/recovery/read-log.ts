@@ -5,9 +5,12 @@ import {
   ANY_KEY,
   addDamage,
   addInDoubt,
+  addUnknownEnd,
   addUnprovenStore,
+  newRecovery,
   noteForeignBackup,
   type Recovery,
+  refuseIfStrict,
 } from '../log/damage-report.js'
 import { Generations } from '../log/generations.js'
 import type { Mark } from '../log/mark.js'
@@ -18,12 +21,14 @@ import type { Slices } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { State } from '../state/state.js'
+import { addLostLog, type LogChoice } from './choose-log.js'
 import { findRecords, type HealedState, healState, reachBeyond } from './heal.js'
-import { judgeTail, reportVerdict, type Verdict } from './judge-tail.js'
+import { judgeTail, type Verdict } from './judge-tail.js'
 import { Replay } from './replay.js'
+import { reportVerdict } from './report-verdict.js'
 
 /** The content of a generation, and what its file needs before records can be appended. */
-export interface ReadLog {
+export interface LogContent {
   /** Reads its values from the file, which must stay open as long as the state is used. */
   readonly state: State
   /** Undefined if the file has lost it. */
@@ -40,16 +45,18 @@ export interface ReadLog {
   readonly cut: { readonly offset: number; readonly line: number } | undefined
   /** The file is damaged, so its state must be written to a new generation. */
   readonly isDamaged: boolean
-  /** The mark is missing, damaged or belongs to another log, and must be written. */
-  readonly needsMark: boolean
+  /** Undefined if it is missing, damaged or belongs to another log, and must be written. */
+  readonly mark: Mark | undefined
   /** It is known where the log ended: the last owner closed it cleanly, and wrote the mark then. */
   readonly isEndKnown: boolean
   /** The checksum of the record `lookFor`; undefined if it was not asked for, or is not after the checkpoint. */
   readonly foundCrc: string | undefined
+  /** What is wrong with it. */
+  readonly recovery: Recovery
 }
 
 /** What is known about a log from outside it. */
-export interface LogSurroundings {
+export interface Surroundings {
   /** Undefined if there is none, null if it is damaged. */
   readonly mark: Mark | null | undefined
   readonly backups: readonly Backup[]
@@ -59,7 +66,7 @@ export interface LogSurroundings {
   readonly wasReleased: boolean
 }
 
-export interface ReadLogOptions extends Pick<ResolvedOptions, 'times' | 'cacheBytes' | 'onProgress'> {
+interface ReadOptions extends Pick<ResolvedOptions, 'times' | 'cacheBytes' | 'onProgress'> {
   /** Read every byte of the log, however long it is. */
   readonly isWhole: boolean
   /** The seq of a record whose checksum is wanted, see `ReplayOptions`. */
@@ -78,48 +85,98 @@ export class NothingReadable extends FlatlogError {
   }
 }
 
+/** What was found before the log is read. */
+export interface FoundBefore {
+  readonly choice: LogChoice
+  /** Undefined if there is none, null if it is damaged. */
+  readonly mark: Mark | null | undefined
+  /** The last owner closed the log cleanly. */
+  readonly wasReleased: boolean
+  /** See `ReplayOptions`. */
+  readonly lookFor?: number | undefined
+}
+
+/**
+ * The part of an opening that writers and readers share: reads the log, or the generation in its place, and reports what
+ * is wrong with it.
+ */
+export async function readLog(
+  files: StoreFiles,
+  file: OpenFile,
+  { choice, mark, wasReleased, lookFor }: FoundBefore,
+  options: ResolvedOptions,
+): Promise<LogContent> {
+  const recovery = newRecovery('log')
+  if (choice.from !== 'log') addLostLog(recovery, choice, files)
+  const storeBeside = choice.from === 'log' ? choice.store : undefined
+  const beside = { mark, backups: files.backups(), storeBeside, wasReleased }
+  const isWhole = options.recovery === 'strict' || mark?.isToBeChecked === true
+  const content = await readGeneration(files, file, beside, { ...options, isWhole, lookFor }, recovery)
+  refuseIfStrict(options, recovery, files)
+  if (choice.from !== 'log' && !content.isEndKnown) addUnknownEnd(recovery)
+  return content
+}
+
 /** Reads a generation of version 1: its checkpoint and records. Finds damage, and heals it from the backups. */
-export class LogReader {
-  #state!: State
-  #generations!: Generations
-  readonly #slices: Slices
+export async function readGeneration(
+  files: StoreFiles,
+  file: OpenFile,
+  beside: Surroundings,
+  options: ReadOptions,
+  recovery = newRecovery('log'),
+): Promise<LogContent> {
+  const checkpoint = await openCheckpoint(file, files.slices(), options.isWhole)
+  if (checkpoint.newer) throw newerVersion(file.path, checkpoint.newer.offset, checkpoint.newer.what)
+  return await new GenerationReader(files, file, checkpoint, beside, options, recovery).read()
+}
+
+/** Reads what follows a checkpoint. */
+class GenerationReader {
   readonly #fileName: string
   readonly #sizeBytes: number
-  #isMarkUseless = false
+  readonly #slices: Slices
+  readonly #store: string | undefined
   /** The header or the mark says which store the log belongs to, and not only the backups. */
-  #isStoreProven = true
-  #replay!: Replay
+  readonly #isStoreProven: boolean
+  /** The mark, if it belongs to this log. */
+  readonly #mark: Mark | undefined
+  readonly #generations: Generations
+  readonly #state: State
+  readonly #replay: Replay
 
   constructor(
     private readonly files: StoreFiles,
     private readonly file: OpenFile,
-    private readonly beside: LogSurroundings,
-    private readonly options: ReadLogOptions,
+    private readonly checkpoint: CheckpointFound,
+    private readonly beside: Surroundings,
+    private readonly options: ReadOptions,
     /** Findings are added to it. */
     private readonly recovery: Recovery,
   ) {
-    this.#slices = files.slices()
+    const { mark } = beside
     this.#fileName = files.nameOf(file.path)
     this.#sizeBytes = file.status().sizeBytes
-  }
-
-  async read(): Promise<ReadLog> {
-    const { file, beside, options } = this
-    const checkpoint = await openCheckpoint(file, this.#slices, options.isWhole)
-    if (checkpoint.newer) throw newerVersion(file.path, checkpoint.newer.offset, checkpoint.newer.what)
-    this.#state = this.#stateOf(checkpoint)
-    this.#replay = new Replay(this.#state, checkpoint.timestamp, { file, sizeBytes: this.#sizeBytes, ...options })
+    this.#slices = files.slices()
     const store = checkpoint.header?.store ?? beside.storeBeside
+    this.#store = store
+    this.#isStoreProven = checkpoint.header !== undefined || (store !== undefined && mark?.store === store)
+    this.#mark = mark && (store === undefined || mark.store === store) ? mark : undefined
     this.#generations = new Generations(
-      this.files,
+      files,
       store,
-      ({ fileName }) => noteForeignBackup(this.recovery, fileName),
+      ({ fileName }) => noteForeignBackup(recovery, fileName),
       beside.backups,
     )
-    const markSeq = this.#markSeq(store)
-    this.#isStoreProven = checkpoint.header !== undefined || (store !== undefined && beside.mark?.store === store)
-    const afterSeq = checkpoint.seq ?? (await this.#guessCheckpointSeq(checkpoint, markSeq))
-    const isHealed = await this.#healCheckpoint(checkpoint, afterSeq)
+    this.#state = this.#stateOf(checkpoint)
+    this.#replay = new Replay(this.#state, checkpoint.timestamp, { file, sizeBytes: this.#sizeBytes, ...options })
+  }
+
+  async read(): Promise<LogContent> {
+    const { file, checkpoint } = this
+    if (!this.#mark) this.#reportMark()
+    const markSeq = this.#mark?.seq ?? 0
+    const afterSeq = checkpoint.seq ?? (await this.#guessCheckpointSeq(markSeq))
+    const isHealed = await this.#healCheckpoint(afterSeq)
 
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq }
     const run = await readTailRun(file, start, this.#slices, this.#replay, markSeq)
@@ -133,7 +190,7 @@ export class LogReader {
     const checkpointCrc = checkpoint.header?.crc ?? ''
     return {
       state: this.#state,
-      store,
+      store: this.#store,
       checkpoint: { seq: afterSeq, bytes: checkpoint.end, crc: checkpointCrc },
       lastSeq,
       lastCrc: this.#replay.lastCrc || checkpointCrc,
@@ -141,17 +198,18 @@ export class LogReader {
       endOffset: verdict?.cut?.offset ?? this.#sizeBytes,
       unprovenOffset: run.unprovenOffset,
       cut: verdict?.cut,
-      needsMark: this.#isMarkUseless,
+      isDamaged: verdict?.isDamaged === true || checkpoint.bad.length > 0,
+      mark: this.#mark,
       isEndKnown: this.#isEndKnown,
       foundCrc: this.#replay.found,
-      isDamaged: verdict?.isDamaged === true || checkpoint.bad.length > 0,
+      recovery: this.recovery,
     }
   }
 
   /** The last record in the backups. They are copies of the log, so a log that ends earlier has lost its end. */
   async #reachOfBackups(lastSeq: number): Promise<number> {
     // Without a mark of this log, the backups may belong to another store: open them all, which notes foreign ones.
-    if (this.#isMarkUseless) for (const backup of this.#generations.backups) this.#generations.isOwn(backup)
+    if (!this.#mark) for (const backup of this.#generations.backups) this.#generations.isOwn(backup)
     return await reachBeyond(this.#generations, lastSeq, this.#slices)
   }
 
@@ -160,57 +218,52 @@ export class LogReader {
     const { files, recovery } = this
     const { mark, backups } = this.beside
     if (mark === undefined && (lastSeq > 0 || backups.length > 0)) {
-      recovery.notes.push(
-        `${files.name}.mark is gone. Without it, a log that has lost its last records looks complete. It was written again.`,
-      )
+      recovery.notes.push(`${files.markName} is gone. Without it, a log that has lost its last records looks complete.`)
     }
-    if (!mark || this.#isMarkUseless) return
-    if (mark.mainFileCrc !== null && files.isMainFileGone()) {
-      recovery.notes.push(`${files.name}.json is gone. It is only a view of the log, and will be written again.`)
+    if (this.#mark && this.#mark.mainFileCrc !== null && files.isMainFileGone()) {
+      recovery.notes.push(`${files.mainName} is gone. It is only a view of the log, so no data is lost.`)
     }
   }
 
   get #isEndKnown(): boolean {
-    const { backups, mark, wasReleased } = this.beside
-    const isBeyondMark = (backup: Backup) => backup.lastSeq > (mark?.seq ?? 0) && this.#generations.isOwn(backup)
+    const { backups, wasReleased } = this.beside
+    const mark = this.#mark
+    if (!wasReleased || mark === undefined) return false
     // A mark that is older than a backup was not written at the last close.
-    const isOfLastClose = mark !== undefined && mark !== null && !backups.some(isBeyondMark)
-    return wasReleased && isOfLastClose && !this.#isMarkUseless
+    return !backups.some((backup) => backup.lastSeq > mark.seq && this.#generations.isOwn(backup))
   }
 
   #stateOf({ ownParts, header }: CheckpointFound): State {
-    const { file } = this
+    const { file, beside } = this
     // An unfinished generation becomes the log, so errors name the log.
-    const isBackup = this.#fileName.startsWith(`${this.files.name}.log.backup.`)
+    const isBackup = beside.backups.some(({ path }) => path === file.path)
     const path = isBackup ? file.path : this.files.log
     // Damage can leave both an inline state and parts. The parts count.
     const inlineState = ownParts.length === 0 ? (header?.state ?? []) : []
     return new State({ file, path, parts: ownParts, inlineState, cacheBytes: this.options.cacheBytes })
   }
 
-  /** The record up to which the mark proves the log; 0 without a mark of this log. */
-  #markSeq(store: string | undefined): number {
+  /** Reports a mark that is damaged or belongs to another log. */
+  #reportMark(): void {
     const { files, recovery } = this
     const { mark } = this.beside
-    if (mark && (store === undefined || mark.store === store)) return mark.seq
-    this.#isMarkUseless = true
-    if (mark === undefined) return 0
-    const file = files.nameOf(files.mark)
+    if (mark === undefined) return
+    const file = files.markName
     const bytes = mark === null ? (files.status(files.mark)?.sizeBytes ?? 0) : 0
     addDamage(recovery, { file, line: 1, offset: 0, bytes })
     recovery.notes.push(
       mark === null
-        ? `${file} is damaged, so the end of the log cannot be checked. It was written again.`
+        ? `${file} is damaged, so the end of the log cannot be checked.`
         : `${file} belongs to another store than the log: one of them was replaced. The log was used.`,
     )
-    return 0
   }
 
   /**
    * Guesses which record the checkpoint covers if header and index are gone: the one that its parts name. If that is too
    * low, the records between are reported missing. Without parts, the next record shows it, else the mark or the backups.
    */
-  async #guessCheckpointSeq(checkpoint: CheckpointFound, markSeq: number): Promise<number> {
+  async #guessCheckpointSeq(markSeq: number): Promise<number> {
+    const { checkpoint } = this
     if (checkpoint.partsSeq !== undefined) return checkpoint.partsSeq
     const start = { offset: checkpoint.end, line: checkpoint.nextLine, afterSeq: undefined }
     const survey = await surveyTail(this.file, start, this.#slices)
@@ -220,9 +273,9 @@ export class LogReader {
       : markSeq || (this.beside.backups.find((backup) => this.#generations.isOwn(backup))?.lastSeq ?? 0)
   }
 
-  async #healCheckpoint(checkpoint: CheckpointFound, seq: number): Promise<boolean> {
+  async #healCheckpoint(seq: number): Promise<boolean> {
+    const { checkpoint, recovery } = this
     const { bad, lost } = checkpoint
-    const { recovery } = this
     if (bad.length === 0) return false
     // A checkpoint is published whole, so if the file ends inside it, the records after it are gone too.
     if (checkpoint.isCutOff) {
@@ -274,7 +327,7 @@ export class LogReader {
     const inOrder = [...kept, ...healed].sort((a, b) => a.seq - b.seq)
     for (const each of inOrder) {
       if ('number' in each) this.#replay.surveyed(each)
-      else this.#replay.any(each, undefined)
+      else this.#replay.apply(each, undefined)
     }
     const { recovery } = this
     if (found.size > 0 && !this.#isStoreProven) addUnprovenStore(recovery, this.#fileName)

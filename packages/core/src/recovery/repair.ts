@@ -1,14 +1,14 @@
-import { addInDoubt, newRecovery, type Recovery } from '../log/damage-report.js'
-import { copyBytes, dropSecondName, keepAs, replaceLog } from '../log/replace-log.js'
+import { addInDoubt, newRecovery } from '../log/damage-report.js'
+import { copyBytes, dropSecondName, replaceLog } from '../log/replace-log.js'
 import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import type { Slices } from '../platform/clock.js'
 import { FlatlogError, systemCode } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
-import { freePath, removeIfThere } from '../platform/whole-file.js'
+import { removeIfThere } from '../platform/whole-file.js'
 import { walkState } from '../state/write-state.js'
 import { type CleanGeneration, writeNewGeneration } from './new-generation.js'
-import type { ReadLog } from './read-log.js'
+import type { LogContent } from './read-log.js'
 
 /**
  * Makes a log that was read ready for new records. Nothing that is taken out of use is deleted: it is kept beside the
@@ -22,17 +22,21 @@ export class LogRepair {
   ) {}
 
   /**
-   * Sets the torn tail aside and cuts it off; then everything that the log holds is known to be on disk. `synced`: a sync
-   * of the log as it was found, which is enough if nothing of it changes.
+   * Brings everything that the log holds to disk, after setting a torn tail aside and cutting it off. `synced`: a sync of
+   * the log as it was found, which is enough if nothing of it changes.
    */
-  async cut(file: OpenFile, read: ReadLog, synced: Promise<void> | undefined): Promise<void> {
+  async makeEndDurable(file: OpenFile, log: LogContent, synced: Promise<void> | undefined): Promise<void> {
     // After a failed sync, a later sync may falsely succeed.
     await this.#throwing(synced)
-    if (synced && !read.cut && read.unprovenOffset === read.endOffset) return
-    if (read.cut) await this.#cutTail(file, read.cut.offset)
+    if (synced && !log.cut && log.unprovenOffset === log.endOffset) return
+    if (log.cut) {
+      const keptAs = await this.#cutTail(file, log.cut.offset)
+      log.recovery.notes.push(`The torn tail was cut off. It is kept as ${this.files.nameOf(keptAs)}.`)
+    }
     // The last owner may have been killed between a failed sync and its note of that. The system then takes those pages
     // for written although the disk does not have them, and a sync alone does nothing: write the same bytes again.
-    await copyBytes(file, file, read.unprovenOffset, read.endOffset, read.unprovenOffset, this.slices)
+    const { unprovenOffset: start, endOffset: end } = log
+    await copyBytes({ from: file, start, end }, { to: file, at: start }, this.slices)
     await this.#throwing(file.sync())
   }
 
@@ -44,10 +48,12 @@ export class LogRepair {
     }
   }
 
-  async #cutTail(file: OpenFile, offset: number): Promise<void> {
+  /** Returns where the tail is kept. */
+  async #cutTail(file: OpenFile, offset: number): Promise<string> {
     const kept = await this.#setAside(file, offset)
     try {
       file.truncate(offset)
+      return kept
     } catch (error) {
       // The next attempt would keep the same bytes once more.
       removeIfThere(this.files.fileSystem, kept)
@@ -61,7 +67,8 @@ export class LogRepair {
     const path = files.newQuarantinePath(offset)
     const aside = files.open(path, 'create')
     try {
-      await copyBytes(file, aside, offset, file.status().sizeBytes, 0, this.slices)
+      const end = file.status().sizeBytes
+      await copyBytes({ from: file, start: offset, end }, { to: aside, at: 0 }, this.slices)
       await aside.sync()
       aside.close()
       await files.syncNames()
@@ -75,20 +82,21 @@ export class LogRepair {
   }
 
   /** Writes the state to a clean generation, and keeps the file that is damaged or not trusted beside it. */
-  async renew(file: OpenFile, read: ReadLog, recovery: Recovery): Promise<CleanGeneration> {
+  async renew(file: OpenFile, log: LogContent): Promise<CleanGeneration> {
     const { files } = this
+    const { recovery, mark } = log
     const { renamesOpenFiles } = files.fileSystem
-    const keptAs = files.newDamagedPath(read.lastSeq)
+    const keptAs = files.newDamagedPath(log.lastSeq)
     const report = newRecovery('log')
     // The kept file should have its last bytes on disk. If the disk refuses, the new generation has the state all the same.
     await file.sync().catch(() => {})
     const renewed = await writeNewGeneration(files, {
       path: files.unfinished,
-      pairs: walkState(read.state, files.clock.now(), this.slices),
+      pairs: walkState(log.state, files.clock.now(), this.slices),
       stateBytes: file.status().sizeBytes,
-      seq: read.lastSeq,
-      store: read.store,
-      notBefore: read.lastTimestamp,
+      seq: log.lastSeq,
+      store: log.store,
+      notBefore: log.lastTimestamp,
       options: this.options,
       report,
     })
@@ -107,7 +115,7 @@ export class LogRepair {
     recovery.clean &&= report.clean
     addInDoubt(recovery, report.inDoubt)
     recovery.notes.push(...report.notes, `The former log is kept as ${files.nameOf(keptAs)}.`)
-    return this.reopened(renewed)
+    return { ...this.reopened(renewed), recovery, mark }
   }
 
   /** As long as the log is the old file, removes its second name and the generation that was to replace it. */
@@ -126,17 +134,6 @@ export class LogRepair {
     written.state.useFile(file)
     return { ...written, file }
   }
-}
-
-/** Gives a file of format 0 a second name before another file takes its first one. */
-export async function keepOriginal(files: StoreFiles, path: string, directory: string, slices: Slices): Promise<void> {
-  const original = files.status(path)
-  if (!original) return
-  const kept = `${path}.before-flatlog`
-  // After a crash between this and the naming of the new log, the second name is there already.
-  if (files.status(kept)?.identity === original.identity) return
-  await keepAs(files, path, freePath(files.fileSystem, kept), slices)
-  await files.fileSystem.syncDirectory(directory)
 }
 
 function syncFailed(path: string, cause: unknown): FlatlogError {

@@ -47,7 +47,7 @@ export class Replay implements RunListener {
   }
 
   record({ record, ...place }: PlacedRecord): void {
-    this.any(record, place)
+    this.apply(record, place)
     this.#reportProgress(record.seq, place.offset)
   }
 
@@ -59,7 +59,7 @@ export class Replay implements RunListener {
   }
 
   /** `place`: undefined for a record from another file. */
-  any(record: LogRecord, place: ReplayPlace | undefined): void {
+  apply(record: LogRecord, place: ReplayPlace | undefined): void {
     this.state.replay(record, this.options.times ? Date.parse(record.timestamp) : undefined, place)
     this.#remember(record.seq, record.crc, record.timestamp)
   }
@@ -72,7 +72,7 @@ export class Replay implements RunListener {
     const valueStarts: number[] = []
     const record = decodeLine(line, valueStarts)
     if (record.kind !== 'record') throw changedError(file.path, offset)
-    this.any(record, { offset, line, valueStarts })
+    this.apply(record, { offset, line, valueStarts })
   }
 
   #remember(seq: number, crc: string | number, timestamp: string): void {

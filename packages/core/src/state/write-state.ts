@@ -2,12 +2,8 @@ import { encodePair } from '../format/encode.js'
 import { quote } from '../format/json-text.js'
 import type { PartValue } from '../format/record.js'
 import { isOneValue, noValue } from '../format/value.js'
-import {
-  BackgroundSync,
-  type CheckpointStart,
-  CheckpointWriter,
-  type WrittenCheckpoint,
-} from '../log/checkpoint-writer.js'
+import { BackgroundSync } from '../log/background-sync.js'
+import { type CheckpointStart, CheckpointWriter, type WrittenCheckpoint } from '../log/checkpoint-writer.js'
 import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { FrozenState } from './frozen-state.js'

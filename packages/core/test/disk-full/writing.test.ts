@@ -87,7 +87,7 @@ describe.skipIf(!canMount).each(['always', 'interval', 'os'] as const)('a full d
       await store.close()
       await using again = await openOn(machine(), options)
       expect(stateOf(again)).toEqual(modelState(workload.state))
-      expect(namesAndSockets(dir).filter((name) => /\.new|\.first|\.copy/.test(name))).toEqual([])
+      expect(namesAndSockets(dir).filter((name) => /\.new|\.first|-copy/.test(name))).toEqual([])
     })
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { READ_CHUNK_BYTES, readLines } from '../support/core.js'
+import { type LinesOptions, READ_CHUNK_BYTES, readLines } from '../support/core.js'
 import { MemoryFile } from './memory-file.js'
 
 interface Found {
@@ -12,12 +12,9 @@ interface Found {
 }
 
 /** Reads the lines and copies them while they are valid. */
-function linesOf(
-  bytes: Uint8Array | string,
-  ...rest: [start?: number, firstNumber?: number, end?: number, max?: number]
-) {
+function linesOf(bytes: Uint8Array | string, options?: LinesOptions) {
   const found: Found[] = []
-  for (const { number, offset, length, ended, bytes: line } of readLines(new MemoryFile(bytes), ...rest)) {
+  for (const { number, offset, length, ended, bytes: line } of readLines(new MemoryFile(bytes), options)) {
     found.push({ number, offset, length, ended, text: line.toString('latin1') })
   }
   return found
@@ -121,22 +118,22 @@ describe('reading a part of a file', () => {
   const text = 'one\ntwo\nthree\nfour'
 
   it('begins at an offset and with a line number', () => {
-    expect(linesOf(text, 4, 2)).toEqual(expected(Buffer.from(text)).slice(1))
+    expect(linesOf(text, { start: 4, firstNumber: 2 })).toEqual(expected(Buffer.from(text)).slice(1))
   })
 
   it('stops at an end, even inside a line', () => {
-    expect(linesOf(text, 0, 1, 8).map((line) => line.text)).toEqual(['one', 'two'])
-    expect(linesOf(text, 0, 1, 6)).toMatchObject([{ text: 'one' }, { text: 'tw', ended: false }])
+    expect(linesOf(text, { end: 8 }).map((line) => line.text)).toEqual(['one', 'two'])
+    expect(linesOf(text, { end: 6 })).toMatchObject([{ text: 'one' }, { text: 'tw', ended: false }])
   })
 
   it('finds nothing after the end of the file', () => {
-    expect(linesOf(text, 1000)).toEqual([])
+    expect(linesOf(text, { start: 1000 })).toEqual([])
   })
 })
 
 describe('a line over the limit', () => {
   it('has its length but no bytes, and the lines after it are read', () => {
-    const lines = linesOf(`a\n${'x'.repeat(100)}\nb\n`, 0, 1, undefined, 50)
+    const lines = linesOf(`a\n${'x'.repeat(100)}\nb\n`, { maxLineBytes: 50 })
     expect(lines).toEqual([
       { number: 1, offset: 0, length: 2, ended: true, text: 'a' },
       { number: 2, offset: 2, length: 101, ended: true, text: '' },
@@ -145,7 +142,7 @@ describe('a line over the limit', () => {
   })
 
   it('is longer than the limit with its newline', () => {
-    expect(linesOf('12345\n123456\n', 0, 1, undefined, 6)).toMatchObject([{ text: '12345' }, { text: '', length: 7 }])
+    expect(linesOf('12345\n123456\n', { maxLineBytes: 6 })).toMatchObject([{ text: '12345' }, { text: '', length: 7 }])
   })
 
   it('takes little memory, also without an end', () => {
@@ -161,7 +158,7 @@ describe('a line over the limit', () => {
     }
     const before = process.memoryUsage().arrayBuffers
     let peak = 0
-    const lines = [...readLines(new Endless(), 0, 1, Number.POSITIVE_INFINITY, READ_CHUNK_BYTES)]
+    const lines = [...readLines(new Endless(), { maxLineBytes: READ_CHUNK_BYTES })]
     peak = process.memoryUsage().arrayBuffers
     expect(lines).toMatchObject([{ offset: 0, length, ended: false }])
     expect(lines[0]?.bytes.length).toBe(0)

@@ -160,7 +160,7 @@ describe('a compaction on demand that fails', () => {
     await using store = await prepared(fileSystem, dir)
     const before = fileNames(dir)
     fileSystem.fail('link', systemError('EPERM'), { on: /\.backup\./ })
-    fileSystem.shorten(10, { on: /\.backup\.|\.copy$/ })
+    fileSystem.shorten(10, { on: /\.backup\.|-copy$/ })
     await expect(store.compact()).rejects.toMatchObject({ code: 'FLATLOG_NO_SPACE' })
     // The log is unchanged, so writing continues.
     expect(store.health()).toMatchObject({ ok: true })

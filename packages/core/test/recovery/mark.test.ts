@@ -115,7 +115,10 @@ describe('the mark itself', () => {
     const dir = await closed(makeDir(), write)
     removeFiles(dir, 'store.mark')
     const { recovery } = await look(dir)
-    expect(recovery).toMatchObject({ clean: true, notes: [expect.stringContaining('store.mark is gone')] })
+    expect(recovery).toMatchObject({
+      clean: true,
+      notes: [expect.stringContaining('store.mark is gone'), 'store.mark was written again.'],
+    })
     expect(existsSync(markOf(dir))).toBe(true)
     writeLines(dir, linesOf(dir).slice(0, 3))
     expect((await look(dir)).recovery.inDoubt).toEqual(['any'])

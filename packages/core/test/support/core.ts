@@ -46,6 +46,7 @@ export {
   type StoreOptions,
 } from '../../src/index.js'
 export type { LockRecord } from '../../src/lock/lock-file.js'
+export { BackgroundSync } from '../../src/log/background-sync.js'
 export { openCheckpoint, readBackCheckpoint } from '../../src/log/checkpoint-opener.js'
 export {
   type CheckpointFound,
@@ -54,15 +55,10 @@ export {
   readCheckpoint,
   readPartState,
 } from '../../src/log/checkpoint-reader.js'
-export {
-  BackgroundSync,
-  type CheckpointStart,
-  CheckpointWriter,
-  type WrittenCheckpoint,
-} from '../../src/log/checkpoint-writer.js'
+export { type CheckpointStart, CheckpointWriter, type WrittenCheckpoint } from '../../src/log/checkpoint-writer.js'
 export { newRecovery, type Recovery } from '../../src/log/damage-report.js'
 export { type Durability, encodeLines, markWritten, type PendingRecord } from '../../src/log/group-commit.js'
-export { readLines } from '../../src/log/line-reader.js'
+export { type LinesOptions, readLines } from '../../src/log/line-reader.js'
 export { LineBuffer } from '../../src/log/line-writer.js'
 export { checkName } from '../../src/log/names.js'
 export { guessKey, readTailRun, type SurveyLine } from '../../src/log/record-reader.js'

@@ -13,7 +13,7 @@ export const publishBugs: readonly Bug[] = [
         from: 'files.fileSystem.rename(files.unfinished, files.log)',
         to: `const [source, target] = [files.open(files.unfinished, 'read'), files.open(files.log, 'write')]
   target.truncate(0)
-  await copyBytes(source, target, 0, source.status().sizeBytes, 0, slices)
+  await copyBytes({ from: source, start: 0, end: source.status().sizeBytes }, { to: target, at: 0 }, slices)
   await target.sync()
   source.close()
   target.close()

@@ -68,15 +68,19 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'unproven records are not written again',
     what: 'Pages that a failed sync has lost are only synced again, which does nothing, and are read as if they were on disk.',
-    edits: [{ file: SOURCES.repair, from: 'await copyBytes(file, file,', to: 'void (file,' }],
+    edits: [
+      {
+        file: SOURCES.repair,
+        from: 'await copyBytes({ from: file, start, end }',
+        to: 'void ({ from: file, start, end }',
+      },
+    ],
     focus: {},
   },
   {
     name: 'the suspect file is appended to',
     what: 'The note of a failure in the lock is ignored.',
-    edits: [
-      { file: SOURCES.openLog, from: 'if (!found.isDamaged && !this.isSuspect) {', to: 'if (!found.isDamaged) {' },
-    ],
+    edits: [{ file: SOURCES.openLog, from: '!found.isDamaged && !this.isSuspect &&', to: '!found.isDamaged &&' }],
     focus: {},
   },
   {
@@ -94,7 +98,7 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'a torn tail is reported as damage',
     what: 'The torn tail of a crash is treated as damage.',
-    edits: [{ file: SOURCES.judgeTail, from: '(places.get(line) as number) > synced', to: 'false' }],
+    edits: [{ file: SOURCES.judgeTail, from: '!this.#mustExist(this.#places.get(line) as number)', to: 'false' }],
     focus: {},
   },
   {
