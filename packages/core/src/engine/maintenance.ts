@@ -32,8 +32,10 @@ const DEAD_SHARE = 0.5
 
 /** Decides when the log is compacted, healed and described by its side files, one compaction at a time. */
 export class Maintenance {
-  /** A compaction, or the writing of a main file that was put off. */
-  #running: Promise<void> | undefined
+  /** A compaction, with the files that it writes and removes beside the log. */
+  #compacting: Promise<void> | undefined
+  /** The writing of a main file that was put off. */
+  #writingMainFile: Promise<void> | undefined
   #scheduled: Timer | undefined
   #isStopped = false
   #failuresInRow = 0
@@ -44,7 +46,7 @@ export class Maintenance {
   /** Fires when half of the checkpoint has expired, in case nothing is written by then. */
   #expiryTimer: Timer | undefined
   #expiryMs: number | undefined
-  /** Delay that writers still owe. */
+  /** Delay that is due but too short for a timer yet. */
   #owedMs = 0
   /** When the main file was last up to date: when it was written, or when the store was opened. */
   #mainFileMs: number
@@ -54,8 +56,12 @@ export class Maintenance {
   constructor(private readonly log: LiveLog) {
     this.#mainFileMs = log.files.clock.monotonicMs()
     this.#healing = new LiveHealing(log, () => {
-      if (!this.#isStopped && !this.#running) this.#start().catch((error: unknown) => log.report(error))
+      if (!this.#isStopped && !this.#running) this.#startInBackground()
     })
+  }
+
+  get #running(): Promise<void> | undefined {
+    return this.#compacting ?? this.#writingMainFile
   }
 
   /** A part of the checkpoint was read and is not what was written. */
@@ -65,7 +71,7 @@ export class Maintenance {
 
   /** True while a compaction runs and the log is longer than it should be: writers then get less of the time. */
   get isPressed(): boolean {
-    if (!this.#running) return false
+    if (!this.#compacting) return false
     const { checkpoint, writer, options } = this.log
     const growth = options.compaction === false ? 1 : options.compaction.growth
     return writer.offset > PRESSED_SHARE * (1 + growth) * checkpoint.bytes
@@ -73,13 +79,13 @@ export class Maintenance {
 
   /** How long to delay the next write because compaction does not keep up: memory and disk would run out. */
   delayMs(lastBytes: number): number {
-    if (!this.#running) return 0
+    if (!this.#compacting) return 0
     const { state, checkpoint, writer } = this.log
     const tailBytes = writer.offset - checkpoint.bytes
     const isTooLong = tailBytes > Math.max(PRESSURE_MIN_BYTES, PRESSURE_GROWTH * checkpoint.bytes)
     if (!isTooLong && state.tailKeys < PRESSURE_TAIL_KEYS) return 0
     this.#owedMs += lastBytes / PRESSURE_BYTES_A_MS
-    // Timers are no finer than that.
+    // Timers cannot wait for less than 1 ms.
     if (this.#owedMs < 1) return 0
     const delayMs = Math.min(this.#owedMs, PRESSURE_MAX_MS)
     this.#owedMs = 0
@@ -87,22 +93,21 @@ export class Maintenance {
   }
 
   afterWrite(): void {
-    if (this.#isStopped || this.#running || this.#scheduled) return
-    if (!this.#isCompactionDue()) {
-      this.#checkWhenExpired()
-      return
-    }
+    if (this.#scheduled || !this.#shouldStart()) return
     // Back-off after failures: a full disk is not asked again with every write.
     const delayMs = this.#failuresInRow === 0 ? 0 : this.#retryDelayMs()
     this.#scheduled = this.log.files.clock.setTimer(() => {
       this.#scheduled = undefined
-      if (this.#isStopped || this.#running) return
-      if (!this.#isCompactionDue()) {
-        this.#checkWhenExpired()
-        return
-      }
-      this.#start().catch((error: unknown) => this.log.report(error))
+      if (this.#shouldStart()) this.#startInBackground()
     }, delayMs)
+  }
+
+  /** True if a compaction is due and nothing else is running. If keys are yet to expire, it is checked again then. */
+  #shouldStart(): boolean {
+    if (this.#isStopped || this.#running) return false
+    const isDue = this.#isCompactionDue()
+    if (!isDue) this.#checkWhenExpired()
+    return isDue
   }
 
   /** Expired keys leave the log of a store that is not written to any more, too. */
@@ -146,21 +151,25 @@ export class Maintenance {
     const { failure, lastSeq, checkpoint, state, files } = this.log
     if (failure) throw failure
     if (lastSeq === checkpoint.seq && !state.holdsExpired(files.clock.now())) return
-    await (this.#running ?? this.#start(true))
+    await (this.#compacting ?? this.#start(true))
+  }
+
+  #startInBackground(): void {
+    this.#start().catch((error: unknown) => this.log.report(error))
   }
 
   #start(isRequested = false): Promise<void> {
-    this.#running = this.#compact()
+    this.#compacting = this.#compact()
       .then(async () => {
         // The log is compacted: failures from here on are reported, but the compaction has succeeded.
         await this.#afterCompaction(isRequested)
         await this.log.sideFiles.rotateBackups().catch((error: unknown) => this.log.report(error))
       })
       .finally(() => {
-        this.#running = undefined
+        this.#compacting = undefined
         if (!this.#isStopped) this.#checkWhenExpired()
       })
-    return this.#running
+    return this.#compacting
   }
 
   async #compact(): Promise<void> {
@@ -201,8 +210,8 @@ export class Maintenance {
       this.#mainFileTimer = undefined
       // A compaction that is running then writes the main file when it ends.
       if (this.#isStopped || this.#running || log.failure) return
-      this.#running = this.#updateSideFiles('write').finally(() => {
-        this.#running = undefined
+      this.#writingMainFile = this.#updateSideFiles('write').finally(() => {
+        this.#writingMainFile = undefined
         if (!this.#isStopped) this.afterWrite()
       })
     }, waitMs)
@@ -245,8 +254,7 @@ export class Maintenance {
   stats(): Record<string, unknown> {
     return {
       compactions: this.#compactions,
-      // True also while a main file that was put off is written: no compaction starts before that has ended.
-      compacting: this.#running !== undefined,
+      compacting: this.#compacting !== undefined,
       lastCompactionMs: this.#lastCompactionMs,
       lastCompactionError: this.#lastError,
     }
