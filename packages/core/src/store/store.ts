@@ -156,8 +156,8 @@ export class Store {
   }
 
   setText(key: string, text: string, options?: TextOptions): Promise<void> {
-    const toText = options?.asText || options?.otherwise !== undefined ? textForm : fromCheckedText
-    return this.#set(key, options, toText, text)
+    const encode = options?.asText || options?.otherwise !== undefined ? textForm : fromCheckedText
+    return this.#set(key, options, encode, text)
   }
 
   setBytes(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void> {
@@ -218,14 +218,14 @@ export class Store {
   #set(
     key: string,
     options: WriteOptions | undefined,
-    toText: (key: string, value: unknown, options?: TextOptions) => ValueText,
+    encode: (key: string, value: unknown, options?: TextOptions) => ValueText,
     value: unknown,
   ): Promise<void> {
     try {
       const backend = this.#open
       checkKey(key)
       if (options !== undefined) checkWriteOptions('set', options)
-      const text = toText(key, value, options)
+      const text = encode(key, value, options)
       const expires = expiryOf(options, backend.files.clock)
       return backend.propose({ kind: 'set', key, value: text, expires }, options).done
     } catch (error) {
