@@ -152,16 +152,16 @@ export class Store {
   // Writing
 
   set(key: string, value: unknown, options?: WriteOptions): Promise<void> {
-    return this.#set(key, options, fromValue, value)
+    return this.#set('set', key, options, fromValue, value)
   }
 
   setText(key: string, text: string, options?: TextOptions): Promise<void> {
     const encode = options?.asText || options?.otherwise !== undefined ? textForm : fromCheckedText
-    return this.#set(key, options, encode, text)
+    return this.#set('setText', key, options, encode, text)
   }
 
   setBytes(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void> {
-    return this.#set(key, options, fromCheckedBytes, bytes)
+    return this.#set('setBytes', key, options, fromCheckedBytes, bytes)
   }
 
   /** True if the key was there; a key that is not there costs no record. */
@@ -216,6 +216,7 @@ export class Store {
 
   /** The way of most writes: it makes nothing that is not kept. */
   #set(
+    call: 'set' | 'setText' | 'setBytes',
     key: string,
     options: WriteOptions | undefined,
     encode: (key: string, value: unknown, options?: TextOptions) => ValueText,
@@ -224,7 +225,7 @@ export class Store {
     try {
       const backend = this.#open
       checkKey(key)
-      if (options !== undefined) checkWriteOptions('set', options)
+      if (options !== undefined) checkWriteOptions(call, options)
       const text = encode(key, value, options)
       const expires = expiryOf(options, backend.files.clock)
       return backend.propose({ kind: 'set', key, value: text, expires }, options).done
