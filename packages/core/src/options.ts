@@ -1,4 +1,4 @@
-import type { Durability } from './log/group-commit.js'
+import { DURABILITIES, type Durability } from './log/group-commit.js'
 import { checkName } from './log/names.js'
 import { FlatlogError, invalidOption, unknownOption } from './platform/errors.js'
 import {
@@ -154,7 +154,7 @@ export function resolveOptions(options: StoreOptions = {}): ResolvedOptions {
   return {
     dir,
     name: checkName(options.name === undefined ? 'store' : options.name),
-    durability: oneOf('durability', options.durability, ['always', 'interval', 'os']),
+    durability: oneOf('durability', options.durability, DURABILITIES),
     syncIntervalMs: whole('syncIntervalMs', options.syncIntervalMs, DEFAULT_SYNC_INTERVAL_MS, 1, HOUR_MS),
     cacheBytes: whole('cacheBytes', options.cacheBytes, DEFAULT_CACHE_BYTES, 0, Number.MAX_SAFE_INTEGER),
     compaction: compactionLimits(options.compaction),

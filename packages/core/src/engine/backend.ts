@@ -1,6 +1,7 @@
 import type { Operation } from '../format/record.js'
 import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import type { Recovery } from '../log/damage-report.js'
+import type { Proposal } from '../log/group-commit.js'
 import type { StoreFiles } from '../log/store-files.js'
 import type { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
@@ -43,18 +44,6 @@ export interface Backend {
   readonly acknowledged: RecordPosition
   /** Grows when a record that was shown may no longer count. */
   readonly history: number
-}
-
-/** A write that was given its place in the order of writes. */
-export interface Proposal {
-  /** Resolves when the record is as durable as `durability` says; rejects if nothing was written, or nobody can tell. */
-  readonly done: Promise<void>
-  /** The record's number. Of a write that changes nothing: the last number that was given. */
-  readonly seq: number
-  /** The record's checksum, once `done` has resolved; empty for a write that changes nothing. */
-  readonly crc: string
-  /** Of a `delete`: whether the key was there. */
-  readonly wasThere: boolean
 }
 
 export interface RecordPosition {

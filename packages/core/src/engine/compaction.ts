@@ -82,7 +82,7 @@ class Compaction {
     } catch (error) {
       // If the rename may have happened, this file may be the log: the engine has failed, so keep it for the next open.
       if (log.writer.file !== file) file.close()
-      if (!log.groupCommit.failure && log.isOwned()) removeIfThere(fileSystem, unfinished)
+      if (!log.groupCommit.failure && log.isLockHeld()) removeIfThere(fileSystem, unfinished)
       throw error
     }
   }
@@ -155,7 +155,8 @@ class Compaction {
     const { groupCommit, writer } = log
     await groupCommit.hold()
     try {
-      if (!groupCommit.failure && !log.isOwned()) groupCommit.fail(new Error('another process has taken over the log'))
+      if (!groupCommit.failure && !log.isLockHeld())
+        groupCommit.fail(new Error('another process has taken over the log'))
       if (groupCommit.failure) throw groupCommit.failure
       await this.#copyLaterRecords(file)
       await file.sync()
@@ -194,7 +195,7 @@ class Compaction {
         removeIfThere(fileSystem, kept)
         if (!fileSystem.renamesOpenFiles) {
           const again = fileSystem.open(files.log, 'write')
-          log.writer.adopt(again)
+          log.writer.useFile(again)
           log.state.useFile(again)
         }
       }

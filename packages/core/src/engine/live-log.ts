@@ -1,7 +1,7 @@
 import type { Lock } from '../lock/lock.js'
 import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import type { Recovery } from '../log/damage-report.js'
-import { GroupCommit, type GroupCommitEvents } from '../log/group-commit.js'
+import { GroupCommit, type GroupCommitOwner } from '../log/group-commit.js'
 import { LogWriter } from '../log/log-writer.js'
 import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
@@ -15,7 +15,7 @@ import { Timestamps } from './timestamps.js'
 
 /**
  * The log that is open for writing: its end, its state, and the files beside it. The engine writes to it, maintenance
- * works on it. After a failure, `adopt` continues with the log as it was read again.
+ * works on it. After a failure, `use` continues with the log as it was read again.
  */
 export class LiveLog {
   readonly events = new Events()
@@ -40,9 +40,9 @@ export class LiveLog {
     this.timestamps = new Timestamps(files.clock, files.log, (error) => this.report(error))
   }
 
-  adopt(opened: OpenedLog, events: GroupCommitEvents): void {
+  use(opened: OpenedLog, owner: GroupCommitOwner): void {
     const { files, options } = this
-    // What can fail comes first, so that nothing is adopted by half.
+    // `SideFiles` may throw, so it is made before anything is replaced.
     const sideFiles = new SideFiles(files, options, opened)
     this.lock.clearFailure()
     this.sideFiles = sideFiles
@@ -54,16 +54,16 @@ export class LiveLog {
     this.acknowledged = { seq: opened.lastSeq, crc: opened.lastCrc }
     this.timestamps.continueAfter(opened.lastTimestamp)
     this.writer = new LogWriter(files.log, opened.file, opened.endOffset, opened.lastSeq)
-    this.groupCommit = new GroupCommit(this.writer, files.clock, options, events)
+    this.groupCommit = new GroupCommit(this.writer, files.clock, options, owner)
   }
 
-  /** The failure after which nothing is written until `adopt`; undefined while all is well. */
+  /** The failure after which nothing is written until `use`; undefined while all is well. */
   get failure(): FlatlogError | undefined {
     return this.groupCommit.failure
   }
 
   /** False when another process has taken the log over: then nothing may be written to its files any more. */
-  isOwned(): boolean {
+  isLockHeld(): boolean {
     return this.lock.isHeld()
   }
 

@@ -77,8 +77,11 @@ export class Maintenance {
     return writer.offset > PRESSED_SHARE * (1 + growth) * checkpoint.bytes
   }
 
-  /** How long to delay the next write because compaction does not keep up: memory and disk would run out. */
-  delayMs(lastBytes: number): number {
+  /**
+   * How long to delay the next write if compaction does not keep up: memory and disk would run out. The length of the
+   * last write is charged at each call.
+   */
+  takeDelayMs(lastBytes: number): number {
     if (!this.#compacting) return 0
     const { state, checkpoint, writer } = this.log
     const tailBytes = writer.offset - checkpoint.bytes
@@ -229,7 +232,7 @@ export class Maintenance {
   /** Writes what is derived from the log: the main file and the mark. */
   async writeSideFiles(mainFileStep: MainFileStep = 'write'): Promise<void> {
     const { log } = this
-    if (!log.isOwned()) return
+    if (!log.isLockHeld()) return
     const { storeId: store, lastSeq, writer } = log
     const place = { store, lastSeq, syncedSeq: writer.syncedSeq, isToBeChecked: this.#healing.isNeeded, mainFileStep }
     await log.sideFiles.write(log.state, place, log.timestamps.next(), () => log.groupCommit.flush())

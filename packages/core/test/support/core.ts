@@ -58,7 +58,7 @@ export {
   type WrittenCheckpoint,
 } from '../../src/log/checkpoint-writer.js'
 export { newRecovery, type Recovery } from '../../src/log/damage-report.js'
-export { type Durability, encodeLines, markWritten, type PendingRecord } from '../../src/log/group-commit.js'
+export { type Durability, encodeLines, type PendingRecord } from '../../src/log/group-commit.js'
 export { readLines } from '../../src/log/line-reader.js'
 export { LineBuffer } from '../../src/log/line-writer.js'
 export { checkName } from '../../src/log/names.js'
