@@ -91,7 +91,8 @@ export class Engine implements Backend, GroupCommitOwner {
         return this.pageOfKeys({ prefix: operation.prefix, after: undefined }, 1).length > 0
       case 'batch':
         return operation.operations.length > 0
-      default:
+      case 'set':
+      case 'replace':
         return true
     }
   }
