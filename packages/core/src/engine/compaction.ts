@@ -101,7 +101,8 @@ class Compaction {
     throw new FlatlogError(
       'FLATLOG_NO_SPACE',
       `Compacting ${log.files.log} needs about ${lack.needed} more bytes on its disk, but only ${lack.free} are free. The log ` +
-        'stays in use as it is. What to do: free some space; compaction is tried again automatically.',
+        'stays in use as it is. What to do: free some space. An automatic compaction is tried again; otherwise call compact() ' +
+        'again.',
       { path: log.files.log },
     )
   }

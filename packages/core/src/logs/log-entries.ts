@@ -118,7 +118,8 @@ async function* entries(files: StoreFiles, file: OpenFile): AsyncGenerator<LogEn
 function nothingReadable(files: StoreFiles): FlatlogError {
   return new FlatlogError(
     'FLATLOG_CORRUPT',
-    `No line of ${files.log} can be read. What to do: open the store, which continues from the newest usable backup.`,
+    `No line of ${files.log} can be read. What to do: open the store, which continues from the newest usable backup. If ` +
+      'there is none, restore the file.',
     { path: files.log, offset: 0 },
   )
 }

@@ -22,7 +22,7 @@ export interface Logs {
   names(): Promise<string[]>
   /** The checkpoint with the whole state, and all records after it. */
   readLogEntries(name: string): Promise<LogEntry[]>
-  /** Yields the same entries one by one, for logs that do not fit into memory. */
+  /** Yields the same entries one by one. Only the first, the checkpoint with the whole state, must fit into memory. */
   iterateLogEntries(name: string): AsyncGenerator<LogEntry, void, undefined>
   /** Length in bytes; 0 if there is no such log. */
   getLogSize(name: string): Promise<number>
