@@ -10,17 +10,17 @@ import type { Conditions } from './conditions.js'
 import type { Events } from './events.js'
 
 /**
- * What a `Store` stands on: an engine that writes the log, or a follower that reads what another process writes.
+ * The engine or follower that a `Store` calls: an engine writes the log, a follower reads what another process writes.
  *
- * Reading is synchronous. Every write is one call, `propose`, which decides the write's conditions at the place where
- * the order of writes is made.
+ * Reading is synchronous. Every write is one call, `propose`. It gives the write its place in the order of writes, so it
+ * also decides the write's conditions.
  */
 export interface Backend {
   readonly files: StoreFiles
   readonly events: Events
   /** What opening found. */
   readonly recovery: Recovery
-  /** Undefined where the key is missing, deleted or expired. */
+  /** Undefined if the key is missing, deleted or expired. */
   get(key: string): StateValue | undefined
   has(key: string): boolean
   /** The next keys in key order with their values: at most `limit`, none at the end. */
@@ -59,7 +59,7 @@ export interface Verification {
   bytes: number
 }
 
-/** Figures since the store was opened, unless they say otherwise. */
+/** Counters start when the store is opened. */
 export interface Stats {
   [figure: string]: unknown
 }

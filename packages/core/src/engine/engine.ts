@@ -107,7 +107,7 @@ export class Engine implements Backend, GroupCommitOwner {
     return { done: markHandled(Promise.reject(error)), seq: this.#log.lastSeq, crc: '', wasThere: false }
   }
 
-  // What group commit asks and reports
+  // For group commit
 
   onAcknowledged(records: readonly PendingRecord[]): void {
     const log = this.#log
@@ -159,7 +159,7 @@ export class Engine implements Backend, GroupCommitOwner {
   get acknowledged(): RecordPosition {
     return this.#log.acknowledged
   }
-  /** What was acknowledged here counts for ever. */
+  /** Always 0: no acknowledged record is taken back here. */
   readonly history = 0
 
   // Keeping
@@ -185,7 +185,7 @@ export class Engine implements Backend, GroupCommitOwner {
     return verification
   }
 
-  /** What is damaged is healed or written again where that is possible. */
+  /** Heals a damaged part or rewrites a damaged side file, where possible. */
   #onDamage(fileName: string, offset: number): void {
     const { files, state, sideFiles } = this.#log
     if (fileName === `${files.name}.mark`) sideFiles.renewMark()
@@ -194,7 +194,7 @@ export class Engine implements Backend, GroupCommitOwner {
     try {
       state.checkPartAt(offset)
     } catch {
-      // The result names it.
+      // The result of `verify` names it.
     }
   }
 

@@ -57,7 +57,7 @@ export class LiveLog {
     this.groupCommit = new GroupCommit(this.writer, files.clock, options, owner)
   }
 
-  /** The failure after which nothing is written until `use`; undefined while all is well. */
+  /** The failure after which nothing is written until `use`; undefined if there is none. */
   get failure(): FlatlogError | undefined {
     return this.groupCommit.failure
   }
@@ -77,7 +77,7 @@ export class LiveLog {
   }
 
   report(error: unknown): void {
-    const known = error instanceof FlatlogError ? error : ioError('maintain', this.files.log, error)
+    const known = error instanceof FlatlogError ? error : ioError('compact, heal or describe', this.files.log, error)
     this.events.problem(known, new Date(this.files.clock.now()).toISOString())
   }
 

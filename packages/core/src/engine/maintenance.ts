@@ -15,7 +15,7 @@ import { LiveHealing } from './live-healing.js'
 import type { LiveLog } from './live-log.js'
 import type { MainFileStep } from './side-files.js'
 
-/** A compaction gets more of the time once the log is this much longer than where the compaction began. */
+/** A compaction gets more of the time once the log is this many times as long as it was when the compaction was due. */
 const PRESSED_SHARE = 1.025
 /** Writers are delayed when the tail has this many keys although a compaction is running … */
 const PRESSURE_TAIL_KEYS = 1.25 * COMPACTION_MAX_TAIL_KEYS
@@ -113,7 +113,7 @@ export class Maintenance {
     return isDue
   }
 
-  /** Expired keys leave the log of a store that is not written to any more, too. */
+  /** Checks again when half of the checkpoint will have expired, even if nothing is written by then. */
   #checkWhenExpired(): void {
     const { state, options, files } = this.log
     const atMs = options.compaction === false ? undefined : state.halfExpiredMs
@@ -146,7 +146,7 @@ export class Maintenance {
     return isGrown || state.deadShare(this.log.files.clock.now()) > DEAD_SHARE
   }
 
-  /** On demand. A compaction that is running began before this call, so another follows if there is anything left. */
+  /** Compacts now. A compaction that is running began before this call, so another follows if anything is left. */
   async compact(): Promise<void> {
     await this.idle()
     // close() waits for what is running; a compaction that began only now would meet the files of the next owner.
@@ -198,8 +198,8 @@ export class Maintenance {
   }
 
   /**
-   * Right after a compaction the checkpoint says how long the state is, so a main file that would be too long is not
-   * begun. Once records have followed, only an attempt shows it: that is left to close, and to a main file that waits.
+   * Right after a compaction, the checkpoint is as long as the state, so a main file that would be too long is not begun.
+   * Once records have followed, only an attempt shows it: at `close`, or by a main file that was put off.
    */
   async #afterCompaction(isRequested: boolean): Promise<void> {
     const { log } = this

@@ -22,15 +22,15 @@ export interface OwnersKnowledge {
 }
 
 interface ExpectedMainFile {
-  /** The checksum; null where there should be no file, or nothing says. */
+  /** The checksum; null if there should be no file, or its checksum is not known. */
   readonly crc: string | null
-  /** False if the file may have been replaced or put aside since. */
+  /** False if the file may have been replaced or set aside since. */
   readonly isKnown: boolean
 }
 
 type DamagedPlace = Omit<Damage, 'file'>
 
-/** Half of the time at most: verifying is not urgent. */
+/** Rests as long as it works: verifying is not urgent. */
 const REST_SHARE = 1
 
 /**
@@ -142,9 +142,9 @@ class Verifier {
   ): Promise<DamagedPlace | undefined> {
     const { files } = this
     if (!file) {
-      // After a crash it may have been put aside, because the state is too long for it or no main file is wanted.
-      const isPutAside = !isKnown && files.status(`${files.main}.stale`) !== undefined
-      return crc === null || isPutAside ? undefined : whole(0)
+      // After a crash it may have been set aside, because the state is too long for it or no main file is wanted.
+      const isSetAside = !isKnown && files.status(`${files.main}.stale`) !== undefined
+      return crc === null || isSetAside ? undefined : whole(0)
     }
     // Without a checksum there is nothing to compare the file with.
     if (!isKnown || crc === null || (await this.#checksumOf(file)) === crc) return undefined
@@ -178,7 +178,7 @@ interface GenerationFound {
   readonly store: string | undefined
   readonly parts: number
   readonly records: number
-  /** The last record, or the one that the checkpoint covers if none follows it; undefined where nothing says. */
+  /** The last record, or the one that the checkpoint covers if none follows it; undefined if it is not known. */
   readonly lastSeq: number | undefined
   /** Where the next line would begin. */
   readonly end: DamagedPlace

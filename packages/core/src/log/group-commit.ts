@@ -12,7 +12,10 @@ export type Durability = (typeof DURABILITIES)[number]
 
 /** A write that was given its place in the order of writes. */
 export interface Proposal {
-  /** Resolves when the record is as durable as `durability` says; rejects if it is not written or this is not known. */
+  /**
+   * Resolves when the record is as durable as `durability` says. Rejects if nothing was written, or if it is not known
+   * whether it was written.
+   */
   readonly done: Promise<void>
   /** The record's number. Of a write that changes nothing: the last number that was given. */
   readonly seq: number
@@ -96,7 +99,7 @@ export class GroupCommit {
   #inFlight: Group | undefined
   #turnScheduled = false
   #held = false
-  /** Pending while records that were refused for want of space are being cut off; never rejects. */
+  /** Pending while records that found no space are being cut off. Never rejects. */
   #givingBack: Promise<void> | undefined
   #failure: FlatlogError | undefined
   #lastLockCheckMs = 0
@@ -307,7 +310,7 @@ export class GroupCommit {
 
   /**
    * There is no room: undoes this group and all after it, the last record first. Their promises reject once the file,
-   * which was cut back, is on disk: what is refused is absent after a power cut, too.
+   * which was cut back, is on disk: a refused record is absent after a power cut, too.
    */
   #giveBack(error: FlatlogError): void {
     const groups = this.#waiting.splice(0)
@@ -357,7 +360,7 @@ export function encodeLines(
   }
 }
 
-/** Takes back in memory what the records did, the last first. */
+/** Undoes the records in memory, the last first. */
 function undo(groups: readonly Group[]): void {
   for (const group of groups.toReversed()) {
     for (const record of group.records.toReversed()) record.change.undo()
