@@ -32,13 +32,12 @@ export class Engine implements Backend, GroupCommitOwner {
     /** Opens the log again after a failure; the bytes of the present file are not trusted. */
     private readonly openAgain: () => Promise<OpenedLog>,
   ) {
-    this.#log = new LiveLog(files, options, lock)
+    this.#log = new LiveLog(files, options, lock, this, opened)
     this.#maintenance = new Maintenance(this.#log)
-    this.#use(opened)
+    this.#watchParts()
   }
 
-  #use(opened: OpenedLog): void {
-    this.#log.use(opened, this)
+  #watchParts(): void {
     this.#log.state.onBadPart = (part, range, line) => this.#maintenance.foundDamaged(part, range, line)
   }
 
@@ -253,11 +252,12 @@ export class Engine implements Backend, GroupCommitOwner {
     if (!this.files.fileSystem.renamesOpenFiles) former.close()
     const opened = await this.openAgain()
     try {
-      this.#use(opened)
+      log.use(opened)
     } catch (error) {
       opened.file.close()
       throw error
     }
+    this.#watchParts()
     former.close()
     log.events.wakeWaiting()
   }

@@ -15,11 +15,14 @@ import { Timestamps } from './timestamps.js'
 
 /**
  * The log that is open for writing: its end, its state, and the files beside it. The engine writes to it, maintenance
- * works on it. After a failure, `use` continues with the log as it was read again.
+ * works on it. The constructor calls `use` with the log as it was opened; after a failure, the engine calls it with the
+ * log as it was opened again.
  */
 export class LiveLog {
   readonly events = new Events()
   readonly timestamps: Timestamps
+
+  // Set by `use`.
   state!: State
   writer!: LogWriter
   groupCommit!: GroupCommit
@@ -28,19 +31,22 @@ export class LiveLog {
   storeId!: string
   checkpoint!: CheckpointPlace
   /** The last record that was given a number. */
-  lastSeq = 0
+  lastSeq!: number
   /** The last record that was acknowledged. */
-  acknowledged: RecordPosition = { seq: 0, crc: '' }
+  acknowledged!: RecordPosition
 
   constructor(
     readonly files: StoreFiles,
     readonly options: ResolvedOptions,
     private readonly lock: Lock,
+    private readonly owner: GroupCommitOwner,
+    opened: OpenedLog,
   ) {
     this.timestamps = new Timestamps(files.clock, files.log, (error) => this.report(error))
+    this.use(opened)
   }
 
-  use(opened: OpenedLog, owner: GroupCommitOwner): void {
+  use(opened: OpenedLog): void {
     const { files, options } = this
     // `SideFiles` may throw, so it is made before anything is replaced.
     const sideFiles = new SideFiles(files, options, opened)
@@ -54,7 +60,7 @@ export class LiveLog {
     this.acknowledged = { seq: opened.lastSeq, crc: opened.lastCrc }
     this.timestamps.continueAfter(opened.lastTimestamp)
     this.writer = new LogWriter(files.log, opened.file, opened.endOffset, opened.lastSeq)
-    this.groupCommit = new GroupCommit(this.writer, files.clock, options, owner)
+    this.groupCommit = new GroupCommit(this.writer, files.clock, options, this.owner)
   }
 
   /** The failure after which nothing is written until `use`; undefined if there is none. */

@@ -30,29 +30,27 @@ export async function openStoreOn(
   const { engine, release } = await shareEngine(files.log, resolved, isTransient, async () => {
     const { lockWaitMs, takeOver } = resolved
     const lock = await acquireLock(machine, files.lock, { waitMs: lockWaitMs, takeOver })
-    return await openUnderLock(lock, async () => {
-      const hadFailed = lock.inheritedFailure !== undefined
-      const own = hadFailed ? files.forSuccessor(lock.token) : files
-      const guarded = own.through(new GuardedFileSystem(machine.fileSystem, () => mustHold(lock, files)))
-      const openLog = (isSuspect: boolean, wasReleased = false) =>
-        describing(files, () => new LogOpener(guarded, resolved, isSuspect, wasReleased).open())
-      const opened = await openLog(hadFailed, lock.wasReleased)
-      try {
-        return new Engine(guarded, resolved, lock, opened, () => openLog(true))
-      } catch (error) {
-        opened.file.close()
-        throw ioError('open', files.log, error)
-      }
-    })
+    return await openEngine(machine, files, resolved, lock)
   })
   return new Store(engine, release)
 }
 
-async function openUnderLock(lock: Lock, open: () => Promise<Engine>): Promise<Engine> {
+/** Opens the log under the lock. Releases the lock if that fails. */
+async function openEngine(machine: Machine, files: StoreFiles, options: ResolvedOptions, lock: Lock): Promise<Engine> {
+  const hadFailed = lock.inheritedFailure !== undefined
+  const own = hadFailed ? files.forSuccessor(lock.token) : files
+  const guarded = own.through(new GuardedFileSystem(machine.fileSystem, () => mustHold(lock, files)))
   try {
-    const engine = await open()
-    lock.confirmOpened()
-    return engine
+    const opened = await withPath(files, new LogOpener(guarded, options, hadFailed, lock.wasReleased).open())
+    const openAgain = () => withPath(files, new LogOpener(guarded, options, true, false).open())
+    try {
+      const engine = new Engine(guarded, options, lock, opened, openAgain)
+      lock.confirmOpened()
+      return engine
+    } catch (error) {
+      opened.file.close()
+      throw ioError('open', files.log, error)
+    }
   } catch (error) {
     // Unsynced bytes may be in the page cache only, where the next open would read and trust them: note it in the lock.
     try {
@@ -79,9 +77,9 @@ function mustHold(lock: Lock, files: StoreFiles): void {
   )
 }
 
-async function describing<T>(files: StoreFiles, action: () => Promise<T>): Promise<T> {
+async function withPath<T>(files: StoreFiles, opening: Promise<T>): Promise<T> {
   try {
-    return await action()
+    return await opening
   } catch (error) {
     const { path } = error as { path?: unknown }
     throw ioError('open', typeof path === 'string' ? path : files.log, error)
