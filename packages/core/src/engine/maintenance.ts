@@ -234,8 +234,8 @@ export class Maintenance {
     const { log } = this
     if (!log.isLockHeld()) return
     const { storeId: store, lastSeq, writer } = log
-    const place = { store, lastSeq, syncedSeq: writer.syncedSeq, isToBeChecked: this.#healing.isNeeded, mainFileStep }
-    await log.sideFiles.write(log.state, place, log.timestamps.next(), () => log.groupCommit.flush())
+    const update = { store, lastSeq, syncedSeq: writer.syncedSeq, isToBeChecked: this.#healing.isNeeded, mainFileStep }
+    await log.sideFiles.write(log.state, update, log.timestamps.next(), () => log.groupCommit.flush())
   }
 
   /** Resolves when no compaction and no main file is being written. */
