@@ -8,7 +8,7 @@ import { acquireLock, type Lock } from '../lock/lock.js'
 import { checkName } from '../log/names.js'
 import { StoreFiles } from '../log/store-files.js'
 import { type ResolvedOptions, resolveOptions, type StoreOptions } from '../options.js'
-import { FlatlogError, ioError, systemCode } from '../platform/errors.js'
+import { FlatlogError, ioError, systemCode, withPath } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import type { Machine } from '../platform/machine.js'
 import { LogOpener } from '../recovery/open-log.js'
@@ -41,10 +41,11 @@ async function openEngine(machine: Machine, files: StoreFiles, options: Resolved
   const own = hadFailed ? files.forSuccessor(lock.token) : files
   const guarded = own.through(new GuardedFileSystem(machine.fileSystem, () => mustHold(lock, files)))
   try {
-    const opened = await withPath(files, new LogOpener(guarded, options, hadFailed, lock.wasReleased).open())
-    const openAgain = () => withPath(files, new LogOpener(guarded, options, true, false).open())
+    const open = (isSuspect: boolean, wasReleased: boolean) =>
+      withPath('open', files.log, () => new LogOpener(guarded, options, isSuspect, wasReleased).open())
+    const opened = await open(hadFailed, lock.wasReleased)
     try {
-      const engine = new Engine(guarded, options, lock, opened, openAgain)
+      const engine = new Engine(guarded, options, lock, opened, () => open(true, false))
       lock.confirmOpened()
       return engine
     } catch (error) {
@@ -75,15 +76,6 @@ function mustHold(lock: Lock, files: StoreFiles): void {
       'files. What to do: leave the store to the other process, or close it there and open it here again.',
     { path: files.lock },
   )
-}
-
-async function withPath<T>(files: StoreFiles, opening: Promise<T>): Promise<T> {
-  try {
-    return await opening
-  } catch (error) {
-    const { path } = error as { path?: unknown }
-    throw ioError('open', typeof path === 'string' ? path : files.log, error)
-  }
 }
 
 /** Creates the store's directories and syncs their parents, so that a power cut cannot remove them and the log. */
