@@ -43,7 +43,7 @@ export interface Backend {
   /** The last record that may be shown to others. */
   readonly acknowledged: RecordPosition
   /** Grows when a record that was shown may no longer count. */
-  readonly history: number
+  readonly historyVersion: number
 }
 
 export interface RecordPosition {

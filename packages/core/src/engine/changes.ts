@@ -28,15 +28,15 @@ async function* follow(
   signal: AbortSignal,
 ): AsyncGenerator<Change, void, undefined> {
   const reader = new ChangeReader(backend)
-  let { history } = backend
+  let { historyVersion } = backend
   let position = typeof start === 'object' ? start : parsePosition(start)
   if (position !== start && !(await isThere(backend, reader, position))) throw gone(backend, position)
   const wake = () => backend.events.wakeWaiting()
   signal.addEventListener('abort', wake, { once: true })
   try {
     while (!signal.aborted) {
-      if (backend.history !== history) {
-        history = backend.history
+      if (backend.historyVersion !== historyVersion) {
+        historyVersion = backend.historyVersion
         if (!(await isThere(backend, reader, position))) throw gone(backend, position)
         continue
       }

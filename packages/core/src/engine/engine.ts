@@ -159,7 +159,7 @@ export class Engine implements Backend, GroupCommitOwner {
     return this.#log.acknowledged
   }
   /** Always 0: no acknowledged record is taken back here. */
-  readonly history = 0
+  readonly historyVersion = 0
 
   // Keeping
 

@@ -107,7 +107,7 @@ class Verifier {
       const found = await this.#verifyGeneration(file, backup.fileName, sizeBytes, undefined)
       if (found.damage.length > 0) return
       // Whole, but not the file that was given this name.
-      if (storeId !== undefined && found.store !== storeId) this.#add(backup.fileName, whole(sizeBytes))
+      if (storeId !== undefined && found.store !== storeId) this.#add(backup.fileName, wholeFile(sizeBytes))
       else if (found.lastSeq !== backup.lastSeq) this.#add(backup.fileName, found.end)
     } finally {
       file.close()
@@ -133,7 +133,7 @@ class Verifier {
     const isGood = expected
       ? (mark && isSameMark(mark, expected)) || (mark === undefined && expected === NO_MARK)
       : mark === undefined || (mark !== null && (storeId === undefined || mark.store === storeId))
-    return isGood ? undefined : whole(this.files.status(this.files.mark)?.sizeBytes ?? 0)
+    return isGood ? undefined : wholeFile(this.files.status(this.files.mark)?.sizeBytes ?? 0)
   }
 
   async #damageOfMainFile(
@@ -144,11 +144,11 @@ class Verifier {
     if (!file) {
       // After a crash it may have been set aside, because the state is too long for it or no main file is wanted.
       const isSetAside = !isKnown && files.status(`${files.main}.stale`) !== undefined
-      return crc === null || isSetAside ? undefined : whole(0)
+      return crc === null || isSetAside ? undefined : wholeFile(0)
     }
     // Without a checksum there is nothing to compare the file with.
     if (!isKnown || crc === null || (await this.#checksumOf(file)) === crc) return undefined
-    return whole(file.status().sizeBytes)
+    return wholeFile(file.status().sizeBytes)
   }
 
   async #checksumOf(file: OpenFile): Promise<string> {
@@ -235,6 +235,6 @@ function damageOfCheckpoint({ bad, newer, nextLine }: CheckpointFound): DamagedP
   return bad.map(({ number, offset, length }) => ({ line: number, offset, bytes: length }))
 }
 
-function whole(bytes: number): DamagedPlace {
+function wholeFile(bytes: number): DamagedPlace {
   return { line: 1, offset: 0, bytes }
 }
