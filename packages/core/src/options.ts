@@ -1,4 +1,4 @@
-import type { Durability } from './log/group-commit.js'
+import { DURABILITIES, type Durability } from './log/group-commit.js'
 import { checkName } from './log/names.js'
 import { FlatlogError, invalidOption, unknownOption } from './platform/errors.js'
 import {
@@ -154,16 +154,16 @@ export function resolveOptions(options: StoreOptions = {}): ResolvedOptions {
   return {
     dir,
     name: checkName(options.name === undefined ? 'store' : options.name),
-    durability: oneOf('durability', options.durability, ['always', 'interval', 'os']),
-    syncIntervalMs: whole('syncIntervalMs', options.syncIntervalMs, DEFAULT_SYNC_INTERVAL_MS, 1, HOUR_MS),
-    cacheBytes: whole('cacheBytes', options.cacheBytes, DEFAULT_CACHE_BYTES, 0, Number.MAX_SAFE_INTEGER),
+    durability: oneOf('durability', options.durability, DURABILITIES),
+    syncIntervalMs: wholeNumber('syncIntervalMs', options.syncIntervalMs, DEFAULT_SYNC_INTERVAL_MS, 1, HOUR_MS),
+    cacheBytes: wholeNumber('cacheBytes', options.cacheBytes, DEFAULT_CACHE_BYTES, 0, Number.MAX_SAFE_INTEGER),
     compaction: compactionLimits(options.compaction),
-    backups: whole('backups', options.backups, DEFAULT_BACKUPS, 0, MAX_BACKUPS),
+    backups: wholeNumber('backups', options.backups, DEFAULT_BACKUPS, 0, MAX_BACKUPS),
     mainFile: oneOf('mainFile', options.mainFile, ['auto', true, false]),
     recovery: oneOf('recovery', options.recovery, ['repair', 'strict']),
     times: oneOf('times', options.times, [false, true]),
     readOnly: oneOf('readOnly', options.readOnly, [false, true]),
-    lockWaitMs: whole('lockWaitMs', options.lockWaitMs, DEFAULT_LOCK_WAIT_MS, 0, HOUR_MS),
+    lockWaitMs: wholeNumber('lockWaitMs', options.lockWaitMs, DEFAULT_LOCK_WAIT_MS, 0, HOUR_MS),
     takeOver: oneOf('takeOver', options.takeOver, [false, true]),
     onProgress,
   }
@@ -178,7 +178,7 @@ function oneOf<T>(option: string, given: T | undefined, values: readonly [T, ...
   return given
 }
 
-function whole(option: string, given: number | undefined, byDefault: number, min: number, max: number): number {
+function wholeNumber(option: string, given: number | undefined, byDefault: number, min: number, max: number): number {
   if (given === undefined) return byDefault
   if (!Number.isSafeInteger(given) || given < min || given > max) {
     throw invalidOption(option, given, `a whole number from ${min} to ${max}`)

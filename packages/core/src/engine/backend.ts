@@ -1,6 +1,7 @@
 import type { Operation } from '../format/record.js'
 import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import type { Recovery } from '../log/damage-report.js'
+import type { Proposal } from '../log/group-commit.js'
 import type { StoreFiles } from '../log/store-files.js'
 import type { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
@@ -9,17 +10,17 @@ import type { Conditions } from './conditions.js'
 import type { Events } from './events.js'
 
 /**
- * What a `Store` stands on: an engine that writes the log, or a follower that reads what another process writes.
+ * The engine or follower that a `Store` calls: an engine writes the log, a follower reads what another process writes.
  *
- * Reading is synchronous. Every write is one call, `propose`, which decides the write's conditions at the place where
- * the order of writes is made.
+ * Reading is synchronous. Every write is one call, `propose`. It gives the write its place in the order of writes, so it
+ * also decides the write's conditions.
  */
 export interface Backend {
   readonly files: StoreFiles
   readonly events: Events
   /** What opening found. */
   readonly recovery: Recovery
-  /** Undefined where the key is missing, deleted or expired. */
+  /** Undefined if the key is missing, deleted or expired. */
   get(key: string): StateValue | undefined
   has(key: string): boolean
   /** The next keys in key order with their values: at most `limit`, none at the end. */
@@ -42,19 +43,7 @@ export interface Backend {
   /** The last record that may be shown to others. */
   readonly acknowledged: RecordPosition
   /** Grows when a record that was shown may no longer count. */
-  readonly history: number
-}
-
-/** A write that was given its place in the order of writes. */
-export interface Proposal {
-  /** Resolves when the record is as durable as `durability` says; rejects if nothing was written, or nobody can tell. */
-  readonly done: Promise<void>
-  /** The record's number. Of a write that changes nothing: the last number that was given. */
-  readonly seq: number
-  /** The record's checksum, once `done` has resolved; empty for a write that changes nothing. */
-  readonly crc: string
-  /** Of a `delete`: whether the key was there. */
-  readonly wasThere: boolean
+  readonly historyVersion: number
 }
 
 export interface RecordPosition {
@@ -70,7 +59,7 @@ export interface Verification {
   bytes: number
 }
 
-/** Figures since the store was opened, unless they say otherwise. */
+/** Counters start when the store is opened. */
 export interface Stats {
   [figure: string]: unknown
 }

@@ -3,6 +3,7 @@ import type { LogRecord } from '../format/record.js'
 import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import { Generations } from '../log/generations.js'
 import { readLines } from '../log/line-reader.js'
+import type { Slices } from '../platform/clock.js'
 import { FlatlogError, invalidOption } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { Backend, RecordPosition } from './backend.js'
@@ -26,16 +27,18 @@ async function* follow(
   start: string | RecordPosition,
   signal: AbortSignal,
 ): AsyncGenerator<Change, void, undefined> {
-  const reader = new RecordReader(backend)
-  let position = typeof start === 'object' ? start : find(backend, reader, start)
-  let { history } = backend
+  const reader = new ChangeReader(backend)
+  let { historyVersion } = backend
+  let position = typeof start === 'object' ? start : parsePosition(start)
+  if (position !== start && !(await isThere(backend, reader, position))) throw gone(backend, position)
   const wake = () => backend.events.wakeWaiting()
   signal.addEventListener('abort', wake, { once: true })
   try {
     while (!signal.aborted) {
-      if (backend.history !== history) {
-        history = backend.history
-        if (!isThere(backend, reader, position)) throw gone(backend, `${position.seq}:${position.crc}`)
+      if (backend.historyVersion !== historyVersion) {
+        historyVersion = backend.historyVersion
+        if (!(await isThere(backend, reader, position))) throw gone(backend, position)
+        continue
       }
       const until = backend.acknowledged.seq
       if (position.seq >= until) {
@@ -43,7 +46,7 @@ async function* follow(
         continue
       }
       const records = reader.read(position.seq, until)
-      if (records.length === 0) throw gone(backend, `${position.seq}:${position.crc}`)
+      if (!records) throw gone(backend, position)
       for (const record of records) {
         position = { seq: record.seq, crc: record.crc }
         for (const change of changesOf(record)) {
@@ -51,6 +54,7 @@ async function* follow(
           yield change
         }
       }
+      await reader.pauseIfDue()
     }
   } finally {
     signal.removeEventListener('abort', wake)
@@ -59,63 +63,99 @@ async function* follow(
 
 const POSITION = /^(\d+):([0-9a-f]{8})$/
 
-/** The record at a position. The seq alone is not enough: after a torn tail is cut off, its seqs are used again. */
-function find(backend: Backend, reader: RecordReader, since: unknown): RecordPosition {
+function parsePosition(since: unknown): RecordPosition {
   const [, digits, crc = ''] = (typeof since === 'string' && POSITION.exec(since)) || []
   const seq = Number(digits)
-  if (digits === undefined || !Number.isSafeInteger(seq)) {
-    throw invalidOption('since', since, 'the position of a change, such as "42:20fe2fc0"')
-  }
-  if (!isThere(backend, reader, { seq, crc })) throw gone(backend, String(since))
-  return { seq, crc }
+  if (digits !== undefined && Number.isSafeInteger(seq)) return { seq, crc }
+  throw invalidOption('since', since, 'the position of a change, such as "42:20fe2fc0"')
 }
 
-function isThere({ acknowledged, checkpoint }: Backend, reader: RecordReader, { seq, crc }: RecordPosition): boolean {
+/** Looks for the record. Its seq alone is not enough: after a torn tail is cut off, its seqs are used again. */
+async function isThere(backend: Backend, reader: ChangeReader, { seq, crc }: RecordPosition): Promise<boolean> {
+  const { acknowledged, checkpoint } = backend
   if (acknowledged.seq === seq && acknowledged.crc === crc) return true
   // The position of a log without records after its checkpoint has the checksum of the header.
   if (seq === checkpoint.seq && crc === checkpoint.crc) return true
   if (reader.hasCheckpoint(seq, crc)) return true
-  return seq > 0 && seq <= acknowledged.seq && reader.read(seq - 1, seq)[0]?.crc === crc
+  while (seq > 0 && seq <= backend.acknowledged.seq) {
+    const records = reader.read(seq - 1, seq)
+    if (!records || records[0]) return records?.[0]?.crc === crc
+    await reader.pauseIfDue()
+  }
+  return false
 }
 
-/** Records per read. Backups are not kept open between reads, however slow the caller is. */
+/** The most records that one read returns. */
 const BATCH_RECORDS = 256
 
-class RecordReader {
-  /** Where to continue reading, as long as the log is the same file. */
-  #next: { readonly checkpoint: CheckpointPlace; readonly seq: number; readonly offset: number } | undefined
+/** Reads records in slices. Backups are not kept open between reads, however slow the caller is. */
+class ChangeReader {
+  readonly #slices: Slices
+  #isSliceOver = false
+  /** Where to look for the record `next`: an offset in a backup (by its path) or in the log (by its checkpoint). */
+  #place: { readonly source: string | CheckpointPlace; readonly next: number; readonly offset: number } | undefined
 
-  constructor(private readonly backend: Backend) {}
-
-  /** Records after `seq` without a gap, at most up to `until`. Empty if they no longer exist. */
-  read(seq: number, until: number): LogRecord[] {
-    const { checkpoint, storeId, logFile } = this.backend
-    const last = Math.min(until, seq + BATCH_RECORDS)
-    const records: LogRecord[] = []
-    if (seq < checkpoint.seq) {
-      for (const record of new Generations(this.backend.files, storeId).recordsFrom(seq)) {
-        records.push(record)
-        if (record.seq === last) return records
-      }
-    }
-    const next = seq + records.length + 1
-    if (logFile && next > checkpoint.seq) this.#readLog(logFile, checkpoint, next, last, records)
-    return records
+  constructor(private readonly backend: Backend) {
+    this.#slices = backend.files.slices()
   }
 
-  /** Adds the records of the log from `next` on, up to the first gap. */
-  #readLog(file: OpenFile, checkpoint: CheckpointPlace, next: number, last: number, records: LogRecord[]): void {
-    const isKnown = this.#next?.checkpoint === checkpoint && this.#next.seq === next
-    let expected = next
-    let offset = isKnown ? (this.#next?.offset as number) : checkpoint.bytes
+  /** Lets other tasks run if the slice is over. They may replace the log. */
+  async pauseIfDue(): Promise<void> {
+    if (this.#isSliceOver) await this.#slices.pause()
+    this.#isSliceOver = false
+  }
+
+  /**
+   * Records after `seq` without a gap, at most up to `until`. Empty if the slice ends before the first of them is found;
+   * undefined if they no longer exist.
+   */
+  read(seq: number, until: number): LogRecord[] | undefined {
+    const { checkpoint, logFile } = this.backend
+    if (seq < checkpoint.seq) return this.#readBackups(seq + 1, Math.min(until, checkpoint.seq))
+    return logFile && this.#readFile(logFile, checkpoint, checkpoint.bytes, seq + 1, until)
+  }
+
+  #readBackups(next: number, last: number): LogRecord[] | undefined {
+    const generations = new Generations(this.backend.files, this.backend.storeId)
+    const backups = generations.backups.filter(({ lastSeq }) => lastSeq >= next).reverse()
+    const place = this.#place?.next === next ? backups.findIndex(({ path }) => path === this.#place?.source) : -1
+    // The backups before the place do not have the record.
+    for (const backup of backups.slice(Math.max(place, 0))) {
+      const file = generations.open(backup)
+      if (!file) continue
+      try {
+        const records = this.#readFile(file, backup.path, 0, next, last)
+        if (records) return records
+      } finally {
+        file.close()
+      }
+    }
+    return undefined
+  }
+
+  #readFile(
+    file: OpenFile,
+    source: string | CheckpointPlace,
+    start: number,
+    next: number,
+    last: number,
+  ): LogRecord[] | undefined {
+    const records: LogRecord[] = []
+    const place = this.#place
+    const offset = place?.source === source && place.next === next ? place.offset : start
     for (const raw of readLines(file, { start: offset })) {
       const line = decodeLine(raw.bytes)
-      if (line.kind !== 'record' || line.seq !== expected || !raw.ended) continue
-      records.push(line)
-      offset = raw.offset + raw.length
-      if (expected++ === last) break
+      if (line.kind === 'record' && line.seq === next) {
+        records.push(line)
+        next++
+      }
+      this.#isSliceOver = this.#slices.isDue(raw.length)
+      if (next > last || records.length === BATCH_RECORDS || this.#isSliceOver) {
+        this.#place = { source, next, offset: raw.offset + raw.length }
+        return records
+      }
     }
-    this.#next = { checkpoint, seq: expected, offset }
+    return records.length > 0 ? records : undefined
   }
 
   /** True if a former generation starts with that checkpoint. */
@@ -124,10 +164,10 @@ class RecordReader {
   }
 }
 
-function gone(backend: Backend, position: string): FlatlogError {
+function gone(backend: Backend, { seq, crc }: RecordPosition): FlatlogError {
   return new FlatlogError(
     'FLATLOG_POSITION',
-    `The changes after position ${position} are not available. ${backend.files.log} and its backups no longer have them, or ` +
+    `The changes after position ${seq}:${crc} are not available. ${backend.files.log} and its backups no longer have them, or ` +
       'the store was replaced. What to do: read the state with entries(), and follow the changes from now on.',
     { path: backend.files.log },
   )

@@ -82,7 +82,7 @@ class Compaction {
     } catch (error) {
       // If the rename may have happened, this file may be the log: the engine has failed, so keep it for the next open.
       if (log.writer.file !== file) file.close()
-      if (!log.groupCommit.failure && log.isOwned()) removeIfThere(fileSystem, unfinished)
+      if (!log.groupCommit.failure && log.isLockHeld()) removeIfThere(fileSystem, unfinished)
       throw error
     }
   }
@@ -101,7 +101,8 @@ class Compaction {
     throw new FlatlogError(
       'FLATLOG_NO_SPACE',
       `Compacting ${log.files.log} needs about ${lack.needed} more bytes on its disk, but only ${lack.free} are free. The log ` +
-        'stays in use as it is. What to do: free some space; compaction is tried again automatically.',
+        'stays in use as it is. What to do: free some space. An automatic compaction is tried again; otherwise call compact() ' +
+        'again.',
       { path: log.files.log },
     )
   }
@@ -154,7 +155,8 @@ class Compaction {
     const { groupCommit, writer } = log
     await groupCommit.hold()
     try {
-      if (!groupCommit.failure && !log.isOwned()) groupCommit.fail(new Error('another process has taken over the log'))
+      if (!groupCommit.failure && !log.isLockHeld())
+        groupCommit.fail(new Error('another process has taken over the log'))
       if (groupCommit.failure) throw groupCommit.failure
       await this.#copyLaterRecords(file)
       await file.sync()
@@ -193,7 +195,7 @@ class Compaction {
         removeIfThere(fileSystem, kept)
         if (!fileSystem.renamesOpenFiles) {
           const again = fileSystem.open(files.log, 'write')
-          log.writer.adopt(again)
+          log.writer.useFile(again)
           log.state.useFile(again)
         }
       }

@@ -2,7 +2,7 @@ import { checksum } from '../format/checksum.js'
 import { toBytes, toText, type ValueText } from '../format/value.js'
 import { FlatlogError } from '../platform/errors.js'
 
-/** What must hold for a write to take place. */
+/** Conditions of a write. */
 export interface Conditions {
   /** Write only if the key's etag is this one; `'*'`: only if the key is there. */
   ifMatch?: string
@@ -10,13 +10,13 @@ export interface Conditions {
   ifNoneMatch?: string
 }
 
-/** Size and etag of a value: of the bytes that a reader of it gets. */
+/** The size and etag of a value, that is, of the bytes that `getBytes` returns. */
 export function describeValue(value: ValueText, key: string): { size: number; etag: string } {
   const bytes = value.encoding === 'base64' ? toBytes(value, key) : Buffer.from(toText(value, key))
   return { size: bytes.length, etag: `${checksum(bytes)}-${bytes.length}` }
 }
 
-/** Throws FLATLOG_MISMATCH where the present value does not meet the conditions. */
+/** Throws FLATLOG_MISMATCH if the present value does not meet the conditions. */
 export function checkConditions(
   key: string,
   lookUp: (key: string) => ValueText | undefined,
@@ -32,6 +32,6 @@ export function checkConditions(
   throw new FlatlogError(
     'FLATLOG_MISMATCH',
     `Key ${JSON.stringify(key)} ${etag === undefined ? 'is not there' : `has the etag ${etag}`}, which the condition of this ` +
-      'write excludes. Nothing was written. What to do: read the key again and decide anew.',
+      'write excludes. Nothing was written. What to do: read the key again and decide again.',
   )
 }

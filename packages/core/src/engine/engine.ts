@@ -3,7 +3,7 @@ import type { Operation } from '../format/record.js'
 import { tooLong } from '../format/value.js'
 import type { Lock } from '../lock/lock.js'
 import type { CheckpointPlace } from '../log/checkpoint-reader.js'
-import type { GroupCommitEvents, PendingRecord } from '../log/group-commit.js'
+import type { GroupCommitOwner, PendingRecord, Proposal } from '../log/group-commit.js'
 import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import type { FlatlogError } from '../platform/errors.js'
@@ -11,14 +11,14 @@ import { PRESSED_TURN_MS } from '../platform/limits.js'
 import { markHandled } from '../platform/promises.js'
 import type { OpenedLog } from '../recovery/open-log.js'
 import type { KeyRangeQuery, StateValue } from '../state/types.js'
-import type { Backend, Health, Proposal, RecordPosition, Stats, Verification } from './backend.js'
+import type { Backend, Health, RecordPosition, Stats, Verification } from './backend.js'
 import { type Conditions, checkConditions } from './conditions.js'
 import { LiveLog } from './live-log.js'
 import { Maintenance } from './maintenance.js'
 import { verify } from './verify.js'
 
 /** One log that is open for writing. All handles of one process on it share one engine. */
-export class Engine implements Backend, GroupCommitEvents {
+export class Engine implements Backend, GroupCommitOwner {
   readonly #log: LiveLog
   readonly #maintenance: Maintenance
   #closing: Promise<void> | undefined
@@ -32,13 +32,12 @@ export class Engine implements Backend, GroupCommitEvents {
     /** Opens the log again after a failure; the bytes of the present file are not trusted. */
     private readonly openAgain: () => Promise<OpenedLog>,
   ) {
-    this.#log = new LiveLog(files, options, lock)
+    this.#log = new LiveLog(files, options, lock, this, opened)
     this.#maintenance = new Maintenance(this.#log)
-    this.#adopt(opened)
+    this.#watchParts()
   }
 
-  #adopt(opened: OpenedLog): void {
-    this.#log.adopt(opened, this)
+  #watchParts(): void {
     this.#log.state.onBadPart = (part, range, line) => this.#maintenance.foundDamaged(part, range, line)
   }
 
@@ -71,7 +70,7 @@ export class Engine implements Backend, GroupCommitEvents {
     }
     if (!this.#changesAnything(operation)) return this.#unchanged()
 
-    const valueStarts = operation.kind === 'batch' || operation.kind === 'replace' ? [] : undefined
+    const valueStarts: number[] = []
     const encoded = encodeOperation(operation, valueStarts)
     const refusal = tooLong(encoded, 'key' in operation ? operation.key : '')
     if (refusal) return this.#refused(refusal)
@@ -79,7 +78,7 @@ export class Engine implements Backend, GroupCommitEvents {
     const timestamp = log.timestamps.next()
     const seq = ++log.lastSeq
     const change = log.state.apply(operation, seq, this.options.times ? log.timestamps.lastMs : undefined)
-    return log.groupCommit.add(seq, timestamp, operation, encoded, valueStarts, change)
+    return log.groupCommit.add({ seq, timestamp, operation, encoded, valueStarts, change })
   }
 
   /** A delete of an absent key, a clear of nothing and an empty batch need no record. */
@@ -91,7 +90,8 @@ export class Engine implements Backend, GroupCommitEvents {
         return this.pageOfKeys({ prefix: operation.prefix, after: undefined }, 1).length > 0
       case 'batch':
         return operation.operations.length > 0
-      default:
+      case 'set':
+      case 'replace':
         return true
     }
   }
@@ -106,7 +106,7 @@ export class Engine implements Backend, GroupCommitEvents {
     return { done: markHandled(Promise.reject(error)), seq: this.#log.lastSeq, crc: '', wasThere: false }
   }
 
-  // What group commit asks and reports
+  // For group commit
 
   onAcknowledged(records: readonly PendingRecord[]): void {
     const log = this.#log
@@ -126,12 +126,12 @@ export class Engine implements Backend, GroupCommitEvents {
     this.#log.lastSeq = firstSeq - 1
   }
 
-  isOwned(): boolean {
-    return this.#log.isOwned()
+  isLockHeld(): boolean {
+    return this.#log.isLockHeld()
   }
 
-  delayMs(lastBytes: number): number {
-    return this.#maintenance.delayMs(lastBytes)
+  takeDelayMs(lastBytes: number): number {
+    return this.#maintenance.takeDelayMs(lastBytes)
   }
 
   turnMs(): number | undefined {
@@ -158,8 +158,8 @@ export class Engine implements Backend, GroupCommitEvents {
   get acknowledged(): RecordPosition {
     return this.#log.acknowledged
   }
-  /** What was acknowledged here counts for ever. */
-  readonly history = 0
+  /** Always 0: no acknowledged record is taken back here. */
+  readonly historyVersion = 0
 
   // Keeping
 
@@ -184,7 +184,7 @@ export class Engine implements Backend, GroupCommitEvents {
     return verification
   }
 
-  /** What is damaged is healed or written again where that is possible. */
+  /** Heals a damaged part or rewrites a damaged side file, where possible. */
   #onDamage(fileName: string, offset: number): void {
     const { files, state, sideFiles } = this.#log
     if (fileName === files.markName) sideFiles.renewMark()
@@ -193,7 +193,7 @@ export class Engine implements Backend, GroupCommitEvents {
     try {
       state.checkPartAt(offset)
     } catch {
-      // The result names it.
+      // The result of `verify` names it.
     }
   }
 
@@ -246,17 +246,18 @@ export class Engine implements Backend, GroupCommitEvents {
     const log = this.#log
     // A compaction of the failed log gives up at its next step; it must not meet the new one.
     await this.#maintenance.idle()
-    if (!log.isOwned()) throw log.failure
+    if (!log.isLockHeld()) throw log.failure
     log.groupCommit.stop()
     const former = log.writer
     if (!this.files.fileSystem.renamesOpenFiles) former.close()
     const opened = await this.openAgain()
     try {
-      this.#adopt(opened)
+      log.use(opened)
     } catch (error) {
       opened.file.close()
       throw error
     }
+    this.#watchParts()
     former.close()
     log.events.wakeWaiting()
   }

@@ -2,7 +2,7 @@ import type { LogRecord, Operation } from '../format/record.js'
 import { toValue } from '../format/value.js'
 import type { FlatlogError } from '../platform/errors.js'
 
-/** A change that is acknowledged, in the words of its record. */
+/** An acknowledged change, with the fields of its record. */
 export type Change = ChangeOperation & {
   /** The number of the record. */
   seq: number
@@ -20,7 +20,7 @@ export type ChangeOperation =
   /** The whole state was replaced. */
   | { op: 'SET'; data: Record<string, unknown> }
 
-/** A record's changes: those of a batch one by one, all with one position. Values are fresh at each call. */
+/** A record's changes: those of a batch one by one, all with one position. Each call makes new values. */
 export function changesOf({ timestamp, seq, crc, operation }: ChangedRecord): Change[] {
   const at = { seq, position: `${seq}:${crc}`, timestamp }
   const operations = operation.kind === 'batch' ? operation.operations : [operation]

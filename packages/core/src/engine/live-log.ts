@@ -1,7 +1,7 @@
 import type { Lock } from '../lock/lock.js'
 import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import type { Recovery } from '../log/damage-report.js'
-import { GroupCommit, type GroupCommitEvents } from '../log/group-commit.js'
+import { GroupCommit, type GroupCommitOwner } from '../log/group-commit.js'
 import { LogWriter } from '../log/log-writer.js'
 import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
@@ -15,11 +15,14 @@ import { Timestamps } from './timestamps.js'
 
 /**
  * The log that is open for writing: its end, its state, and the files beside it. The engine writes to it, maintenance
- * works on it. After a failure, `adopt` continues with the log as it was read again.
+ * works on it. The constructor calls `use` with the log as it was opened; after a failure, the engine calls it with the
+ * log as it was opened again.
  */
 export class LiveLog {
   readonly events = new Events()
   readonly timestamps: Timestamps
+
+  // Set by `use`.
   state!: State
   writer!: LogWriter
   groupCommit!: GroupCommit
@@ -28,21 +31,24 @@ export class LiveLog {
   storeId!: string
   checkpoint!: CheckpointPlace
   /** The last record that was given a number. */
-  lastSeq = 0
+  lastSeq!: number
   /** The last record that was acknowledged. */
-  acknowledged: RecordPosition = { seq: 0, crc: '' }
+  acknowledged!: RecordPosition
 
   constructor(
     readonly files: StoreFiles,
     readonly options: ResolvedOptions,
     private readonly lock: Lock,
+    private readonly owner: GroupCommitOwner,
+    opened: OpenedLog,
   ) {
     this.timestamps = new Timestamps(files.clock, files.log, (error) => this.report(error))
+    this.use(opened)
   }
 
-  adopt(opened: OpenedLog, events: GroupCommitEvents): void {
+  use(opened: OpenedLog): void {
     const { files, options } = this
-    // What can fail comes first, so that nothing is adopted by half.
+    // `SideFiles` may throw, so it is made before anything is replaced.
     const sideFiles = new SideFiles(files, options, opened)
     this.lock.clearFailure()
     this.sideFiles = sideFiles
@@ -54,16 +60,16 @@ export class LiveLog {
     this.acknowledged = { seq: opened.lastSeq, crc: opened.lastCrc }
     this.timestamps.continueAfter(opened.lastTimestamp)
     this.writer = new LogWriter(files.log, opened.file, opened.endOffset, opened.lastSeq)
-    this.groupCommit = new GroupCommit(this.writer, files.clock, options, events)
+    this.groupCommit = new GroupCommit(this.writer, files.clock, options, this.owner)
   }
 
-  /** The failure after which nothing is written until `adopt`; undefined while all is well. */
+  /** The failure after which nothing is written until `use`; undefined if there is none. */
   get failure(): FlatlogError | undefined {
     return this.groupCommit.failure
   }
 
   /** False when another process has taken the log over: then nothing may be written to its files any more. */
-  isOwned(): boolean {
+  isLockHeld(): boolean {
     return this.lock.isHeld()
   }
 
@@ -77,7 +83,7 @@ export class LiveLog {
   }
 
   report(error: unknown): void {
-    const known = error instanceof FlatlogError ? error : ioError('maintain', this.files.log, error)
+    const known = error instanceof FlatlogError ? error : ioError('compact, heal or describe', this.files.log, error)
     this.events.problem(known, new Date(this.files.clock.now()).toISOString())
   }
 

@@ -15,7 +15,7 @@ import { LiveHealing } from './live-healing.js'
 import type { LiveLog } from './live-log.js'
 import type { MainFileStep } from './side-files.js'
 
-/** A compaction gets more of the time once the log is this much longer than where the compaction began. */
+/** A compaction gets more of the time once the log is this many times as long as it was when the compaction was due. */
 const PRESSED_SHARE = 1.025
 /** Writers are delayed when the tail has this many keys although a compaction is running … */
 const PRESSURE_TAIL_KEYS = 1.25 * COMPACTION_MAX_TAIL_KEYS
@@ -32,8 +32,10 @@ const DEAD_SHARE = 0.5
 
 /** Decides when the log is compacted, healed and described by its side files, one compaction at a time. */
 export class Maintenance {
-  /** A compaction, or the writing of a main file that was put off. */
-  #running: Promise<void> | undefined
+  /** A compaction, with the files that it writes and removes beside the log. */
+  #compacting: Promise<void> | undefined
+  /** The writing of a main file that was put off. */
+  #writingMainFile: Promise<void> | undefined
   #scheduled: Timer | undefined
   #isStopped = false
   #failuresInRow = 0
@@ -44,7 +46,7 @@ export class Maintenance {
   /** Fires when half of the checkpoint has expired, in case nothing is written by then. */
   #expiryTimer: Timer | undefined
   #expiryMs: number | undefined
-  /** Delay that writers still owe. */
+  /** Delay that is due but too short for a timer yet. */
   #owedMs = 0
   /** When the main file was last up to date: when it was written, or when the store was opened. */
   #mainFileMs: number
@@ -54,8 +56,12 @@ export class Maintenance {
   constructor(private readonly log: LiveLog) {
     this.#mainFileMs = log.files.clock.monotonicMs()
     this.#healing = new LiveHealing(log, () => {
-      if (!this.#isStopped && !this.#running) this.#start().catch((error: unknown) => log.report(error))
+      if (!this.#isStopped && !this.#running) this.#startInBackground()
     })
+  }
+
+  get #running(): Promise<void> | undefined {
+    return this.#compacting ?? this.#writingMainFile
   }
 
   /** A part of the checkpoint was read and is not what was written. */
@@ -65,21 +71,24 @@ export class Maintenance {
 
   /** True while a compaction runs and the log is longer than it should be: writers then get less of the time. */
   get isPressed(): boolean {
-    if (!this.#running) return false
+    if (!this.#compacting) return false
     const { checkpoint, writer, options } = this.log
     const growth = options.compaction === false ? 1 : options.compaction.growth
     return writer.offset > PRESSED_SHARE * (1 + growth) * checkpoint.bytes
   }
 
-  /** How long to delay the next write because compaction does not keep up: memory and disk would run out. */
-  delayMs(lastBytes: number): number {
-    if (!this.#running) return 0
+  /**
+   * How long to delay the next write if compaction does not keep up: memory and disk would run out. The length of the
+   * last write is charged at each call.
+   */
+  takeDelayMs(lastBytes: number): number {
+    if (!this.#compacting) return 0
     const { state, checkpoint, writer } = this.log
     const tailBytes = writer.offset - checkpoint.bytes
     const isTooLong = tailBytes > Math.max(PRESSURE_MIN_BYTES, PRESSURE_GROWTH * checkpoint.bytes)
     if (!isTooLong && state.tailKeys < PRESSURE_TAIL_KEYS) return 0
     this.#owedMs += lastBytes / PRESSURE_BYTES_A_MS
-    // Timers are no finer than that.
+    // Timers cannot wait for less than 1 ms.
     if (this.#owedMs < 1) return 0
     const delayMs = Math.min(this.#owedMs, PRESSURE_MAX_MS)
     this.#owedMs = 0
@@ -87,25 +96,24 @@ export class Maintenance {
   }
 
   afterWrite(): void {
-    if (this.#isStopped || this.#running || this.#scheduled) return
-    if (!this.#isCompactionDue()) {
-      this.#checkWhenExpired()
-      return
-    }
+    if (this.#scheduled || !this.#shouldStart()) return
     // Back-off after failures: a full disk is not asked again with every write.
     const delayMs = this.#failuresInRow === 0 ? 0 : this.#retryDelayMs()
     this.#scheduled = this.log.files.clock.setTimer(() => {
       this.#scheduled = undefined
-      if (this.#isStopped || this.#running) return
-      if (!this.#isCompactionDue()) {
-        this.#checkWhenExpired()
-        return
-      }
-      this.#start().catch((error: unknown) => this.log.report(error))
+      if (this.#shouldStart()) this.#startInBackground()
     }, delayMs)
   }
 
-  /** Expired keys leave the log of a store that is not written to any more, too. */
+  /** True if a compaction is due and nothing else is running. If keys are yet to expire, it is checked again then. */
+  #shouldStart(): boolean {
+    if (this.#isStopped || this.#running) return false
+    const isDue = this.#isCompactionDue()
+    if (!isDue) this.#checkWhenExpired()
+    return isDue
+  }
+
+  /** Checks again when half of the checkpoint will have expired, even if nothing is written by then. */
   #checkWhenExpired(): void {
     const { state, options, files } = this.log
     const atMs = options.compaction === false ? undefined : state.halfExpiredMs
@@ -138,7 +146,7 @@ export class Maintenance {
     return isGrown || state.deadShare(this.log.files.clock.now()) > DEAD_SHARE
   }
 
-  /** On demand. A compaction that is running began before this call, so another follows if there is anything left. */
+  /** Compacts now. A compaction that is running began before this call, so another follows if anything is left. */
   async compact(): Promise<void> {
     await this.idle()
     // close() waits for what is running; a compaction that began only now would meet the files of the next owner.
@@ -146,21 +154,25 @@ export class Maintenance {
     const { failure, lastSeq, checkpoint, state, files } = this.log
     if (failure) throw failure
     if (lastSeq === checkpoint.seq && !state.holdsExpired(files.clock.now())) return
-    await (this.#running ?? this.#start(true))
+    await (this.#compacting ?? this.#start(true))
+  }
+
+  #startInBackground(): void {
+    this.#start().catch((error: unknown) => this.log.report(error))
   }
 
   #start(isRequested = false): Promise<void> {
-    this.#running = this.#compact()
+    this.#compacting = this.#compact()
       .then(async () => {
         // The log is compacted: failures from here on are reported, but the compaction has succeeded.
         await this.#afterCompaction(isRequested)
         await this.log.sideFiles.rotateBackups().catch((error: unknown) => this.log.report(error))
       })
       .finally(() => {
-        this.#running = undefined
+        this.#compacting = undefined
         if (!this.#isStopped) this.#checkWhenExpired()
       })
-    return this.#running
+    return this.#compacting
   }
 
   async #compact(): Promise<void> {
@@ -186,8 +198,8 @@ export class Maintenance {
   }
 
   /**
-   * Right after a compaction the checkpoint says how long the state is, so a main file that would be too long is not
-   * begun. Once records have followed, only an attempt shows it: that is left to close, and to a main file that waits.
+   * Right after a compaction, the checkpoint is as long as the state, so a main file that would be too long is not begun.
+   * Once records have followed, only an attempt shows it: at `close`, or by a main file that was put off.
    */
   async #afterCompaction(isRequested: boolean): Promise<void> {
     const { log } = this
@@ -201,8 +213,8 @@ export class Maintenance {
       this.#mainFileTimer = undefined
       // A compaction that is running then writes the main file when it ends.
       if (this.#isStopped || this.#running || log.failure) return
-      this.#running = this.#updateSideFiles('write').finally(() => {
-        this.#running = undefined
+      this.#writingMainFile = this.#updateSideFiles('write').finally(() => {
+        this.#writingMainFile = undefined
         if (!this.#isStopped) this.afterWrite()
       })
     }, waitMs)
@@ -220,10 +232,10 @@ export class Maintenance {
   /** Writes what is derived from the log: the main file and the mark. */
   async writeSideFiles(mainFileStep: MainFileStep = 'write'): Promise<void> {
     const { log } = this
-    if (!log.isOwned()) return
+    if (!log.isLockHeld()) return
     const { storeId: store, lastSeq, writer } = log
-    const place = { store, lastSeq, syncedSeq: writer.syncedSeq, isToBeChecked: this.#healing.isNeeded, mainFileStep }
-    await log.sideFiles.write(log.state, place, log.timestamps.next(), () => log.groupCommit.flush())
+    const update = { store, lastSeq, syncedSeq: writer.syncedSeq, isToBeChecked: this.#healing.isNeeded, mainFileStep }
+    await log.sideFiles.write(log.state, update, log.timestamps.next(), () => log.groupCommit.flush())
   }
 
   /** Resolves when no compaction and no main file is being written. */
@@ -245,8 +257,7 @@ export class Maintenance {
   stats(): Record<string, unknown> {
     return {
       compactions: this.#compactions,
-      // True also while a main file that was put off is written: no compaction starts before that has ended.
-      compacting: this.#running !== undefined,
+      compacting: this.#compacting !== undefined,
       lastCompactionMs: this.#lastCompactionMs,
       lastCompactionError: this.#lastError,
     }

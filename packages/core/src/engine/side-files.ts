@@ -10,8 +10,8 @@ import { MainFile } from './main-file.js'
 /** What to do with the main file: write it, keep it as it is for now, or set it aside as the state is too long. */
 export type MainFileStep = 'write' | 'keep' | 'set aside'
 
-/** The position that the side files describe. */
-interface Place {
+/** The position that the side files are to describe, and what to do with the main file. */
+interface SideFileUpdate {
   readonly store: string
   readonly lastSeq: number
   readonly syncedSeq: number
@@ -32,10 +32,13 @@ export class SideFiles {
   readonly #mainFile: MainFile
   /** The mark on disk. */
   #mark: Mark
-  /** The last record in the main file; null if it is not known. */
+  /** The last record in the main file; null if there is none or it is not known. */
   #mainFileSeq: number | null
+  /** The main file is missing or damaged: write it next time even if nothing has changed. */
+  #isMainFileToBeRenewed: boolean
   #mainFileCrc: string | null
   #isMainFileKnown: boolean
+  /** The mark is damaged: write it next time even if nothing has changed. */
   #isMarkToBeRenewed = false
   #writing: Promise<void> = Promise.resolve()
 
@@ -49,8 +52,8 @@ export class SideFiles {
     this.#mark = mark
     this.#mainFileCrc = mark.mainFileCrc
     this.#isMainFileKnown = mark.seq === lastSeq && mark.mainFileSeq === lastSeq
-    // A main file that was removed is written again.
-    this.#mainFileSeq = this.#mainFile.isMissing() ? null : mark.mainFileSeq
+    this.#mainFileSeq = mark.mainFileSeq
+    this.#isMainFileToBeRenewed = this.#mainFile.isMissing()
   }
 
   /** The mark on disk, as it was read or last written. */
@@ -59,8 +62,8 @@ export class SideFiles {
   }
 
   /** The main file as it should be. `crc` is null if there is none, and counts only if `isKnown`. */
-  get mainFile(): { readonly crc: string | null; readonly isKnown: boolean; readonly seq: number | null } {
-    return { crc: this.#mainFileCrc, isKnown: this.#isMainFileKnown, seq: this.#mainFileSeq }
+  get mainFile(): { readonly crc: string | null; readonly isKnown: boolean } {
+    return { crc: this.#mainFileCrc, isKnown: this.#isMainFileKnown }
   }
 
   /** Resolves when no write is running, so that the files match this object. */
@@ -68,14 +71,12 @@ export class SideFiles {
     return this.#writing.catch(() => {})
   }
 
-  /** The mark is damaged: write it next time even if nothing has changed. */
   renewMark(): void {
     this.#isMarkToBeRenewed = true
   }
 
-  /** The main file is damaged: write it next time even if nothing has changed. */
   renewMainFile(): void {
-    this.#mainFileSeq = null
+    this.#isMainFileToBeRenewed = true
   }
 
   /**
@@ -96,19 +97,19 @@ export class SideFiles {
     return this.#mainFile.fits(checkpointBytes)
   }
 
-  write(source: State, place: Place, timestamp: string, flush: () => Promise<void>): Promise<void> {
-    this.#writing = this.#write(source, place, timestamp, flush)
+  write(source: State, update: SideFileUpdate, timestamp: string, flush: () => Promise<void>): Promise<void> {
+    this.#writing = this.#write(source, update, timestamp, flush)
     return this.#writing
   }
 
   async #write(
     source: State,
-    { store, lastSeq, syncedSeq, isToBeChecked, mainFileStep }: Place,
+    { store, lastSeq, syncedSeq, isToBeChecked, mainFileStep }: SideFileUpdate,
     timestamp: string,
     flush: () => Promise<void>,
   ): Promise<void> {
     let mainFileError: unknown
-    if (this.#mainFileSeq !== lastSeq && mainFileStep !== 'keep') {
+    if ((this.#isMainFileToBeRenewed || this.#mainFileSeq !== lastSeq) && mainFileStep !== 'keep') {
       try {
         if (this.#mark.mainFileCrc !== null && this.#mark.seq >= syncedSeq) {
           await this.#writeMark({ ...this.#mark, timestamp, mainFileCrc: null })
@@ -119,6 +120,7 @@ export class SideFiles {
         this.#isMainFileKnown = true
         // The file may contain even later records, so the older seq is the safe one.
         this.#mainFileSeq = syncedSeq
+        this.#isMainFileToBeRenewed = false
       } catch (error) {
         // Write the mark even so: unlike the main file, recovery needs it.
         mainFileError = error
@@ -128,7 +130,8 @@ export class SideFiles {
       timestamp,
       store,
       seq: syncedSeq,
-      mainFileSeq: this.#mainFileSeq,
+      // Null also makes the next process write the main file, if this one does not live to do it.
+      mainFileSeq: this.#isMainFileToBeRenewed ? null : this.#mainFileSeq,
       mainFileCrc: this.#isMainFileKnown ? this.#mainFileCrc : null,
       ...(isToBeChecked && { isToBeChecked }),
     }

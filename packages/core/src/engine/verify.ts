@@ -22,7 +22,7 @@ export interface OwnersKnowledge {
 }
 
 interface ExpectedMainFile {
-  /** The checksum; null where there should be no file, or nothing says. */
+  /** The checksum; null if there should be no file, or its checksum is not known. */
   readonly crc: string | null
   /** False if the file may have been replaced or set aside since. */
   readonly isKnown: boolean
@@ -30,7 +30,7 @@ interface ExpectedMainFile {
 
 type DamagedPlace = Omit<Damage, 'file'>
 
-/** Half of the time at most: verifying is not urgent. */
+/** Rests as long as it works: verifying is not urgent. */
 const REST_SHARE = 1
 
 /**
@@ -108,7 +108,7 @@ class Verifier {
       const found = await this.#verifyGeneration(file, backup.fileName, sizeBytes, undefined)
       if (found.damage.length > 0) return
       // Whole, but not the file that was given this name.
-      if (storeId !== undefined && found.store !== storeId) this.#add(backup.fileName, whole(sizeBytes))
+      if (storeId !== undefined && found.store !== storeId) this.#add(backup.fileName, wholeFile(sizeBytes))
       else if (found.lastSeq !== backup.lastSeq) this.#add(backup.fileName, found.end)
     } finally {
       file.close()
@@ -134,7 +134,7 @@ class Verifier {
     const isGood = expected
       ? (mark && isSameMark(mark, expected)) || (mark === undefined && expected === NO_MARK)
       : mark === undefined || (mark !== null && (storeId === undefined || mark.store === storeId))
-    return isGood ? undefined : whole(this.files.status(this.files.mark)?.sizeBytes ?? 0)
+    return isGood ? undefined : wholeFile(this.files.status(this.files.mark)?.sizeBytes ?? 0)
   }
 
   async #damageOfMainFile(
@@ -144,12 +144,12 @@ class Verifier {
     const { files } = this
     if (!file) {
       // After a crash it may have been set aside, because the state is too long for it or no main file is wanted.
-      const isPutAside = !isKnown && files.status(files.staleMain) !== undefined
-      return crc === null || isPutAside ? undefined : whole(0)
+      const isSetAside = !isKnown && files.status(files.staleMain) !== undefined
+      return crc === null || isSetAside ? undefined : wholeFile(0)
     }
     // Without a checksum there is nothing to compare the file with.
     if (!isKnown || crc === null || (await this.#checksumOf(file)) === crc) return undefined
-    return whole(file.status().sizeBytes)
+    return wholeFile(file.status().sizeBytes)
   }
 
   async #checksumOf(file: OpenFile): Promise<string> {
@@ -179,7 +179,7 @@ interface GenerationFound {
   readonly store: string | undefined
   readonly parts: number
   readonly records: number
-  /** The last record, or the one that the checkpoint covers if none follows it; undefined where nothing says. */
+  /** The last record, or the one that the checkpoint covers if none follows it; undefined if it is not known. */
   readonly lastSeq: number | undefined
   /** Where the next line would begin. */
   readonly end: DamagedPlace
@@ -236,6 +236,6 @@ function damageOfCheckpoint({ bad, newer, nextLine }: CheckpointFound): DamagedP
   return bad.map(({ number, offset, length }) => ({ line: number, offset, bytes: length }))
 }
 
-function whole(bytes: number): DamagedPlace {
+function wholeFile(bytes: number): DamagedPlace {
   return { line: 1, offset: 0, bytes }
 }

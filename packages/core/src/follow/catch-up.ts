@@ -4,20 +4,20 @@ import { Slices } from '../platform/clock.js'
 import type { State } from '../state/state.js'
 import { differences } from './differences.js'
 import type { FollowedLog } from './followed-log.js'
-import type { ReadState } from './read-state.js'
+import type { ShownState } from './read-state.js'
 
 /** The changes that watchers have not been notified of, after another state has replaced the former one. */
 export class CatchUp {
   #hasFailed = false
 
   constructor(
-    private readonly former: ReadState,
+    private readonly former: ShownState,
     /** The changes are the records after this one. If undefined, they are the differences between the two states. */
     private since: number | undefined,
   ) {}
 
   /** The state was replaced again, before watchers were notified of the one between. `continues`: so do its records. */
-  replaceAgain(between: ReadState, continues: boolean): void {
+  replaceAgain(between: ShownState, continues: boolean): void {
     between.file?.close()
     if (!continues) this.since = undefined
     this.#hasFailed = false

@@ -13,7 +13,7 @@ import type { KeyRangeQuery, StateValue } from '../state/types.js'
 import { CatchUp } from './catch-up.js'
 import type { FollowedFile } from './followed-file.js'
 import { FollowedLog, type RecordListener } from './followed-log.js'
-import { type ReadState, readState } from './read-state.js'
+import { readShownState, type ShownState } from './read-state.js'
 
 /**
  * Follows a store that another process writes, without a lock and without writing anything. It polls for appended
@@ -22,8 +22,8 @@ import { type ReadState, readState } from './read-state.js'
  */
 export class Follower implements Backend {
   readonly events = new Events()
-  history = 0
-  #state!: ReadState
+  historyVersion = 0
+  #state!: ShownState
   #log: FollowedLog | undefined
   /** The state does not match the file: it is not added to until everything is read again. */
   #isStale = false
@@ -232,11 +232,11 @@ export class Follower implements Backend {
     await this.files.clock.yieldToOthers()
   }
 
-  #read(options: ResolvedOptions): Promise<ReadState> {
-    return readState(this.files, options, this.#state && this.acknowledged.seq)
+  #read(options: ResolvedOptions): Promise<ShownState> {
+    return readShownState(this.files, options, this.#state && this.acknowledged.seq)
   }
 
-  #adopt(state: ReadState): void {
+  #adopt(state: ShownState): void {
     const { file, log } = state
     try {
       this.#log = file && log && new FollowedLog(file, log, this.options.times)
@@ -266,7 +266,7 @@ export class Follower implements Backend {
     }
     this.#adopt(state)
     const continues = storeId !== undefined && storeId === this.storeId && continuesAfter(state, last, isPredecessor)
-    if (!continues) this.history++
+    if (!continues) this.historyVersion++
     // A checkpoint does not contain the checksum of the last record that it covers.
     else if (this.acknowledged.seq === last.seq) this.#log?.setLastCrc(last.crc)
     if (this.#catchUp) this.#catchUp.replaceAgain(former, continues)
@@ -277,7 +277,7 @@ export class Follower implements Backend {
   }
 
   /** False if the new checkpoint may cover another record with this seq than the one that was read. */
-  #isPredecessor({ file }: ReadState, seq: number): boolean {
+  #isPredecessor({ file }: ShownState, seq: number): boolean {
     if (this.#log?.isCut()) return false
     const { fileSystem } = this.files
     const ends = this.files.backups().filter(({ lastSeq }) => lastSeq === seq)
@@ -331,7 +331,7 @@ export class Follower implements Backend {
 
 /** True if the state continues after that record: it has the same record, and no record after it is missing. */
 function continuesAfter(
-  { log, lastSeq }: ReadState,
+  { log, lastSeq }: ShownState,
   last: { readonly seq: number; readonly crc: string },
   isPredecessor: boolean,
 ): boolean {

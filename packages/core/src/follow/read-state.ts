@@ -10,7 +10,7 @@ import { State } from '../state/state.js'
 import { FollowedFile } from './followed-file.js'
 
 /** A state that was read from the files of a store, perhaps while another process was writing them. */
-export interface ReadState {
+export interface ShownState {
   readonly state: State
   /** Has the values, and stays open so that no new file gets its identity. Undefined if there is no log. */
   readonly file: FollowedFile | undefined
@@ -30,15 +30,15 @@ const MAX_READINGS = 10
  * still the same file afterwards: if it was compacted meanwhile, the files do not match each other, so read them again.
  * `lookFor`: see `ReplayOptions`.
  */
-export async function readState(
+export async function readShownState(
   files: StoreFiles,
   options: ResolvedOptions,
   lookFor: number | undefined,
-): Promise<ReadState> {
+): Promise<ShownState> {
   const logIdentity = () => files.status(files.log)?.identity
   for (let left = MAX_READINGS; ; left--) {
     const before = logIdentity()
-    let read: ReadState | undefined
+    let read: ShownState | undefined
     try {
       read = await readOnce(files, options, lookFor)
       const { clean, notes } = read.recovery
@@ -57,7 +57,7 @@ async function readOnce(
   options: ResolvedOptions,
   lookFor: number | undefined,
   isLogUnusable = false,
-): Promise<ReadState> {
+): Promise<ShownState> {
   const slices = files.slices()
   const choice = await chooseLog(files, namesIn(files), slices, isLogUnusable)
   if (choice.from === 'nothing') return await readMainFileOnly(files, options)
@@ -76,7 +76,7 @@ async function fromLog(
   choice: LogChoice,
   options: ResolvedOptions,
   lookFor: number | undefined,
-): Promise<ReadState> {
+): Promise<ShownState> {
   const replaced = files.status(files.log)?.identity
   const file = new FollowedFile(files.open(choice.from === 'log' ? files.log : choice.path, 'read'))
   try {
@@ -103,7 +103,7 @@ function namesIn(files: StoreFiles): readonly string[] {
   }
 }
 
-async function readLegacy(files: StoreFiles, options: ResolvedOptions, slices: Slices): Promise<ReadState> {
+async function readLegacy(files: StoreFiles, options: ResolvedOptions, slices: Slices): Promise<ShownState> {
   const { readLegacyLog } = await import('../legacy/read-legacy.js')
   const file = new FollowedFile(files.open(files.log, 'read'))
   try {
@@ -116,7 +116,7 @@ async function readLegacy(files: StoreFiles, options: ResolvedOptions, slices: S
   }
 }
 
-async function readMainFileOnly(files: StoreFiles, options: ResolvedOptions): Promise<ReadState> {
+async function readMainFileOnly(files: StoreFiles, options: ResolvedOptions): Promise<ShownState> {
   if (!files.status(files.main)) throw noStore(files.name, files.directory)
   const { readLegacyMainFile } = await import('../legacy/read-legacy.js')
   const { pairs, lastSeq, recovery } = readLegacyMainFile(files, options)

@@ -67,9 +67,9 @@ function encodeKeyed(operation: SetOperation | DeleteOperation): string {
 }
 
 /** A record without its checksum. `operation` comes from `encodeOperation`. */
-export function encodeRecord(timestamp: string, seq: number, synced: number | undefined, operation: string): string {
-  const known = synced === undefined ? '' : `"synced":${synced},`
-  return `{"timestamp":"${timestamp}","seq":${seq},${known}${operation}`
+export function encodeRecord(timestamp: string, seq: number, syncedSeq: number | undefined, operation: string): string {
+  const synced = syncedSeq === undefined ? '' : `"synced":${syncedSeq},`
+  return `{"timestamp":"${timestamp}","seq":${seq},${synced}${operation}`
 }
 
 /** A fixed width, so that the length of a header is known before the place of the index is. */

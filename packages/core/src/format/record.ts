@@ -111,8 +111,8 @@ export interface WrittenRecord {
   readonly operation: Operation
   /** The text of the line from `"op"` to the checksum. */
   readonly encoded: string
-  /** Where in that text the text of each value begins; only for a record that may have several. */
-  readonly valueStarts: readonly number[] | undefined
+  /** Where in that text the text of each value begins; empty for a record of one key, which ends with its value. */
+  readonly valueStarts: readonly number[]
   /** The offset in the file at which that text ends. */
   readonly encodedEnd: number
   /** True if each character of the line is one byte. */
@@ -120,7 +120,7 @@ export interface WrittenRecord {
 }
 
 /** The offset in the file of each value of a record of several operations, in their order. */
-export function valueOffsets({ valueStarts = [], encoded, encodedEnd, isAscii }: WrittenRecord): number[] {
+export function valueOffsets({ valueStarts, encoded, encodedEnd, isAscii }: WrittenRecord): number[] {
   if (isAscii) return valueStarts.map((start) => encodedEnd - encoded.length + start)
   let offset = encodedEnd - Buffer.byteLength(encoded)
   let from = 0

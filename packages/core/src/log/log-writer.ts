@@ -16,8 +16,8 @@ export class LogWriter {
   #writtenSeq: number
   /** The last record that a returned sync covered. */
   #syncedSeq: number
-  /** The last `synced` value in the file; -1 in a new generation, which has none yet. */
-  #writtenSynced = -1
+  /** What the last record in the file says of it; -1 in a new generation, which has none yet. */
+  #writtenSyncedSeq = -1
   #syncing: Promise<void> | undefined
   /** The file was cut back. Until that is on disk, a power cut may bring the longer one back. */
   #isCut = false
@@ -53,13 +53,13 @@ export class LogWriter {
     return this.#syncedSeq
   }
 
-  /** The `synced` value for the next write, or undefined if it has not changed. */
+  /** The `syncedSeq` to write with the next records, or undefined if it has not changed. */
   get nextSynced(): number | undefined {
-    return this.#syncedSeq === this.#writtenSynced ? undefined : this.#syncedSeq
+    return this.#syncedSeq === this.#writtenSyncedSeq ? undefined : this.#syncedSeq
   }
 
-  /** Appends the lines, all of them or none. `synced`: the value that the first of them carries. */
-  append(lines: Uint8Array, lastSeq: number, synced: number | undefined): WriteFault | undefined {
+  /** Appends the lines, all of them or none. The first of them carries `nextSynced`. */
+  append(lines: Uint8Array, lastSeq: number, nextSynced: number | undefined): WriteFault | undefined {
     const { length } = lines
     try {
       const written = this.#file.write(lines, this.#offset)
@@ -71,7 +71,7 @@ export class LogWriter {
     this.#offset += length
     this.bytesWritten += length
     this.#writtenSeq = lastSeq
-    if (synced !== undefined) this.#writtenSynced = synced
+    if (nextSynced !== undefined) this.#writtenSyncedSeq = nextSynced
     return undefined
   }
 
@@ -91,14 +91,14 @@ export class LogWriter {
     // A sync that is in flight may have begun before the last write, so it proves nothing about that write.
     while (this.#syncing) await this.#syncing
     if (this.#syncedSeq >= wanted && !this.#isCut) return
-    const covered = this.#writtenSeq
+    const syncedSeq = this.#writtenSeq
     this.#isCut = false
     this.syncs++
     this.#syncing = this.#file.sync().finally(() => {
       this.#syncing = undefined
     })
     await this.#syncing
-    this.#syncedSeq = Math.max(this.#syncedSeq, covered)
+    this.#syncedSeq = Math.max(this.#syncedSeq, syncedSeq)
   }
 
   /** Continues in a new generation, all of whose bytes are on disk. */
@@ -107,13 +107,13 @@ export class LogWriter {
     this.#file = file
     this.#offset = offset
     this.#syncedSeq = this.#writtenSeq
-    this.#writtenSynced = -1
+    this.#writtenSyncedSeq = -1
     this.#isCut = false
     former.close()
   }
 
-  /** The same file under another descriptor. */
-  adopt(file: OpenFile): void {
+  /** Continues through another descriptor of the same file. */
+  useFile(file: OpenFile): void {
     this.#file = file
   }
 

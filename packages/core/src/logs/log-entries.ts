@@ -118,7 +118,8 @@ async function* entries(files: StoreFiles, file: OpenFile): AsyncGenerator<LogEn
 function nothingReadable(files: StoreFiles): FlatlogError {
   return new FlatlogError(
     'FLATLOG_CORRUPT',
-    `No line of ${files.log} can be read. What to do: open the store, which continues from the newest usable backup.`,
+    `No line of ${files.log} can be read. What to do: open the store, which continues from the newest usable backup. If ` +
+      'there is none, restore the file.',
     { path: files.log, offset: 0 },
   )
 }
@@ -132,34 +133,29 @@ function changed(files: StoreFiles, offset: number): FlatlogError {
 }
 
 function toEntry(operation: Operation, timestamp: string, seq: number): LogEntry {
-  const at = { timestamp, seq }
-  switch (operation.kind) {
-    case 'set':
-      return { ...at, op: 'SET', ...setFields(operation) }
-    case 'delete':
-      return { ...at, op: 'DELETE', key: operation.key }
-    case 'clear':
-      return { ...at, op: 'DELETE', prefix: operation.prefix }
-    case 'replace':
-      return { ...at, op: 'SET', data: toObject(operation.data) }
-    case 'batch':
-      return {
-        ...at,
-        op: 'BATCH',
-        ops: operation.operations.map((each) =>
-          each.kind === 'set' ? { op: 'SET', ...setFields(each) } : { op: 'DELETE', key: each.key },
-        ),
-      }
-  }
+  return { timestamp, seq, ...fieldsOf(operation) }
 }
 
-function setFields(operation: Extract<Operation, { kind: 'set' }>) {
-  const { key, value, expires } = operation
-  return {
-    key,
-    ...(expires !== undefined && { expires }),
-    ...(value.encoding !== undefined && { encoding: value.encoding }),
-    value: toValue({ text: value.text }, key),
+function fieldsOf(operation: Operation): Omit<LogEntry, 'timestamp' | 'seq'> {
+  switch (operation.kind) {
+    case 'set': {
+      const { key, value, expires } = operation
+      return {
+        op: 'SET',
+        key,
+        ...(expires !== undefined && { expires }),
+        ...(value.encoding !== undefined && { encoding: value.encoding }),
+        value: toValue({ text: value.text }, key),
+      }
+    }
+    case 'delete':
+      return { op: 'DELETE', key: operation.key }
+    case 'clear':
+      return { op: 'DELETE', prefix: operation.prefix }
+    case 'replace':
+      return { op: 'SET', data: toObject(operation.data) }
+    case 'batch':
+      return { op: 'BATCH', ops: operation.operations.map(fieldsOf) }
   }
 }
 

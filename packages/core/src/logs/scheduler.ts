@@ -1,6 +1,7 @@
 import { type Clock, systemClock, type Timer } from '../platform/clock.js'
 import { FlatlogError, invalidOption, ioError } from '../platform/errors.js'
 import { COMPACTION_MIN_BYTES } from '../platform/limits.js'
+import { checkOptions } from '../store/arguments.js'
 import type { Logs } from './logs.js'
 
 const DEFAULT_INTERVAL_MS = 3_600_000
@@ -29,11 +30,15 @@ export class CompactionScheduler {
     if (!Number.isFinite(intervalMs) || intervalMs <= 0) {
       throw invalidOption('intervalMs', intervalMs, 'a number of milliseconds above 0')
     }
+    checkOptions('CompactionScheduler', options, ['minBytes', 'onProblem', 'clock'])
+    const { minBytes = COMPACTION_MIN_BYTES, onProblem = () => {}, clock = systemClock } = options
+    if (!Number.isFinite(minBytes) || minBytes < 0) throw invalidOption('minBytes', minBytes, 'a number of bytes')
+    if (typeof onProblem !== 'function') throw invalidOption('onProblem', onProblem, 'a function')
     this.#logs = logs
     this.#intervalMs = intervalMs
-    this.#minBytes = options.minBytes ?? COMPACTION_MIN_BYTES
-    this.#onProblem = options.onProblem ?? (() => {})
-    this.#clock = options.clock ?? systemClock
+    this.#minBytes = minBytes
+    this.#onProblem = onProblem
+    this.#clock = clock
   }
 
   /** Starts the schedule with these logs, or replaces its logs. A new schedule first runs after one interval. */

@@ -105,6 +105,16 @@ export function ioError(what: string, path: string, cause: unknown, offset?: num
   return new FlatlogError(code, message, { path, offset, cause })
 }
 
+/** Does something with a file, or with others that it needs. An error names the file. */
+export async function withPath<T>(what: string, path: string, action: () => T | Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    const { path: other } = error as { path?: unknown }
+    throw ioError(what, typeof other === 'string' ? other : path, error)
+  }
+}
+
 /** The error for a file whose bytes are not those that were read or written a moment ago. */
 export function changedError(path: string, offset: number): FlatlogError {
   return new FlatlogError(

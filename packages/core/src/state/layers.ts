@@ -89,7 +89,7 @@ export class TailsWalk {
   readonly #cursors: readonly SortedCursor<TailKey>[]
   /** Undefined at the end. */
   key: string | undefined
-  /** The newest tail that says something of the key, and what. */
+  /** The newest tail that names the key, and its state there. */
   #tail!: Tail
   #state!: KeyState
 

@@ -110,7 +110,7 @@ export class State {
     this.#tail.replayPlain(record, timeMs, offset)
   }
 
-  /** The same file under another descriptor: some systems cannot rename an open file. */
+  /** Reads through this descriptor of the same file. Some systems cannot rename an open file. */
   useFile(file: OpenFile): void {
     for (const tail of this.#layers.tails) tail.moveTo(file, 0)
     this.#layers.checkpoint.useFile(file)
@@ -136,7 +136,7 @@ export class State {
     const { tails, checkpoint } = this.#layers
     const { expiry } = checkpoint
     if (expiry.keys === 0) return 0
-    // This is called after every write, and cleared keys are rarely to be counted again.
+    // This is called after every write, and the cleared keys rarely have to be counted again.
     const clears = tails.reduce((sum, tail) => sum + tail.clears, 0)
     if (this.#cleared?.layers !== this.#layers || this.#cleared.clears !== clears) {
       this.#cleared = { layers: this.#layers, clears, keys: this.#clearedKeys(tails, checkpoint) }
@@ -184,14 +184,17 @@ export class State {
     return new FrozenState(frozen)
   }
 
-  /** A checkpoint replaces what was frozen. In its file later records are `shift` bytes further on. */
+  /**
+   * Replaces the frozen layers by the checkpoint that was written of them. In its file, later records are `shift` bytes
+   * further on.
+   */
   settle(frozen: FrozenState, checkpoint: PublishedCheckpoint, shift: number): void {
     const tail = this.#tail
     tail.moveTo(checkpoint.file, shift)
     this.#layers = new Layers([tail], frozen.followedBy(checkpoint))
   }
 
-  /** What was frozen stays as it is: its compaction failed. */
+  /** Keeps the frozen layers, because their compaction failed. */
   thaw({ layers }: FrozenState): void {
     const tail = this.#tail
     // The tail stays a layer of its own: its changes may still be undone.

@@ -43,10 +43,11 @@ export function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
   )
 }
 
-const WRITE_OPTIONS = ['expires', 'ttlMs', 'ifMatch', 'ifNoneMatch', 'asText', 'otherwise']
+const WRITE_OPTIONS = ['expires', 'ttlMs', 'ifMatch', 'ifNoneMatch']
+const TEXT_OPTIONS = [...WRITE_OPTIONS, 'asText', 'otherwise']
 
-export function checkWriteOptions(call: string, options: unknown): void {
-  if (options !== undefined) checkOptions(call, options, WRITE_OPTIONS)
+export function checkWriteOptions(call: 'set' | 'setText' | 'setBytes', options: unknown): void {
+  checkOptions(call, options, call === 'setText' ? TEXT_OPTIONS : WRITE_OPTIONS)
 }
 
 /** A misspelled option would silently have its default: the key never expires, or `clear` removes everything. */

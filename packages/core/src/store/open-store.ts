@@ -8,7 +8,7 @@ import { acquireLock, type Lock } from '../lock/lock.js'
 import { checkName } from '../log/names.js'
 import { StoreFiles } from '../log/store-files.js'
 import { type ResolvedOptions, resolveOptions, type StoreOptions } from '../options.js'
-import { FlatlogError, ioError, systemCode } from '../platform/errors.js'
+import { FlatlogError, ioError, systemCode, withPath } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import type { Machine } from '../platform/machine.js'
 import { LogOpener } from '../recovery/open-log.js'
@@ -30,29 +30,28 @@ export async function openStoreOn(
   const { engine, release } = await shareEngine(files.log, resolved, isTransient, async () => {
     const { lockWaitMs, takeOver } = resolved
     const lock = await acquireLock(machine, files.lock, { waitMs: lockWaitMs, takeOver })
-    return await openUnderLock(lock, async () => {
-      const hadFailed = lock.inheritedFailure !== undefined
-      const own = hadFailed ? files.forSuccessor(lock.token) : files
-      const guarded = own.through(new GuardedFileSystem(machine.fileSystem, () => mustHold(lock, files)))
-      const openLog = (isSuspect: boolean, wasReleased = false) =>
-        describing(files, () => new LogOpener(guarded, resolved, isSuspect, wasReleased).open())
-      const opened = await openLog(hadFailed, lock.wasReleased)
-      try {
-        return new Engine(guarded, resolved, lock, opened, () => openLog(true))
-      } catch (error) {
-        opened.file.close()
-        throw ioError('open', files.log, error)
-      }
-    })
+    return await openEngine(machine, files, resolved, lock)
   })
   return new Store(engine, release)
 }
 
-async function openUnderLock(lock: Lock, open: () => Promise<Engine>): Promise<Engine> {
+/** Opens the log under the lock. Releases the lock if that fails. */
+async function openEngine(machine: Machine, files: StoreFiles, options: ResolvedOptions, lock: Lock): Promise<Engine> {
+  const hadFailed = lock.inheritedFailure !== undefined
+  const own = hadFailed ? files.forSuccessor(lock.token) : files
+  const guarded = own.through(new GuardedFileSystem(machine.fileSystem, () => mustHold(lock, files)))
   try {
-    const engine = await open()
-    lock.confirmOpened()
-    return engine
+    const open = (isSuspect: boolean, wasReleased: boolean) =>
+      withPath('open', files.log, () => new LogOpener(guarded, options, isSuspect, wasReleased).open())
+    const opened = await open(hadFailed, lock.wasReleased)
+    try {
+      const engine = new Engine(guarded, options, lock, opened, () => open(true, false))
+      lock.confirmOpened()
+      return engine
+    } catch (error) {
+      opened.file.close()
+      throw ioError('open', files.log, error)
+    }
   } catch (error) {
     // Unsynced bytes may be in the page cache only, where the next open would read and trust them: note it in the lock.
     try {
@@ -77,15 +76,6 @@ function mustHold(lock: Lock, files: StoreFiles): void {
       'files. What to do: leave the store to the other process, or close it there and open it here again.',
     { path: files.lock },
   )
-}
-
-async function describing<T>(files: StoreFiles, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action()
-  } catch (error) {
-    const { path } = error as { path?: unknown }
-    throw ioError('open', typeof path === 'string' ? path : files.log, error)
-  }
 }
 
 /** Creates the store's directories and syncs their parents, so that a power cut cannot remove them and the log. */

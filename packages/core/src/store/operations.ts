@@ -6,26 +6,36 @@ import type { BatchOperation } from './types.js'
 
 /** Turns the arguments of a store's calls into operations of the log. */
 
-const STEP_FIELDS = ['op', 'key', 'value', 'text', 'asText', 'otherwise', 'bytes', 'expires', 'ttlMs']
+const DELETE_FIELDS = ['op', 'key']
+const SET_FIELDS = [...DELETE_FIELDS, 'expires', 'ttlMs']
+const VALUE_FIELDS = [...SET_FIELDS, 'value']
+const TEXT_FIELDS = [...SET_FIELDS, 'text', 'asText', 'otherwise']
+const BYTES_FIELDS = [...SET_FIELDS, 'bytes']
 
 export function batchStep(step: BatchOperation, clock: { now(): number }): SetOperation | DeleteOperation {
   checkKey(step?.key)
   const { key } = step
-  if (step.op === 'DELETE') return { kind: 'delete', key }
+  if (step.op === 'DELETE') {
+    checkOptions('a batch step', step, DELETE_FIELDS)
+    return { kind: 'delete', key }
+  }
   if (step.op !== 'SET') throw unknownStep(step)
-  checkOptions('a batch step', step, STEP_FIELDS)
   return { kind: 'set', key, value: valueOfStep(step), expires: expiryOf(step, clock) }
 }
 
+/** Checks the step's fields, too: those that it may have depend on how it gives the value. */
 function valueOfStep(step: Extract<BatchOperation, { op: 'SET' }>): ValueText {
   const { key } = step
   if ('text' in step) {
+    checkOptions('a batch step', step, TEXT_FIELDS)
     return textForm(key, step.text, step)
   }
   if ('bytes' in step) {
+    checkOptions('a batch step', step, BYTES_FIELDS)
     checkBytes(step.bytes)
     return fromBytes(key, step.bytes)
   }
+  checkOptions('a batch step', step, VALUE_FIELDS)
   return fromValue(key, step.value)
 }
 

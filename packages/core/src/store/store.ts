@@ -75,7 +75,7 @@ export class Store {
 
   // Reading
 
-  /** A fresh value at every call; undefined where the key is missing or expired. Bytes come as a Uint8Array. */
+  /** Returns a new copy of the value at every call; undefined if the key is missing or expired. Bytes are a Uint8Array. */
   get<T = unknown>(key: string): T | undefined {
     const value = this.#lookUp(key)
     return value && (toValue(value, key) as T)
@@ -85,13 +85,13 @@ export class Store {
     return keys.map((key) => this.get<T>(key))
   }
 
-  /** The very text that `setText` was given; for another value its JSON, for bytes their text in UTF-8. */
+  /** The text that was passed to `setText`; of another value its JSON, of bytes their text in UTF-8. */
   getText(key: string): string | undefined {
     const value = this.#lookUp(key)
     return value && toText(value, key)
   }
 
-  /** The bytes that `setBytes` was given; for another value the UTF-8 bytes of its text. */
+  /** The bytes that were passed to `setBytes`; of another value the UTF-8 bytes of its text. */
   getBytes(key: string): Uint8Array | undefined {
     const value = this.#lookUp(key)
     return value && toBytes(value, key)
@@ -103,7 +103,7 @@ export class Store {
     return value && (value.encoding ?? 'json')
   }
 
-  /** The value as it is stored, in one lookup: what an adapter needs to return what it was given. */
+  /** The value as it is stored, in one lookup. From it, an adapter can return what it was given. */
   getStored(key: string): StoredForm | undefined {
     const value = this.#lookUp(key)
     if (!value) return undefined
@@ -126,19 +126,19 @@ export class Store {
     return { size, etag, ...(expires !== undefined && { expires }), ...(time !== undefined && { mtime: time }) }
   }
 
-  /** How many keys there are. Counted at each call, which walks over all of them. */
+  /** The number of keys. Each call walks over all of them. */
   get size(): number {
     let count = 0
     for (const _ of this.keys()) count++
     return count
   }
 
-  /** Keys in order. Keys may be written meanwhile: one that is there throughout comes exactly once. */
+  /** Lists keys in order. Keys may be written meanwhile: one that exists throughout is listed exactly once. */
   *keys(options: ListOptions = {}): IterableIterator<string> {
     yield* walk(options, (query, limit) => this.#open.pageOfKeys(query, limit))
   }
 
-  /** As `keys`, with values. */
+  /** Lists keys with their values, as `keys` does. */
   *entries<T = unknown>(options: ListOptions = {}): IterableIterator<[string, T]> {
     const pairs = walk(options, (query, limit) => this.#open.page(query, limit))
     for (const [key, value] of pairs) yield [key, toValue(value, key) as T]
@@ -152,16 +152,16 @@ export class Store {
   // Writing
 
   set(key: string, value: unknown, options?: WriteOptions): Promise<void> {
-    return this.#set(key, options, fromValue, value)
+    return this.#set('set', key, options, fromValue, value)
   }
 
   setText(key: string, text: string, options?: TextOptions): Promise<void> {
-    const toText = options?.asText || options?.otherwise !== undefined ? textForm : fromCheckedText
-    return this.#set(key, options, toText, text)
+    const encode = options?.asText || options?.otherwise !== undefined ? textForm : fromCheckedText
+    return this.#set('setText', key, options, encode, text)
   }
 
   setBytes(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void> {
-    return this.#set(key, options, fromCheckedBytes, bytes)
+    return this.#set('setBytes', key, options, fromCheckedBytes, bytes)
   }
 
   /** True if the key was there; a key that is not there costs no record. */
@@ -176,9 +176,9 @@ export class Store {
   }
 
   /**
-   * Atomic read-modify-write: writes what `change` returns for the present value, and keeps the key's expiry unless told
-   * otherwise. Updates of one key run one after the other. An asynchronous `change` is called again if the key was
-   * written by other means meanwhile. If it throws, nothing is written.
+   * Atomic read-modify-write: writes the value that `change` returns for the present one, and keeps the key's expiry
+   * unless `options` sets another. Updates of one key run one after the other. An asynchronous `change` is called again
+   * if the key was written by other means meanwhile. If it throws, nothing is written.
    */
   update<T = unknown>(
     key: string,
@@ -188,7 +188,7 @@ export class Store {
     return markHandled(this.#updates.run(key, change, options))
   }
 
-  /** All or nothing, as one record. */
+  /** Writes all steps or none, as one record. */
   batch(operations: readonly BatchOperation[]): Promise<void> {
     return this.#write((nowMs) => {
       checkSteps(operations)
@@ -214,18 +214,19 @@ export class Store {
     })
   }
 
-  /** The way of most writes: it makes nothing that is not kept. */
+  /** Writes one key. Most writes come here, so it allocates nothing that is not kept. */
   #set(
+    call: 'set' | 'setText' | 'setBytes',
     key: string,
     options: WriteOptions | undefined,
-    toText: (key: string, value: unknown, options?: TextOptions) => ValueText,
+    encode: (key: string, value: unknown, options?: TextOptions) => ValueText,
     value: unknown,
   ): Promise<void> {
     try {
       const backend = this.#open
       checkKey(key)
-      if (options !== undefined) checkWriteOptions('set', options)
-      const text = toText(key, value, options)
+      if (options !== undefined) checkWriteOptions(call, options)
+      const text = encode(key, value, options)
       const expires = expiryOf(options, backend.files.clock)
       return backend.propose({ kind: 'set', key, value: text, expires }, options).done
     } catch (error) {
@@ -240,7 +241,7 @@ export class Store {
     })
   }
 
-  /** Whatever is wrong with the arguments rejects, as later failures do: callers have one place to catch both. */
+  /** Bad arguments reject, as later failures do, so that callers catch both in one place. */
   #try<T>(action: () => Promise<T>): Promise<T> {
     try {
       return markHandled(action())
@@ -275,7 +276,7 @@ export class Store {
     return this.#subscribe(this.#open.events.onProblem(listener))
   }
 
-  /** The subscriptions of this handle end with it, even where other handles continue with the same store. */
+  /** The subscriptions of this handle end with it, even if other handles of the store stay open. */
   #subscribe(unsubscribe: Unsubscribe): Unsubscribe {
     this.#subscriptions.add(unsubscribe)
     return () => {
@@ -296,7 +297,7 @@ export class Store {
     return this.#try(() => this.#open.compact())
   }
 
-  /** Reads every byte of the log and its backups, and says whether it is what was written. */
+  /** Reads every byte of the log and its backups, and reports whether it is what was written. */
   verify(): Promise<Verification> {
     return this.#try(() => this.#open.verify())
   }
@@ -319,7 +320,7 @@ export class Store {
     if (!this.#closing) {
       this.#closing = markHandled(this.#release())
       this.#closed.abort()
-      // Watchers still hear of records that are acknowledged while closing.
+      // Watchers are still notified of records that are acknowledged while closing.
       const end = () => {
         for (const unsubscribe of this.#subscriptions) unsubscribe()
       }

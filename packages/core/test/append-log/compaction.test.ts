@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type Clock, openLogs, openLogsOn, openStore, systemClock } from '../support/core.js'
+import { type Clock, DirectoryLogs, openLogs, openStore, systemClock } from '../support/core.js'
 import { machine, openOn } from '../support/machine.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { useTempDirectory } from '../support/temp-directory.js'
@@ -120,7 +120,7 @@ describe('compactLog', () => {
       },
     }
     const system = machine({ clock })
-    const logs = openLogsOn(system, (options) => openOn(system, options), { dir })
+    const logs = new DirectoryLogs(system, (options) => openOn(system, options), { dir })
     await expect(logs.compactLog('players')).rejects.toMatchObject({ code: 'FLATLOG_LOCKED' })
     expect(waitedMs).toBeGreaterThan(0)
     expect(statSync(playersLog(dir)).size).toBe(size)

@@ -224,6 +224,15 @@ describe('CompactionScheduler', () => {
     )
   })
 
+  it.each([{ minByte: 1 }, { minBytes: -1 }, { minBytes: '1' }, { onProblem: 'log' }, 5, null])(
+    'the options %j are refused',
+    (options) => {
+      expect(() => new CompactionScheduler(new RecordingLogs() as unknown as Logs, 10, options as object)).toThrow(
+        expect.objectContaining({ code: 'FLATLOG_INVALID_OPTION' }),
+      )
+    },
+  )
+
   it('compacts real logs', async () => {
     const dir = makeDir()
     await run(dir, (store) => Promise.all(Array.from({ length: 100 }, (_, number) => store.set('a', number))))

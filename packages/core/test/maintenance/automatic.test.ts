@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { COMPACTION_MIN_BYTES, type Store, type StoreOptions } from '../support/core.js'
+import { FaultyFileSystem } from '../support/faulty-file-system.js'
 import { logPath, stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
 import { ManualClock } from '../support/manual-clock.js'
@@ -64,8 +65,8 @@ describe('automatic compaction', () => {
     expect(await settle()).toBe(1)
     expect(existsSync(join(dir, 'store.json'))).toBe(false)
     clock.advance(10_000)
-    await settle()
-    expect(mainFile()).toBe(1)
+    await expect.poll(mainFile).toBe(1)
+    await store.verify()
     for (let value = 2; value <= 4; value++) {
       clock.advance(3000)
       await store.set('a', value)
@@ -75,13 +76,33 @@ describe('automatic compaction', () => {
     }
     // Without another write, the timer writes it.
     clock.advance(1000)
-    await settle()
-    expect(mainFile()).toBe(4)
+    await expect.poll(mainFile).toBe(4)
+    await store.verify()
     expect(clock.timers).toBe(0)
     // compact() writes the main file at once.
     await store.set('a', 5)
     await store.compact()
     expect(mainFile()).toBe(5)
+    await store.close()
+  })
+
+  test('is not what runs while a main file that was put off is written', async () => {
+    const clock = new ManualClock()
+    const fileSystem = new FaultyFileSystem()
+    const options = { dir: directory(), durability: 'os', compaction: { minBytes: 1 } } as const
+    const store = await openOn(machine({ clock, fileSystem }), options)
+    await store.set('filler', kilobytes(10))
+    clock.advance(0)
+    await expect.poll(() => compactionStats(store)).toMatchObject({ compactions: 1, compacting: false })
+    const held = fileSystem.hold('sync', { on: /store\.json\.new$/ })
+    clock.advance(10_000)
+    await held.reached
+    expect(compactionStats(store)).toMatchObject({ compactions: 1, compacting: false })
+    // So many keys delay the next write while a compaction is running.
+    await store.batch(Array.from({ length: 320_000 }, (_, number) => ({ op: 'SET', key: `${number}`, value: 1 })))
+    store.set('next', 1)
+    expect(store.stats()).toMatchObject({ delayedWrites: 0 })
+    held.release()
     await store.close()
   })
 

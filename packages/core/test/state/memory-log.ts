@@ -5,7 +5,6 @@ import {
   encodeOperation,
   type FrozenState,
   LineBuffer,
-  markWritten,
   type Operation,
   openCheckpoint,
   type PartSummary,
@@ -156,7 +155,7 @@ export class MemoryLog {
     if (this.#waiting.length === 0) this.#waiting.push({ records: [] })
     const valueStarts: number[] = []
     const encoded = encodeOperation(operation, valueStarts)
-    const pending = { done: Promise.resolve(), wasThere: true as const, crc: '', encodedEnd: 0, isAscii: true }
+    const pending = { done: Promise.resolve(), wasThere: true, crc: '', encodedEnd: 0, isAscii: true }
     const record = { seq, timestamp, operation, encoded, valueStarts, change, ...pending }
     this.#waiting.at(-1)?.records.push(record)
   }
@@ -196,11 +195,10 @@ export class MemoryLog {
     const { records } = group
     const synced = (records[0] as PendingRecord).seq - 1
     const lines = new LineBuffer(1)
-    encodeLines(records, synced, lines)
-    const start = this.#end
-    this.#end += this.#file.write(lines.bytes, start)
+    encodeLines(records, synced, this.#end, lines)
+    this.#end += this.#file.write(lines.bytes, this.#end)
     group.endOffset = this.#end
-    markWritten(records, start)
+    for (const record of records) record.change.written(record)
     this.#inFlight.push(...records)
   }
 

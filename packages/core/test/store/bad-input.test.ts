@@ -250,6 +250,39 @@ describe('on an open store', () => {
     )
   })
 
+  test('an option that belongs to another call is refused', async () => {
+    const unknown = (name: string) => new RegExp(`^Unknown option "${name}"`)
+    const attempts: [name: string, attempt: (store: Store) => unknown][] = [
+      ['asText', (store) => store.set('a', 1, { asText: true } as object)],
+      ['otherwise', (store) => store.set('a', 1, { otherwise: 'x' } as object)],
+      ['asText', (store) => store.setBytes('a', Buffer.from('x'), { asText: true } as object)],
+    ]
+    for (const [name, attempt] of attempts) await refused(attempt, 'FLATLOG_INVALID_OPTION', unknown(name))
+    const steps: [name: string, step: object][] = [
+      ['ttlMs', { op: 'DELETE', key: 'before', ttlMs: 5 }],
+      ['value', { op: 'DELETE', key: 'before', value: 1 }],
+      ['value', { op: 'SET', key: 'a', value: 1, text: 'x' }],
+      ['bytes', { op: 'SET', key: 'a', text: 'x', bytes: Buffer.from('x') }],
+      ['value', { op: 'SET', key: 'a', value: 1, bytes: Buffer.from('x') }],
+      ['asText', { op: 'SET', key: 'a', value: 1, asText: true }],
+      ['ttlMS', { op: 'SET', key: 'a', value: 1, ttlMS: 5 }],
+    ]
+    for (const [name, step] of steps) {
+      await refused((store) => store.batch([step as BatchOperation]), 'FLATLOG_INVALID_OPTION', unknown(name))
+    }
+  })
+
+  test('options that are no object are refused with the name of the call', async () => {
+    const wrong = 5 as unknown as object
+    await refused((store) => store.set('a', 1, wrong), 'FLATLOG_INVALID_OPTION', /options of set must/)
+    await refused((store) => store.setText('a', 'x', wrong), 'FLATLOG_INVALID_OPTION', /options of setText must/)
+    await refused(
+      (store) => store.setBytes('a', Buffer.from('x'), wrong),
+      'FLATLOG_INVALID_OPTION',
+      /options of setBytes must/,
+    )
+  })
+
   test('refuses a prefix or an after that is not a string', async () => {
     await refused((store) => store.clear({ prefix: 5 as unknown as string }), 'FLATLOG_INVALID_KEY', /prefix/i)
     await refused((store) => [...store.keys({ prefix: null as unknown as string })], 'FLATLOG_INVALID_KEY', /prefix/i)

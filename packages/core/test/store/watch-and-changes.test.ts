@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Change, Store } from '../support/core.js'
+import { type Change, type Store, systemClock } from '../support/core.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { recordsOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
@@ -204,6 +204,46 @@ describe('changes', () => {
     }
     seen.push(...(await take(changes, 30)).map((change) => change.seq))
     expect(seen).toEqual(Array.from({ length: 90 }, (_, number) => number + 1))
+  })
+
+  test('reads a backup once however long it is, and rests meanwhile', async () => {
+    const readsOf = async (count: number) => {
+      const fileSystem = new FaultyFileSystem()
+      let ms = 0
+      let rests = 0
+      const yieldToOthers = () => {
+        rests++
+        return systemClock.yieldToOthers()
+      }
+      const clock = { ...systemClock, monotonicMs: () => ms++, yieldToOthers }
+      const options = { dir: directory(), durability: 'os', compaction: false, mainFile: false } as const
+      await using store = await openOn(machine({ fileSystem, clock }), options)
+      const since = beginning(store)
+      await Promise.all(Array.from({ length: count }, (_, number) => store.set(`k${number}`, 'x'.repeat(100))))
+      await store.compact()
+      const before = { reads: fileSystem.count('read', /backup/), rests }
+      const changes = await take(store.changes({ since }), count)
+      expect(changes.map(({ seq }) => seq)).toEqual(Array.from({ length: count }, (_, number) => number + 1))
+      expect(rests - before.rests).toBeGreaterThan(count / 100)
+      return fileSystem.count('read', /backup/) - before.reads
+    }
+    const [few, many] = [await readsOf(2000), await readsOf(8000)]
+    expect(many / few).toBeLessThan(5)
+  })
+
+  test('passes over the records before a position, and the checkpoint of a backup, in slices', async () => {
+    let ms = 0
+    const clock = { ...systemClock, monotonicMs: () => ms++ }
+    await using store = await openOn(machine({ clock }), { dir: directory(), durability: 'os', compaction: false })
+    await Promise.all(Array.from({ length: 2000 }, (_, number) => store.set(`k${number}`, 1)))
+    await store.compact()
+    await Promise.all(Array.from({ length: 500 }, (_, number) => store.set(`k${number}`, 2)))
+    const since = beginning(store)
+    await store.set('last', 3)
+    const first = async () => (await take(store.changes({ since }), 1))[0]
+    expect(await first()).toMatchObject({ key: 'last' })
+    await store.compact()
+    expect(await first()).toMatchObject({ key: 'last' })
   })
 
   test('a position of another history, or of a file that is gone, is FLATLOG_POSITION', async () => {

@@ -56,7 +56,7 @@ export class Checkpoint {
     this.file = file
   }
 
-  /** Of its lines, and of healed parts about what they will take. */
+  /** The length of its lines, in bytes. That of healed parts is estimated. */
   get bytes(): number {
     const { tableBytes } = this.parts
     if (tableBytes !== undefined) return tableBytes

@@ -28,7 +28,7 @@ export class CheckpointExpiry {
     this.#halfMs = this.#times[this.#expired.findIndex((keys) => keys > this.#keys / 2)]
   }
 
-  /** Of the whole checkpoint. */
+  /** The number of keys in the checkpoint. */
   get keys(): number {
     return this.#keys
   }
@@ -37,7 +37,7 @@ export class CheckpointExpiry {
     return this.#firstMs <= nowMs
   }
 
-  /** Only keys of parts that have expired as a whole. */
+  /** The number of keys in parts that have expired as a whole. */
   expiredKeys(nowMs: number): number {
     const parts = countWhile(this.#times.length, (at) => (this.#times[at] as number) <= nowMs)
     return parts === 0 ? 0 : (this.#expired[parts - 1] as number)

@@ -121,12 +121,12 @@ export class Parts {
     return this.#parts[at] ?? (this.#table as PartTable).expiry(at)
   }
 
-  /** Of all lines with their newlines, if the index line says it: adding them up takes longer. */
+  /** The length of all lines with their newlines, if the index line contains it: adding them up takes longer. */
   get tableBytes(): number | undefined {
     return this.#table?.bytes
   }
 
-  /** Only these can have been read. */
+  /** Visits the parts that were made: only these can have been read. */
   *made(): Generator<Part> {
     for (const part of this.#parts) if (part) yield part
   }

@@ -145,7 +145,7 @@ export class SortedCursor<T extends Keyed> {
     this.key = this.#heap[0]?.key
   }
 
-  /** To the next different key. */
+  /** Moves to the next different key. */
   advance(): void {
     const heap = this.#heap
     for (let top = heap[0]; top !== undefined && top.key === this.key; top = heap[0]) {

@@ -81,7 +81,7 @@ export class Tail {
     this.#file.shift += shift
   }
 
-  /** Undefined if the tail says nothing of the key, so that an older layer decides. */
+  /** Undefined if the tail does not name the key: then an older layer decides. */
   get(key: string): KeyState | undefined {
     return this.#unlessCleared(key, this.#values.get(key)?.state)
   }
@@ -100,7 +100,7 @@ export class Tail {
     return state !== undefined && state !== TOMBSTONE && state.seq >= clearedBy ? state : TOMBSTONE
   }
 
-  /** With its text. `isKept`: the cache keeps that. */
+  /** The value with its text. `isKept`: keep the text in the cache. */
   valueOf(key: string, value: TailValue, isKept: boolean): StateValue {
     const { encoding, expires, time } = value
     return { text: this.#textOf(key, value, isKept), encoding, expires, time }
@@ -120,7 +120,7 @@ export class Tail {
     return text
   }
 
-  /** As it is spelled in a part. */
+  /** Returns the pair as a part spells it. */
   spell(key: string, value: TailValue): SpelledPair {
     const text = this.#textOf(key, value, false)
     // The checksum of a replayed record proves its bytes, not that they are one JSON value. In a part they must be.
@@ -178,7 +178,7 @@ export class Tail {
     return new KeyChange(this.#values, key, state, before)
   }
 
-  /** Returns what undoes it. */
+  /** Returns a function that undoes it. */
   #clear(prefix: string, seq: number): () => void {
     this.#clears++
     return prefix === '' ? this.#clearAll(seq) : this.#clearPrefix(prefix, seq)

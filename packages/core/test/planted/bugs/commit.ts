@@ -39,7 +39,7 @@ export const commitBugs: readonly Bug[] = [
   {
     name: 'synced counted at the end of the sync',
     what: 'A sync is assumed to cover records that were written while it was in flight.',
-    edits: [{ file: SOURCES.logWriter, from: 'Math.max(this.#syncedSeq, covered)', to: 'this.#writtenSeq' }],
+    edits: [{ file: SOURCES.logWriter, from: 'Math.max(this.#syncedSeq, syncedSeq)', to: 'this.#writtenSeq' }],
     focus: { options: { durability: 'os' } },
   },
   {
@@ -48,7 +48,7 @@ export const commitBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.logWriter,
-        from: 'this.#syncedSeq === this.#writtenSynced ? undefined : this.#syncedSeq',
+        from: 'this.#syncedSeq === this.#writtenSyncedSeq ? undefined : this.#syncedSeq',
         to: 'this.#writtenSeq',
       },
     ],
@@ -86,7 +86,7 @@ export const commitBugs: readonly Bug[] = [
   {
     name: 'no undo after a failure',
     what: 'Writes that were rejected because of a failed sync stay in memory.',
-    edits: [{ file: SOURCES.groupCommit, from: 'undo(groups)\n    this.events', to: 'this.events' }],
+    edits: [{ file: SOURCES.groupCommit, from: 'undo(groups)\n    this.owner', to: 'this.owner' }],
     focus: {},
   },
   {
@@ -104,7 +104,7 @@ export const commitBugs: readonly Bug[] = [
   {
     name: 'numbers of rejected records are not reused',
     what: 'Records after rejected ones have higher numbers, and the gap ends the log.',
-    edits: [{ file: SOURCES.groupCommit, from: 'if (first) this.events.onUndone(first.seq)', to: '' }],
+    edits: [{ file: SOURCES.groupCommit, from: 'if (first) this.owner.onUndone(first.seq)', to: '' }],
     focus: {},
   },
   {

@@ -189,8 +189,8 @@ export const publishBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.sideFiles,
-        from: 'files.backups().slice(',
-        to: 'files.backups().toReversed().slice(',
+        from: 'generations.backups.filter(',
+        to: 'generations.backups.toReversed().filter(',
       },
     ],
     focus: {},
