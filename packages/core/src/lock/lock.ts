@@ -1,6 +1,6 @@
 import { dirname, isAbsolute, join } from 'node:path'
 import { type Clock, sleep } from '../platform/clock.js'
-import { FlatlogError, ioError, isNoSpace } from '../platform/errors.js'
+import { FlatlogError, ioError, isNoSpace, noSpaceToOpen } from '../platform/errors.js'
 import type { Machine } from '../platform/machine.js'
 import type { Listener } from '../platform/processes.js'
 import { LockFiles, type LockRecord } from './lock-file.js'
@@ -167,7 +167,7 @@ export async function acquireLock(machine: Machine, lockPath: string, options: L
     }
   } catch (error) {
     listener.close()
-    throw isNoSpace(error) ? noSpaceError(lockPath, error) : ioError('take the lock', lockPath, error)
+    throw isNoSpace(error) ? noSpaceToOpen('for the lock', lockPath, error) : ioError('take the lock', lockPath, error)
   }
 }
 
@@ -211,14 +211,5 @@ function lockedError(lockPath: string, holder: LockRecord | null | undefined, wa
       'here with readOnly: true; or wait longer with lockWaitMs; or, if that process is certainly gone, open once with ' +
       'takeOver: true.',
     { path: lockPath },
-  )
-}
-
-function noSpaceError(lockPath: string, cause: unknown): FlatlogError {
-  return new FlatlogError(
-    'FLATLOG_NO_SPACE',
-    `There is no space left for the lock ${lockPath}. The store was not opened. What to do: free some disk space, or ` +
-      'open the store with readOnly: true, which needs no lock.',
-    { path: lockPath, cause },
   )
 }

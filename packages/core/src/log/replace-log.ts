@@ -24,6 +24,16 @@ export async function publishFirst(files: StoreFiles): Promise<void> {
   await files.syncNames()
 }
 
+/** Brings the bytes of a file to disk. */
+export async function syncFile({ fileSystem }: StoreFiles, path: string): Promise<void> {
+  const file = fileSystem.open(path, 'write')
+  try {
+    await file.sync()
+  } finally {
+    file.close()
+  }
+}
+
 /** Gives a file a second name, which must be free. A file system without hard links gets a copy. */
 export async function keepAs(files: StoreFiles, path: string, secondName: string, slices: Slices): Promise<void> {
   const { fileSystem } = files

@@ -60,6 +60,16 @@ export function isNoSpace(error: unknown): boolean {
   return (error as { errno?: unknown } | null)?.errno === EDQUOT_ERRNO
 }
 
+/** `purpose` says what the space was for. */
+export function noSpaceToOpen(purpose: string, path: string, cause: unknown): FlatlogError {
+  return new FlatlogError(
+    'FLATLOG_NO_SPACE',
+    `There is no space left ${purpose} ${path}. The store was not opened. What to do: free some disk space, or open the ` +
+      'store with readOnly: true, which needs none.',
+    { path, cause },
+  )
+}
+
 const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
 /** True if a file system has no hard links (exFAT, some network shares), for an error of `link`. */

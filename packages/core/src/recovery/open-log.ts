@@ -1,5 +1,5 @@
 import { keepDamagedMark, type Mark, NO_MARK, readMark, writeMark } from '../log/mark.js'
-import { copyFile, dropSecondName, keepAs, publishFirst } from '../log/replace-log.js'
+import { copyFile, dropSecondName, keepAs, publishFirst, syncFile } from '../log/replace-log.js'
 import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import type { Slices } from '../platform/clock.js'
@@ -54,12 +54,14 @@ export class LogOpener {
     if (choice.from !== 'log') {
       refuseIfLogIsLost(this.options, choice, files)
     }
-    const replaced = choice.from === 'log' ? [] : await this.#replace(choice)
-    const file = files.open(files.log, 'write')
+    const replacing = choice.from === 'log' ? undefined : await this.#replace(choice)
+    let file: OpenFile | undefined
     try {
-      return await this.#fromLog(file, choice, replaced)
+      file = files.open(files.log, 'write')
+      return await this.#fromLog(file, choice, replacing?.notes ?? [])
     } catch (error) {
-      file.close()
+      file?.close()
+      replacing?.undo()
       if (error instanceof NothingReadable && !isLogUnusable) return await this.open(true)
       throw error
     }
@@ -72,12 +74,12 @@ export class LogOpener {
     const named = markHandled(files.syncNames())
     // The disk brings the log up to date while we read it; nothing is written to it meanwhile.
     const synced = this.isSuspect ? undefined : markHandled(file.sync())
-    const found = await readLog(
-      files,
-      file,
-      { choice, mark: readMark(files), wasReleased: this.wasReleased },
-      this.options,
-    )
+    const before = { choice, mark: readMark(files), wasReleased: this.wasReleased }
+    let found = await readLog(files, file, { ...before, isWhole: this.isSuspect }, this.options)
+    // All of the state is written again, so all of it must be read and healed first.
+    if (this.#needsNewFile(found) && !this.isSuspect) {
+      found = await readLog(files, file, { ...before, isWhole: true }, this.options)
+    }
     found.recovery.notes.push(...notes)
     await named
     // An unfinished compaction may be what fills the disk: the log is there, and was read.
@@ -95,10 +97,14 @@ export class LogOpener {
     }
   }
 
+  /** A log that does not name its store is damaged, too. */
+  #needsNewFile({ isDamaged, store }: LogContent): boolean {
+    return this.isSuspect || isDamaged || store === undefined
+  }
+
   async #repaired(file: OpenFile, found: LogContent, synced: Promise<void> | undefined): Promise<CleanGeneration> {
     const { store } = found
-    // A log that does not name its store is damaged.
-    if (!found.isDamaged && !this.isSuspect && store !== undefined) {
+    if (!this.#needsNewFile(found) && store !== undefined) {
       await this.#repair.makeEndDurable(file, found, synced)
       return { ...found, file, store }
     }
@@ -144,33 +150,53 @@ export class LogOpener {
     }
   }
 
-  /**
-   * Puts another generation in the place of an unusable log. The file that is there is kept under another name. Returns
-   * what was done, as sentences.
-   */
-  async #replace({ from, path, fileName, lastSeq, lost }: Replacement): Promise<string[]> {
+  /** Puts another generation in the place of an unusable log. The file that is there is kept under another name. */
+  async #replace({ from, path, fileName, lastSeq, lost }: Replacement): Promise<Replaced> {
     const { files } = this
-    const keptAs = files.newDamagedPath(lastSeq)
-    const kept = lost.bytes > 0 ? [`The former log is kept as ${files.nameOf(keptAs)}.`] : []
+    const { fileSystem } = files
+    const keptAs = lost.bytes > 0 ? files.newDamagedPath(lastSeq) : undefined
+    const isUnfinished = from === 'unfinished'
     try {
-      if (lost.bytes > 0) {
+      if (keptAs) {
         await keepAs(files, files.log, keptAs, this.#slices)
         await files.syncNames()
       }
-      if (from === 'unfinished') {
-        files.fileSystem.rename(path, files.log)
+      if (isUnfinished) {
+        await syncFile(files, path)
+        fileSystem.rename(path, files.log)
         await files.syncNames()
-        return [`${fileName} was renamed to ${files.logName}.`, ...kept]
+      } else {
+        // A backup stays what it is: the log begins as a copy of it.
+        removeIfThere(fileSystem, files.first)
+        await copyFile(files, path, files.first, this.#slices)
+        await publishFirst(files)
       }
-      // A backup stays what it is: the log begins as a copy of it.
-      removeIfThere(files.fileSystem, files.first)
-      await copyFile(files, path, files.first, this.#slices)
-      await publishFirst(files)
-      return [`${files.logName} was replaced by a copy of ${fileName}.`, ...kept]
     } catch (error) {
-      dropSecondName(files, files.log, keptAs)
-      removeIfThere(files.fileSystem, files.first)
+      if (keptAs) dropSecondName(files, files.log, keptAs)
+      removeIfThere(fileSystem, files.first)
       throw error
     }
+    const done = isUnfinished
+      ? `${fileName} was renamed to ${files.logName}.`
+      : `${files.logName} was replaced by a copy of ${fileName}.`
+    return {
+      notes: [done, ...(keptAs ? [`The former log is kept as ${files.nameOf(keptAs)}.`] : [])],
+      undo: () => {
+        try {
+          if (isUnfinished) fileSystem.rename(files.log, path)
+          if (keptAs) fileSystem.rename(keptAs, files.log)
+          else removeIfThere(fileSystem, files.log)
+        } catch {
+          // Report the first error. The replacement is a whole log, so the store opens without its report.
+        }
+      },
+    }
   }
+}
+
+interface Replaced {
+  /** What was done to the files. */
+  readonly notes: readonly string[]
+  /** Puts the former log back, so that the next opening finds the same loss and reports it. */
+  undo(): void
 }

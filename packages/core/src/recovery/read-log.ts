@@ -92,6 +92,8 @@ export interface FoundBefore {
   readonly mark: Mark | null | undefined
   /** The last owner closed the log cleanly. */
   readonly wasReleased: boolean
+  /** Read every byte of the log, however long it is, whatever the mark and the options say. */
+  readonly isWhole?: boolean
   /** See `ReplayOptions`. */
   readonly lookFor?: number | undefined
 }
@@ -103,14 +105,14 @@ export interface FoundBefore {
 export async function readLog(
   files: StoreFiles,
   file: OpenFile,
-  { choice, mark, wasReleased, lookFor }: FoundBefore,
+  { choice, mark, wasReleased, lookFor, isWhole: isAskedFor = false }: FoundBefore,
   options: ResolvedOptions,
 ): Promise<LogContent> {
   const recovery = newRecovery('log')
   if (choice.from !== 'log') addLostLog(recovery, choice, files)
   const storeBeside = choice.from === 'log' ? choice.store : undefined
   const beside = { mark, backups: files.backups(), storeBeside, wasReleased }
-  const isWhole = options.recovery === 'strict' || mark?.isToBeChecked === true
+  const isWhole = isAskedFor || options.recovery === 'strict' || mark?.isToBeChecked === true
   const content = await readGeneration(files, file, beside, { ...options, isWhole, lookFor }, recovery)
   refuseIfStrict(options, recovery, files)
   if (choice.from !== 'log' && !content.isEndKnown) addUnknownEnd(recovery)

@@ -8,7 +8,7 @@ import { acquireLock, type Lock } from '../lock/lock.js'
 import { checkName } from '../log/names.js'
 import { StoreFiles } from '../log/store-files.js'
 import { type ResolvedOptions, resolveOptions, type StoreOptions } from '../options.js'
-import { FlatlogError, ioError, systemCode, withPath } from '../platform/errors.js'
+import { FlatlogError, ioError, isNoSpace, noSpaceToOpen, systemCode, withPath } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import type { Machine } from '../platform/machine.js'
 import { LogOpener } from '../recovery/open-log.js'
@@ -64,7 +64,7 @@ async function openEngine(machine: Machine, files: StoreFiles, options: Resolved
     } catch {
       // Report the first error. A lock that its owner could not remove does not count as held.
     }
-    throw error
+    throw isNoSpace(error) ? noSpaceToOpen('to create or repair', files.log, error) : error
   }
 }
 

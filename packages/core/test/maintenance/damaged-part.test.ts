@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test, vi } from 'vitest'
 import { FlatlogError, type Store, type StoreOptions } from '../support/core.js'
+import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
 import { fileNames, logPath, stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
 import { useRejectionWatch } from '../support/rejections.js'
@@ -190,4 +191,51 @@ test('a record that was damaged after it was written throws only for its own key
   expectOthers(store, state, ['k01', 'k02', 'k03'])
   await store.set('k02', 'again')
   expect(store.get('k02')).toBe('again')
+})
+
+describe('a damaged part that nobody has read, in a log that must be written again', () => {
+  /** Spoils a part and leaves the log in a state that the next opening must copy to a new file. */
+  async function failed(dir: string): Promise<void> {
+    const fileSystem = new FaultyFileSystem()
+    const store = await openOn(machine({ fileSystem }), { dir, ...options })
+    spoil(dir, '"k10":')
+    fileSystem.fail('sync', systemError('EIO'), { on: /store\.log/ })
+    await expect(store.set('new', 1)).rejects.toMatchObject({ code: 'FLATLOG_FAILED' })
+    fileSystem.heal()
+    await store.close()
+  }
+
+  test.each([
+    ['healed from a backup after a failed sync', 3],
+    ['reported after a failed sync, if there is no backup', 0],
+  ])('is %s', async (_what, backups) => {
+    const dir = directory()
+    const state = await made(dir, { backups })
+    const gone = backups ? [] : keysIn(dir, lineOf(dir, 'k10'))
+    await failed(dir)
+    const store = await openOn(machine(), { dir, ...options, backups })
+    expect(isReported(store)).toBe(true)
+    expect(isHealed(store)).toBe(backups > 0)
+    expectOthers(store, state, gone)
+    expect(store.has('k10')).toBe(backups > 0)
+    await store.close()
+    await using again = await openOn(machine(), { dir, ...options, backups })
+    expect(again.recovery.clean).toBe(true)
+    expectOthers(again, state, gone)
+  })
+
+  test('is healed if a record after the checkpoint is damaged as well', async () => {
+    const dir = directory()
+    await made(dir)
+    const store = await openOn(machine(), { dir, ...options })
+    for (const key of ['one', 'two', 'three']) await store.set(key, key)
+    const state = stateOf(store)
+    await store.close()
+    spoil(dir, '"k10":')
+    spoil(dir, '"two"')
+    await using repaired = await openOn(machine(), { dir, ...options })
+    expectOthers(repaired, state, [])
+    expect(repaired.get('three')).toBe('three')
+    expect(repaired.recovery.inDoubt).toContain('any')
+  })
 })

@@ -1,11 +1,15 @@
-import { copyFileSync, existsSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { FlatlogError } from '../support/core.js'
+import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
+import { machine, openOn } from '../support/machine.js'
 import { useTempDirectory } from '../support/temp-directory.js'
 import {
   append,
   backupsOf,
   bytesOf,
+  copyOf,
   filesOf,
   logOf,
   logsOf,
@@ -185,4 +189,74 @@ describe('a crash while a backup replaces the log', () => {
     expect(bytesOf(dir, newest!).equals(backup)).toBe(true)
     expect((await look(dir)).state).toEqual({ b: 2, d: 4 })
   })
+})
+
+describe('an opening that fails after a generation has taken the place of the log', () => {
+  const installations: [what: string, make: () => Promise<string>][] = [
+    [
+      'without a mark, from a backup with a torn tail',
+      async () => {
+        const dir = await withBackups()
+        removeFiles(dir, 'store.log', 'store.mark')
+        const newest = join(logsOf(dir), backupsOf(dir)[1] as string)
+        truncateSync(newest, statSync(newest).size - 3)
+        return dir
+      },
+    ],
+    [
+      'from a backup, beside a log that has no readable line',
+      async () => {
+        const dir = await withBackups()
+        writeFileSync(logOf(dir), 'garbage\n'.repeat(20))
+        return dir
+      },
+    ],
+    [
+      'from an unfinished generation',
+      async () => {
+        const dir = await withBackups()
+        renameSync(logOf(dir), unfinishedOf(dir))
+        return dir
+      },
+    ],
+  ]
+  const faults = [
+    ['any', 'EIO'],
+    ['write', 'ENOSPC'],
+  ] as const
+
+  it.each(installations)('%s: the next one finds and reports the same loss', async (_what, make) => {
+    const image = await make()
+    const expected = reportOf(await look(copyOf(image)))
+    for (const [kind, code] of faults) {
+      let failures = 0
+      for (let nth = 1; ; nth++) {
+        const dir = copyOf(image)
+        const before = filesOf(dir)
+        const fileSystem = new FaultyFileSystem()
+        fileSystem.fail(kind, systemError(code), { on: /store\.(log|mark)/, nth })
+        const opened = await openOn(machine({ fileSystem }), { dir, mainFile: false }).catch((error: Error) => error)
+        if (!(opened instanceof Error)) {
+          await opened.close()
+          break
+        }
+        failures++
+        const where = `after ${kind} ${nth} failed: ${opened.message}`
+        expect(fileSystem.openFiles.size, where).toBe(0)
+        // A call that failed may have been one that removes a file.
+        expect(filesOf(dir), where).toMatchObject(before)
+        // An owner that met a failed sync notes that, so the end is in doubt whatever the mark says.
+        const isFailed = (opened as FlatlogError).code === 'FLATLOG_FAILED'
+        const inDoubt = isFailed ? ['any'] : expected.inDoubt
+        expect(reportOf(await look(dir)), where).toEqual({ ...expected, inDoubt })
+      }
+      if (kind === 'any') expect(failures).toBeGreaterThan(10)
+    }
+  })
+
+  /** Without the notes: after a failed sync they also name that. */
+  function reportOf({ state, recovery }: Awaited<ReturnType<typeof look>>) {
+    const { notes: _, ...report } = recovery
+    return { state, ...report }
+  }
 })
