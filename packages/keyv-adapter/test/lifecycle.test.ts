@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { openStore } from '@flatlog/core'
 import { describe, expect, it, vi } from 'vitest'
 import { KeyvFlatlog } from '../src/index.js'
-import { keyv5, majors, makeStore, records, tempDir } from './helpers.js'
+import { keyv5, last, majors, makeStore, records, tempDir } from './helpers.js'
 
 describe('opening', () => {
   it('happens at the first use', async () => {
@@ -82,6 +82,19 @@ describe('calls', () => {
     expect(await store.get('k')).toBe('{"value":5}')
     await store.disconnect()
     expect(await makeStore(dir).get('k')).toBe('{"value":5}')
+  })
+
+  it.each<[string, (store: KeyvFlatlog) => Promise<unknown>]>([
+    ['delete', (store) => store.delete('k')],
+    ['deleteMany', (store) => store.deleteMany(['k', 'l'])],
+  ])('of %s that find no key wait for the writes before them', async (_name, again) => {
+    const dir = tempDir()
+    const store = makeStore(dir)
+    await store.set('k', '{"value":1}')
+    const deleted = store.delete('k')
+    await again(store)
+    expect(last(dir)).toMatchObject({ op: 'DELETE', key: 'k' })
+    expect(await deleted).toBe(true)
   })
 })
 
