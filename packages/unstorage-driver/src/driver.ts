@@ -163,8 +163,8 @@ export function flatlogDriver(options: FlatlogDriverOptions = {}): FlatlogDriver
     /** Releases the log. It may be called again, and a later use opens the log again. */
     dispose: () =>
       withDriverErrors(async () => {
-        watchers.removeAll()
-        await handle.close()
+        // Closing first completes all earlier calls. One of them may add a watcher.
+        await handle.close().finally(() => watchers.removeAll())
       }),
 
     watch: (callback) => withDriverErrors(async () => watchers.add(await handle.use(), callback)),
