@@ -64,7 +64,10 @@ export class StoreHandle {
     } catch (error) {
       const isConflict = (error as { code?: unknown }).code === 'FLATLOG_OPTIONS_CONFLICT'
       if (!isConflict || this.#options.times !== undefined) throw error
-      return await openStore({ ...options, times: !options.times })
+      return await openStore({ ...options, times: !options.times }).catch(() => {
+        // Another option differs. This error would also name `times`, which was changed only for this attempt.
+        throw error
+      })
     }
   }
 

@@ -128,6 +128,15 @@ describe('opening', () => {
     }
   })
 
+  it('reports only the options that differ if the log is already open in this process', async () => {
+    const base = tempDir()
+    await makeDriver({ base }).setItem('k', 'v')
+    await expect(makeDriver({ base, durability: 'os' }).getKeys()).rejects.toMatchObject({
+      code: 'FLATLOG_OPTIONS_CONFLICT',
+      message: expect.stringContaining('other options: durability is "always" there and "os" here. What to do'),
+    })
+  })
+
   it('returns the core store', async () => {
     const driver = makeDriver({ base: tempDir() })
     const log = await driver.getInstance()
