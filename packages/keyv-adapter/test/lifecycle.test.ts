@@ -24,6 +24,32 @@ describe('opening', () => {
     expect(records(dir, 'players')).toHaveLength(1)
   })
 
+  it.each([
+    ['the default directory', {}, '.data'],
+    ['a relative directory', { dir: 'data' }, 'data'],
+  ])('of %s uses the working directory in which the store was created', async (_name, options, dir) => {
+    const before = process.cwd()
+    const [first, second] = [tempDir(), tempDir()]
+    try {
+      process.chdir(first)
+      const store = makeStore(options)
+      process.chdir(second)
+      const write = store.set('k', '{"value":1}')
+      process.chdir(before)
+      await write
+    } finally {
+      process.chdir(before)
+    }
+    expect(records(join(first, dir))).toHaveLength(1)
+    expect(existsSync(join(second, dir))).toBe(false)
+  })
+
+  it('refuses an invalid directory', async () => {
+    for (const dir of [5, '', null] as never[]) {
+      await expect(makeStore({ dir }).get('k')).rejects.toMatchObject({ code: 'FLATLOG_INVALID_OPTION' })
+    }
+  })
+
   it('is tried again after a failure', async () => {
     const dir = join(tempDir(), 'data')
     writeFileSync(dir, 'a file where the directory should be')
