@@ -145,7 +145,8 @@ export class KeyvFlatlog extends StoreEmitter {
     const storedKeys = this.#toStored(keys)
     const store = await this.#handle.use()
     const present = new Set(storedKeys.filter((key) => store.has(key)))
-    const written = present.size > 0 ? store.batch([...present].map((key) => ({ op: 'DELETE', key }))) : undefined
+    // Also if it is empty: a key may be absent because of a write that is still pending, and the batch waits for it.
+    const written = store.batch([...present].map((key) => ({ op: 'DELETE', key })))
     // If a key is named twice, only the first one counts as existing.
     const deleted = storedKeys.map((key) => present.delete(key))
     await written

@@ -1,8 +1,10 @@
+import { resolve } from 'node:path'
 import { FlatlogError, openStore, type Store, type StoreOptions } from '@flatlog/core'
 import { claimLayout } from './layout-claims.js'
 
-/** The directory if none is given. The same default as in the core. */
 const DEFAULT_DIR = '.data'
+
+type HandleOptions = StoreOptions & { readonly name: string }
 
 /**
  * Opens the log of one store object at its first use.
@@ -10,19 +12,16 @@ const DEFAULT_DIR = '.data'
  * All callers await the same promise, each exactly once, so operations take effect in the order of the calls.
  */
 export class StoreHandle {
-  readonly #options: StoreOptions & { readonly name: string }
+  readonly #options: HandleOptions & { readonly dir: string }
   readonly #bareNamespace: string | undefined
   readonly #onProblem: (error: FlatlogError) => void
   #opening: Promise<Store> | undefined
   #closing: Promise<void> | undefined
   #release = () => {}
 
-  constructor(
-    options: StoreOptions & { readonly name: string },
-    bareNamespace: string | undefined,
-    onProblem: (error: FlatlogError) => void,
-  ) {
-    this.#options = options
+  constructor(options: HandleOptions, bareNamespace: string | undefined, onProblem: (error: FlatlogError) => void) {
+    // Resolved now, because the working directory may change before the log is opened.
+    this.#options = { ...options, dir: toAbsolute(options.dir) }
     this.#bareNamespace = bareNamespace
     this.#onProblem = onProblem
   }
@@ -58,7 +57,7 @@ export class StoreHandle {
     const store = await openStore(this.#options)
     try {
       // After opening, because the directory must exist before its real path can be resolved.
-      const release = claimLayout(this.#options.dir ?? DEFAULT_DIR, this.#options.name, this.#bareNamespace)
+      const release = claimLayout(this.#options.dir, this.#options.name, this.#bareNamespace)
       const stopReports = store.on('problem', this.#onProblem)
       this.#release = () => {
         stopReports()
@@ -78,4 +77,9 @@ export class StoreHandle {
     if (store === undefined) return
     await store.close().finally(this.#release)
   }
+}
+
+/** Leaves an invalid directory unchanged, for the core to refuse. */
+function toAbsolute(dir = DEFAULT_DIR): string {
+  return typeof dir === 'string' && dir !== '' ? resolve(dir) : dir
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { openStore } from '@flatlog/core'
 import { describe, expect, it, vi } from 'vitest'
 import { KeyvFlatlog } from '../src/index.js'
-import { keyv5, majors, makeStore, records, tempDir } from './helpers.js'
+import { keyv5, last, majors, makeStore, records, tempDir } from './helpers.js'
 
 describe('opening', () => {
   it('happens at the first use', async () => {
@@ -22,6 +22,32 @@ describe('opening', () => {
     const dir = tempDir()
     await makeStore({ dir, name: 'players', durability: 'os' }).set('k', '{"value":1}')
     expect(records(dir, 'players')).toHaveLength(1)
+  })
+
+  it.each([
+    ['the default directory', {}, '.data'],
+    ['a relative directory', { dir: 'data' }, 'data'],
+  ])('of %s uses the working directory in which the store was created', async (_name, options, dir) => {
+    const before = process.cwd()
+    const [first, second] = [tempDir(), tempDir()]
+    try {
+      process.chdir(first)
+      const store = makeStore(options)
+      process.chdir(second)
+      const write = store.set('k', '{"value":1}')
+      process.chdir(before)
+      await write
+    } finally {
+      process.chdir(before)
+    }
+    expect(records(join(first, dir))).toHaveLength(1)
+    expect(existsSync(join(second, dir))).toBe(false)
+  })
+
+  it('refuses an invalid directory', async () => {
+    for (const dir of [5, '', null] as never[]) {
+      await expect(makeStore({ dir }).get('k')).rejects.toMatchObject({ code: 'FLATLOG_INVALID_OPTION' })
+    }
   })
 
   it('is tried again after a failure', async () => {
@@ -82,6 +108,19 @@ describe('calls', () => {
     expect(await store.get('k')).toBe('{"value":5}')
     await store.disconnect()
     expect(await makeStore(dir).get('k')).toBe('{"value":5}')
+  })
+
+  it.each<[string, (store: KeyvFlatlog) => Promise<unknown>]>([
+    ['delete', (store) => store.delete('k')],
+    ['deleteMany', (store) => store.deleteMany(['k', 'l'])],
+  ])('of %s that find no key wait for the writes before them', async (_name, again) => {
+    const dir = tempDir()
+    const store = makeStore(dir)
+    await store.set('k', '{"value":1}')
+    const deleted = store.delete('k')
+    await again(store)
+    expect(last(dir)).toMatchObject({ op: 'DELETE', key: 'k' })
+    expect(await deleted).toBe(true)
   })
 })
 

@@ -94,9 +94,9 @@ export function flatlogDriver(options: FlatlogDriverOptions = {}): FlatlogDriver
     getItemRaw: (key) =>
       withDriverErrors(async () => {
         const store = await handle.use()
-        if (store.getEncoding(key) !== 'base64') return store.getText(key) ?? null
-        const bytes = store.getBytes(key)
-        return bytes ? asBuffer(bytes) : null
+        const stored = store.getStored(key)
+        if (stored === undefined) return null
+        return stored.encoding === 'base64' ? asBuffer(stored.bytes) : stored.text
       }),
 
     setItem: ((key, value, given) =>
@@ -163,8 +163,8 @@ export function flatlogDriver(options: FlatlogDriverOptions = {}): FlatlogDriver
     /** Releases the log. It may be called again, and a later use opens the log again. */
     dispose: () =>
       withDriverErrors(async () => {
-        watchers.removeAll()
-        await handle.close()
+        // Closing first completes all earlier calls. One of them may add a watcher.
+        await handle.close().finally(() => watchers.removeAll())
       }),
 
     watch: (callback) => withDriverErrors(async () => watchers.add(await handle.use(), callback)),

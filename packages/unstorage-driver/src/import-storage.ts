@@ -79,22 +79,49 @@ async function copyItem({ from, to, key, overwrite, lasting }: CopyJob): Promise
     ])
     if (value === null || value === undefined) return 'gone'
     const ttl = typeof nativeMeta.ttl === 'number' && nativeMeta.ttl > 0 ? { ttl: nativeMeta.ttl } : {}
+    const writeOptions = overwrite ? ttl : { ...ttl, ifNoneMatch: '*' }
+    let metaEtag: string | undefined
     // The metadata first, so that an item that exists in `to` also has its metadata.
     if (customMeta !== null && customMeta !== undefined) {
-      await put(to, metaKey, await contentOf(from, metaKey, customMeta), ttl)
+      const content = await contentOf(from, metaKey, customMeta)
+      // An item written to `to` meanwhile must not get older metadata, even if it has none.
+      if (!overwrite && (await to.hasItem(key))) return 'kept'
+      metaEtag = await putMeta(to, metaKey, content, writeOptions)
     }
-    await put(to, key, await contentOf(from, key, value), overwrite ? ttl : { ...ttl, ifNoneMatch: '*' })
+    if (!(await isAccepted(put(to, key, await contentOf(from, key, value), writeOptions)))) {
+      // The item was written to `to` during the import, so it is newer than the one in `from`. Take the older metadata
+      // back, unless it was replaced meanwhile.
+      if (metaEtag !== undefined) await isAccepted(to.removeItem(metaKey, { ifMatch: metaEtag }))
+      return 'kept'
+    }
     if (ttl.ttl === undefined) lasting.add(key)
     return 'copied'
   } catch (error) {
-    // The item was written to `to` during the import, so it is newer than the one in `from`.
-    if ((error as { code?: unknown }).code === MISMATCH_CODE) return 'kept'
     const reason = (error instanceof Error ? error.message : String(error)).replace(/\.?$/, '.')
     throw driverError(
       `The import stopped at key ${JSON.stringify(key)}: ${reason} Fix the cause and call importStorage again: it continues ` +
         'with what is missing.',
       error,
     )
+  }
+}
+
+/** Writes metadata. Returns its etag, or undefined if `to` already has newer metadata or has no etags. */
+async function putMeta(to: Storage, metaKey: string, content: unknown, options: object): Promise<string | undefined> {
+  const written = isAccepted(put(to, metaKey, content, options))
+  // Called before the write is awaited, because the app may then already have written newer metadata.
+  const read = Promise.resolve(to.getMeta(metaKey, { nativeOnly: true })).catch(() => undefined)
+  return (await written) ? ((await read)?.etag as string | undefined) : undefined
+}
+
+/** Awaits a write. Returns false if its condition does not hold. */
+async function isAccepted(write: Promise<void>): Promise<boolean> {
+  try {
+    await write
+    return true
+  } catch (error) {
+    if ((error as { code?: unknown }).code === MISMATCH_CODE) return false
+    throw error
   }
 }
 

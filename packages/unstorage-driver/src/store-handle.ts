@@ -8,6 +8,8 @@ import { type FlatlogDriverOptions, toStoreOptions } from './options.js'
  */
 export class StoreHandle {
   readonly #options: FlatlogDriverOptions
+  /** Kept from the beginning, because it may change before the log is opened, or before it is opened again. */
+  readonly #cwd = process.cwd()
   #opening: Promise<Store> | undefined
   #closing: Promise<void> = Promise.resolve()
   /** The last attempt to open the log failed because another process had it. */
@@ -41,7 +43,7 @@ export class StoreHandle {
   async #open(closing: Promise<void>): Promise<Store> {
     // If closing failed, the caller of close() got the error.
     await closing.catch(() => {})
-    const options = toStoreOptions(this.#options)
+    const options = toStoreOptions(this.#options, this.#cwd)
     try {
       // If the owner kept the log while the first use waited, it will probably keep it. Later uses do not wait, so that
       // the second of several workers answers each request immediately instead of delaying it by lockWaitMs.
@@ -64,7 +66,10 @@ export class StoreHandle {
     } catch (error) {
       const isConflict = (error as { code?: unknown }).code === 'FLATLOG_OPTIONS_CONFLICT'
       if (!isConflict || this.#options.times !== undefined) throw error
-      return await openStore({ ...options, times: !options.times })
+      return await openStore({ ...options, times: !options.times }).catch(() => {
+        // Another option differs. This error would also name `times`, which was changed only for this attempt.
+        throw error
+      })
     }
   }
 

@@ -29,7 +29,8 @@ export class Watchers {
       await this.#ready
     } catch (error) {
       remove()
-      throw error
+      // The driver was disposed of meanwhile, so there is no later change.
+      if ((error as { code?: unknown }).code !== 'FLATLOG_CLOSED') throw error
     }
     return remove
   }

@@ -1,4 +1,4 @@
-import { createStorage as createStorage1, type Driver, prefixStorage } from 'unstorage'
+import { createStorage as createStorage1, type Driver, prefixStorage, type Storage } from 'unstorage'
 import fs1 from 'unstorage/drivers/fs'
 import memory1 from 'unstorage/drivers/memory'
 import { createStorage as createStorage2 } from 'unstorage2'
@@ -115,6 +115,62 @@ describe.each(majors)('importing with unstorage $major', ({ major, make }) => {
 function sourceOf(keys: string[], getItemRaw: (key: string) => unknown): Driver {
   return { getKeys: () => keys, getItem: () => null, getItemRaw, hasItem: () => true }
 }
+
+/** Two calls of the app on the target during an import. */
+const appWrites = {
+  item: (to: Storage) => to.setItem('a', 'newer'),
+  meta: (to: Storage) => to.setMeta('a', { owner: 'newer' }),
+}
+
+describe.each(majors)('metadata that unstorage $major imports', ({ make }) => {
+  const target = () => make(makeDriver({ base: tempDir() }))
+  /** A source of the item `a` with metadata. */
+  const source = (onRead = async () => {}) =>
+    createStorage1({
+      driver: sourceOf(['a'], async (key) => {
+        if (key === 'a') await onRead()
+        return key === 'a' ? 'older' : '{"owner":"older"}'
+      }),
+    })
+  const ownerOf = async (to: Storage) => (await to.getMeta('a')).owner
+
+  it.each([
+    ['the item and its metadata', ['item', 'meta'], 'newer'],
+    ['only the item', ['item'], undefined],
+  ] as const)('is not written if the app writes %s while the source is read', async (_what, writes, owner) => {
+    const base = tempDir()
+    const to = make(makeDriver({ base }))
+    const from = source(async () => {
+      for (const write of writes) await appWrites[write](to)
+    })
+    expect(await importStorage(from, to)).toEqual({ found: 1, copied: 0, kept: 1, gone: 0 })
+    expect([await to.getItem('a'), await ownerOf(to)]).toEqual(['newer', owner])
+    expect(records(base)).toHaveLength(writes.length)
+  })
+
+  it.each([
+    ['the item and its metadata', ['item', 'meta'], 'newer'],
+    ['only the item', ['item'], undefined],
+  ] as const)('is taken back if the app writes %s just after it', async (_what, writes, owner) => {
+    const to = target()
+    const setItemRaw: Storage['setItemRaw'] = async (key, ...rest) => {
+      await to.setItemRaw(key, ...rest)
+      if (key === 'a$') for (const write of writes) await appWrites[write](to)
+    }
+    expect(await importStorage(source(), { ...to, setItemRaw })).toEqual({ found: 1, copied: 0, kept: 1, gone: 0 })
+    expect([await to.getItem('a'), await ownerOf(to)]).toEqual(['newer', owner])
+  })
+
+  it('is kept if an earlier import or the app wrote it before the item, and replaced with overwrite', async () => {
+    const to = target()
+    await appWrites.meta(to)
+    expect(await importStorage(source(), to)).toEqual({ found: 1, copied: 1, kept: 0, gone: 0 })
+    expect([await to.getItem('a'), await ownerOf(to)]).toEqual(['older', 'newer'])
+    await appWrites.item(to)
+    expect(await importStorage(source(), to, { overwrite: true })).toMatchObject({ copied: 1, kept: 0 })
+    expect([await to.getItem('a'), await ownerOf(to)]).toEqual(['older', 'older'])
+  })
+})
 
 describe('an import', () => {
   it('counts items that left the source during the import', async () => {

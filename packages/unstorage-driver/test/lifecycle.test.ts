@@ -50,6 +50,31 @@ describe('the factory', () => {
     })
   })
 
+  it.each([
+    ['the default base', {}, '.data'],
+    ['a relative base', { base: 'data' }, 'data'],
+    ['a relative base from the environment', { base: 'data', baseEnv: 'FLATLOG_TEST_BASE' }, 'from-env'],
+  ])('resolves %s in the working directory at its call', async (_name, options, dir) => {
+    const before = process.cwd()
+    const [first, second] = [tempDir(), tempDir()]
+    process.env.FLATLOG_TEST_BASE = 'from-env'
+    try {
+      process.chdir(first)
+      const driver = makeDriver(options)
+      await driver.setItem('a', '1')
+      await driver.dispose()
+      process.chdir(second)
+      await driver.setItem('b', '2')
+      expect(await driver.getKeys()).toEqual(['a', 'b'])
+      await driver.dispose()
+    } finally {
+      process.chdir(before)
+      delete process.env.FLATLOG_TEST_BASE
+    }
+    expect(existsSync(join(first, dir))).toBe(true)
+    expect(existsSync(join(second, dir))).toBe(false)
+  })
+
   it('refuses an invalid base at the first use, and calls it base', async () => {
     for (const base of [5, '', null] as never[]) {
       await expect(makeDriver({ base }).getItem('k')).rejects.toMatchObject({
@@ -126,6 +151,15 @@ describe('opening', () => {
     } finally {
       await log.close()
     }
+  })
+
+  it('reports only the options that differ if the log is already open in this process', async () => {
+    const base = tempDir()
+    await makeDriver({ base }).setItem('k', 'v')
+    await expect(makeDriver({ base, durability: 'os' }).getKeys()).rejects.toMatchObject({
+      code: 'FLATLOG_OPTIONS_CONFLICT',
+      message: expect.stringContaining('other options: durability is "always" there and "os" here. What to do'),
+    })
   })
 
   it('returns the core store', async () => {

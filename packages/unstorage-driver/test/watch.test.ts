@@ -186,4 +186,29 @@ describe('the driver itself', () => {
     await driver.clear()
     expect(seen.slice(3)).toEqual(['remove a', 'remove b', 'remove c'])
   })
+
+  it.each([1, 30_000])('watches again after a dispose that meets a watch, with %i items', async (count) => {
+    const driver = makeDriver({ base: tempDir(), durability: 'os' })
+    await driver.setItems(Array.from({ length: count }, (_, index) => ({ key: `k${index}`, value: '1' })))
+    for (const isOpen of [true, false]) {
+      if (!isOpen) await driver.dispose()
+      const seen: string[] = []
+      const [stopFirst] = await Promise.all([
+        driver.watch((event, key) => seen.push(`first: ${event} ${key}`)),
+        driver.dispose(),
+      ])
+      await driver.watch((event, key) => seen.push(`second: ${event} ${key}`))
+      stopFirst()
+      await driver.setItem('a', '1')
+      expect(seen).toEqual(['second: update a'])
+    }
+  })
+
+  it('reports the writes that a dispose completes', async () => {
+    const driver = makeDriver({ base: tempDir() })
+    const seen: string[] = []
+    await driver.watch((event, key) => seen.push(`${event} ${key}`))
+    await Promise.all([driver.setItem('a', '1'), driver.dispose()])
+    expect(seen).toEqual(['update a'])
+  })
 })
