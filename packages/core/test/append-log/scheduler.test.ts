@@ -42,7 +42,7 @@ class RecordingLogs {
     }
   }
 
-  async letGo(error?: Error): Promise<void> {
+  async release(error?: Error): Promise<void> {
     this.#waiting.shift()?.(error)
     await turns()
   }
@@ -105,9 +105,9 @@ describe('CompactionScheduler', () => {
     const more = [scheduler.run(), scheduler.run()]
     await pass(HOUR_MS * 3)
     expect(logs.compacted).toEqual(['players'])
-    await logs.letGo()
+    await logs.release()
     expect(logs.compacted).toEqual(['players', 'tokens'])
-    await logs.letGo()
+    await logs.release()
     await Promise.all(more)
     expect(logs.mostAtOnce).toBe(1)
     expect(logs.compacted).toHaveLength(2)
@@ -115,8 +115,8 @@ describe('CompactionScheduler', () => {
     await pass(HOUR_MS)
     expect(logs.compacted).toHaveLength(3)
     const stopped = scheduler.stop()
-    await logs.letGo()
-    await logs.letGo()
+    await logs.release()
+    await logs.release()
     await stopped
   })
 
@@ -131,7 +131,7 @@ describe('CompactionScheduler', () => {
     })
     await turns()
     expect(isStopped).toBe(false)
-    await logs.letGo()
+    await logs.release()
     expect({ isStopped, compacted: logs.compacted }).toEqual({ isStopped: true, compacted: ['players'] })
     await stopped
     expect(clock.timers).toBe(0)
@@ -156,11 +156,11 @@ describe('CompactionScheduler', () => {
     await pass(HOUR_MS)
     const stopped = scheduler.stop()
     scheduler.start(['tokens'])
-    await logs.letGo()
+    await logs.release()
     await stopped
     expect(clock.timers).toBe(1)
     await pass(HOUR_MS)
-    await logs.letGo()
+    await logs.release()
     expect(logs.compacted).toEqual(['players', 'tokens'])
     expect(clock.timers).toBe(1)
     await scheduler.stop()
@@ -182,9 +182,9 @@ describe('CompactionScheduler', () => {
     const { scheduler, problems, pass } = scheduled(logs)
     scheduler.start(['players', 'tokens'])
     await pass(HOUR_MS)
-    await logs.letGo(new FlatlogError('FLATLOG_LOCKED', 'in use'))
+    await logs.release(new FlatlogError('FLATLOG_LOCKED', 'in use'))
     expect(logs.compacted).toEqual(['players', 'tokens'])
-    await logs.letGo(Object.assign(new Error('broken'), { code: 'EIO' }))
+    await logs.release(Object.assign(new Error('broken'), { code: 'EIO' }))
     expect(problems).toEqual([
       ['FLATLOG_LOCKED', 'players'],
       ['FLATLOG_IO', 'tokens'],
@@ -192,8 +192,8 @@ describe('CompactionScheduler', () => {
     await pass(HOUR_MS)
     expect(logs.compacted).toHaveLength(3)
     const stopped = scheduler.stop()
-    await logs.letGo()
-    await logs.letGo()
+    await logs.release()
+    await logs.release()
     await stopped
   })
 
@@ -209,12 +209,12 @@ describe('CompactionScheduler', () => {
     scheduler.start(['players'])
     clock.advance(10)
     await turns()
-    await logs.letGo(new Error('x'))
+    await logs.release(new Error('x'))
     clock.advance(10)
     await turns()
     expect(logs.compacted).toHaveLength(2)
     const stopped = scheduler.stop()
-    await logs.letGo()
+    await logs.release()
     await stopped
   })
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { BIG_KEYS, BIG_STEPS } from '../support/big-plan.js'
 import { useChildren } from '../support/children.js'
-import { planOf, whatIsIn } from '../support/load-task.js'
+import { contentsOf, planOf } from '../support/load-task.js'
 import { rounds } from '../support/long.js'
 import { machine, openOn } from '../support/machine.js'
 import { withSeed } from '../support/random.js'
@@ -40,7 +40,7 @@ test(
       next.kill()
       console.info(`Slowest opening with up to ${BIG_KEYS} keys: ${Math.ceil(slowestMs)} ms`)
       await using store = await openOn(machine(), { dir, lockWaitMs: 0 })
-      expectPrefix(plan, whatIsIn(store), BIG_STEPS, 'at the end')
+      expectPrefix(plan, contentsOf(store), BIG_STEPS, 'at the end')
       expect(store.size).toBe(BIG_KEYS / 2)
       expect((store.stats() as { checkpointSeq: number }).checkpointSeq).toBeGreaterThan(0)
     })

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { useChildren } from '../support/children.js'
 import type { Durability } from '../support/core.js'
 import { namesAndSockets } from '../support/files.js'
-import { type LoadTask, whatIsIn } from '../support/load-task.js'
+import { contentsOf, type LoadTask } from '../support/load-task.js'
 import { lockPath, readLock } from '../support/locks.js'
 import { rounds } from '../support/long.js'
 import { machine, openOn } from '../support/machine.js'
@@ -106,7 +106,7 @@ test(
         if (round % 20 < 19) continue
         await checked
         await using reader = await openOn(machine(), { dir, readOnly: true })
-        expectPrefix(plan, whatIsIn(reader), acknowledged, `read after round ${round}`)
+        expectPrefix(plan, contentsOf(reader), acknowledged, `read after round ${round}`)
       }
       await checked
       owner.kill()
@@ -116,7 +116,7 @@ test(
         expect(seen.get(kind), kind).toBeGreaterThan(0)
 
       const store = await openOn(machine(), { dir, lockWaitMs: 0 })
-      expectPrefix(plan, whatIsIn(store), acknowledged, 'at the end')
+      expectPrefix(plan, contentsOf(store), acknowledged, 'at the end')
       expect((store.stats() as { checkpointSeq: number }).checkpointSeq).toBeGreaterThan(0)
       expect(await store.verify()).toMatchObject({ ok: true, damage: [] })
       await store.close()
@@ -140,7 +140,7 @@ describe('SIGTERM under load', () => {
       // The store installs no signal handlers, and leaves those of the program alone.
       expect((await owner.ended).signal).toBe('SIGTERM')
       await using store = await openOn(machine(), { dir, lockWaitMs: 0 })
-      expectPrefix(new Workload(new Random(random.seed)), whatIsIn(store), owner.acknowledged, durability)
+      expectPrefix(new Workload(new Random(random.seed)), contentsOf(store), owner.acknowledged, durability)
     })
   })
 })

@@ -52,7 +52,7 @@ export class Owner {
   readonly #listeners = new Set<() => void>()
 
   constructor(path: string) {
-    this.#run = run(path, [], (line) => this.#hear(line))
+    this.#run = run(path, [], (line) => this.#receive(line))
     this.ended = this.#run.ended
     void this.ended.then(() => {
       this.hasEnded = true
@@ -86,7 +86,7 @@ export class Owner {
     await this.#until(() => this.#hasStopped || undefined)
   }
 
-  #hear(line: string): void {
+  #receive(line: string): void {
     const space = line.indexOf(' ')
     const [word, rest] = space < 0 ? [line, ''] : [line.slice(0, space), line.slice(space + 1)]
     if (word === 'OPEN') this.found = JSON.parse(rest) as Opened

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { useChildren } from '../support/children.js'
 import { logPath } from '../support/files.js'
-import { type LoadTask, planOf, whatIsIn } from '../support/load-task.js'
+import { contentsOf, type LoadTask, planOf } from '../support/load-task.js'
 import { isLong, rounds } from '../support/long.js'
 import { machine, openOn } from '../support/machine.js'
 import { type Random, withSeed } from '../support/random.js'
@@ -122,7 +122,7 @@ async function killAgainAndAgain(random: Random, writes: Writes): Promise<void> 
   )
   expect(torn).toBeGreaterThan(0)
   await using store = await openOn(machine(), { dir, lockWaitMs: 0, mainFile: false })
-  expectPrefix(plan, whatIsIn(store), acknowledged, 'at the end')
+  expectPrefix(plan, contentsOf(store), acknowledged, 'at the end')
   expect(await store.verify()).toMatchObject({ ok: true })
 }
 

@@ -11,9 +11,9 @@ import { backupsOf, LOG, MARK, type Subject } from './subjects.js'
  * 1. The log ends with a whole line, its owner was killed or its mark is damaged too, and no remaining line names a
  *    later record (`isEndUnnoticed`, `lastKnownState`).
  * 2. Log, mark and backups are all missing (`isNothingLeft`): then a main file is treated as one of format 0.
- * 3. The log is of another store: it counts, and the differences are reported (`isForeignLogInCharge`); or it lost its
- *    header, and the mark is of another store (`isForeignMarkInCharge`); or header and mark are damaged, and the newest
- *    backup is of another store: it is used, and every key is in doubt (`isForeignBackupInCharge`).
+ * 3. The log is of another store: it counts, and the differences are reported (`isForeignLogUsed`); or it lost its
+ *    header, and the mark is of another store (`isForeignMarkUsed`); or header and mark are damaged, and the newest
+ *    backup is of another store: it is used, and every key is in doubt (`isForeignBackupUsed`).
  * 4. The mark is an older one of the same store (`isOldMark`).
  * 5. A backup is another whole generation of the same store that ends with the same record (`isAsGood`), or is missing.
  * 6. The main file of a killed owner, or with a damaged mark or log: its contents are unknown (`judge-reports`).
@@ -65,7 +65,7 @@ export class Evidence {
     return first !== undefined && isSameLine(first, lines[0] as FileLine)
   }
 
-  isTouched(disk: MemoryDisk): boolean {
+  hasChanged(disk: MemoryDisk): boolean {
     const files = (each: MemoryDisk) => each.paths.filter((path) => !path.includes('.lock'))
     const [now, then] = [files(disk), files(this.found)]
     return now.join() !== then.join() || then.some((path) => !disk.bytesOf(path).equals(this.found.bytesOf(path)))
@@ -74,7 +74,7 @@ export class Evidence {
   /** True if an undamaged file, which the engine uses, says which store this is. */
   get isStoreKnown(): boolean {
     const isAnyLeft = [MARK, ...backupsOf(this.subject.disk)].some((path) => !this.isChanged(path))
-    return this.hasHeader || (isAnyLeft && !this.isForeignBackupInCharge)
+    return this.hasHeader || (isAnyLeft && !this.isForeignBackupUsed)
   }
 
   /** Every file that was a whole log of this store at some time. */
@@ -116,7 +116,7 @@ export class Evidence {
     return !this.found.paths.some(isThere)
   }
 
-  get isForeignLogInCharge(): boolean {
+  get isForeignLogUsed(): boolean {
     const own = this.#generations.flatMap((bytes) => generationOf(bytes).lines)
     // Records do not name their store: some are the same in both stores.
     const generations = [...backupsOf(this.foreign), LOG].map((path) => generationOf(this.foreign.bytesOf(path)))
@@ -128,7 +128,7 @@ export class Evidence {
    * True if the engine has to take the name of the store from a backup of the other store.
    * Neither log nor mark names the store, and the newest backup with a header is of the other one.
    */
-  get isForeignBackupInCharge(): boolean {
+  get isForeignBackupUsed(): boolean {
     if (this.hasHeader || !this.isChanged(MARK) || this.isOldMark) return false
     const headersOf = (files: readonly Buffer[]) => files.map((each) => generationOf(each).lines[0] as FileLine)
     const theirs = headersOf([...backupsOf(this.foreign), LOG].map((path) => this.foreign.bytesOf(path)))
@@ -143,13 +143,13 @@ export class Evidence {
     return this.bytesOf(MARK)?.equals(this.foreign.bytesOf(MARK)) === true
   }
 
-  get isForeignMarkInCharge(): boolean {
+  get isForeignMarkUsed(): boolean {
     return this.isMarkForeign && !this.hasHeader
   }
 
   /** True if the files disagree about their store, and the engine uses the wrong one. */
-  get isStrange(): boolean {
-    return this.isForeignLogInCharge || this.isForeignMarkInCharge || this.isForeignBackupInCharge
+  get isForeignFileUsed(): boolean {
+    return this.isForeignLogUsed || this.isForeignMarkUsed || this.isForeignBackupUsed
   }
 
   get isOldMark(): boolean {

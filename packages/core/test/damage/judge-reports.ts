@@ -25,7 +25,7 @@ export function judgeReports(evidence: Evidence, outcome: Outcome, expected: Exp
 
 function reportOfLog(evidence: Evidence, { recovery }: Outcome, expected: Expected | undefined): string[] {
   const { clean, cutBytes, damage, source } = recovery
-  if (evidence.isForeignLogInCharge) {
+  if (evidence.isForeignLogUsed) {
     return clean && !evidence.isChanged(MARK) ? ['the log of another store is not reported'] : []
   }
   const places = damage.filter((each) => each.file === 'store.log')
@@ -38,7 +38,7 @@ function reportOfLog(evidence: Evidence, { recovery }: Outcome, expected: Expect
 }
 
 function reportOfMark(evidence: Evidence, { recovery, verified }: Outcome): string[] {
-  if (evidence.isOldMark || evidence.isNothingLeft || evidence.isStrange) return []
+  if (evidence.isOldMark || evidence.isNothingLeft || evidence.isForeignFileUsed) return []
   const isNamed = [...recovery.damage, ...verified.damage].some((each) => each.file === 'store.mark')
   const isNoted = recovery.notes.some((note) => note.includes('store.mark'))
   const isGone = evidence.bytesOf(MARK) === undefined
@@ -48,7 +48,7 @@ function reportOfMark(evidence: Evidence, { recovery, verified }: Outcome): stri
 function reportOfMain(evidence: Evidence, { verified }: Outcome): string[] {
   const places = verified.damage.filter((each) => each.file === 'store.json')
   const bytes = evidence.bytesOf(MAIN)
-  const isMarkGood = !evidence.isChanged(MARK) && !evidence.isForeignLogInCharge
+  const isMarkGood = !evidence.isChanged(MARK) && !evidence.isForeignLogUsed
   const isKnown = isMarkGood && !evidence.subject.isKilled
   if (places.length === 0) {
     if (!bytes) return isMarkGood ? ['the missing main file is not reported'] : []
@@ -66,7 +66,7 @@ function reportOfBackup(evidence: Evidence, { verified }: Outcome, path: string)
   // A backup may be removed: that is not damage.
   if (!evidence.found.has(path)) return places.length > 0 ? [`the removed ${file} is reported`] : []
   // Which backups count as those of another store depends on the file that the engine uses.
-  if (evidence.isStrange) return []
+  if (evidence.isForeignFileUsed) return []
   if (places.length > 0) return evidence.isOtherFile(path) ? [] : faultsOfPlaces(evidence, path, places)
   return evidence.isAsGood(path) ? [] : [`the damage of ${file} is not reported`]
 }
@@ -102,7 +102,7 @@ function keyOf(line: Buffer, original: Buffer): string | undefined {
 }
 
 function falseAlarms(evidence: Evidence, { recovery, verified }: Outcome): string[] {
-  if (evidence.isStrange) return []
+  if (evidence.isForeignFileUsed) return []
   const changed = evidence.changed.map((path) => path.slice(path.lastIndexOf('/') + 1))
   const named = [...recovery.damage, ...verified.damage].map((each) => each.file)
   const strangers = named.filter((file) => !changed.includes(file) && !isOfOldMark(evidence, file))

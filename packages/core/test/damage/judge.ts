@@ -68,7 +68,7 @@ export class Judge {
     // Without a header in the log, the mark names the store: backups of another store are not used.
     const isExcused = this.#expected ? this.#expected.isRefused : evidence.isMarkForeign
     if (!isExcused && left.length > 0) this.#complain(`refused, although there is ${left.join()}: ${error.message}`)
-    if (evidence.isTouched(this.disk)) this.#complain('refused, but a file has changed')
+    if (evidence.hasChanged(this.disk)) this.#complain('refused, but a file has changed')
   }
 
   #judgeState(): void {
@@ -82,7 +82,7 @@ export class Judge {
       if (wrong.length) this.#complain(`not the state that can be recovered: ${wrong}`)
       const isAnyInDoubt = recovery.inDoubt.length > 0
       if (expected.isInDoubt !== isAnyInDoubt) this.#complain(`in doubt: ${JSON.stringify(recovery.inDoubt)}`)
-    } else if (evidence.isForeignLogInCharge || evidence.isNothingLeft) {
+    } else if (evidence.isForeignLogUsed || evidence.isNothingLeft) {
       return
     }
     const { isStoreKnown } = evidence
@@ -105,7 +105,7 @@ export class Judge {
     const evidence = this.#evidence
     for (const path of evidence.changed) {
       const bytes = evidence.bytesOf(path)
-      const isRenewed = path === MAIN || (path === MARK && (evidence.isOldMark || evidence.isStrange))
+      const isRenewed = path === MAIN || (path === MARK && (evidence.isOldMark || evidence.isForeignFileUsed))
       if (isRenewed || !bytes || this.#isKept(bytes)) continue
       this.#complain(`the bytes of ${path.slice(DIR.length + 1)} are gone`)
     }
@@ -131,14 +131,14 @@ export class Judge {
     const { clean, damage, inDoubt, notes } = second.recovery
     const isQuiet = clean && damage.length === 0 && inDoubt.length === 0
     // Backups of another store are noted for as long as they exist.
-    const isNoted = notes.length > 0 && evidence.changed.length === 1 && !evidence.isForeignLogInCharge
+    const isNoted = notes.length > 0 && evidence.changed.length === 1 && !evidence.isForeignLogUsed
     if (!isQuiet || isNoted) {
       this.#complain(`the second opening finds ${JSON.stringify(second.recovery)}`)
     }
     // A damaged backup is never rewritten.
     const isOld = (file: string) => evidence.isChanged(`${LOGS}/${file}`) && file.includes('.log.backup.')
     const unexpected = second.verified.damage.filter(({ file }) => !isOld(file) || !this.disk.has(`${LOGS}/${file}`))
-    if (unexpected.length && !evidence.isStrange) {
+    if (unexpected.length && !evidence.isForeignFileUsed) {
       this.#complain(`verify at the second opening: ${JSON.stringify(unexpected)}`)
     }
   }
@@ -156,7 +156,7 @@ export class Judge {
     } catch (error) {
       const { code, message } = error as FlatlogError
       if (!isWanted || code !== 'FLATLOG_CORRUPT') this.#complain(`strict refused: ${code} ${message}`)
-      if (this.#evidence.isTouched(disk)) this.#complain('strict refused, but a file has changed')
+      if (this.#evidence.hasChanged(disk)) this.#complain('strict refused, but a file has changed')
     }
   }
 
@@ -179,6 +179,6 @@ export class Judge {
       const isExpected = error instanceof FlatlogError && (refused !== undefined || recovery.source === 'new')
       if (!isExpected) this.#complain(`readOnly refuses: ${error}`)
     }
-    if (disk.paths.join() !== paths || this.#evidence.isTouched(disk)) this.#complain('readOnly changed a file')
+    if (disk.paths.join() !== paths || this.#evidence.hasChanged(disk)) this.#complain('readOnly changed a file')
   }
 }

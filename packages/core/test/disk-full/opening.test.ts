@@ -25,7 +25,7 @@ const BLOCK = 4096
 const ALWAYS = { times: Number.POSITIVE_INFINITY }
 const unfinishedIn = (dir: string) => namesAndSockets(dir).filter((name) => /\.(new|first|copy)$/.test(name))
 
-function fillWholly(disk: SmallDisk): void {
+function fillCompletely(disk: SmallDisk): void {
   disk.fill()
   expect(disk.freeBytes).toBe(0)
 }
@@ -46,7 +46,7 @@ describe.skipIf(!canMount).each(PLACES)('a store %s', (_, { make, needsRepair, h
     const disk = smallDisk()
     const dir = join(disk.path, 'data')
     const state = await make(dir, startPuppet)
-    fillWholly(disk)
+    fillCompletely(disk)
     const before = allFilesOf(dir)
     for (let attempt = 0; attempt < 3; attempt++) {
       const refused = openOn(machine(), { dir, lockWaitMs: 0 })
@@ -87,7 +87,7 @@ describe.skipIf(!canMount).each(PLACES)('a store %s', (_, { make, needsRepair, h
     let blocks = 0
     for (; !store; blocks++) {
       expect(blocks).toBeLessThan(100)
-      fillWholly(disk)
+      fillCompletely(disk)
       disk.giveBack(blocks * BLOCK)
       const fileSystem = new FaultyFileSystem()
       const opened = await openOn(machine({ fileSystem }), options).catch((error: unknown) => error)
@@ -107,7 +107,7 @@ describe.skipIf(!canMount).each(PLACES)('a store %s', (_, { make, needsRepair, h
     if (needsRepair && !hasStaleLock) expect(blocks).toBeGreaterThan(2)
     else expect(blocks).toBeGreaterThan(1)
     expect(stateOf(store)).toEqual(state)
-    fillWholly(disk)
+    fillCompletely(disk)
     await expect(store.set('long', LONG)).rejects.toMatchObject(noSpace)
     expect(stateOf(store)).toEqual(state)
     await store.close()
@@ -127,7 +127,7 @@ describe.skipIf(!canMount).each(PLACES)('a store %s', (_, { make, needsRepair, h
     const dir = join(disk.path, 'data')
     const state = await make(dir, startPuppet)
     for (let round = 0; round < 3; round++) {
-      fillWholly(disk)
+      fillCompletely(disk)
       disk.giveBack(2 * BLOCK)
       const puppet = startPuppet()
       const opened = await puppet.call('open', { dir, lockWaitMs: 0, mainFile: false }).then(

@@ -206,10 +206,10 @@ describe('a checkpoint whose header or index is damaged', () => {
     const { file } = generation(LONG)
     const long = withIndex(file, forge(rows(file)))
     const { ownParts } = await open(long)
-    const unsound = partsIn(ownParts).filter(
+    const damaged = partsIn(ownParts).filter(
       ({ offset, bytes, crc }) => validChecksum(long.bytes.subarray(offset, offset + bytes)) !== crc,
     )
-    expect(unsound).toHaveLength(1)
+    expect(damaged).toHaveLength(1)
   })
 
   it('is read whole if its header points elsewhere', async () => {

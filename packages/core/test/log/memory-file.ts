@@ -27,9 +27,9 @@ export class MemoryFile implements OpenFile {
     const added = Buffer.from(bytes as string)
     const length = Math.max(this.#bytes.length, position + added.length)
     const former = this.#bytes
-    const isRoom = former.buffer.byteLength >= length
-    this.#bytes = Buffer.from(isRoom ? former.buffer : new ArrayBuffer(2 * length), 0, length)
-    if (!isRoom) former.copy(this.#bytes)
+    const fits = former.buffer.byteLength >= length
+    this.#bytes = Buffer.from(fits ? former.buffer : new ArrayBuffer(2 * length), 0, length)
+    if (!fits) former.copy(this.#bytes)
     this.#bytes.fill(0, former.length)
     added.copy(this.#bytes, position)
     return added.length

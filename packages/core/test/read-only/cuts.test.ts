@@ -34,8 +34,8 @@ async function withReusedNumbers(longer: number, cacheBytes = 1_000_000) {
   const { store: reader } = await disk.reader({ cacheBytes })
   const mirror = new Mirror(reader)
   const changes = reader.changes()
-  const heard = [changes.next(), changes.next(), changes.next()]
-  for (const each of heard) each.catch(() => {})
+  const received = [changes.next(), changes.next(), changes.next()]
+  for (const each of received) each.catch(() => {})
   disk.edit(() => first)
   await reader.flush()
   expect(stateOf(reader)).toEqual({ a: 'cut off', b: 1, c: 'cut off' })
@@ -45,7 +45,7 @@ async function withReusedNumbers(longer: number, cacheBytes = 1_000_000) {
   const { store: next } = await disk.writer()
   await next.set('b', 'x'.repeat('cut off'.length + longer))
   await next.set('d', 'kept on')
-  return { disk, next, reader, mirror, heard }
+  return { disk, next, reader, mirror, received }
 }
 
 describe('records that were cut off and whose numbers were reused', () => {
@@ -54,18 +54,18 @@ describe('records that were cut off and whose numbers were reused', () => {
     ['shorter', -5],
     ['as long', 0],
   ])('are undone: with %s ones in their place', async (_, longer) => {
-    const { next, reader, mirror, heard } = await withReusedNumbers(longer)
+    const { next, reader, mirror, received } = await withReusedNumbers(longer)
     await reader.flush()
     expect(stateOf(reader)).toEqual(stateOf(next))
     expect(mirror.state).toEqual(new Map(next.entries()))
     expect(reader.stats().position).toBe(next.stats().position)
     // A follower that was past them gets an error, because its position is not in the log any more.
-    expect((await heard[0])?.value).toMatchObject({ seq: 3, value: 'cut off' })
-    expect((await heard[1])?.value).toMatchObject({ seq: 4, value: 'cut off' })
-    await expect(heard[2]).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
+    expect((await received[0])?.value).toMatchObject({ seq: 3, value: 'cut off' })
+    expect((await received[1])?.value).toMatchObject({ seq: 4, value: 'cut off' })
+    await expect(received[2]).rejects.toMatchObject({ code: 'FLATLOG_POSITION' })
     await next.set('e', 1)
     await reader.flush()
-    expect(mirror.heard.at(-1)).toMatchObject({ key: 'e', seq: 5 })
+    expect(mirror.received.at(-1)).toMatchObject({ key: 'e', seq: 5 })
   })
 
   test('are undone even if no record has their place yet', async () => {
@@ -80,7 +80,7 @@ describe('records that were cut off and whose numbers were reused', () => {
     disk.edit(() => before)
     await reader.flush()
     expect(stateOf(reader)).toEqual({ a: 1 })
-    expect(mirror.heard).toMatchObject([
+    expect(mirror.received).toMatchObject([
       { key: 'a', value: 2, seq: 2 },
       { key: 'a', value: 1, seq: 1 },
     ])
@@ -238,7 +238,7 @@ describe('damage in a log that is being followed', () => {
     const problems: string[] = []
     reader.on('problem', (error) => problems.push(error.code))
     await reader.flush()
-    expect(mirror.heard.map((change: Change) => change.seq)).toEqual([4])
+    expect(mirror.received.map((change: Change) => change.seq)).toEqual([4])
     expect(problems).toEqual(['FLATLOG_CORRUPT'])
     expect(() => reader.get('a')).toThrow(expect.objectContaining({ code: 'FLATLOG_CORRUPT' }))
   })

@@ -219,7 +219,7 @@ describe('a reader of an installation of format 0', () => {
     await ended
     await writer.delete('a')
     await reader.flush()
-    expect(mirror.heard.at(-1)).toMatchObject({ op: 'DELETE', key: 'a' } satisfies Partial<Change>)
+    expect(mirror.received.at(-1)).toMatchObject({ op: 'DELETE', key: 'a' } satisfies Partial<Change>)
   })
 
   test('that is only a main file follows the log once there is one', async () => {

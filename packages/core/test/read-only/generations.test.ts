@@ -51,7 +51,7 @@ describe('a compaction while a reader follows', () => {
     await writer.set('c', 3)
     await reader.flush()
     await turns()
-    expect(seqs(mirror.heard)).toEqual([2, 3, 4])
+    expect(seqs(mirror.received)).toEqual([2, 3, 4])
     expect(seqs(all)).toEqual([2, 3, 4])
     expect(stateOf(reader)).toEqual({ a: 2, b: 2, c: 3 })
     await reader.close()
@@ -102,7 +102,7 @@ describe('a compaction while a reader follows', () => {
     await reader.flush()
     expect(stateOf(reader)).toEqual(stateOf(writer))
     const { position } = writer.stats()
-    expect(mirror.heard).toEqual([
+    expect(mirror.received).toEqual([
       // The end of the file that it had open.
       { op: 'SET', key: 'a', value: 2, seq: 3, position: expect.any(String), timestamp: expect.any(String) },
       { op: 'SET', key: 'a', value: 3, seq: 7, position, timestamp: expect.any(String) },
@@ -152,7 +152,7 @@ describe('a compaction while a reader follows', () => {
     await writer.set('c', 3)
     await reader.flush()
     expect(reader.stats()).toMatchObject({ checkpointSeq: 1, lastSeq: 4 })
-    expect(seqs(mirror.heard)).toEqual([2, 3, 4])
+    expect(seqs(mirror.received)).toEqual([2, 3, 4])
   })
 
   test('that removes the backup of a follower is FLATLOG_POSITION to it', async () => {
@@ -204,7 +204,7 @@ describe('a compaction while a reader follows', () => {
     await writer.compact()
     await writer.set('a', 3)
     await reader.flush()
-    expect(seqs(mirror.heard)).toEqual([2, 3])
+    expect(seqs(mirror.received)).toEqual([2, 3])
     expect(reader.stats().checkpointSeq).toBe(2)
   })
 
@@ -224,7 +224,7 @@ describe('a compaction while a reader follows', () => {
     await writer.set('a', 2)
     await reader.flush()
     expect(stateOf(reader)).toEqual({ a: 2 })
-    expect(seqs(mirror.heard)).toEqual([2])
+    expect(seqs(mirror.received)).toEqual([2])
   })
 })
 
@@ -264,7 +264,7 @@ describe('another file in the place of the log', () => {
     await owner.set('b', 1)
     await owner.compact()
     await reader.flush()
-    expect(mirror.heard[0]).toMatchObject({ seq: 2, value: 'lost' })
+    expect(mirror.received[0]).toMatchObject({ seq: 2, value: 'lost' })
     expect(owner.stats().lastSeq).toBe(2)
     expect(stateOf(reader)).toEqual(stateOf(owner))
     expect(mirror.state).toEqual(new Map(owner.entries()))

@@ -115,13 +115,13 @@ export class SharedDisk {
 /** Applies the changes that a watcher receives: the result must equal the state at any time. */
 export class Mirror {
   readonly state: Map<string, unknown>
-  readonly heard: Change[] = []
+  readonly received: Change[] = []
   readonly stop: () => void
 
   constructor(store: Store) {
     this.state = new Map(store.entries())
     this.stop = store.watch((change) => {
-      this.heard.push(change)
+      this.received.push(change)
       this.#apply(change)
     })
   }

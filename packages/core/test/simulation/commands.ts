@@ -196,11 +196,11 @@ export function commands(
 ): fc.Arbitrary<Iterable<Command>> {
   const faulty = { fault: fault(faults), heal: step('heal', (run) => run.heal()) }
   const all = Object.entries<fc.Arbitrary<Command>>(withFaults ? { ...USUAL, ...faulty } : USUAL)
-  const weighed = all.flatMap(([name, command]) => {
+  const weighted = all.flatMap(([name, command]) => {
     const weight = WEIGHTS[name as CommandName] ?? 1
     return Array<typeof command>(often.includes(name as CommandName) ? WEIGHT_OF_OFTEN : weight).fill(command)
   })
-  return fc.commands(weighed, { maxCommands, size: 'max' })
+  return fc.commands(weighted, { maxCommands, size: 'max' })
 }
 
 export interface RunParameters {

@@ -91,7 +91,7 @@ export class Run {
     const { process, fate } = this.#newProcess(this.#machine)
     if (fault) fate.add(fault)
     const outcome = await settle(process, process.open(this.setup.options))
-    if (outcome.kind === 'resolved') this.#goOnWith(process, fate, outcome.value)
+    if (outcome.kind === 'resolved') this.#continueWith(process, fate, outcome.value)
     else {
       if (outcome.kind === 'rejected' && !(fate.hit.length && outcome.error instanceof FlatlogError))
         throw outcome.error
@@ -157,17 +157,17 @@ export class Run {
     await this.#whenUp()
     const line = this.#witness.line()
     const process = this.#process
-    this.#goesOn(this.#store.flush().then(() => process.isDead || line()))
+    this.#runInBackground(this.#store.flush().then(() => process.isDead || line()))
   }
 
   /** Starts a compaction without waiting for it: it runs during the next steps. */
   async startCompacting(): Promise<void> {
     await this.#whenUp()
-    this.#compacting = this.#goesOn(this.#store.compact())
+    this.#compacting = this.#runInBackground(this.#store.compact())
   }
 
   /** An unexpected failure of the promise fails the next step. */
-  #goesOn(promise: Promise<unknown>): Promise<void> {
+  #runInBackground(promise: Promise<unknown>): Promise<void> {
     const [process, fate] = [this.#process, this.#fate]
     return promise.then(
       () => {},
@@ -273,7 +273,7 @@ export class Run {
     if (opened.kind !== 'resolved') throw opened.kind === 'rejected' ? opened.error : new Error('the next owner died')
     await this.#witness.answered()
     former.kill()
-    this.#goOnWith(process, fate, opened.value)
+    this.#continueWith(process, fate, opened.value)
     this.#found('kill')
   }
 
@@ -287,7 +287,7 @@ export class Run {
     this.#fate.hit.push('the log is taken over')
     const opened = await settle(process, process.open({ ...this.setup.options, takeOver: true }))
     if (opened.kind !== 'resolved') throw opened.kind === 'rejected' ? opened.error : new Error('the next owner died')
-    this.#goOnWith(process, fate, opened.value)
+    this.#continueWith(process, fate, opened.value)
     this.#found('kill')
     for (let write = 1; write <= 3; write++) {
       store.set('a', 'of a displaced owner').catch(() => {})
@@ -423,10 +423,10 @@ export class Run {
 
   async #openAgain(): Promise<void> {
     const { process, fate } = this.#newProcess(this.#machine)
-    this.#goOnWith(process, fate, await this.#openIn(process))
+    this.#continueWith(process, fate, await this.#openIn(process))
   }
 
-  #goOnWith(process: SimulatedProcess, fate: Fate, store: Store): void {
+  #continueWith(process: SimulatedProcess, fate: Fate, store: Store): void {
     mainFileOf(this.#machine)
     this.#process = process
     this.#fate = fate

@@ -60,18 +60,18 @@ export class Witness {
   }
 
   /** The answer counts only if the process is alive when it comes. */
-  expectAnswer(write: Write, promise: Promise<unknown>, isHeard: () => boolean): void {
+  expectAnswer(write: Write, promise: Promise<unknown>, isAlive: () => boolean): void {
     this.#open.push(
       promise.then(
         () => {
-          if (!isHeard()) return
+          if (!isAlive()) return
           if (write.answer === 'absent') throw new Error(`${write.what} was acknowledged by a store that has failed`)
           if (write.answer === 'doubtful') return
           write.answer = 'acknowledged'
           write.isDurable ||= this.isAlwaysDurable
         },
         (error: unknown) => {
-          if (!isHeard()) return
+          if (!isAlive()) return
           const { code } = error as { code?: string }
           if (!(error instanceof FlatlogError)) throw error
           // FLATLOG_IO is a failed read for the write, which comes before the write itself.

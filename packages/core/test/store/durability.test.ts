@@ -105,16 +105,16 @@ describe("durability 'always'", () => {
   test('watchers receive a change only when it is on disk', async () => {
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem }), { dir: directory() })
-    const heard: number[] = []
-    store.watch((change) => heard.push(change.seq))
+    const received: number[] = []
+    store.watch((change) => received.push(change.seq))
     const held = fileSystem.hold('sync', { on: LOG })
     const done = store.set('a', 1)
     await held.reached
     await turns()
-    expect(heard).toEqual([])
+    expect(received).toEqual([])
     held.release()
     await done
-    expect(heard).toEqual([1])
+    expect(received).toEqual([1])
   })
 })
 

@@ -224,15 +224,15 @@ describe('reopen', () => {
     const dir = directory()
     const fileSystem = new FaultyFileSystem()
     await using store = await filled(fileSystem, dir)
-    const heard: unknown[] = []
-    store.watch((change) => 'key' in change && heard.push(change.key))
+    const received: unknown[] = []
+    store.watch((change) => 'key' in change && received.push(change.key))
     const changes = store.changes()
     fileSystem.fail('write', systemError('EIO'), { on: LOG })
     await expect(store.set('lost', 1)).rejects.toMatchObject(failed)
     const next = changes.next()
     await store.reopen()
     await store.set('after', 1)
-    expect(heard).toEqual(['after'])
+    expect(received).toEqual(['after'])
     expect((await next).value).toMatchObject({ key: 'after' })
   })
 

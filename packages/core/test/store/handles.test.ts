@@ -219,12 +219,12 @@ describe('several handles on one store in one process', () => {
     const dir = directory()
     await using one = await openOn(machine(), { dir })
     const two = await openOn(machine(), { dir })
-    const heard: unknown[] = []
-    two.watch((change) => heard.push(change))
+    const received: unknown[] = []
+    two.watch((change) => received.push(change))
     await one.set('a', 1)
     await two.close()
     await one.set('b', 1)
-    expect(heard).toHaveLength(1)
+    expect(received).toHaveLength(1)
   })
 
   test('closing a handle ends its changes(), even if another handle stays open', async () => {

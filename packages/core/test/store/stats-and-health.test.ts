@@ -125,15 +125,15 @@ test('a long replay calls onProgress', async () => {
   const store = await openOn(machine(), { dir, durability: 'os', compaction: false })
   for (let number = 0; number < 10_000; number++) store.set('a', number)
   await store.close()
-  const heard: Progress[] = []
-  await using again = await openOn(machine(), { dir, onProgress: (progress) => heard.push(progress) })
+  const received: Progress[] = []
+  await using again = await openOn(machine(), { dir, onProgress: (progress) => received.push(progress) })
   expect(again.get('a')).toBe(9999)
-  expect(heard.length).toBeGreaterThan(0)
-  expect(heard.length).toBeLessThan(100)
+  expect(received.length).toBeGreaterThan(0)
+  expect(received.length).toBeLessThan(100)
   const total = readFileSync(logPath(dir)).length
-  for (const progress of heard) {
+  for (const progress of received) {
     expect(progress).toMatchObject({ phase: 'replay', total })
     expect(progress.done).toBeLessThanOrEqual(total)
   }
-  expect(heard.map(({ done }) => done)).toEqual([...heard.map(({ done }) => done)].sort((a, b) => a - b))
+  expect(received.map(({ done }) => done)).toEqual([...received.map(({ done }) => done)].sort((a, b) => a - b))
 })

@@ -71,9 +71,9 @@ test('a set while the function runs is not lost', async () => {
   await using store = await openOn(machine(), { dir: directory() })
   await store.set('a', ['first'])
   const seen: unknown[] = []
-  let goOn = () => {}
+  let finish = () => {}
   const gate = new Promise<void>((resolve) => {
-    goOn = resolve
+    finish = resolve
   })
   const updated = store.update<string[]>('a', async (old) => {
     seen.push(old)
@@ -81,7 +81,7 @@ test('a set while the function runs is not lost', async () => {
     return [...(old ?? []), 'updated']
   })
   await store.set('a', ['first', 'between'])
-  goOn()
+  finish()
   expect(await updated).toEqual(['first', 'between', 'updated'])
   expect(seen).toEqual([['first'], ['first', 'between']])
   expect(store.get('a')).toEqual(['first', 'between', 'updated'])
@@ -90,16 +90,16 @@ test('a set while the function runs is not lost', async () => {
 test('a delete while the function runs is not undone', async () => {
   await using store = await openOn(machine(), { dir: directory() })
   await store.set('a', 41)
-  let goOn = () => {}
+  let finish = () => {}
   const gate = new Promise<void>((resolve) => {
-    goOn = resolve
+    finish = resolve
   })
   const updated = store.update<number>('a', async (old) => {
     await gate
     return plusOne(old)
   })
   await store.delete('a')
-  goOn()
+  finish()
   expect(await updated).toBe(1)
 })
 
@@ -121,15 +121,15 @@ test('keeps the expiry of the key unless another is given', async () => {
 
 test('updates of different keys do not wait for each other', async () => {
   await using store = await openOn(machine(), { dir: directory() })
-  let goOn = () => {}
+  let finish = () => {}
   const slow = store.update('slow', async () => {
     await new Promise<void>((resolve) => {
-      goOn = resolve
+      finish = resolve
     })
     return 'slow'
   })
   expect(await store.update('quick', () => 'quick')).toBe('quick')
-  goOn()
+  finish()
   expect(await slow).toBe('slow')
 })
 

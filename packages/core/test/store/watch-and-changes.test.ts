@@ -52,12 +52,12 @@ describe('watch', () => {
   test('reports every change once, in order, with its position in the log', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir })
-    const heard: Change[] = []
-    store.watch((change) => heard.push(change))
+    const received: Change[] = []
+    store.watch((change) => received.push(change))
     await everyKind(store)
-    expect(heard.map(withoutPlace)).toEqual(EVERY_KIND)
+    expect(received.map(withoutPlace)).toEqual(EVERY_KIND)
     const records = recordsOf(dir)
-    for (const { seq, position, timestamp } of heard) {
+    for (const { seq, position, timestamp } of received) {
       const record = records.find((each) => each.seq === seq)
       expect([position, timestamp]).toEqual([`${seq}:${record?.crc}`, record?.timestamp])
     }
@@ -66,49 +66,49 @@ describe('watch', () => {
   test('reports no change before it is acknowledged, and none that was undone', async () => {
     const fileSystem = new FaultyFileSystem()
     await using store = await openOn(machine({ fileSystem }), { dir: directory() })
-    const heard: Change[] = []
-    store.watch((change) => heard.push(change))
+    const received: Change[] = []
+    store.watch((change) => received.push(change))
     fileSystem.fail('write', systemError('ENOSPC'), { on: LOG })
     await expect(store.set('refused', 1)).rejects.toMatchObject({ code: 'FLATLOG_NO_SPACE' })
     await store.set('taken', 1)
-    expect(heard.map((change) => change.op === 'SET' && 'key' in change && change.key)).toEqual(['taken'])
+    expect(received.map((change) => change.op === 'SET' && 'key' in change && change.key)).toEqual(['taken'])
   })
 
   test('passes each listener its own copies, and nothing after it unsubscribes', async () => {
     await using store = await openOn(machine(), { dir: directory() })
-    const heard: unknown[] = []
+    const received: unknown[] = []
     const listener = (change: Change) => {
       if (!('value' in change)) return
-      heard.push(structuredClone(change.value))
+      received.push(structuredClone(change.value))
       ;(change.value as number[]).push(99)
     }
     const stops = [store.watch(listener), store.watch(listener)]
     await store.set('a', [1])
-    expect(heard).toEqual([[1], [1]])
+    expect(received).toEqual([[1], [1]])
     expect(store.get('a')).toEqual([1])
     stops[0]?.()
     stops[0]?.()
     await store.set('a', [2])
-    expect(heard).toEqual([[1], [1], [2]])
+    expect(received).toEqual([[1], [1], [2]])
     stops[1]?.()
     await store.set('a', [3])
-    expect(heard).toHaveLength(3)
+    expect(received).toHaveLength(3)
   })
 
   test('reports the writes of other handles too', async () => {
     const dir = directory()
     await using one = await openOn(machine(), { dir })
     await using two = await openOn(machine(), { dir })
-    const heard: number[] = []
-    one.watch((change) => heard.push(change.seq))
+    const received: number[] = []
+    one.watch((change) => received.push(change.seq))
     await two.set('a', 1)
     await one.set('a', 2)
-    expect(heard).toEqual([1, 2])
+    expect(received).toEqual([1, 2])
   })
 
   test('a listener that throws does not stop the other listeners or the write', async () => {
     await using store = await openOn(machine(), { dir: directory() })
-    const heard: number[] = []
+    const received: number[] = []
     const thrown: unknown[] = []
     const others = process.listeners('uncaughtException')
     process.removeAllListeners('uncaughtException')
@@ -118,10 +118,10 @@ describe('watch', () => {
       store.watch(() => {
         throw boom
       })
-      store.watch((change) => heard.push(change.seq))
+      store.watch((change) => received.push(change.seq))
       await store.set('a', 1)
       await turns()
-      expect(heard).toEqual([1])
+      expect(received).toEqual([1])
       expect(thrown).toEqual([boom])
     } finally {
       process.removeAllListeners('uncaughtException')

@@ -42,7 +42,7 @@ interface Rule {
 export class HeldCall {
   readonly reached: Promise<void>
   #arrive!: () => void
-  #goOn!: (error: Error | undefined) => void
+  #resume!: (error: Error | undefined) => void
   readonly #gate: Promise<Error | undefined>
 
   constructor() {
@@ -50,16 +50,16 @@ export class HeldCall {
       this.#arrive = resolve
     })
     this.#gate = new Promise((resolve) => {
-      this.#goOn = resolve
+      this.#resume = resolve
     })
   }
 
   release(): void {
-    this.#goOn(undefined)
+    this.#resume(undefined)
   }
 
   fail(error: Error): void {
-    this.#goOn(error)
+    this.#resume(error)
   }
 
   async wait(): Promise<void> {

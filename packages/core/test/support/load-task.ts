@@ -47,7 +47,7 @@ export interface Opened extends Found {
   readonly openMs: number
 }
 
-export function whatIsIn(store: Store): Found {
+export function contentsOf(store: Store): Found {
   const { cutBytes, damage, inDoubt } = store.recovery
   const { lastSeq } = store.stats() as { lastSeq: number }
   return { cutBytes, damage, inDoubt, lastSeq, state: fingerprint(store.entries()) }

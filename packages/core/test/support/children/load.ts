@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { writeSync } from 'node:fs'
 import { nodeFileSystem, systemClock } from '../core.js'
-import { type LoadTask, type Opened, planOf, whatIsIn } from '../load-task.js'
+import { contentsOf, type LoadTask, type Opened, planOf } from '../load-task.js'
 import { machine, openOn } from '../machine.js'
 import { stopAfter } from '../stop-after.js'
 import { perform } from '../workload.js'
@@ -39,7 +39,7 @@ const fileSystem = stopAt ? stopAfter(nodeFileSystem, stopAt) : nodeFileSystem
 const before = process.cpuUsage()
 const store = await openOn(machine({ fileSystem, clock }), options)
 const { user, system } = process.cpuUsage(before)
-const found = whatIsIn(store)
+const found = contentsOf(store)
 report(`OPEN ${JSON.stringify({ ...found, openMs: (user + system) / 1000 + waitedMs } satisfies Opened)}`)
 
 const plan = planOf(planned)
