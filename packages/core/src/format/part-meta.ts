@@ -59,7 +59,7 @@ export function expiryRange(state: readonly Pick<PartValue, 'expires'>[]): Pick<
 /** What a pair takes beside key and value: quotes, colon, comma. */
 const PAIR_BYTES = 8
 /** What `meta` takes for a key beside its name. */
-const META_BYTES = 48
+export const META_BYTES = 48
 
 /** About how many bytes a pair takes in a part. It rarely takes more: only escapes of the key are not counted. */
 export function bytesInPart(

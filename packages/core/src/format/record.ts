@@ -130,3 +130,13 @@ export function valueOffsets({ valueStarts, encoded, encodedEnd, isAscii }: Writ
     return offset
   })
 }
+
+/** The number of the line of a part. The first line of a generation is its header. */
+export function lineOfPart(at: number): number {
+  return at + 2
+}
+
+/** The number of the first record's line: after the header or, if there are parts, after the parts and the index. */
+export function lineAfterCheckpoint(parts: number): number {
+  return parts === 0 ? 2 : lineOfPart(parts) + 1
+}

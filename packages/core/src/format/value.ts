@@ -1,6 +1,6 @@
 import { FlatlogError } from '../platform/errors.js'
 import { MAX_RECORD_BYTES } from '../platform/limits.js'
-import { endOfValue, escapeSeparators, quote } from './json-text.js'
+import { CODE_UNIT_BYTES, endOfValue, escapeSeparators, quote } from './json-text.js'
 
 /** What the JSON string of a value stands for, if the value is not simply JSON. */
 export type Encoding = 'text' | 'base64'
@@ -117,12 +117,10 @@ function tooLarge(key: string, bytes: number | undefined): FlatlogError {
 
 /** The most that a line contains beside its operation. */
 const LINE_OVERHEAD_BYTES = 128
-/** The most that a character takes in UTF-8. */
-const CHARACTER_BYTES = 3
 
 /** The error for an operation whose line would be too long; undefined if it fits. */
 export function tooLong(encoded: string, key: string): FlatlogError | undefined {
-  if (encoded.length * CHARACTER_BYTES + LINE_OVERHEAD_BYTES <= MAX_RECORD_BYTES) return undefined
+  if (encoded.length * CODE_UNIT_BYTES + LINE_OVERHEAD_BYTES <= MAX_RECORD_BYTES) return undefined
   const bytes = Buffer.byteLength(encoded) + LINE_OVERHEAD_BYTES
   return bytes > MAX_RECORD_BYTES ? tooLarge(key, bytes) : undefined
 }

@@ -1,6 +1,7 @@
 import { validChecksum } from '../format/checksum.js'
 import { decodeLine } from '../format/decode.js'
 import { DecodedParts, type PartTable, scanIndexLine } from '../format/index-line.js'
+import { lineAfterCheckpoint } from '../format/record.js'
 import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { OPEN_CHECKED_BYTES, OPEN_WHOLE_BYTES } from '../platform/limits.js'
@@ -34,7 +35,7 @@ async function openByIndex(file: OpenFile, slices: Slices): Promise<CheckpointFo
     header,
     seq: header.seq,
     end: raw.offset + raw.length,
-    nextLine: parts.length + 3,
+    nextLine: lineAfterCheckpoint(parts.length),
     timestamp: header.timestamp > index.timestamp ? header.timestamp : index.timestamp,
     parts: parts.length,
     ownParts: parts,
