@@ -39,7 +39,7 @@ export function endOfString(json: string, start: number): number {
   }
 }
 
-/** The string that a literal stands for. */
+/** Decodes a string literal. */
 export function unquote(literal: string): string {
   return literal.includes('\\') ? (JSON.parse(literal) as string) : literal.slice(1, -1)
 }

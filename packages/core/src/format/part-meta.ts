@@ -1,7 +1,7 @@
 import type { IndexRow, PartValue } from './record.js'
 import type { Encoding } from './value.js'
 
-/** The `meta` of a part: what is known of its keys beside their values. */
+/** The `meta` of a part: expiry, encoding and age of its keys. */
 export interface PartMeta {
   readonly expires?: Readonly<Record<string, number>>
   readonly encoding?: Readonly<Record<string, Encoding>>
@@ -26,8 +26,8 @@ export function toKeyMeta(
   expires: number | undefined,
   time: number | undefined,
 ): KeyMeta | undefined {
-  const isPlain = encoding === undefined && expires === undefined && time === undefined
-  return isPlain ? undefined : { expires, encoding, time }
+  const hasNoMeta = encoding === undefined && expires === undefined && time === undefined
+  return hasNoMeta ? undefined : { expires, encoding, time }
 }
 
 export const NO_META: DatedMeta = { timestampMs: 0 }

@@ -106,7 +106,7 @@ export interface PartSummary extends IndexRow {
 
 export const FORMAT = 1
 
-/** A record that has been written, with what it takes to find its values in the file. */
+/** A record that has been written, and where its values are in the file. */
 export interface WrittenRecord {
   readonly operation: Operation
   /** The text of the line from `"op"` to the checksum. */

@@ -61,7 +61,7 @@ async function areWhole(file: OpenFile, parts: PartTable, slices: Slices): Promi
   return next === parts.length
 }
 
-/** Reads a checkpoint back that was just written, every byte of it. False if it is not what was written. */
+/** Reads a checkpoint back that was just written, every byte of it. False if anything differs. */
 export async function readBackCheckpoint(
   file: OpenFile,
   { length, parts, indexAt, headerCrc, indexCrc }: WrittenCheckpoint,

@@ -17,7 +17,7 @@ export interface TailStart {
   readonly afterSeq: number | undefined
 }
 
-/** A run of records that are whole and follow each other: where it ends, and what its last record is. */
+/** A run of records that are whole and follow each other: where it ends, and its last record. */
 export interface TailRun {
   readonly lastSeq: number
   readonly lastCrc: string

@@ -65,7 +65,7 @@ export class LogOpener {
     }
   }
 
-  /** `notes`: what was done to the files so far. */
+  /** `notes`: the repairs so far. */
   async #fromLog(file: OpenFile, choice: LogChoice, notes: readonly string[]): Promise<OpenedLog> {
     const { files } = this
     // The last owner may have been killed between a rename and its sync: the names that we see must stay.
@@ -116,7 +116,7 @@ export class LogOpener {
     return { ...opened, mark: opened.mark ?? (await this.#newMark(opened, mainFileSeq)) }
   }
 
-  /** Writes what is on disk now. The log has been synced. */
+  /** Writes a mark of the present log, which has been synced. */
   async #newMark(opened: CleanGeneration, mainFileSeq: number | null): Promise<Mark> {
     const { files } = this
     const { store, lastSeq: seq, lastTimestamp: timestamp } = opened
@@ -146,7 +146,7 @@ export class LogOpener {
 
   /**
    * Puts another generation in the place of an unusable log. The file that is there is kept under another name. Returns
-   * what was done, as sentences.
+   * the repairs as sentences.
    */
   async #replace({ from, path, fileName, lastSeq, lost }: Replacement): Promise<string[]> {
     const { files } = this
@@ -162,7 +162,7 @@ export class LogOpener {
         await files.syncNames()
         return [`${fileName} was renamed to ${files.logName}.`, ...kept]
       }
-      // A backup stays what it is: the log begins as a copy of it.
+      // The backup stays: the log begins as a copy of it.
       removeIfThere(files.fileSystem, files.first)
       await copyFile(files, path, files.first, this.#slices)
       await publishFirst(files)
