@@ -1,3 +1,4 @@
+import { lineAfterCheckpoint } from '../format/record.js'
 import { readBackCheckpoint } from '../log/checkpoint-opener.js'
 import type { CheckpointWriter, WrittenCheckpoint } from '../log/checkpoint-writer.js'
 import { readTailRun, type TailRun } from '../log/record-reader.js'
@@ -139,8 +140,7 @@ class Compaction {
   async #verify(file: OpenFile, written: WrittenCheckpoint): Promise<TailRun> {
     if (!(await readBackCheckpoint(file, written, this.#slices))) throw this.#unreadable(file)
     const { length, parts } = written
-    // The lines before it: a header, and if there are parts, the parts and an index.
-    const start = { offset: length, line: parts.length ? parts.length + 3 : 2, afterSeq: this.frozenSeq }
+    const start = { offset: length, line: lineAfterCheckpoint(parts.length), afterSeq: this.frozenSeq }
     const run = await readTailRun(file, start, this.#slices)
     if (!run.complete) throw this.#unreadable(file)
     return run

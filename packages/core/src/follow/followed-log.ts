@@ -1,5 +1,5 @@
 import type { ChangedRecord } from '../engine/events.js'
-import { checksumValue, endOfLine, formatChecksum } from '../format/checksum.js'
+import { checksumValue, endOfLine, formatChecksum, type LazyChecksum, spellChecksum } from '../format/checksum.js'
 import type { PlainRecord } from '../format/decode-fast.js'
 import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import { readLine } from '../log/line-reader.js'
@@ -36,7 +36,7 @@ export class FollowedLog {
   readonly checkpoint: CheckpointPlace
   readonly storeId: string | undefined
   #lastSeq: number
-  #lastCrc: string | number
+  #lastCrc: LazyChecksum
   #endOffset: number
   /** The end of the last line that was read; undefined if the bytes before `endOffset` are not certain. */
   #lineEnd: Buffer | undefined
@@ -61,8 +61,7 @@ export class FollowedLog {
   }
 
   get last(): { readonly seq: number; readonly crc: string } {
-    const crc = this.#lastCrc
-    return { seq: this.#lastSeq, crc: typeof crc === 'number' ? formatChecksum(crc) : crc }
+    return { seq: this.#lastSeq, crc: spellChecksum(this.#lastCrc) }
   }
 
   get lastTimestamp(): string {
@@ -138,7 +137,7 @@ export class FollowedLog {
     return run.lastSeq >= this.#lastSeq
   }
 
-  #setLast(seq: number, crc: string | number): void {
+  #setLast(seq: number, crc: LazyChecksum): void {
     this.#lastSeq = seq
     this.#lastCrc = crc
   }

@@ -2,7 +2,7 @@ import type { Backend, Health, RecordPosition, Stats, Verification } from '../en
 import { type ChangedRecord, Events } from '../engine/events.js'
 import { verify } from '../engine/verify.js'
 import type { CheckpointPlace } from '../log/checkpoint-reader.js'
-import type { Recovery } from '../log/damage-report.js'
+import { describeDamage, type Recovery } from '../log/damage-report.js'
 import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
 import { Slices, type Timer } from '../platform/clock.js'
@@ -321,7 +321,7 @@ export class Follower implements Backend {
     this.#report(
       new FlatlogError(
         'FLATLOG_CORRUPT',
-        `${first.file} is damaged at line ${first.line}, byte ${first.offset} (${damage.length} damaged places in all). All ` +
+        `${describeDamage(first, damage.length)}. All ` +
           'records that count were read. What to do: see store.recovery, and open the store for writing to repair it.',
         { path: this.files.log, offset: first.offset },
       ),

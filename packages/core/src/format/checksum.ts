@@ -31,6 +31,13 @@ export function formatChecksum(value: number): string {
   return `${HEX[value >>> 24]}${HEX[(value >>> 16) & 0xff]}${HEX[(value >>> 8) & 0xff]}${HEX[value & 0xff]}`
 }
 
+/** A checksum whose digits are made only when they are needed: of most records they never are. */
+export type LazyChecksum = string | number
+
+export function spellChecksum(crc: LazyChecksum): string {
+  return typeof crc === 'number' ? formatChecksum(crc) : crc
+}
+
 /** The length of `,"crc":"xxxxxxxx"}`, with which every line of a version 1 file ends. */
 export const CHECKSUM_BYTES = 18
 const CHECKSUM_START = Buffer.from(',"crc":"')

@@ -57,7 +57,7 @@ function toBytes(text: string, places: number[]): void {
   }
 }
 
-/** The line contains what its message says, which this version does not know. */
+/** A line has something that this version does not know. The message names it. */
 class Unexpected extends Error {}
 
 /** Reads the fields of a line in their fixed order. */

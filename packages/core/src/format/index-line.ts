@@ -141,7 +141,7 @@ class EncodedParts implements PartTable {
     const text = line.toString('latin1', 0, end)
     if (!text.startsWith('[["', start)) return undefined
     const isAsciiLine = isAscii(line)
-    const isPlain = isAsciiLine && !text.includes('\\', start)
+    const hasNoEscapes = isAsciiLine && !text.includes('\\', start)
     const keyStarts: number[] = []
     const keyEnds: number[] = []
     let lastKey = ''
@@ -150,7 +150,7 @@ class EncodedParts implements PartTable {
       const keyEnd = endOfString(text, keyStart)
       AFTER_KEY.lastIndex = keyEnd
       if (keyEnd === -1 || !AFTER_KEY.test(text)) return undefined
-      const key = isPlain ? text.slice(keyStart + 1, keyEnd - 1) : decodeKey(line, keyStart, keyEnd, isAsciiLine)
+      const key = hasNoEscapes ? text.slice(keyStart + 1, keyEnd - 1) : decodeKey(line, keyStart, keyEnd, isAsciiLine)
       const offset = Number(text.slice(keyEnd + 1, text.indexOf(',', keyEnd + 1)))
       const isNext = keyStarts.length === 0 ? offset === partsAt : key > lastKey && offset > lastOffset
       if (!isNext) return undefined

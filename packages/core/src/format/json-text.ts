@@ -4,6 +4,9 @@
  * slices of their text.
  */
 
+/** The most that a UTF-16 code unit takes in UTF-8. */
+export const CODE_UNIT_BYTES = 3
+
 /** U+2028 and U+2029 are allowed in JSON strings, but end a line for some tools; they are written as escapes. */
 const SEPARATORS = /[\u2028\u2029]/
 const ALL_SEPARATORS = /[\u2028\u2029]/g
@@ -36,7 +39,7 @@ export function endOfString(json: string, start: number): number {
   }
 }
 
-/** The string that a literal stands for. */
+/** Decodes a string literal. */
 export function unquote(literal: string): string {
   return literal.includes('\\') ? (JSON.parse(literal) as string) : literal.slice(1, -1)
 }

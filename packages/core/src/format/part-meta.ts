@@ -1,7 +1,7 @@
 import type { IndexRow, PartValue } from './record.js'
 import type { Encoding } from './value.js'
 
-/** The `meta` of a part: what is known of its keys beside their values. */
+/** The `meta` of a part: expiry, encoding and age of its keys. */
 export interface PartMeta {
   readonly expires?: Readonly<Record<string, number>>
   readonly encoding?: Readonly<Record<string, Encoding>>
@@ -26,8 +26,8 @@ export function toKeyMeta(
   expires: number | undefined,
   time: number | undefined,
 ): KeyMeta | undefined {
-  const isPlain = encoding === undefined && expires === undefined && time === undefined
-  return isPlain ? undefined : { expires, encoding, time }
+  const hasNoMeta = encoding === undefined && expires === undefined && time === undefined
+  return hasNoMeta ? undefined : { expires, encoding, time }
 }
 
 export const NO_META: DatedMeta = { timestampMs: 0 }
@@ -59,7 +59,7 @@ export function expiryRange(state: readonly Pick<PartValue, 'expires'>[]): Pick<
 /** What a pair takes beside key and value: quotes, colon, comma. */
 const PAIR_BYTES = 8
 /** What `meta` takes for a key beside its name. */
-const META_BYTES = 48
+export const META_BYTES = 48
 
 /** About how many bytes a pair takes in a part. It rarely takes more: only escapes of the key are not counted. */
 export function bytesInPart(

@@ -24,7 +24,7 @@ const META_FIELD = ',"meta":'
 const STATE_FIELD = ',"state":{'
 const NOT_ASCII = /[\x80-\xff]/
 
-/** Undefined if the line is not a part. `slab` provides the array; without it the layout gets one of its own. */
+/** Finds the places of the keys in a part's line. Undefined if it is not a part. `slab` provides the array; without it the layout gets one of its own. */
 export function layOutPart(line: string, slab?: NumberSlab): PartLayout | undefined {
   const beginning = BEGINNING.exec(line)
   if (!beginning) return undefined
@@ -117,9 +117,10 @@ export function parseMeta(line: Buffer, layout: PartLayout): DatedMeta {
  * are slices of it, so a pair that is kept keeps the whole line in memory.
  */
 export function cutPart(line: Buffer, latin: string, layout: PartLayout, meta: DatedMeta): SpelledPair[] {
-  const isPlain = isAscii(layout)
+  const isAsciiLine = isAscii(layout)
   const count = keyCount(layout)
-  const cut = (start: number, end: number) => (isPlain ? latin.slice(start, end) : line.toString('utf8', start, end))
+  const cut = (start: number, end: number) =>
+    isAsciiLine ? latin.slice(start, end) : line.toString('utf8', start, end)
   const pairs: SpelledPair[] = []
   for (let position = 0; position < count; position++) {
     const start = keyStart(layout, position)

@@ -106,7 +106,7 @@ export interface PartSummary extends IndexRow {
 
 export const FORMAT = 1
 
-/** A record that has been written, with what it takes to find its values in the file. */
+/** A record that has been written, and where its values are in the file. */
 export interface WrittenRecord {
   readonly operation: Operation
   /** The text of the line from `"op"` to the checksum. */
@@ -129,4 +129,14 @@ export function valueOffsets({ valueStarts, encoded, encodedEnd, isAscii }: Writ
     from = start
     return offset
   })
+}
+
+/** The number of the line of a part. The first line of a generation is its header. */
+export function lineOfPart(at: number): number {
+  return at + 2
+}
+
+/** The number of the first record's line: after the header or, if there are parts, after the parts and the index. */
+export function lineAfterCheckpoint(parts: number): number {
+  return parts === 0 ? 2 : lineOfPart(parts) + 1
 }

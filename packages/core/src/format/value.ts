@@ -1,8 +1,8 @@
 import { FlatlogError } from '../platform/errors.js'
 import { MAX_RECORD_BYTES } from '../platform/limits.js'
-import { endOfValue, escapeSeparators, quote } from './json-text.js'
+import { CODE_UNIT_BYTES, endOfValue, escapeSeparators, quote } from './json-text.js'
 
-/** What the JSON string of a value stands for, if the value is not simply JSON. */
+/** How to read a value that is stored as a JSON string but is not one. */
 export type Encoding = 'text' | 'base64'
 
 /** A value as lines contain it: the text of a JSON value, and its encoding. */
@@ -117,12 +117,10 @@ function tooLarge(key: string, bytes: number | undefined): FlatlogError {
 
 /** The most that a line contains beside its operation. */
 const LINE_OVERHEAD_BYTES = 128
-/** The most that a character takes in UTF-8. */
-const CHARACTER_BYTES = 3
 
 /** The error for an operation whose line would be too long; undefined if it fits. */
 export function tooLong(encoded: string, key: string): FlatlogError | undefined {
-  if (encoded.length * CHARACTER_BYTES + LINE_OVERHEAD_BYTES <= MAX_RECORD_BYTES) return undefined
+  if (encoded.length * CODE_UNIT_BYTES + LINE_OVERHEAD_BYTES <= MAX_RECORD_BYTES) return undefined
   const bytes = Buffer.byteLength(encoded) + LINE_OVERHEAD_BYTES
   return bytes > MAX_RECORD_BYTES ? tooLarge(key, bytes) : undefined
 }
@@ -147,7 +145,7 @@ export function fromValue(key: string, value: unknown): ValueText {
   }
 }
 
-/** JSON that would not survive on one line of UTF-8, or that contains what some tools take for the end of a line. */
+/** JSON that would not survive on one line of UTF-8, or that some tools would cut into several lines. */
 const NOT_VERBATIM = /^[ \t]|[ \t]$|[\n\r\u2028\u2029\ufeff]/
 
 function isVerbatimJson(text: string): boolean {
@@ -186,7 +184,7 @@ export function toValue(value: ValueText, key: string): unknown {
   return value.encoding === 'base64' ? toBytes(value, key) : parse(value.text, key)
 }
 
-/** The text that was stored with `fromText`; of another value its JSON text; of bytes what they are in UTF-8. */
+/** The text that was stored with `fromText`; of another value its JSON text; of bytes their text in UTF-8. */
 export function toText(value: ValueText, key: string): string {
   if (value.encoding === 'text') return textOf(value.text, key)
   return value.encoding === 'base64' ? Buffer.from(toBytes(value, key)).toString('utf8') : value.text
@@ -200,9 +198,9 @@ export function toBytes(value: ValueText, key: string): Uint8Array {
 }
 
 function textOf(literal: string, key: string): string {
-  // A string without escapes need not be parsed.
-  const isPlain = literal.length > 1 && literal.indexOf('"', 1) === literal.length - 1 && !literal.includes('\\')
-  const text = isPlain && literal[0] === '"' ? literal.slice(1, -1) : parse(literal, key)
+  // Such a string need not be parsed.
+  const hasNoEscapes = literal.length > 1 && literal.indexOf('"', 1) === literal.length - 1 && !literal.includes('\\')
+  const text = hasNoEscapes && literal[0] === '"' ? literal.slice(1, -1) : parse(literal, key)
   if (typeof text !== 'string') throw noValue(key)
   return text
 }
@@ -215,14 +213,12 @@ function parse(text: string, key: string): unknown {
   }
 }
 
-/**
- * The error for a stored text that is not a value. A valid checksum proves what was written, not that it was a value.
- */
+/** The error for a stored text that is not JSON. */
 export function noValue(key: string, cause?: unknown): FlatlogError {
   return new FlatlogError(
     'FLATLOG_CORRUPT',
-    `What the log contains for key ${JSON.stringify(key)} is not a value, although its checksum is valid: it was ` +
-      'written that way. Other keys are not affected. What to do: set the key again, or delete it.',
+    `The text that the log has for key ${JSON.stringify(key)} is not JSON. Its checksum is valid, so it was written like ` +
+      'this. Other keys are not affected. What to do: set the key again, or delete it.',
     { cause },
   )
 }

@@ -1,4 +1,4 @@
-import { quote } from '../format/json-text.js'
+import { CODE_UNIT_BYTES, quote } from '../format/json-text.js'
 import type { PartValue } from '../format/record.js'
 import type { ValueText } from '../format/value.js'
 import type { Recovery } from '../log/damage-report.js'
@@ -31,9 +31,8 @@ interface LegacyValue {
 
 /** What a part of a checkpoint has besides a key and its value, and some more. */
 const LINE_BYTES = 1024
-/** The most bytes of UTF-8 that one character of a value or of a quoted key takes. */
-const VALUE_CHARACTER_BYTES = 3
-const KEY_CHARACTER_BYTES = 6
+/** The most that a UTF-16 code unit takes in a quoted key: an escape. */
+const QUOTED_CODE_UNIT_BYTES = 6
 
 /** Collects the latest value of each key. */
 export class LegacyValues {
@@ -78,7 +77,7 @@ export class LegacyValues {
 }
 
 function fitsRecord(key: string, { text }: ValueText): boolean {
-  const most = text.length * VALUE_CHARACTER_BYTES + key.length * KEY_CHARACTER_BYTES + LINE_BYTES
+  const most = text.length * CODE_UNIT_BYTES + key.length * QUOTED_CODE_UNIT_BYTES + LINE_BYTES
   if (most <= MAX_READ_RECORD_BYTES) return true
   return Buffer.byteLength(text) + Buffer.byteLength(quote(key)) + LINE_BYTES <= MAX_READ_RECORD_BYTES
 }

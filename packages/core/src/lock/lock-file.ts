@@ -50,7 +50,7 @@ export class LockFiles {
     readonly lockPath: string,
   ) {}
 
-  /** Undefined: there is no such file. Null: it holds no record (empty after a power cut, or damaged). */
+  /** Undefined: there is no such file. Null: it has no record (empty after a power cut, or damaged). */
   read(path = this.lockPath): LockRecord | null | undefined {
     let bytes: Buffer
     try {
@@ -125,7 +125,7 @@ export class LockFiles {
     }
   }
 
-  /** Makes a written record the lock, whatever the lock is now. */
+  /** Makes a written record the lock, in the place of any lock that is there. */
   moveToLock(record: LockRecord): void {
     this.fileSystem.rename(this.#recordPath(record), this.lockPath)
   }

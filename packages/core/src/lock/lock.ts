@@ -11,8 +11,8 @@ import { abandonedLocks, Contender, type Predecessor } from './succession.js'
  *
  * The lock is a file, `NAME.lock`. A contender makes it with `link`, which fails if the name exists: of all contenders
  * that find no lock, exactly one gets it. The owner listens on a socket that its record names. The system closes that
- * socket when the owner ends in any way, and keeps it open while the owner is stopped. A heartbeat could not tell a
- * stopped process, which writes again when it continues, from a dead one.
+ * socket when the owner ends in any way, and keeps it open while the owner is stopped. A heartbeat could not
+ * distinguish a stopped process, which writes again when it continues, from a dead one.
  *
  * A lock whose owner is provably gone is stale. Of all contenders, the one that links the claim `NAME.lock.after-TOKEN`
  * becomes the successor of the owner with that token. If the lock still has that token, the successor renames its own
@@ -204,10 +204,10 @@ async function waitForLock(
 
 function lockedError(lockPath: string, holder: LockRecord | null | undefined, waitMs: number): FlatlogError {
   const thread = holder?.thread ? ` (worker thread ${holder.thread})` : ''
-  const owner = holder ? `process ${holder.pid}${thread} on ${holder.host} since ${holder.since}` : 'another process'
+  const owner = holder ? `Process ${holder.pid}${thread} on ${holder.host} (since ${holder.since})` : 'Another process'
   return new FlatlogError(
     'FLATLOG_LOCKED',
-    `The lock ${lockPath} is held by ${owner}. Waited ${waitMs} ms for it. What to do: close the store there; or open it ` +
+    `${owner} holds the lock ${lockPath}. This process waited ${waitMs} ms. What to do: close the store there; or open it ` +
       'here with readOnly: true; or wait longer with lockWaitMs; or, if that process is certainly gone, open once with ' +
       'takeOver: true.',
     { path: lockPath },

@@ -1,6 +1,7 @@
 import { validChecksum } from '../format/checksum.js'
 import { decodeLine } from '../format/decode.js'
 import { DecodedParts, type PartTable, scanIndexLine } from '../format/index-line.js'
+import { lineAfterCheckpoint } from '../format/record.js'
 import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { OPEN_CHECKED_BYTES, OPEN_WHOLE_BYTES } from '../platform/limits.js'
@@ -34,7 +35,7 @@ async function openByIndex(file: OpenFile, slices: Slices): Promise<CheckpointFo
     header,
     seq: header.seq,
     end: raw.offset + raw.length,
-    nextLine: parts.length + 3,
+    nextLine: lineAfterCheckpoint(parts.length),
     timestamp: header.timestamp > index.timestamp ? header.timestamp : index.timestamp,
     parts: parts.length,
     ownParts: parts,
@@ -60,7 +61,7 @@ async function areWhole(file: OpenFile, parts: PartTable, slices: Slices): Promi
   return next === parts.length
 }
 
-/** Reads a checkpoint back that was just written, every byte of it. False if it is not what was written. */
+/** Reads a checkpoint back that was just written, every byte of it. False if anything differs. */
 export async function readBackCheckpoint(
   file: OpenFile,
   { length, parts, indexAt, headerCrc, indexCrc }: WrittenCheckpoint,

@@ -92,7 +92,7 @@ export function readStoreId(file: OpenFile): { readonly store: string | undefine
   return undefined
 }
 
-/** Where the checkpoint of the log ends and what it covers. */
+/** Where the checkpoint of the log ends, and which record it covers. */
 export interface CheckpointPlace {
   readonly seq: number
   readonly bytes: number
@@ -232,7 +232,7 @@ class CheckpointLines {
 
   /**
    * True if the index names exactly the parts that were found, in their order. Then nothing is left to judge.
-   * Besides, in a large checkpoint two parts may have the same checksum, by which `#ownParts` tells parts apart.
+   * Besides, in a large checkpoint two parts may have the same checksum, by which `#ownParts` distinguishes parts.
    */
   #isAsWritten(parts: readonly FoundPart[]): boolean {
     const [header, rows, indexAt] = [this.#header, this.#index?.rows, this.#indexPlace?.offset]
@@ -334,7 +334,7 @@ function toFound(line: PartLine, place: BadLine, isEnded: boolean): FoundPart {
 }
 
 /**
- * The parts in the order of their keys, for lookups. If two have the same keys and no index tells which of them is
+ * The parts in the order of their keys, for lookups. If two have the same keys and no index shows which of them is
  * foreign, the later one is left out: a lookup would find only one of them.
  */
 function inKeyOrder(parts: readonly FoundPart[]): PartSummary[] {

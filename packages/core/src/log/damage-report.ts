@@ -17,7 +17,7 @@ export interface Damage {
   healedFrom?: string
 }
 
-/** What was found when the store was opened, and for a writer also what was done. */
+/** The findings of an opening, and the repairs of a writer. */
 export interface Recovery {
   /** True if the files are as a clean close, or a crash between two writes, leaves them. */
   clean: boolean
@@ -51,14 +51,19 @@ export function addDamage(recovery: Recovery, damage: Damage): void {
   recovery.damage.push(damage)
 }
 
+/** The first of `places` damaged places, for a message. */
+export function describeDamage({ file, line, offset }: Damage, places: number): string {
+  return `${file} is damaged at line ${line}, byte ${offset} (${places} damaged places in all)`
+}
+
 /** With `recovery: 'strict'`, throws if damage was found, before anything is written. */
 export function refuseIfStrict(options: { recovery: 'repair' | 'strict' }, found: Recovery, files: StoreFiles): void {
   const [first] = found.damage
   if (options.recovery !== 'strict' || !first) return
-  const { file, line, offset } = first
+  const { file, offset } = first
   throw new FlatlogError(
     'FLATLOG_CORRUPT',
-    `${file} is damaged at line ${line}, byte ${offset} (${found.damage.length} damaged places in all). Nothing was changed, ` +
+    `${describeDamage(first, found.damage.length)}. Nothing was changed, ` +
       "because of recovery: 'strict'. What to do: inspect the file, or open the store with recovery: 'repair'.",
     { path: `${files.logDirectory}/${file}`, offset },
   )

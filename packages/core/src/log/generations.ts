@@ -17,14 +17,16 @@ import type { Backup, StoreFiles } from './store-files.js'
 export class Generations {
   constructor(
     private readonly files: StoreFiles,
-    /** Undefined: not known, and every backup counts. A backup that does not say its store counts by its name. */
+    /**
+     * The store's id; undefined if unknown: then every backup counts. A backup without a readable header always counts.
+     */
     private readonly storeId: string | undefined,
     private readonly onForeign: (backup: Backup) => void = () => {},
     /** The backups, the newest first. */
     readonly backups: readonly Backup[] = files.backups(),
   ) {}
 
-  /** Every whole record of a backup, whatever is between them. */
+  /** Every whole record of a backup, also those after damaged lines. */
   *recordsIn(backup: Backup): Generator<LogRecord> {
     const file = this.open(backup)
     if (!file) return

@@ -1,11 +1,10 @@
 import { CHECKSUM_BYTES, checksum, endOfLine } from '../format/checksum.js'
+import { CODE_UNIT_BYTES } from '../format/json-text.js'
 import type { OpenFile } from '../platform/file-system.js'
 import { READ_CHUNK_BYTES } from '../platform/limits.js'
 import { writeFully } from '../platform/whole-file.js'
 
 const NEWLINE = 0x0a
-/** The most that a character takes in UTF-8. */
-const CHARACTER_BYTES = 3
 const END_BYTES = CHECKSUM_BYTES + 1
 /** A longer buffer is not kept for the next lines. */
 const MAX_KEPT_BYTES = 1024 * 1024
@@ -44,7 +43,7 @@ export class LineBuffer {
   /** Adds a line and its checksum. Returns its length in bytes with the newline. */
   addText(text: string): number {
     const start = this.#length
-    this.#makeRoom(text.length * CHARACTER_BYTES + END_BYTES)
+    this.#makeRoom(text.length * CODE_UNIT_BYTES + END_BYTES)
     const written = this.#bytes.write(text, start, 'utf8')
     const end = start + written
     const crc = checksum(this.#bytes.subarray(start, end))

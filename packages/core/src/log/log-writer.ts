@@ -3,7 +3,7 @@ import type { OpenFile } from '../platform/file-system.js'
 
 /** Why a write did not succeed. */
 export type WriteFault =
-  /** There is no room. The file was cut back to what it held before, and the next write may try again. */
+  /** There is no room. The file was cut back to its former length, and the next write may try again. */
   | { readonly kind: 'no-space'; readonly cause: unknown }
   /** We no longer know what the disk holds. */
   | { readonly kind: 'failed'; readonly cause: unknown }

@@ -19,7 +19,7 @@ export interface Mark {
   readonly isToBeChecked?: boolean | undefined
 }
 
-/** Used when the disk had no space for the mark. It equals no other mark, so it is replaced as soon as possible. */
+/** Used when the disk had no space for the mark. It is not equal to any other mark, so it is replaced as soon as possible. */
 export const NO_MARK: Mark = {
   timestamp: '',
   store: '',

@@ -5,7 +5,7 @@ import { FlatlogError } from '../platform/errors.js'
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/
 /** Names that would read as another store's file. */
 const OWN_ENDINGS = /\.(log|json|lock|mark)/i
-/** Windows opens a device under these names, whatever follows the first dot. */
+/** Windows opens a device under these names, also if more follows after a dot. */
 const WINDOWS_DEVICES = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/i
 
 export function checkName(name: unknown): string {

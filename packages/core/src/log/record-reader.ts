@@ -1,5 +1,5 @@
 import { isAscii } from 'node:buffer'
-import { formatChecksum } from '../format/checksum.js'
+import { type LazyChecksum, spellChecksum } from '../format/checksum.js'
 import { decodeLine } from '../format/decode.js'
 import { PlainRecord } from '../format/decode-fast.js'
 import { unquote } from '../format/json-text.js'
@@ -17,7 +17,7 @@ export interface TailStart {
   readonly afterSeq: number | undefined
 }
 
-/** A run of records that are whole and follow each other: where it ends, and what its last record is. */
+/** A run of records that are whole and follow each other: where it ends, and its last record. */
 export interface TailRun {
   readonly lastSeq: number
   readonly lastCrc: string
@@ -104,10 +104,7 @@ class Run {
   endOffset: number
   nextLine: number
   #lastSeq: number | undefined
-  /**
-   * A string, or a number that is formatted at the end: only the last one is needed, and most records have a number.
-   */
-  #lastCrc: string | number = ''
+  #lastCrc: LazyChecksum = ''
   #lastTimestamp = ''
   #synced = 0
   readonly #unproven: Unproven
@@ -128,7 +125,7 @@ class Run {
     return this.#accept(seq, synced, crc, timestamp, offset, length)
   }
 
-  #accept(seq: number, synced: number, crc: string | number, timestamp: string, offset: number, length: number) {
+  #accept(seq: number, synced: number, crc: LazyChecksum, timestamp: string, offset: number, length: number) {
     if (this.#lastSeq !== undefined && seq !== this.#lastSeq + 1) return false
     this.#lastSeq = seq
     this.#lastCrc = crc
@@ -144,7 +141,7 @@ class Run {
     const { endOffset, nextLine } = this
     return {
       lastSeq: this.#lastSeq ?? 0,
-      lastCrc: typeof this.#lastCrc === 'number' ? formatChecksum(this.#lastCrc) : this.#lastCrc,
+      lastCrc: spellChecksum(this.#lastCrc),
       lastTimestamp: this.#lastTimestamp,
       synced: this.#synced,
       endOffset,

@@ -9,7 +9,7 @@ import { freePath, removeIfThere } from '../platform/whole-file.js'
 export interface Backup {
   readonly path: string
   readonly fileName: string
-  /** The last record that it holds, by its name. */
+  /** Its last record, according to its name. */
   readonly lastSeq: number
 }
 
@@ -79,7 +79,7 @@ export class StoreFiles {
 
   /**
    * For the successor of an owner that may still be at work: its unfinished generation gets a name of its own, so that
-   * neither can rename or remove what the other has written.
+   * neither can rename or remove the files of the other.
    */
   forSuccessor(token: string): StoreFiles {
     return new StoreFiles(this.machine, this.directory, this.name, `-${token.slice(0, OWN_TOKEN_DIGITS)}`)
@@ -153,7 +153,7 @@ export class StoreFiles {
     return !this.status(this.main) && !this.status(this.staleMain)
   }
 
-  /** Where the case of letters makes no difference to the system, two such stores would be one. */
+  /** Throws if another log's name differs only by case: some file systems would treat both as one. */
   checkNeighbours(fileNames: readonly string[]): void {
     const own = this.logName
     const clash = fileNames.find((name) => name !== own && name.toLowerCase() === own.toLowerCase())
@@ -230,7 +230,7 @@ export class StoreFiles {
   #removeSecondNames(): void {
     const identityOf = (path: string) => this.status(path)?.identity
     const log = identityOf(this.log)
-    // A system that gives two files that are certainly different the same identity tells us nothing.
+    // A system may give all files one identity. Then identities prove nothing.
     if (log === undefined || log === identityOf(this.lock)) return
     for (const { path } of this.backups()) if (identityOf(path) === log) removeIfThere(this.fileSystem, path)
   }

@@ -79,7 +79,7 @@ const STEPS_PER_LOOK = 16
 const STEP_BYTES = 16 * 1024
 
 export interface SliceOptions {
-  /** The length of a slice, read anew each time. Default SLICE_MS. */
+  /** The length of a slice, read again for each slice. Default SLICE_MS. */
   readonly sliceMs?: () => number
   /** How long to rest after each slice, as a multiple of its length: for work that no caller awaits. Default 0. */
   readonly restShare?: number

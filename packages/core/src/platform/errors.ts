@@ -104,14 +104,14 @@ function adviceFor(cause: unknown): string {
 }
 
 /**
- * Wraps what the file system threw; a FlatlogError is returned as it is. A file that cannot be read is an error and
+ * Wraps an error of the file system. `action` is a verb. A FlatlogError is returned as it is. A file that cannot be read is an error and
  * never "a new store", so no system error is swallowed.
  */
-export function ioError(what: string, path: string, cause: unknown, offset?: number): FlatlogError {
+export function ioError(action: string, path: string, cause: unknown, offset?: number): FlatlogError {
   if (cause instanceof FlatlogError) return cause
   const reason = systemCode(cause) ?? (cause instanceof Error ? cause.message : String(cause))
   const code = isNoSpace(cause) ? 'FLATLOG_NO_SPACE' : 'FLATLOG_IO'
-  const message = `Could not ${what} ${path} (${reason}). What to do: ${adviceFor(cause)}.`
+  const message = `Could not ${action} ${path} (${reason}). What to do: ${adviceFor(cause)}.`
   return new FlatlogError(code, message, { path, offset, cause })
 }
 

@@ -39,7 +39,7 @@ export const DEFAULT_CACHE_BYTES = 64 * MIB
 export const DEFAULT_BACKUPS = 3
 /** How often a reader looks whether the log has grown or has been replaced. */
 export const FOLLOW_MS = 100
-/** How long it waits after a look that failed. */
+/** How long a reader waits after a failed look. */
 export const FOLLOW_FAILED_MS = 1000
 /** `mainFile: 'auto'` keeps a main file while the state is at most this long. */
 export const AUTO_MAIN_FILE_BYTES = 16 * MIB

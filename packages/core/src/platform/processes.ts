@@ -74,7 +74,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Field 22 of /proc/PID/stat. The fields are counted from the command's name, which may hold spaces and brackets. */
+/** Field 22 of /proc/PID/stat. The fields are counted from the command's name, which may contain spaces and brackets. */
 function linuxProcessStart(fileSystem: FileSystem, pid: number): string | undefined {
   const stat = readProc(fileSystem, `/proc/${pid}/stat`)
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]

@@ -112,7 +112,7 @@ export class FirstLogMaker {
     const { fileSystem } = this.files
     const kept: string[] = []
     try {
-      for (const path of originals) if (this.files.status(path)) kept.push(await this.#keepOriginal(path))
+      for (const path of originals) if (this.files.status(path)) kept.push(await this.#keepLegacyFile(path))
       if (!fileSystem.renamesOpenFiles) written.file.close()
       await publishFirst(this.files)
       return kept.join(' and ')
@@ -124,7 +124,7 @@ export class FirstLogMaker {
   }
 
   /** Gives a file of format 0 a second name before another file takes its first one. Returns the name. */
-  async #keepOriginal(path: string): Promise<string> {
+  async #keepLegacyFile(path: string): Promise<string> {
     const { files, slices } = this
     const name = files.originalOf(path)
     // After a crash between this and the naming of the new log, the second name is there already.

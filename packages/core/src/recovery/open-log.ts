@@ -67,7 +67,7 @@ export class LogOpener {
     }
   }
 
-  /** `notes`: what was done to the files so far. */
+  /** `notes`: the repairs so far. */
   async #fromLog(file: OpenFile, choice: LogChoice, notes: readonly string[]): Promise<OpenedLog> {
     const { files } = this
     // The last owner may have been killed between a rename and its sync: the names that we see must stay.
@@ -122,7 +122,7 @@ export class LogOpener {
     return { ...opened, mark: opened.mark ?? (await this.#newMark(opened, mainFileSeq)) }
   }
 
-  /** Writes what is on disk now. The log has been synced. */
+  /** Writes a mark of the present log, which has been synced. */
   async #newMark(opened: CleanGeneration, mainFileSeq: number | null): Promise<Mark> {
     const { files } = this
     const { store, lastSeq: seq, lastTimestamp: timestamp } = opened
@@ -166,7 +166,7 @@ export class LogOpener {
         fileSystem.rename(path, files.log)
         await files.syncNames()
       } else {
-        // A backup stays what it is: the log begins as a copy of it.
+        // The backup stays: the log begins as a copy of it.
         removeIfThere(fileSystem, files.first)
         await copyFile(files, path, files.first, this.#slices)
         await publishFirst(files)

@@ -1,4 +1,4 @@
-import { formatChecksum } from '../format/checksum.js'
+import { type LazyChecksum, spellChecksum } from '../format/checksum.js'
 import { decodeLine } from '../format/decode.js'
 import type { PlainRecord } from '../format/decode-fast.js'
 import type { LogRecord } from '../format/record.js'
@@ -24,9 +24,8 @@ export interface ReplayOptions {
 /** Applies the records after a checkpoint to the state, and remembers the last of them. */
 export class Replay implements RunListener {
   lastTimestamp: string
-  /** Formatted only on demand: most records are not the last one. */
-  #lastCrc: string | number = ''
-  #found: string | number | undefined
+  #lastCrc: LazyChecksum = ''
+  #found: LazyChecksum | undefined
 
   constructor(
     private readonly state: State,
@@ -38,12 +37,12 @@ export class Replay implements RunListener {
   }
 
   get lastCrc(): string {
-    return spell(this.#lastCrc)
+    return spellChecksum(this.#lastCrc)
   }
 
   /** The checksum of the record `lookFor`; undefined if it was not replayed. */
   get found(): string | undefined {
-    return this.#found === undefined ? undefined : spell(this.#found)
+    return this.#found === undefined ? undefined : spellChecksum(this.#found)
   }
 
   record({ record, ...place }: PlacedRecord): void {
@@ -75,7 +74,7 @@ export class Replay implements RunListener {
     this.apply(record, { offset, line, valueStarts })
   }
 
-  #remember(seq: number, crc: string | number, timestamp: string): void {
+  #remember(seq: number, crc: LazyChecksum, timestamp: string): void {
     this.#lastCrc = crc
     if (seq === this.options.lookFor) this.#found = crc
     if (timestamp > this.lastTimestamp) this.lastTimestamp = timestamp
@@ -85,8 +84,4 @@ export class Replay implements RunListener {
     if (seq % PROGRESS_RECORDS === 0)
       this.options.onProgress({ phase: 'replay', done: offset, total: this.options.sizeBytes })
   }
-}
-
-function spell(crc: string | number): string {
-  return typeof crc === 'number' ? formatChecksum(crc) : crc
 }

@@ -1,5 +1,6 @@
 import { encodePair } from '../format/encode.js'
 import { quote } from '../format/json-text.js'
+import { META_BYTES } from '../format/part-meta.js'
 import type { PartValue } from '../format/record.js'
 import { isOneValue, noValue } from '../format/value.js'
 import { BackgroundSync } from '../log/background-sync.js'
@@ -28,8 +29,6 @@ export async function* walkState(
 /** What the lines of a checkpoint add to keys and values: a few hundredths of their length, and a header. */
 const LINES_SHARE = 0.05
 const HEADER_BYTES = 1024
-/** What a part's meta has for a key with an expiry, an encoding or a time, in addition to its name. */
-const META_BYTES = 48
 
 /** About how many bytes a checkpoint of the state has, not fewer. Counting ends above `enough`. */
 export async function checkpointLength(

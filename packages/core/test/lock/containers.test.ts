@@ -42,7 +42,7 @@ describe.skipIf(!canContain())('containers (process namespaces)', () => {
     for (const rival of rivals) {
       const refused = rival.call('open', { dir, lockWaitMs: 0 })
       await expect(refused).rejects.toMatchObject(locked)
-      await expect(refused).rejects.toThrow(/process 1 on /)
+      await expect(refused).rejects.toThrow(/Process 1 on /)
     }
     owner.kill('SIGSTOP')
     for (const rival of rivals) await expect(rival.call('open', { dir, lockWaitMs: 0 })).rejects.toMatchObject(locked)

@@ -26,7 +26,7 @@ describe('two processes', () => {
     const refused = second.call('open', { dir, lockWaitMs: 0 })
     await expect(refused).rejects.toMatchObject(locked)
     await expect(refused).rejects.toThrow(
-      new RegExp(`process ${first.pid} on .* since .*readOnly.*lockWaitMs.*takeOver`),
+      new RegExp(`Process ${first.pid} on .* \\(since .*readOnly.*lockWaitMs.*takeOver`),
     )
     await second.call('open', { dir, readOnly: true })
     expect(await second.call('state')).toEqual({ a: 1 })

@@ -2,7 +2,7 @@ import { formatChecksum } from '../../format/checksum.js'
 import type { PartExpiry, PartTable } from '../../format/index-line.js'
 import { layOutPart, type NumberSlab, type PartLayout } from '../../format/part.js'
 import { expiryRange } from '../../format/part-meta.js'
-import type { PartSummary, PartValue } from '../../format/record.js'
+import { lineOfPart, type PartSummary, type PartValue } from '../../format/record.js'
 import { KnownPairs } from './known-pairs.js'
 
 /** A run of keys of the checkpoint: a line of the log, or a state in memory if that line was lost and healed. */
@@ -86,7 +86,7 @@ export class Parts {
   }
 
   static of(parts: readonly Part[]): Parts {
-    for (const [at, part] of parts.entries()) part.line = lineOf(at)
+    for (const [at, part] of parts.entries()) part.line = lineOfPart(at)
     return new Parts([...parts], undefined)
   }
 
@@ -107,7 +107,7 @@ export class Parts {
     const made = this.#parts[at]
     if (made) return made
     const part = new Part((this.#table as PartTable).summary(at))
-    part.line = lineOf(at)
+    part.line = lineOfPart(at)
     this.#parts[at] = part
     return part
   }
@@ -135,9 +135,4 @@ export class Parts {
     this.#parts = [...parts]
     this.#table = undefined
   }
-}
-
-/** The header is the first line of the file, and each part is a line. */
-function lineOf(at: number): number {
-  return at + 2
 }

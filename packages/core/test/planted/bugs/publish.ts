@@ -58,7 +58,7 @@ export const publishBugs: readonly Bug[] = [
       {
         file: SOURCES.replaceLog,
         from: 'files.fileSystem.rename(files.unfinished, files.log)',
-        to: 'fileSystem.remove(files.log)\n  fileSystem.rename(files.unfinished, files.log)',
+        to: 'files.fileSystem.remove(files.log)\n  files.fileSystem.rename(files.unfinished, files.log)',
       },
     ],
     focus: {},
@@ -70,7 +70,7 @@ export const publishBugs: readonly Bug[] = [
       {
         file: SOURCES.replaceLog,
         from: 'files.fileSystem.rename(files.unfinished, files.log)\n  await files.syncNames()',
-        to: 'fileSystem.rename(files.unfinished, files.log)',
+        to: 'files.fileSystem.rename(files.unfinished, files.log)',
       },
     ],
     focus: {},
