@@ -19,6 +19,14 @@ export interface OpenedLog extends CleanGeneration {
   readonly mark: Mark
 }
 
+/** How the last writer has left the log. */
+export interface LastWriter {
+  /** It met a failure: the page cache may show bytes that the disk does not hold. */
+  readonly hasFailed: boolean
+  /** It closed the log in order: the log holds no more than its mark says. */
+  readonly wasReleased: boolean
+}
+
 /**
  * Opens the log for writing, whatever is on disk: choose, read, repair, ready. The lock is held.
  *
@@ -33,10 +41,7 @@ export class LogOpener {
   constructor(
     private readonly files: StoreFiles,
     private readonly options: ResolvedOptions,
-    /** The last writer met a failure: the page cache may show bytes that the disk does not hold. */
-    private readonly isSuspect: boolean,
-    /** The last writer closed the log in order: it holds no more than its mark says. */
-    private readonly wasReleased: boolean,
+    private readonly last: LastWriter,
   ) {
     this.#slices = files.slices()
     this.#repair = new LogRepair(files, options, this.#slices)
@@ -71,11 +76,11 @@ export class LogOpener {
     // The last owner may have been killed between a rename and its sync: the names that we see must stay.
     const named = markHandled(files.syncNames())
     // The disk brings the log up to date while we read it; nothing is written to it meanwhile.
-    const synced = this.isSuspect ? undefined : markHandled(file.sync())
+    const synced = this.last.hasFailed ? undefined : markHandled(file.sync())
     const found = await readLog(
       files,
       file,
-      { choice, mark: readMark(files), wasReleased: this.wasReleased },
+      { choice, mark: readMark(files), wasReleased: this.last.wasReleased },
       this.options,
     )
     found.recovery.notes.push(...notes)
@@ -98,12 +103,12 @@ export class LogOpener {
   async #repaired(file: OpenFile, found: LogContent, synced: Promise<void> | undefined): Promise<CleanGeneration> {
     const { store } = found
     // A log that does not name its store is damaged.
-    if (!found.isDamaged && !this.isSuspect && store !== undefined) {
+    if (!found.isDamaged && !this.last.hasFailed && store !== undefined) {
       await this.#repair.makeEndDurable(file, found, synced)
       return { ...found, file, store }
     }
     const renewed = await this.#repair.renew(file, found)
-    if (this.isSuspect) {
+    if (this.last.hasFailed) {
       found.recovery.notes.push(
         'The last writer met a failure, or lost its lock to another process. Its records were copied to a new file.',
       )

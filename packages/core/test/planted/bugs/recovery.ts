@@ -80,7 +80,7 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'the suspect file is appended to',
     what: 'The note of a failure in the lock is ignored.',
-    edits: [{ file: SOURCES.openLog, from: '!found.isDamaged && !this.isSuspect &&', to: '!found.isDamaged &&' }],
+    edits: [{ file: SOURCES.openLog, from: '!found.isDamaged && !this.last.hasFailed &&', to: '!found.isDamaged &&' }],
     focus: {},
   },
   {
