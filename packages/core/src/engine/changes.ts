@@ -28,16 +28,17 @@ async function* follow(
   signal: AbortSignal,
 ): AsyncGenerator<Change, void, undefined> {
   const reader = new ChangeReader(backend)
-  let { historyVersion } = backend
   let position = typeof start === 'object' ? start : parsePosition(start)
-  if (position !== start && !(await isThere(backend, reader, position))) throw gone(backend, position)
+  /** The version of the history that has the position; undefined if that is not known. */
+  let historyVersion = position === start ? backend.historyVersion : undefined
   const wake = () => backend.events.wakeWaiting()
   signal.addEventListener('abort', wake, { once: true })
   try {
     while (!signal.aborted) {
       if (backend.historyVersion !== historyVersion) {
         historyVersion = backend.historyVersion
-        if (!(await isThere(backend, reader, position))) throw gone(backend, position)
+        const isFound = await isThere(backend, reader, position, signal)
+        if (!isFound && !signal.aborted) throw gone(backend, position)
         continue
       }
       const until = backend.acknowledged.seq
@@ -71,13 +72,18 @@ function parsePosition(since: unknown): RecordPosition {
 }
 
 /** Looks for the record. Its seq alone is not enough: after a torn tail is cut off, its seqs are used again. */
-async function isThere(backend: Backend, reader: ChangeReader, { seq, crc }: RecordPosition): Promise<boolean> {
+async function isThere(
+  backend: Backend,
+  reader: ChangeReader,
+  { seq, crc }: RecordPosition,
+  signal: AbortSignal,
+): Promise<boolean> {
   const { acknowledged, checkpoint } = backend
   if (acknowledged.seq === seq && acknowledged.crc === crc) return true
   // The position of a log without records after its checkpoint has the checksum of the header.
   if (seq === checkpoint.seq && crc === checkpoint.crc) return true
   if (reader.hasCheckpoint(seq, crc)) return true
-  while (seq > 0 && seq <= backend.acknowledged.seq) {
+  while (!signal.aborted && seq > 0 && seq <= backend.acknowledged.seq) {
     const records = reader.read(seq - 1, seq)
     if (!records || records[0]) return records?.[0]?.crc === crc
     await reader.pauseIfDue()

@@ -31,21 +31,31 @@ export interface CompactionOptions {
  * records are queued during the hold, which takes as long as a sync and a rename.
  */
 export async function compact(log: LiveLog, options: CompactionOptions): Promise<void> {
-  const frozenSeq = log.lastSeq
+  const seq = log.lastSeq
   const timestamp = log.timestamps.next()
   const frozen = log.state.freeze()
   try {
     // Frozen records must be acknowledged: a record that is undone later could not be removed from the checkpoint.
     const copyFrom = await log.groupCommit.seal()
-    await new Compaction(log, options, frozen, frozenSeq, timestamp, copyFrom).run()
+    await new Compaction(log, options, { frozen, seq, timestamp, copyFrom }).run()
   } catch (error) {
     log.state.thaw(frozen)
     throw error
   }
 }
 
-/** Estimated length of a checkpoint over that of its state: lines contain more than keys and values. */
-const LINES_SHARE = 1.1
+/** The moment at which the checkpoint is made. */
+interface Freeze {
+  readonly frozen: FrozenState
+  /** The last record in the checkpoint. */
+  readonly seq: number
+  readonly timestamp: string
+  /** Where the records after it start in the old log. */
+  readonly copyFrom: number
+}
+
+/** A checkpoint is at most about so many times as long as its state: lines contain more than keys and values. */
+const MAX_LINES_FACTOR = 1.1
 
 class Compaction {
   readonly #slices: Slices
@@ -53,20 +63,17 @@ class Compaction {
   readonly #startedMs: number
   /** The old log is copied up to this offset. */
   #copiedTo: number
-  #length = 0
+  /** The end of the new generation. */
+  #newEnd = 0
 
   constructor(
     private readonly log: LiveLog,
     private readonly options: CompactionOptions,
-    private readonly frozen: FrozenState,
-    private readonly frozenSeq: number,
-    private readonly timestamp: string,
-    /** Where the records after the freeze start in the old log. */
-    private readonly copyFrom: number,
+    private readonly freeze: Freeze,
   ) {
     this.#slices = log.files.slices({ sliceMs: options.sliceMs })
     this.#startedMs = log.files.clock.now()
-    this.#copiedTo = copyFrom
+    this.#copiedTo = freeze.copyFrom
   }
 
   async run(): Promise<void> {
@@ -79,7 +86,7 @@ class Compaction {
       const written = await this.#writeCheckpoint(file)
       const verified = await this.#verify(file, written)
       await this.#publishHeld(file, verified, written)
-      for (const _ of this.frozen.release()) if (this.#slices.isDue()) await this.#slices.pause()
+      for (const _ of this.freeze.frozen.release()) if (this.#slices.isDue()) await this.#slices.pause()
     } catch (error) {
       // If the rename may have happened, this file may be the log: the engine has failed, so keep it for the next open.
       if (log.writer.file !== file) file.close()
@@ -89,14 +96,14 @@ class Compaction {
   }
 
   get #roughBytes(): number {
-    return Math.min(this.log.writer.offset, Math.ceil(this.frozen.stateBytes * LINES_SHARE))
+    return Math.min(this.log.writer.offset, Math.ceil(this.freeze.frozen.stateBytes * MAX_LINES_FACTOR))
   }
 
   async #checkSpace(): Promise<void> {
     const { log } = this
     const { fileSystem } = log.files
     // A log that could not be compacted for a while may be much longer than its checkpoint.
-    const exact = () => checkpointLength(this.frozen, this.#startedMs, this.#slices)
+    const exact = () => checkpointLength(this.freeze.frozen, this.#startedMs, this.#slices)
     const lack = await lackOfSpace(fileSystem, log.files.logDirectory, this.#roughBytes, exact)
     if (!lack) return
     throw new FlatlogError(
@@ -109,18 +116,14 @@ class Compaction {
   }
 
   async #writeCheckpoint(file: OpenFile): Promise<WrittenCheckpoint> {
-    const { log, frozen, timestamp } = this
-    const start = {
-      seq: this.frozenSeq,
-      store: log.storeId,
-      timestamp,
-      stateBytes: this.#roughBytes,
-    }
+    const { log } = this
+    const { frozen, seq, timestamp } = this.freeze
+    const start = { seq, store: log.storeId, timestamp, stateBytes: this.#roughBytes }
     // Start a sync now, so that the one below has little left to do. An error is thrown there.
     log.groupCommit.sync().catch(() => {})
     const pieces = (writer: CheckpointWriter) => frozen.pieces(this.#startedMs, (bytes) => writer.takesPart(bytes))
     const written = await writeCheckpoint(file, pieces, start, this.#slices)
-    this.#length = written.length
+    this.#newEnd = written.bytes
     while (log.writer.offset - this.#copiedTo > HOLD_BYTES) await this.#copyLaterRecords(file)
     // The log becomes a backup and must be on disk. Sync it now, so that little is left for the hold.
     await log.groupCommit.sync()
@@ -131,16 +134,16 @@ class Compaction {
   /** Copies the records that were appended since. The writer's offset is always at the end of a record. */
   async #copyLaterRecords(file: OpenFile): Promise<void> {
     const { file: from, offset: end } = this.log.writer
-    await copyBytes({ from, start: this.#copiedTo, end }, { to: file, at: this.#length }, this.#slices)
-    this.#length += end - this.#copiedTo
+    await copyBytes({ from, start: this.#copiedTo, end }, { to: file, at: this.#newEnd }, this.#slices)
+    this.#newEnd += end - this.#copiedTo
     this.#copiedTo = end
   }
 
   /** Reads the new generation back. */
   async #verify(file: OpenFile, written: WrittenCheckpoint): Promise<TailRun> {
     if (!(await readBackCheckpoint(file, written, this.#slices))) throw this.#unreadable(file)
-    const { length, parts } = written
-    const start = { offset: length, line: lineAfterCheckpoint(parts.length), afterSeq: this.frozenSeq }
+    const { bytes, parts } = written
+    const start = { offset: bytes, line: lineAfterCheckpoint(parts.length), afterSeq: this.freeze.seq }
     const run = await readTailRun(file, start, this.#slices)
     if (!run.complete) throw this.#unreadable(file)
     return run
@@ -165,9 +168,10 @@ class Compaction {
       if (!rest.complete || rest.lastSeq !== writer.writtenSeq) throw this.#unreadable(file)
       await groupCommit.sync()
       const published = await this.#publish(file)
-      log.state.settle(this.frozen, { ...written, file: published }, written.length - this.copyFrom)
-      writer.switchTo(published, this.#length)
-      log.checkpoint = { seq: this.frozenSeq, bytes: written.length, crc: written.headerCrc }
+      const { frozen, seq, copyFrom } = this.freeze
+      log.state.settle(frozen, { ...written, file: published }, written.bytes - copyFrom)
+      writer.switchTo(published, this.#newEnd)
+      log.checkpoint = { seq, bytes: written.bytes, crc: written.headerCrc }
     } finally {
       groupCommit.release()
     }

@@ -1,5 +1,5 @@
 import type { PartSummary } from '../format/record.js'
-import type { KeyRange } from '../log/checkpoint-reader.js'
+import { describeRange, type KeyRange } from '../log/checkpoint-reader.js'
 import { ANY_KEY, addDamage, addInDoubt } from '../log/damage-report.js'
 import { Generations } from '../log/generations.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
@@ -99,7 +99,7 @@ export class LiveHealing {
     const file = files.logName
     const { offset, bytes } = part
     addDamage(recovery, { file, line, offset, bytes: bytes + 1, ...(healedFrom !== undefined && { healedFrom }) })
-    const keys = `keys from ${JSON.stringify(range.from ?? '')} to ${range.to === undefined ? 'the last' : `before ${JSON.stringify(range.to)}`}`
+    const keys = describeRange(range)
     if (healedFrom === undefined) addInDoubt(recovery, [range.from, ANY_KEY])
     const note =
       healedFrom === undefined

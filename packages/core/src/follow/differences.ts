@@ -1,10 +1,8 @@
 import type { DeleteOperation, Operation, SetOperation } from '../format/record.js'
 import type { Slices } from '../platform/clock.js'
-import { pagesOf } from '../state/key-order.js'
+import { PAGE_KEYS, pagesOf } from '../state/key-order.js'
 import type { State } from '../state/state.js'
 import type { StateValue } from '../state/types.js'
-
-const PAGE_KEYS = 256
 
 type ClearOperation = Extract<Operation, { kind: 'clear' }>
 

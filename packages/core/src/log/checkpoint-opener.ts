@@ -64,15 +64,15 @@ async function areWhole(file: OpenFile, parts: PartTable, slices: Slices): Promi
 /** Reads a checkpoint back that was just written, every byte of it. False if anything differs. */
 export async function readBackCheckpoint(
   file: OpenFile,
-  { length, parts, indexAt, headerCrc, indexCrc }: WrittenCheckpoint,
+  { bytes, parts, indexAt, headerCrc, indexCrc }: WrittenCheckpoint,
   slices: Slices,
 ): Promise<boolean> {
   const header = readLine(file, 0)
   if (!isLine(header, headerCrc)) return false
-  if (parts.length === 0) return header.length === length
+  if (parts.length === 0) return header.length === bytes
   // The rows need not be decoded: they were made from the parts, and the checksum proves them.
   const index = readLine(file, indexAt)
-  if (!isLine(index, indexCrc) || index.offset + index.length !== length) return false
+  if (!isLine(index, indexCrc) || index.offset + index.length !== bytes) return false
   return areWhole(file, new DecodedParts(parts), slices)
 }
 

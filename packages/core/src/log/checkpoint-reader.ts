@@ -16,6 +16,16 @@ export interface KeyRange {
   readonly to: string | undefined
 }
 
+/** Longer keys would hide the message. */
+const MAX_SHOWN = 100
+
+/** `keys from "a" to before "b"`, for a message. */
+export function describeRange({ from, to }: KeyRange): string {
+  const shown = (key: string) => JSON.stringify(key.slice(0, MAX_SHOWN))
+  const end = to === undefined ? 'the last' : `before ${shown(to)}`
+  return `keys from ${from === undefined ? 'the first' : shown(from)} to ${end}`
+}
+
 export interface BadLine {
   readonly number: number
   readonly offset: number

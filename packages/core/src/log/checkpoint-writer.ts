@@ -19,8 +19,8 @@ export interface CheckpointStart {
 
 /** A checkpoint that was written. */
 export interface WrittenCheckpoint {
-  /** The length of the checkpoint in bytes. */
-  readonly length: number
+  /** Its length. */
+  readonly bytes: number
   /** Its parts; `origin` is the part of an earlier checkpoint that was copied. */
   readonly parts: readonly (PartSummary & { readonly origin?: PartSummary })[]
   /** The whole state if the header contains it; otherwise empty. */
@@ -132,7 +132,7 @@ export class CheckpointWriter {
     if (bytes.length !== this.#headerBytes) throw new Error('the header does not fit the room left for it')
     writeFully(this.#file, bytes, 0)
     const headerCrc = crcOf(header)
-    return { length: this.#offset, parts: this.#parts, inlineState: [], indexAt, headerCrc, indexCrc }
+    return { bytes: this.#offset, parts: this.#parts, inlineState: [], indexAt, headerCrc, indexCrc }
   }
 
   /** A header cannot contain expiry, encoding or time of a key. */
@@ -148,7 +148,7 @@ export class CheckpointWriter {
     const line = Buffer.from(`${header}\n`)
     writeFully(this.#file, line, 0)
     const headerCrc = crcOf(header)
-    return { length: line.length, parts: [], inlineState: state, indexAt: 0, headerCrc, indexCrc: '' }
+    return { bytes: line.length, parts: [], inlineState: state, indexAt: 0, headerCrc, indexCrc: '' }
   }
 
   #header(state: readonly PartValue[], indexAt: number): Omit<HeaderLine, 'kind' | 'crc'> {

@@ -19,6 +19,14 @@ export interface OpenedLog extends CleanGeneration {
   readonly mark: Mark
 }
 
+/** How the last writer has left the log. */
+export interface LastWriter {
+  /** It met a failure: the page cache may show bytes that the disk does not hold. */
+  readonly hasFailed: boolean
+  /** It closed the log in order: the log holds no more than its mark says. */
+  readonly wasReleased: boolean
+}
+
 /**
  * Opens the log for writing, whatever is on disk: choose, read, repair, ready. The lock is held.
  *
@@ -33,10 +41,7 @@ export class LogOpener {
   constructor(
     private readonly files: StoreFiles,
     private readonly options: ResolvedOptions,
-    /** The last writer met a failure: the page cache may show bytes that the disk does not hold. */
-    private readonly isSuspect: boolean,
-    /** The last writer closed the log in order: it holds no more than its mark says. */
-    private readonly wasReleased: boolean,
+    private readonly last: LastWriter,
   ) {
     this.#slices = files.slices()
     this.#repair = new LogRepair(files, options, this.#slices)
@@ -73,11 +78,11 @@ export class LogOpener {
     // The last owner may have been killed between a rename and its sync: the names that we see must stay.
     const named = markHandled(files.syncNames())
     // The disk brings the log up to date while we read it; nothing is written to it meanwhile.
-    const synced = this.isSuspect ? undefined : markHandled(file.sync())
-    const before = { choice, mark: readMark(files), wasReleased: this.wasReleased }
-    let found = await readLog(files, file, { ...before, isWhole: this.isSuspect }, this.options)
+    const synced = this.last.hasFailed ? undefined : markHandled(file.sync())
+    const before = { choice, mark: readMark(files), wasReleased: this.last.wasReleased }
+    let found = await readLog(files, file, { ...before, isWhole: this.last.hasFailed }, this.options)
     // All of the state is written again, so all of it must be read and healed first.
-    if (this.#needsNewFile(found) && !this.isSuspect) {
+    if (this.#needsNewFile(found) && !this.last.hasFailed) {
       found = await readLog(files, file, { ...before, isWhole: true }, this.options)
     }
     found.recovery.notes.push(...notes)
@@ -99,7 +104,7 @@ export class LogOpener {
 
   /** A log that does not name its store is damaged, too. */
   #needsNewFile({ isDamaged, store }: LogContent): boolean {
-    return this.isSuspect || isDamaged || store === undefined
+    return this.last.hasFailed || isDamaged || store === undefined
   }
 
   async #repaired(file: OpenFile, found: LogContent, synced: Promise<void> | undefined): Promise<CleanGeneration> {
@@ -109,7 +114,7 @@ export class LogOpener {
       return { ...found, file, store }
     }
     const renewed = await this.#repair.renew(file, found)
-    if (this.isSuspect) {
+    if (this.last.hasFailed) {
       found.recovery.notes.push(
         'The last writer met a failure, or lost its lock to another process. Its records were copied to a new file.',
       )

@@ -1,6 +1,6 @@
 import type { LogRecord } from '../format/record.js'
 import { openCheckpoint } from '../log/checkpoint-opener.js'
-import { type CheckpointFound, type CheckpointPlace, isInRange } from '../log/checkpoint-reader.js'
+import { type CheckpointFound, type CheckpointPlace, describeRange, isInRange } from '../log/checkpoint-reader.js'
 import {
   ANY_KEY,
   addDamage,
@@ -300,10 +300,9 @@ class GenerationReader {
       recovery.notes.push(`Part of the checkpoint in ${this.#fileName} was damaged. Restored from ${healed.from}.`)
     } else {
       addInDoubt(recovery, [...lost.map((range) => range.from), ANY_KEY])
-      const ranges = lost.map(({ from, to }) => `from ${from ?? 'the first'} to before ${to ?? 'the end'}`)
       recovery.notes.push(
         `Part of the checkpoint in ${this.#fileName} is damaged, and the backups cannot restore it. ` +
-          `Keys were lost ${ranges.join(', ')}.`,
+          `Lost: ${lost.map(describeRange).join(', ')}.`,
       )
     }
     return healed !== undefined

@@ -24,6 +24,9 @@ export function countWhile(length: number, passes: (at: number) => boolean): num
   return low
 }
 
+/** Long work over all keys takes so many at a time. */
+export const PAGE_KEYS = 256
+
 /** Lists page by page: each page begins after the last key of the one before. The last page is empty. */
 export function* pagesOf<T extends string | readonly [key: string, value: unknown]>(
   pageAfter: (after: string | undefined) => readonly T[],

@@ -8,11 +8,9 @@ import { type CheckpointStart, CheckpointWriter, type WrittenCheckpoint } from '
 import type { Slices } from '../platform/clock.js'
 import type { OpenFile } from '../platform/file-system.js'
 import type { FrozenState } from './frozen-state.js'
-import { pagesOf } from './key-order.js'
+import { PAGE_KEYS, pagesOf } from './key-order.js'
 import type { State } from './state.js'
 import type { StatePiece, StateValue } from './types.js'
-
-const PAGE_KEYS = 256
 
 /** All keys with their values, in order, with pauses. */
 export async function* walkState(

@@ -11,7 +11,7 @@ import { type ResolvedOptions, resolveOptions, type StoreOptions } from '../opti
 import { FlatlogError, ioError, isNoSpace, noSpaceToOpen, systemCode, withPath } from '../platform/errors.js'
 import type { FileSystem } from '../platform/file-system.js'
 import type { Machine } from '../platform/machine.js'
-import { LogOpener } from '../recovery/open-log.js'
+import { type LastWriter, LogOpener } from '../recovery/open-log.js'
 import { Store } from './store.js'
 
 /** Opens a store: directory → lock → log (choose, read, judge, set aside, repair, replay) → ready. */
@@ -37,15 +37,14 @@ export async function openStoreOn(
 
 /** Opens the log under the lock. Releases the lock if that fails. */
 async function openEngine(machine: Machine, files: StoreFiles, options: ResolvedOptions, lock: Lock): Promise<Engine> {
-  const hadFailed = lock.inheritedFailure !== undefined
-  const own = hadFailed ? files.forSuccessor(lock.token) : files
+  const hasFailed = lock.inheritedFailure !== undefined
+  const own = hasFailed ? files.forSuccessor(lock.token) : files
   const guarded = own.through(new GuardedFileSystem(machine.fileSystem, () => mustHold(lock, files)))
   try {
-    const open = (isSuspect: boolean, wasReleased: boolean) =>
-      withPath('open', files.log, () => new LogOpener(guarded, options, isSuspect, wasReleased).open())
-    const opened = await open(hadFailed, lock.wasReleased)
+    const open = (last: LastWriter) => withPath('open', files.log, () => new LogOpener(guarded, options, last).open())
+    const opened = await open({ hasFailed, wasReleased: lock.wasReleased })
     try {
-      const engine = new Engine(guarded, options, lock, opened, () => open(true, false))
+      const engine = new Engine(guarded, options, lock, opened, () => open({ hasFailed: true, wasReleased: false }))
       lock.confirmOpened()
       return engine
     } catch (error) {

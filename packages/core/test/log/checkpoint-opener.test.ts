@@ -120,7 +120,7 @@ describe('a whole checkpoint', () => {
       else for (const pair of (decoded(line) as PartLine).state) writer.add(pair)
     }
     const written = writer.finish()
-    expect(await expectSame(file)).toMatchObject({ seq: 50, timestamp: later, bad: [], lost: [], end: written.length })
+    expect(await expectSame(file)).toMatchObject({ seq: 50, timestamp: later, bad: [], lost: [], end: written.bytes })
     expect(await readBack(file, written)).toBe(true)
   })
 
@@ -269,7 +269,7 @@ describe('reading back a checkpoint', () => {
       const found = await readBack(flipped(file, offset, 1 << (offset % 8)), written)
       if (found) expect(`byte ${offset}`).toBe('noticed')
     }
-    for (const more of [-1, 1]) expect(await readBack(file, { ...written, length: length + more })).toBe(false)
+    for (const more of [-1, 1]) expect(await readBack(file, { ...written, bytes: length + more })).toBe(false)
     // Bytes after the checkpoint are not checked.
     expect(await readBack(flipped(file, length + 5), written)).toBe(true)
     for (const end of [0, 1, length >> 1, length - 1]) {

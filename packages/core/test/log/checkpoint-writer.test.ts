@@ -139,19 +139,19 @@ describe('the result of writing', () => {
   it('has the offsets of the index and the parts, and their lengths', () => {
     const { file, length, written } = writeGeneration([...state(60), ...state(60, 300, 'é')])
     const { header, index } = partsOf(file)
-    expect(written).toMatchObject({ length: file.bytes.length, indexAt: header.indexAt, inlineState: [] })
+    expect(written).toMatchObject({ bytes: file.bytes.length, indexAt: header.indexAt, inlineState: [] })
     expect(written.parts.map(({ bytes, origin, ...row }) => row)).toEqual(index.rows)
     const lines = file.lines.slice(1, -1)
     expect(written.parts.map(({ bytes }) => bytes)).toEqual(lines.map((line) => Buffer.byteLength(line)))
     expect(written.parts.every(({ origin }) => origin === undefined)).toBe(true)
-    expect(length).toBe(written.length)
+    expect(length).toBe(written.bytes)
   })
 
   it('has the state itself if the header contains it', () => {
     const { file, written } = writeGeneration(state(3, 10))
     const headerCrc = validChecksum(Buffer.from(file.lines[0] as string)) as string
     expect(written).toEqual({
-      ...{ length: file.bytes.length, parts: [], inlineState: state(3, 10) },
+      ...{ bytes: file.bytes.length, parts: [], inlineState: state(3, 10) },
       ...{ indexAt: 0, headerCrc, indexCrc: '' },
     })
   })

@@ -32,7 +32,7 @@ export function writeGeneration(values: readonly PartValue[], more: Partial<Chec
   const writer = new CheckpointWriter(file, { seq: 42, store: STORE, timestamp: TIME, stateBytes: 0, ...more })
   for (const value of values) writer.add(value)
   const written = writer.finish()
-  return { file, length: written.length, written }
+  return { file, length: written.bytes, written }
 }
 
 export const decoded = (line: string | Buffer): Line => decodeLine(Buffer.from(line as string))

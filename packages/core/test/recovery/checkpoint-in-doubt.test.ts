@@ -36,7 +36,7 @@ describe('without a backup', () => {
     expect(state).toEqual(without(lost))
     expect(recovery.damage).toMatchObject([{ file: 'store.log', line: 3 }])
     expect(recovery.inDoubt).toEqual([lost[0], 'any'])
-    expect(recovery.notes.join('\n')).toContain(`from ${lost[0]}`)
+    expect(recovery.notes.join('\n')).toContain(`from "${lost[0]}"`)
   })
 
   it('a key of a bad part that was written again after the checkpoint exists', async () => {

@@ -279,7 +279,7 @@ export class MemoryLog {
     while (this.compactOn(1000)) {}
     const { file, writer } = this.#workOf(compaction)
     const written = writer.finish()
-    const { length, parts } = written
+    const { bytes: length, parts } = written
     const isSame = await readBackCheckpoint(file, written, new Slices(systemClock))
     if (!isSame) throw new Error('the checkpoint does not read back as it was written')
     const origins = new Map(parts.map((part) => [part, part.origin?.offset ?? -1]))

@@ -8,7 +8,7 @@ import { type Compacted, MemoryLog, START_MS } from './memory-log.js'
 
 /** The space as a compaction calculates it, with the lines that every checkpoint has. */
 const spaceFor = (stateBytes: number) => stateBytes * 1.1 + 1024
-const lengthOf = ({ written }: Compacted) => written.length
+const lengthOf = ({ written }: Compacted) => written.bytes
 
 const anySet: fc.Arbitrary<Operation> = fc.record({
   kind: fc.constant('set' as const),

@@ -164,6 +164,7 @@ describe('opening when any one of its calls fails', () => {
     fileSystem.fail('any', systemError(nth % 2 ? 'EIO' : 'ENOSPC'), { nth })
     const system = machine({ fileSystem, clock: new HurriedClock() })
     const faults: string[] = []
+    let hasFailed = false
     const name = () =>
       `call ${nth} (${fileSystem.calls[nth - 1]?.kind} ${fileSystem.calls[nth - 1]?.path.slice(dir.length)})`
     const expectState = (store: Store, when: string) => {
@@ -175,6 +176,7 @@ describe('opening when any one of its calls fails', () => {
       await store.close()
     } catch (error) {
       const { code } = error as { code?: string }
+      hasFailed = code === 'FLATLOG_FAILED'
       if (!(error instanceof FlatlogError)) faults.push(`${name()}: ${error}`)
       else if (!EXPECTED_CODES.has(code as string)) faults.push(`${name()}: ${code}`)
     }
@@ -183,7 +185,9 @@ describe('opening when any one of its calls fails', () => {
     const again = await openOn(system, { dir }).catch((error: unknown) => void faults.push(`${name()}: then ${error}`))
     if (!again) return faults
     expectState(again, 'at the next opening')
-    if (again.recovery.inDoubt.length) faults.push(`${name()}: keys in doubt`)
+    // The note of a failed sync replaces what was known of the last close, so the end of a lost log is in doubt.
+    const isEndKnown = !hasFailed || again.recovery.source === 'log'
+    if (isEndKnown && again.recovery.inDoubt.length) faults.push(`${name()}: keys in doubt`)
     await again.set('next', 1)
     await again.close()
     const { kind, path = '' } = fileSystem.calls[nth - 1] ?? {}

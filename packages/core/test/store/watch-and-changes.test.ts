@@ -246,6 +246,19 @@ describe('changes', () => {
     expect(await first()).toMatchObject({ key: 'last' })
   })
 
+  test('ends if the store is closed while a position is looked for', async () => {
+    let ms = 0
+    const clock = { ...systemClock, monotonicMs: () => ms++ }
+    const options = { dir: directory(), durability: 'os', compaction: false, mainFile: false } as const
+    const store = await openOn(machine({ clock }), options)
+    await Promise.all(Array.from({ length: 20_000 }, (_, number) => store.set(`k${number}`, 1)))
+    const since = beginning(store)
+    await store.set('last', 1)
+    const next = store.changes({ since }).next()
+    await store.close()
+    expect(await next).toEqual({ done: true, value: undefined })
+  })
+
   test('a position of another history, or of a file that is gone, is FLATLOG_POSITION', async () => {
     const dir = directory()
     await using store = await openOn(machine(), { dir, backups: 0 })

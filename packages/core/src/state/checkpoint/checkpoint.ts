@@ -14,7 +14,7 @@ import {
 import { bytesInPart, type DatedMeta, metaOf, NO_META } from '../../format/part-meta.js'
 import type { PartValue, SpelledPair } from '../../format/record.js'
 import { isOneValue, noValue } from '../../format/value.js'
-import { isInRange, type KeyRange } from '../../log/checkpoint-reader.js'
+import { describeRange, isInRange, type KeyRange } from '../../log/checkpoint-reader.js'
 import type { OpenFile } from '../../platform/file-system.js'
 import { readFully } from '../../platform/whole-file.js'
 import { corrupt } from '../corrupt.js'
@@ -113,7 +113,7 @@ export class Checkpoint {
       part.isDamaged = true
       this.onBadPart(part, range, part.line)
     }
-    throw corrupt(this.path, part.offset, `keys from ${shown(range.from)} to before ${shown(range.to)}`)
+    throw corrupt(this.path, part.offset, describeRange(range))
   }
 
   // Its parts
@@ -260,8 +260,4 @@ export function valueAt(
   if (meta === NO_META) return { text, encoding: undefined, expires: undefined, time: undefined }
   const { expires, encoding, time } = metaOf(meta, key, position)
   return { text, encoding, expires, time }
-}
-
-function shown(key: string | undefined): string {
-  return key === undefined ? 'the end' : JSON.stringify(key.slice(0, 100))
 }

@@ -80,7 +80,7 @@ export const recoveryBugs: readonly Bug[] = [
   {
     name: 'the suspect file is appended to',
     what: 'The note of a failure in the lock is ignored.',
-    edits: [{ file: SOURCES.openLog, from: 'this.isSuspect || isDamaged', to: 'isDamaged' }],
+    edits: [{ file: SOURCES.openLog, from: 'this.last.hasFailed || isDamaged', to: 'isDamaged' }],
     focus: {},
   },
   {
