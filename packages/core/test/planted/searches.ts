@@ -18,6 +18,7 @@ export const searches: { readonly [bug: string]: Search } = {
   'acknowledge before sync': { seed: 6, withFaults: false, runs: 70 },
   'short write ignored': { seed: 4, withFaults: true, runs: 170 },
   'no sync of the directory after a first log': { seed: 1, withFaults: true, runs: 4220, isRare: true },
+  'the mark names unsynced records': { seed: 1, withFaults: false, runs: 1340 },
   'an owner that lost its lock still renames files': { seed: 3, withFaults: true, runs: 1340, isRare: true },
   'an undone record leaves its key': { seed: 2, withFaults: true, runs: 150 },
   'unproven records are not written again': { seed: 1, withFaults: true, runs: 2000, isRare: true },
