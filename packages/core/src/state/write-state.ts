@@ -23,10 +23,10 @@ export async function* walkState(
   }
 }
 
-/** What the lines of a checkpoint add to keys and values: a few hundredths of their length, and a header. */
+/** The lines of a checkpoint add a few hundredths to the length of keys and values, and a header. */
 const LINES_SHARE = 0.05
 const HEADER_BYTES = 1024
-/** What a part's meta has for a key with an expiry, an encoding or a time, in addition to its name. */
+/** The bytes in a part's meta for a key with an expiry, an encoding or a time, beside its name. */
 const META_BYTES = 48
 
 /** About how many bytes a checkpoint of the state has, not fewer. Counting ends above `enough`. */
@@ -46,7 +46,7 @@ export async function checkpointLength(
   return Math.ceil(bytes * (1 + LINES_SHARE)) + HEADER_BYTES
 }
 
-/** What a checkpoint is made of, in key order. */
+/** A piece of a checkpoint, in key order. */
 type Piece = StatePiece | { readonly kind: 'pair'; readonly pair: PartValue }
 /** The pieces may depend on which parts the writer accepts as they are. */
 export type Pieces = (writer: CheckpointWriter) => Iterable<Piece> | AsyncIterable<Piece>
