@@ -12,7 +12,7 @@ import { FollowedFile } from './followed-file.js'
 /** A state that was read from the files of a store, perhaps while another process was writing them. */
 export interface ShownState {
   readonly state: State
-  /** Has the values, and stays open so that no new file gets its identity. Undefined if there is no log. */
+  /** Contains the values, and stays open so that no new file gets its identity. Undefined if there is no log. */
   readonly file: FollowedFile | undefined
   /** Identity of the file that had the log's name; undefined if there was none. */
   readonly logIdentity: string | undefined

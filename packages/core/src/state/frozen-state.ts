@@ -68,7 +68,7 @@ export class FrozenState {
     return this.layers.checkpoint.followedBy(file, next)
   }
 
-  /** After `State.settle`: values that are not part of the state any more leave the cache, in small steps. */
+  /** After `State.settle`: removes values from the cache that are no longer part of the state, in small steps. */
   *release(): Generator<void> {
     const { tails, checkpoint } = this.layers
     for (const tail of tails) yield* tail.release()

@@ -109,12 +109,12 @@ export class TailsWalk {
     return this.#state !== TOMBSTONE && isLive(this.#state, nowMs)
   }
 
-  /** Of a live key. */
+  /** The value of the key, which must be live. */
   value(): StateValue {
     return this.#tail.valueOf(this.key as string, this.#state as TailValue, false)
   }
 
-  /** The same as it is spelled in a part. */
+  /** The pair of the key, which must be live, as a part spells it. */
   spelled(): SpelledPair {
     return this.#tail.spell(this.key as string, this.#state as TailValue)
   }
@@ -173,7 +173,7 @@ class LayersWalk {
     return this.#isInTails ? this.#tails.value() : this.#checkpoint.value()
   }
 
-  /** To the next key; false if there is none. It is not looked for before it is asked for: it may be unreadable. */
+  /** Moves to the next key; false if there is none. It is read only now, because it may be unreadable. */
   next(): boolean {
     const tails = this.#tails
     const checkpoint = this.#checkpoint

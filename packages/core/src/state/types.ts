@@ -21,7 +21,7 @@ export interface KeyRangeQuery {
 
 /** Where a replayed record is in the log. */
 export interface ReplayPlace {
-  /** Of the first byte of its line. */
+  /** The offset of the first byte of its line. */
   readonly offset: number
   readonly line: Buffer
   /** At which byte of the line each value begins, in the order of the record's operations. */

@@ -2,7 +2,7 @@
 export interface CachedText {
   /** Changed by the cache alone. */
   cacheState: CacheState
-  /** What the text takes in the cache; meaningless while it is outside. */
+  /** The bytes that the text takes in the cache; meaningless while it is not in it. */
   cachedBytes: number
   dropText(): void
 }
@@ -29,7 +29,7 @@ export class ValueCache {
   #head = 0
   #bytes = 0
   #texts = 0
-  /** Of removed texts that are still in the queue. */
+  /** The bytes of removed texts that are still in the queue. */
   #removedBytes = 0
 
   constructor(readonly maxBytes: number) {}

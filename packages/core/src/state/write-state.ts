@@ -24,7 +24,7 @@ export async function* walkState(
   }
 }
 
-/** What the lines of a checkpoint add to keys and values: a few hundredths of their length, and a header. */
+/** The lines of a checkpoint add a few hundredths to the length of keys and values, and a header. */
 const LINES_SHARE = 0.05
 const HEADER_BYTES = 1024
 
@@ -45,7 +45,7 @@ export async function checkpointLength(
   return Math.ceil(bytes * (1 + LINES_SHARE)) + HEADER_BYTES
 }
 
-/** What a checkpoint is made of, in key order. */
+/** A piece of a checkpoint, in key order. */
 type Piece = StatePiece | { readonly kind: 'pair'; readonly pair: PartValue }
 /** The pieces may depend on which parts the writer accepts as they are. */
 export type Pieces = (writer: CheckpointWriter) => Iterable<Piece> | AsyncIterable<Piece>

@@ -5,7 +5,7 @@ import { AdmissionFilter, type CachedText, type CacheState, type ValueCache } fr
 import { fingerprint } from './known-pairs.js'
 import type { Part } from './parts.js'
 
-/** What a string takes besides its characters. */
+/** The bytes that a string takes besides its characters. */
 const KEY_OVERHEAD_BYTES = 16
 
 /** A value that was read from a part. */
@@ -69,7 +69,7 @@ export class CachedValues {
     this.cache.add(value, text.length * (isAscii ? 1 : 2) + key.length + KEY_OVERHEAD_BYTES)
   }
 
-  /** Values of parts that are gone leave the cache, in small steps. */
+  /** Removes the values of parts that are gone from the cache, in small steps. */
   *release(): Generator<void> {
     for (const [key, value] of this.#values) {
       if (value.part.isGone) this.#remove(key, value)

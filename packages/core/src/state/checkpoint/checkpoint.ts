@@ -202,7 +202,7 @@ export class Checkpoint {
     return new Checkpoint(file, this.path, Parts.of(parts), this.values, this.onBadPart)
   }
 
-  /** After `followedBy`: values of parts that are gone leave the cache, in small steps. */
+  /** After `followedBy`: removes the values of parts that are gone from the cache, in small steps. */
   release(): Generator<void> {
     return this.values.release()
   }

@@ -28,7 +28,7 @@ export class CheckpointCursor {
     this.seek(from)
   }
 
-  /** To the first key that is not before `from`. */
+  /** Moves to the first key that is not before `from`. */
   seek(from: string): void {
     const at = Math.max(0, this.checkpoint.partOf(from))
     if (at !== this.#part) this.#enter(at)

@@ -1,7 +1,7 @@
 import { countWhile } from '../key-order.js'
 import type { Parts } from './parts.js'
 
-/** When the keys of a checkpoint expire, as far as the index line says it: no part is read for this. */
+/** When the keys of a checkpoint expire, according to the index line: no part is read for this. */
 export class CheckpointExpiry {
   #keys = 0
   #firstMs = Number.POSITIVE_INFINITY

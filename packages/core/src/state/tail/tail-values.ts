@@ -162,7 +162,7 @@ export class TailValues {
     return this.#byKey.values()
   }
 
-  /** The former value leaves the cache. */
+  /** Removes the former value from the cache. */
   set(key: TailKey, state: KeyState | undefined): void {
     const former = key.state
     if (former !== undefined && former !== TOMBSTONE) {
@@ -206,7 +206,7 @@ export class TailValues {
     return this.#sorted.sortSome()
   }
 
-  /** The texts leave the cache, in small steps: there may be many. */
+  /** Removes the texts from the cache, in small steps: there may be many. */
   *release(): Generator<void> {
     for (const { state } of this.#byKey.values()) {
       if (state !== undefined && state !== TOMBSTONE) {

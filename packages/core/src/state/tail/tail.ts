@@ -253,7 +253,7 @@ export class Tail {
     }
   }
 
-  /** A checkpoint has replaced the tail: its texts leave the cache, in small steps. */
+  /** Removes the texts from the cache, in small steps, after a checkpoint has replaced the tail. */
   *release(): Generator<void> {
     while (this.#releaseSome()) yield
     yield* this.#values.release()

@@ -275,7 +275,7 @@ export const publishBugs: readonly Bug[] = [
       },
       {
         file: SOURCES.layers,
-        from: '/** Of a live key. */',
+        from: '/** The value of the key, which must be live. */',
         to: 'get isDeleted() {\n    return this.#state === TOMBSTONE\n  }',
       },
     ],
