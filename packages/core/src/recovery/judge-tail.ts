@@ -168,17 +168,21 @@ class TailJudge {
     const { survey, afterSeq, sizeBytes, firstLine = 1 } = this.tail
     const runs: MissingRun[] = []
     const lastLine = survey.at(-1)
+    // In the order of the file, in which places never fall.
+    const bad = [...this.#places].filter(([line]) => isBeforeCut(line))
+    let begin = 0
     const add = (from: number, to: number, next: SurveyLine | undefined) => {
-      const lines = [...this.#places]
-        .filter(([line, place]) => isBeforeCut(line) && place >= from && place <= to)
-        .map(([line]) => line)
-      const at = lines[0] ?? next
+      let end = begin
+      while (end < bad.length && (bad[end]?.[1] as number) <= to) end++
+      const lines = bad.slice(begin, end).flatMap(([line, place]) => (place >= from ? [line] : []))
+      begin = end
+      const first = lines[0] ?? next
       runs.push({
         from,
         to,
         lines,
-        offset: at?.offset ?? sizeBytes,
-        number: at?.number ?? (lastLine ? lastLine.number + 1 : firstLine),
+        offset: first?.offset ?? sizeBytes,
+        number: first?.number ?? (lastLine ? lastLine.number + 1 : firstLine),
       })
     }
     let expected = afterSeq + 1

@@ -20,6 +20,7 @@ import type { ResolvedOptions } from '../options.js'
 import type { Slices } from '../platform/clock.js'
 import { FlatlogError } from '../platform/errors.js'
 import type { OpenFile } from '../platform/file-system.js'
+import { countWhile } from '../state/key-order.js'
 import { State } from '../state/state.js'
 import { addLostLog, type LogChoice } from './choose-log.js'
 import { findRecords, type HealedState, healState, reachBeyond } from './heal.js'
@@ -318,8 +319,12 @@ class GenerationReader {
       sizeBytes: this.#sizeBytes,
       firstLine: start.line,
     })
-    const isMissing = (seq: number) => verdict.missing.some((run) => seq >= run.from && seq <= run.to)
-    const found = verdict.missing.length
+    const { missing } = verdict
+    const isMissing = (seq: number) => {
+      const run = missing[countWhile(missing.length, (at) => (missing[at]?.to as number) < seq)]
+      return run !== undefined && run.from <= seq
+    }
+    const found = missing.length
       ? await findRecords(this.#generations, isMissing, this.#slices)
       : new Map<number, { record: LogRecord; from: string }>()
 

@@ -17,8 +17,14 @@ export interface Judged {
 export function reportVerdict(judged: Judged): void {
   const { recovery, file, verdict } = judged
   const healedLines = new Map<unknown, string>()
+  const found = [...judged.found].sort(([a], [b]) => a - b)
+  let begin = 0
   for (const run of verdict.missing) {
-    const healedFrom = reportMissing(judged, run)
+    let end = begin
+    while (end < found.length && (found[end]?.[0] as number) <= run.to) end++
+    const sources = found.slice(begin, end).map(([, { from }]) => from)
+    begin = end
+    const healedFrom = reportMissing(judged, run, sources)
     if (healedFrom !== undefined) for (const line of run.lines) healedLines.set(line, healedFrom)
   }
   for (const { line, why } of verdict.damaged) {
@@ -41,10 +47,12 @@ export function reportVerdict(judged: Judged): void {
   if (verdict.cut) reportCut(judged, verdict.cut)
 }
 
-/** Returns the file that the whole run was healed from, if any. */
-function reportMissing({ recovery, file, verdict, found, isEndKnown }: Judged, run: MissingRun): string | undefined {
-  const { from, to, lines, number, offset } = run
-  const sources = [...found].filter(([seq]) => seq >= from && seq <= to).map((each) => each[1].from)
+/** `sources` has a file for each record that was found. Returns one if the whole run was healed. */
+function reportMissing(
+  { recovery, file, verdict, isEndKnown }: Judged,
+  { from, to, lines, number, offset }: MissingRun,
+  sources: readonly string[],
+): string | undefined {
   const healedFrom = sources.length === to - from + 1 ? sources.at(-1) : undefined
   if (lines.length === 0) {
     addDamage(recovery, { file, line: number, offset, bytes: 0, ...(healedFrom !== undefined && { healedFrom }) })
