@@ -257,6 +257,7 @@ export class Engine implements Backend, GroupCommitOwner {
       opened.file.close()
       throw error
     }
+    this.#maintenance.reopened()
     this.#watchParts()
     former.close()
     log.events.wakeWaiting()

@@ -4,9 +4,14 @@ import { ANY_KEY, addDamage, addInDoubt } from '../log/damage-report.js'
 import { Generations } from '../log/generations.js'
 import { FlatlogError, ioError } from '../platform/errors.js'
 import { healState } from '../recovery/heal.js'
+import type { State } from '../state/state.js'
 import type { LiveLog } from './live-log.js'
 
 interface BadPart {
+  /** The state that found it. */
+  readonly state: State
+  /** Where it is: another checkpoint does not have it. */
+  readonly checkpoint: LiveLog['checkpoint']
   readonly part: PartSummary
   readonly range: KeyRange
   readonly line: number
@@ -20,8 +25,6 @@ interface BadPart {
 export class LiveHealing {
   readonly #found: BadPart[] = []
   #running: Promise<void> | undefined
-  /** Parts that could not be healed. */
-  #unhealed = 0
   /** Damaged parts in the log file, healed or not. */
   #bad = 0
 
@@ -31,24 +34,20 @@ export class LiveHealing {
     private readonly onHealed: () => void,
   ) {}
 
-  /** True while a damaged part is not healed. */
-  get isNeeded(): boolean {
-    return this.#found.length > 0 || this.#unhealed > 0
-  }
-
-  /** True if the log file has a damaged part. */
+  /** True if the log file has a damaged part. Healed parts are only in memory until the log is compacted. */
   get isLogDamaged(): boolean {
     return this.#bad > 0
   }
 
-  /** Called after a compaction: the new log was read back completely. */
+  /** Called when the log is another file that was read completely: after a compaction, or `reopen`. */
   reset(): void {
     this.#bad = 0
   }
 
   add(part: PartSummary, range: KeyRange, line: number): void {
     this.#bad++
-    this.#found.push({ part, range, line })
+    const { state, checkpoint } = this.log
+    this.#found.push({ state, checkpoint, part, range, line })
     this.#running ??= this.#run()
       .catch((error: unknown) => this.log.report(error))
       .finally(() => {
@@ -61,29 +60,31 @@ export class LiveHealing {
   }
 
   async #run(): Promise<void> {
-    const { log } = this
     let healed = 0
-    for (let bad = this.#found[0]; bad; bad = this.#found[0]) {
-      const { state, checkpoint } = log
+    for (let bad = this.#found.shift(); bad; bad = this.#found.shift()) {
       const from = await this.#heal(bad)
-      this.#found.shift()
-      // The log was compacted meanwhile, and the new one was read back: the damaged part is no longer in use.
-      if (log.state !== state || log.checkpoint !== checkpoint) continue
+      if (!this.#isInUse(bad)) continue
       this.#report(bad, from)
-      if (from === undefined) this.#unhealed++
-      else healed++
+      if (from !== undefined) healed++
     }
     if (healed > 0) this.onHealed()
   }
 
+  /** False if the log was compacted or opened again since: the new one was read completely. */
+  #isInUse({ state, checkpoint }: BadPart): boolean {
+    return this.log.state === state && this.log.checkpoint === checkpoint
+  }
+
   /** Returns the name of the backup that the part was healed from; undefined if it was not healed. */
-  async #heal({ range }: BadPart): Promise<string | undefined> {
+  async #heal(bad: BadPart): Promise<string | undefined> {
     const { log } = this
-    const { files, checkpoint, storeId, state } = log
+    const { files, storeId } = log
+    const { state, checkpoint, range } = bad
+    if (!this.#isInUse(bad)) return undefined
     try {
       const generations = new Generations(files, storeId)
       const healed = await healState(generations, checkpoint.seq, [range], files.slices())
-      if (!healed || log.state !== state || log.checkpoint !== checkpoint) return undefined
+      if (!healed || !this.#isInUse(bad)) return undefined
       const { times } = log.options
       state.heal(range, times ? healed.state : healed.state.map((pair) => ({ ...pair, time: undefined })))
       return healed.from

@@ -6,8 +6,13 @@ import type { OpenFile } from '../platform/file-system.js'
 import { AUTO_MAIN_FILE_BYTES, READ_CHUNK_BYTES } from '../platform/limits.js'
 import { replaceWholeFile, writeFully } from '../platform/whole-file.js'
 import type { State } from '../state/state.js'
-import { checkpointLength, walkState } from '../state/write-state.js'
+import { walkState } from '../state/write-state.js'
 import { lackOfSpace } from './free-space.js'
+
+/** A line has this more than its key and value: `  `, `: ` and `,\n`. */
+const LINE_BYTES = 6
+/** A pair has at least five bytes in a checkpoint, and four more here. */
+const MAX_GROWTH = 2
 
 /**
  * Writes `NAME.json`: the state as plain JSON, for people and other programs. It is a view of the log, replaced as a
@@ -24,11 +29,6 @@ export class MainFile {
     return this.mode !== false && this.files.isMainFileGone()
   }
 
-  /** False if the state in a checkpoint of that length is too long for a main file. */
-  fits(checkpointBytes: number): boolean {
-    return checkpointBytes <= this.#maxBytes
-  }
-
   get #maxBytes(): number {
     return this.mode === 'auto' ? AUTO_MAIN_FILE_BYTES : Number.POSITIVE_INFINITY
   }
@@ -41,25 +41,34 @@ export class MainFile {
    * file never shows a record that a crash can undo.
    */
   async write(source: State, makeDurable: () => Promise<void>): Promise<string | null> {
-    const { files, mode } = this
-    if (mode !== false) {
-      try {
-        await this.#checkSpace(source)
-        const crc = new RunningChecksum()
-        await replaceWholeFile(files.fileSystem, files.directory, files.main, files.unfinishedMain, async (file) => {
-          await this.#stream(file, source, crc)
-          await makeDurable()
-        })
-        return crc.toString()
-      } catch (error) {
-        if (!(error instanceof TooLong)) throw error
-      }
+    const { files } = this
+    if (this.mode === false || (await this.#isTooLong(source))) return await this.#setAside()
+    await this.#checkSpace(source)
+    const crc = new RunningChecksum()
+    await replaceWholeFile(files.fileSystem, files.directory, files.main, files.unfinishedMain, async (file) => {
+      await this.#stream(file, source, crc)
+      await makeDurable()
+    })
+    return crc.toString()
+  }
+
+  async #isTooLong(source: State): Promise<boolean> {
+    if (MAX_GROWTH * source.stateBytes <= this.#maxBytes) return false
+    return (await this.#length(source)) > this.#maxBytes
+  }
+
+  /** The length of the file in bytes. Counting ends above the limit. */
+  async #length(source: State): Promise<number> {
+    let bytes = '{}\n'.length
+    for await (const [key, { text }] of walkState(source, this.files.clock.now(), this.files.slices())) {
+      bytes += Buffer.byteLength(quote(key)) + Buffer.byteLength(text) + LINE_BYTES
+      if (bytes > this.#maxBytes) break
     }
-    return await this.setAside()
+    return bytes
   }
 
   /** Renames the file, if there is one, so that its old state is not taken for the current one. */
-  async setAside(): Promise<null> {
+  async #setAside(): Promise<null> {
     const { files } = this
     if (files.status(files.main)) {
       files.fileSystem.rename(files.main, files.staleMain)
@@ -70,14 +79,9 @@ export class MainFile {
 
   async #checkSpace(source: State): Promise<void> {
     const { files } = this
-    const maxBytes = this.#maxBytes
     const logBytes = files.status(files.log)?.sizeBytes ?? 0
-    const exact = async () => {
-      const bytes = await checkpointLength(source, files.clock.now(), files.slices(), maxBytes)
-      if (bytes > maxBytes) throw new TooLong()
-      return bytes
-    }
-    const lack = await lackOfSpace(files.fileSystem, files.directory, Math.min(logBytes, maxBytes), exact)
+    const roughBytes = Math.min(MAX_GROWTH * logBytes, this.#maxBytes)
+    const lack = await lackOfSpace(files.fileSystem, files.directory, roughBytes, () => this.#length(source))
     if (!lack) return
     throw new FlatlogError(
       'FLATLOG_NO_SPACE',
@@ -88,12 +92,10 @@ export class MainFile {
   }
 
   async #stream(file: OpenFile, source: State, crc: RunningChecksum): Promise<void> {
-    const maxBytes = this.#maxBytes
     let written = 0
     let pending = ''
     const flush = () => {
       const bytes = Buffer.from(pending)
-      if (written + bytes.length > maxBytes) throw new TooLong()
       writeFully(file, bytes, written)
       crc.add(bytes)
       written += bytes.length
@@ -112,5 +114,3 @@ export class MainFile {
     flush()
   }
 }
-
-class TooLong extends Error {}

@@ -13,7 +13,6 @@ import {
 import { compact } from './compaction.js'
 import { LiveHealing } from './live-healing.js'
 import type { LiveLog } from './live-log.js'
-import type { MainFileStep } from './side-files.js'
 
 /** A compaction gets more of the time once the log is this many times as long as it was when the compaction was due. */
 const PRESSED_SHARE = 1.025
@@ -50,6 +49,7 @@ export class Maintenance {
   #owedMs = 0
   /** When the main file was last up to date: when it was written, or when the store was opened. */
   #mainFileMs: number
+  /** The main file was put off, and this fires when it is to be written. */
   #mainFileTimer: Timer | undefined
   readonly #healing: LiveHealing
 
@@ -153,7 +153,8 @@ export class Maintenance {
     if (this.#isStopped) throw closedError(this.log.files.name)
     const { failure, lastSeq, checkpoint, state, files } = this.log
     if (failure) throw failure
-    if (lastSeq === checkpoint.seq && !state.holdsExpired(files.clock.now())) return
+    const isCompact = lastSeq === checkpoint.seq && !state.holdsExpired(files.clock.now())
+    if (isCompact && !this.#healing.isLogDamaged) return await this.#writeLateMainFile()
     await (this.#compacting ?? this.#start(true))
   }
 
@@ -197,50 +198,57 @@ export class Maintenance {
     this.#lastCompactionMs = clock.monotonicMs() - startMs
   }
 
-  /**
-   * Right after a compaction, the checkpoint is as long as the state, so a main file that would be too long is not begun.
-   * Once records have followed, only an attempt shows it: at `close`, or by a main file that was put off.
-   */
   async #afterCompaction(isRequested: boolean): Promise<void> {
-    const { log } = this
-    const { clock } = log.files
-    if (!log.sideFiles.fitsMainFile(log.checkpoint.bytes)) return await this.#updateSideFiles('set aside')
+    const { clock } = this.log.files
     // A caller of `compact` may read the main file next; otherwise it can wait.
     const waitMs = isRequested ? 0 : this.#mainFileMs + MAIN_FILE_INTERVAL_MS - clock.monotonicMs()
-    await this.#updateSideFiles(waitMs > 0 ? 'keep' : 'write')
+    await this.#updateSideFiles(waitMs <= 0)
     if (waitMs <= 0 || this.#isStopped) return
-    this.#mainFileTimer ??= clock.setTimer(() => {
-      this.#mainFileTimer = undefined
-      // A compaction that is running then writes the main file when it ends.
-      if (this.#isStopped || this.#running || log.failure) return
-      this.#writingMainFile = this.#updateSideFiles('write').finally(() => {
-        this.#writingMainFile = undefined
-        if (!this.#isStopped) this.afterWrite()
-      })
-    }, waitMs)
+    this.#mainFileTimer ??= clock.setTimer(() => void this.idle().then(() => this.#writeLateMainFile()), waitMs)
   }
 
-  async #updateSideFiles(step: MainFileStep): Promise<void> {
-    if (step !== 'keep') {
+  /** Writes the main file if it was put off, unless a compaction does so. */
+  async #writeLateMainFile(): Promise<void> {
+    if (!this.#mainFileTimer || this.#isStopped || this.#running || this.log.failure) return
+    this.#writingMainFile = this.#updateSideFiles(true).finally(() => {
+      this.#writingMainFile = undefined
+      if (!this.#isStopped) this.afterWrite()
+    })
+    await this.#writingMainFile
+  }
+
+  async #updateSideFiles(withMainFile: boolean): Promise<void> {
+    if (withMainFile) {
       this.#mainFileMs = this.log.files.clock.monotonicMs()
       this.#mainFileTimer?.cancel()
       this.#mainFileTimer = undefined
     }
-    await this.writeSideFiles(step).catch((error: unknown) => this.log.report(error))
+    await this.writeSideFiles(withMainFile).catch((error: unknown) => this.log.report(error))
   }
 
   /** Writes what is derived from the log: the main file and the mark. */
-  async writeSideFiles(mainFileStep: MainFileStep = 'write'): Promise<void> {
+  async writeSideFiles(withMainFile = true): Promise<void> {
     const { log } = this
     if (!log.isLockHeld()) return
     const { storeId: store, lastSeq, writer } = log
-    const update = { store, lastSeq, syncedSeq: writer.syncedSeq, isToBeChecked: this.#healing.isNeeded, mainFileStep }
+    const update = {
+      store,
+      lastSeq,
+      syncedSeq: writer.syncedSeq,
+      isToBeChecked: this.#healing.isLogDamaged,
+      withMainFile,
+    }
     await log.sideFiles.write(log.state, update, log.timestamps.next(), () => log.groupCommit.flush())
   }
 
   /** Resolves when no compaction and no main file is being written. */
   async idle(): Promise<void> {
-    await this.#running?.catch(() => {})
+    while (this.#running) await this.#running.catch(() => {})
+  }
+
+  /** The log was opened again, which read all of it. */
+  reopened(): void {
+    this.#healing.reset()
   }
 
   /** Starts nothing more and waits for what is running. */

@@ -7,17 +7,15 @@ import type { OpenedLog } from '../recovery/open-log.js'
 import type { State } from '../state/state.js'
 import { MainFile } from './main-file.js'
 
-/** What to do with the main file: write it, keep it as it is for now, or set it aside as the state is too long. */
-export type MainFileStep = 'write' | 'keep' | 'set aside'
-
-/** The position that the side files are to describe, and what to do with the main file. */
+/** The position that the side files are to describe. */
 interface SideFileUpdate {
   readonly store: string
   readonly lastSeq: number
   readonly syncedSeq: number
   /** Damage was found, so the next open must read the whole log. */
   readonly isToBeChecked: boolean
-  readonly mainFileStep: MainFileStep
+  /** False: the main file stays as it is for now. */
+  readonly withMainFile: boolean
 }
 
 /**
@@ -93,10 +91,6 @@ export class SideFiles {
     if (surplus.length > 0) await files.syncNames()
   }
 
-  fitsMainFile(checkpointBytes: number): boolean {
-    return this.#mainFile.fits(checkpointBytes)
-  }
-
   write(source: State, update: SideFileUpdate, timestamp: string, flush: () => Promise<void>): Promise<void> {
     this.#writing = this.#write(source, update, timestamp, flush)
     return this.#writing
@@ -104,19 +98,18 @@ export class SideFiles {
 
   async #write(
     source: State,
-    { store, lastSeq, syncedSeq, isToBeChecked, mainFileStep }: SideFileUpdate,
+    { store, lastSeq, syncedSeq, isToBeChecked, withMainFile }: SideFileUpdate,
     timestamp: string,
     flush: () => Promise<void>,
   ): Promise<void> {
     let mainFileError: unknown
-    if ((this.#isMainFileToBeRenewed || this.#mainFileSeq !== lastSeq) && mainFileStep !== 'keep') {
+    if (withMainFile && (this.#isMainFileToBeRenewed || this.#mainFileSeq !== lastSeq)) {
       try {
         if (this.#mark.mainFileCrc !== null && this.#mark.seq >= syncedSeq) {
           await this.#writeMark({ ...this.#mark, timestamp, mainFileCrc: null })
         }
         this.#isMainFileKnown = false
-        const isWritten = mainFileStep === 'write'
-        this.#mainFileCrc = await (isWritten ? this.#mainFile.write(source, flush) : this.#mainFile.setAside())
+        this.#mainFileCrc = await this.#mainFile.write(source, flush)
         this.#isMainFileKnown = true
         // The file may contain even later records, so the older seq is the safe one.
         this.#mainFileSeq = syncedSeq

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { FlatlogError, type Store, type StoreOptions } from '../support/core.js'
 import { FaultyFileSystem, systemError } from '../support/faulty-file-system.js'
@@ -237,5 +238,61 @@ describe('a damaged part that nobody has read, in a log that must be written aga
     expectOthers(repaired, state, [])
     expect(repaired.get('three')).toBe('three')
     expect(repaired.recovery.inDoubt).toContain('any')
+  })
+})
+
+describe('healed parts', () => {
+  test('are written by compact() although nothing else has changed', async () => {
+    const dir = directory()
+    await made(dir)
+    const fileSystem = new FaultyFileSystem()
+    const store = await openOn(machine({ fileSystem }), { dir, ...options })
+    spoil(dir, '"k10":')
+    fileSystem.fail('open', systemError('EIO'), { on: /store\.log\.new$/, times: 99 })
+    expect(() => store.get('k10')).toThrow(expect.objectContaining(corrupt))
+    await untilSo(() => isHealed(store))
+    await untilSo(() => store.stats().lastCompactionError !== undefined)
+    fileSystem.heal()
+    await store.compact()
+    expect((await store.verify()).damage.filter(({ file }) => file === 'store.log')).toEqual([])
+    await store.close()
+    expect(readFileSync(join(dir, 'logs', 'store.mark'), 'utf8')).not.toContain('isToBeChecked')
+  })
+
+  test('that no compaction has written make the mark ask for a whole reading', async () => {
+    const dir = directory()
+    const state = await made(dir)
+    const fileSystem = new FaultyFileSystem()
+    const store = await openOn(machine({ fileSystem }), { dir, ...options })
+    spoil(dir, '"k10":')
+    fileSystem.fail('open', systemError('EIO'), { on: /store\.log\.new$/, times: 99 })
+    expect(() => store.get('k10')).toThrow(expect.objectContaining(corrupt))
+    await untilSo(() => isHealed(store))
+    await untilSo(() => store.stats().lastCompactionError !== undefined)
+    await store.set('k11', 'changed')
+    await store.close()
+    expect(readFileSync(join(dir, 'logs', 'store.mark'), 'utf8')).toContain('"isToBeChecked":true')
+    await using again = await openOn(machine(), { dir, ...options })
+    expect(stateOf(again)).toEqual({ ...state, k11: 'changed' })
+    expect(isHealed(again)).toBe(true)
+  })
+
+  test('are not looked for in a log that has been compacted since', async () => {
+    const dir = directory()
+    await made(dir)
+    const store = await openOn(machine(), { dir, ...options })
+    spoil(dir, '"k10":')
+    spoil(dir, '"k30":')
+    for (const key of ['k10', 'k30']) expect(() => store.get(key)).toThrow(expect.objectContaining(corrupt))
+    await store.clear()
+    await store.set('fresh', 1)
+    await store.compact()
+    const { recovery } = store
+    await store.close()
+    expect(recovery.inDoubt).toEqual([])
+    expect(readFileSync(join(dir, 'logs', 'store.mark'), 'utf8')).not.toContain('isToBeChecked')
+    await using again = await openOn(machine(), { dir, ...options })
+    expect(again.recovery.clean).toBe(true)
+    expect(stateOf(again)).toEqual({ fresh: 1 })
   })
 })

@@ -7,6 +7,7 @@ import { fileNames, stateOf } from '../support/files.js'
 import { machine, openOn } from '../support/machine.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { useTempDirectory } from '../support/temp-directory.js'
+import { turns } from '../support/turns.js'
 
 const directory = useTempDirectory()
 
@@ -171,6 +172,43 @@ describe('the main file', () => {
     await store.delete('key 3')
     await store.close()
     expect(Object.keys(mainState(dir))).toEqual(['key 0', 'key 1', 'key 2', 'small'])
+  })
+
+  test("with 'auto' stays if it fits although the checkpoint is longer than the limit", async () => {
+    const dir = directory()
+    const store = await openOn(machine(), { dir, durability: 'os', compaction: false })
+    // A checkpoint has such a key twice, the second time with its expiry.
+    const keyOf = (number: number) => `${number} ${'k'.repeat(200)}`
+    const expires = Date.now() + 86_400_000
+    await store.batch(Array.from({ length: 45_000 }, (_, n) => ({ op: 'SET', key: keyOf(n), value: n, expires })))
+    for (let round = 0; round < 2; round++) {
+      await store.set('round', round)
+      await store.compact()
+      expect(store.stats().checkpointBytes).toBeGreaterThan(AUTO_MAIN_FILE_BYTES)
+      expect(mainState(dir)).toMatchObject({ round, [keyOf(44_999)]: 44_999 })
+      expect(existsSync(`${mainPath(dir)}.stale`)).toBe(false)
+    }
+    await store.close()
+    expect(mainState(dir)).toMatchObject({ round: 1 })
+  })
+
+  test('compact() writes one that was put off, although there is nothing to compact', async () => {
+    const dir = directory()
+    const options = { dir, durability: 'os', compaction: { minBytes: 1 } } as const
+    const store = await openOn(machine({ clock: new ManualClock() }), options)
+    const isCompacted = () =>
+      store.stats().lastSeq === store.stats().checkpointSeq && store.stats().compacting === false
+    await store.set('a', 'old')
+    await store.compact()
+    expect(mainState(dir)).toEqual({ a: 'old' })
+    for (let n = 0; n < 100 && (n === 0 || !isCompacted()); n++) {
+      await store.set('a', 'x'.repeat(1000))
+      await turns(20)
+    }
+    expect(mainState(dir)).toEqual({ a: 'old' })
+    await store.compact()
+    expect(mainState(dir)).toEqual({ a: 'x'.repeat(1000) })
+    await store.close()
   })
 
   test("with 'auto' needs no more free space than its limit, however long the state is", async () => {
