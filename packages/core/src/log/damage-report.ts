@@ -75,12 +75,13 @@ export function addUnknownEnd(recovery: Recovery): void {
   recovery.notes.push('It is not known where the log ended, so any key may have lost later writes.')
 }
 
-/** A backup healed the log, but only the backups themselves say that they belong to this store. */
+/** Lost content was taken from backups, but only these themselves say that they belong to this store. */
 export function addUnprovenStore(recovery: Recovery, file: string): void {
   if (recovery.inDoubt.includes(ANY_KEY)) return
   addInDoubt(recovery, [ANY_KEY])
   recovery.notes.push(
-    `${file} was healed from backups that probably belong to the same store. Neither the log nor its mark can confirm it.`,
+    `Content that ${file} has lost was taken from backups that probably belong to the same store. Neither the log nor its ` +
+      'mark can confirm it.',
   )
 }
 

@@ -32,9 +32,18 @@ export class Kept {
     // Of a log that was rewritten, all of it is kept; of one that was cut, its end.
     const isCut = log.equals(before.subarray(0, log.length))
     const end = before.subarray(log.length)
+    // An opening that failed after its cut has kept the end, and the next one kept the rest.
+    if (!isCut && isInTwoFiles(files, before)) return
     const path = mustBeAside(files, isCut ? [end, before] : [before])
     if (QUARANTINE.test(path)) this.#cut.push(end)
   }
+}
+
+function isInTwoFiles(files: { [path: string]: Buffer }, wanted: Buffer): boolean {
+  const inFiles = (name: RegExp) =>
+    Object.keys(files).flatMap((path) => (name.test(path) ? [files[path] as Buffer] : []))
+  const ends = inFiles(QUARANTINE)
+  return inFiles(DAMAGED).some((start) => ends.some((end) => Buffer.concat([start, end]).equals(wanted)))
 }
 
 function mustBeAside(files: { [path: string]: Buffer }, wanted: readonly Buffer[]): string {
