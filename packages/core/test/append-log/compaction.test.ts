@@ -45,7 +45,7 @@ describe('compactLog', () => {
     expect(await numbersOf(dir)).toEqual(filled)
   })
 
-  it('takes a store that is opened at about the same moment as it is, whatever its options', async () => {
+  it('uses a store that is opened at the same time, whatever its options', async () => {
     const dir = makeDir()
     await fill(dir)
     const options = { dir, name: 'players', durability: 'os', compaction: false } as const

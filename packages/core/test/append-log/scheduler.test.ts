@@ -225,7 +225,7 @@ describe('CompactionScheduler', () => {
   })
 
   it.each([{ minByte: 1 }, { minBytes: -1 }, { minBytes: '1' }, { onProblem: 'log' }, 5, null])(
-    'the options %j are refused',
+    'refuses the options %j',
     (options) => {
       expect(() => new CompactionScheduler(new RecordingLogs() as unknown as Logs, 10, options as object)).toThrow(
         expect.objectContaining({ code: 'FLATLOG_INVALID_OPTION' }),

@@ -86,7 +86,7 @@ describe('automatic compaction', () => {
     await store.close()
   })
 
-  test('is not what runs while a main file that was put off is written', async () => {
+  test('does not count a postponed main file as a running compaction', async () => {
     const clock = new ManualClock()
     const fileSystem = new FaultyFileSystem()
     const options = { dir: directory(), durability: 'os', compaction: { minBytes: 1 } } as const

@@ -7,7 +7,7 @@ import { set } from '../legacy/files.js'
 import { loadLegacy } from '../support/core.js'
 import { useRejectionWatch } from '../support/rejections.js'
 
-/** Unfinished files that a crash leaves are gone after the next opening, and no other file is. */
+/** The next opening removes the unfinished files of a crash, and no other file. */
 
 useRejectionWatch()
 
@@ -64,22 +64,17 @@ const COPY = `${LOG}.unfinished-copy`
 
 describe.each([
   ['a life with compactions', imagesOfLife, true, TEMPORARY],
-  ['a life with compactions, without second names', imagesOfLife, false, [...TEMPORARY, COPY]],
+  ['a life with compactions, without hard links', imagesOfLife, false, [...TEMPORARY, COPY]],
   ['an import of format 0', imagesOfImport, true, TEMPORARY],
-  [
-    'an import of format 0, without second names',
-    imagesOfImport,
-    false,
-    [...TEMPORARY, COPY, `${MAIN}.unfinished-copy`],
-  ],
+  ['an import of format 0, without hard links', imagesOfImport, false, [...TEMPORARY, COPY, `${MAIN}.unfinished-copy`]],
   ['a repair', imagesOfRepair, true, TEMPORARY.slice(1)],
-  ['a repair, without second names', imagesOfRepair, false, [...TEMPORARY.slice(1), COPY]],
+  ['a repair, without hard links', imagesOfRepair, false, [...TEMPORARY.slice(1), COPY]],
 ])('a crash in %s', (_what, makeImages, hasLinks, expected) => {
   test('leaves at most these files, and the next opening removes them', async () => {
     const left = new Set<string>()
     for (const { at, disk } of await makeImages(hasLinks)) {
       for (const path of unfinishedIn(disk)) left.add(path)
-      // A store that writes no main file leaves none behind either.
+      // A store without a main file must not leave an unfinished one.
       const store = await openAgain(disk, { mainFile: false })
       const found = unfinishedIn(disk)
       await store.close()

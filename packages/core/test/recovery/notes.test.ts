@@ -18,7 +18,7 @@ import {
   unfinishedOf,
 } from './installation.js'
 
-/** A note says what was found. Only the opening that repairs adds what it did. */
+/** A note says what was found; only an opening that repairs adds what it did. */
 
 const makeDir = useTempDirectory()
 

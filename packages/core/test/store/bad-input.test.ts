@@ -250,7 +250,7 @@ describe('on an open store', () => {
     )
   })
 
-  test('an option that belongs to another call is refused', async () => {
+  test('refuses an option that belongs to another method', async () => {
     const unknown = (name: string) => new RegExp(`^Unknown option "${name}"`)
     const attempts: [name: string, attempt: (store: Store) => unknown][] = [
       ['asText', (store) => store.set('a', 1, { asText: true } as object)],
@@ -272,7 +272,7 @@ describe('on an open store', () => {
     }
   })
 
-  test('options that are no object are refused with the name of the call', async () => {
+  test('refuses options of a method that are not an object', async () => {
     const wrong = 5 as unknown as object
     await refused((store) => store.set('a', 1, wrong), 'FLATLOG_INVALID_OPTION', /options of set must/)
     await refused((store) => store.setText('a', 'x', wrong), 'FLATLOG_INVALID_OPTION', /options of setText must/)

@@ -135,7 +135,7 @@ test('updates of different keys do not wait for each other', async () => {
 
 test('an update at the moment of expiry keeps the new value', async () => {
   let nowMs = Date.parse('2025-01-15T12:00:00.000Z')
-  // Every look at the clock takes a millisecond, so that some updates look just before the key expires and just after.
+  // The clock advances by 1 ms whenever it is read, so that some updates read it just before the expiry and just after.
   const clock = { ...systemClock, now: () => nowMs++ }
   await using store = await openOn(machine({ clock }), { dir: directory() })
   for (let ttlMs = 1; ttlMs < 20; ttlMs++) {

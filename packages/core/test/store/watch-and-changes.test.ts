@@ -231,7 +231,7 @@ describe('changes', () => {
     expect(many / few).toBeLessThan(5)
   })
 
-  test('passes over the records before a position, and the checkpoint of a backup, in slices', async () => {
+  test('skips the records before a position and the checkpoint of a backup in slices', async () => {
     let ms = 0
     const clock = { ...systemClock, monotonicMs: () => ms++ }
     await using store = await openOn(machine({ clock }), { dir: directory(), durability: 'os', compaction: false })
@@ -358,7 +358,7 @@ describe('changes', () => {
   })
 })
 
-test('a watcher that leaves hears of nothing more, and one that comes hears of what follows', async () => {
+test('a watcher receives nothing after it unsubscribes, and a new one receives the later changes', async () => {
   await using store = await openOn(machine(), { dir: directory() })
   const [leaving, coming]: [string[], string[]] = [[], []]
   const keyOf = (change: Change) => ('key' in change ? change.key : '')
