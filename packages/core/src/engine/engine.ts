@@ -277,8 +277,12 @@ export class Engine implements Backend, GroupCommitOwner {
       // Acknowledged records that are not on disk yet never will be, and no call has reported that so far.
       if (!hadFailed && log.failure) throw log.failure
       if (!log.failure) {
-        await this.flush()
+        const refused = await this.flush().then(undefined, (error: unknown) => error)
+        if (log.failure) throw log.failure
+        // A write that was refused for lack of space keeps none of the others from being durable and described.
+        if (refused) await log.groupCommit.sync()
         await this.#maintenance.writeSideFiles().catch((error: unknown) => log.report(error))
+        if (refused) throw refused
       }
     } finally {
       // All that must be on disk was synced above, so a failure here must not keep the lock from being released.

@@ -299,3 +299,17 @@ test('a store that is opened while its last handle closes, at whatever microtask
     await second.close()
   }
 })
+
+test('close() beside a refused write rejects with it, and makes the others durable and describes them', async () => {
+  const dir = directory()
+  const fileSystem = new FaultyFileSystem()
+  const store = await openOn(machine({ fileSystem }), { dir, durability: 'os' })
+  await store.set('a', 1)
+  fileSystem.fail('write', systemError('ENOSPC'), { on: /store\.log/ })
+  const refused = expect(store.set('b', 1)).rejects.toMatchObject({ code: 'FLATLOG_NO_SPACE' })
+  await expect(store.close()).rejects.toMatchObject({ code: 'FLATLOG_NO_SPACE' })
+  await refused
+  expect(fileNames(dir)).toEqual(['store.log', 'store.mark'])
+  expect(JSON.parse(readFileSync(join(dir, 'logs', 'store.mark'), 'utf8'))).toMatchObject({ seq: 1 })
+  expect(JSON.parse(readFileSync(join(dir, 'store.json'), 'utf8'))).toEqual({ a: 1 })
+})
