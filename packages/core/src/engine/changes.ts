@@ -16,29 +16,37 @@ import { type Change, changesOf } from './events.js'
 export function followChanges(
   backend: Backend,
   since: string | undefined,
-  signal: AbortSignal,
+  end: EndOfChanges,
 ): AsyncGenerator<Change, void, undefined> {
   // Without `since`, changes start at this call, not when the caller first awaits one.
-  return follow(backend, since ?? backend.acknowledged, signal)
+  return follow(backend, since ?? backend.acknowledged, end)
+}
+
+/** What ends the changes. */
+export interface EndOfChanges {
+  readonly signal: AbortSignal | undefined
+  /** `Events.wakeWaiting` must be called when it becomes true. */
+  isClosed(): boolean
 }
 
 async function* follow(
   backend: Backend,
   start: string | RecordPosition,
-  signal: AbortSignal,
+  { signal, isClosed }: EndOfChanges,
 ): AsyncGenerator<Change, void, undefined> {
   const reader = new ChangeReader(backend)
   let position = typeof start === 'object' ? start : parsePosition(start)
   /** The version of the history that has the position; undefined if that is not known. */
   let historyVersion = position === start ? backend.historyVersion : undefined
+  const isOver = () => signal?.aborted === true || isClosed()
   const wake = () => backend.events.wakeWaiting()
-  signal.addEventListener('abort', wake, { once: true })
+  signal?.addEventListener('abort', wake, { once: true })
   try {
-    while (!signal.aborted) {
+    while (!isOver()) {
       if (backend.historyVersion !== historyVersion) {
         historyVersion = backend.historyVersion
-        const isFound = await isThere(backend, reader, position, signal)
-        if (!isFound && !signal.aborted) throw gone(backend, position)
+        const isFound = await isThere(backend, reader, position, isOver)
+        if (!isFound && !isOver()) throw gone(backend, position)
         continue
       }
       const until = backend.acknowledged.seq
@@ -51,14 +59,14 @@ async function* follow(
       for (const record of records) {
         position = { seq: record.seq, crc: record.crc }
         for (const change of changesOf(record)) {
-          if (signal.aborted) return
+          if (isOver()) return
           yield change
         }
       }
       await reader.pauseIfDue()
     }
   } finally {
-    signal.removeEventListener('abort', wake)
+    signal?.removeEventListener('abort', wake)
   }
 }
 
@@ -76,14 +84,14 @@ async function isThere(
   backend: Backend,
   reader: ChangeReader,
   { seq, crc }: RecordPosition,
-  signal: AbortSignal,
+  isOver: () => boolean,
 ): Promise<boolean> {
   const { acknowledged, checkpoint } = backend
   if (acknowledged.seq === seq && acknowledged.crc === crc) return true
   // The position of a log without records after its checkpoint has the checksum of the header.
   if (seq === checkpoint.seq && crc === checkpoint.crc) return true
   if (reader.hasCheckpoint(seq, crc)) return true
-  while (!signal.aborted && seq > 0 && seq <= backend.acknowledged.seq) {
+  while (!isOver() && seq > 0 && seq <= backend.acknowledged.seq) {
     const records = reader.read(seq - 1, seq)
     if (!records || records[0]) return records?.[0]?.crc === crc
     await reader.pauseIfDue()

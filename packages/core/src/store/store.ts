@@ -48,8 +48,6 @@ export class Store {
   readonly #release: () => Promise<void>
   readonly #updates = new Updates(this)
   readonly #subscriptions = new Set<Unsubscribe>()
-  /** Aborts when this handle is closed. */
-  readonly #closed = new AbortController()
   #closing: Promise<void> | undefined
 
   /** Stores are opened by `openStore`. */
@@ -261,8 +259,7 @@ export class Store {
   changes(options: { since?: string; signal?: AbortSignal } = {}): AsyncGenerator<Change, void, undefined> {
     checkOptions('changes', options, ['since', 'signal'])
     const { since, signal } = options
-    const closed = this.#closed.signal
-    return followChanges(this.#open, since, signal ? AbortSignal.any([signal, closed]) : closed)
+    return followChanges(this.#open, since, { signal, isClosed: () => this.#closing !== undefined })
   }
 
   /** Background failures, each once. Returns a function that ends the subscription. */
@@ -319,7 +316,7 @@ export class Store {
   close(): Promise<void> {
     if (!this.#closing) {
       this.#closing = markHandled(this.#release())
-      this.#closed.abort()
+      this.#backend.events.wakeWaiting()
       // Watchers are still notified of records that are acknowledged while closing.
       const end = () => {
         for (const unsubscribe of this.#subscriptions) unsubscribe()

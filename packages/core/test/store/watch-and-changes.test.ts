@@ -372,3 +372,21 @@ test('a watcher receives nothing after it unsubscribes, and a new one receives t
   expect(leaving).toEqual(['a'])
   expect(coming).toEqual(['d'])
 })
+
+test('many changes() at once cause no warning, and end when the handle is closed', async () => {
+  const warnings: Error[] = []
+  const note = (warning: Error) => warnings.push(warning)
+  process.on('warning', note)
+  try {
+    const store = await openOn(machine(), { dir: directory() })
+    const readers = Array.from({ length: 30 }, () => store.changes())
+    const ended = Promise.all(readers.map((reader) => reader.next()))
+    await store.close()
+    expect((await ended).every(({ done }) => done)).toBe(true)
+    // Warnings are emitted in a later turn.
+    await turns()
+    expect(warnings).toEqual([])
+  } finally {
+    process.off('warning', note)
+  }
+})
