@@ -123,6 +123,7 @@ export class FollowedLog {
   /** Notifies of all records after `seq` that were read, from the log. False if some are no longer in it. */
   async notifyAfter(seq: number, slices: Slices, listener: RecordListener): Promise<boolean> {
     const { file, checkpoint } = this
+    if (checkpoint.seq > seq) return false
     const isWanted = (each: number) => each > seq && each <= this.#lastSeq
     const start = { offset: checkpoint.bytes, line: 1, afterSeq: checkpoint.seq }
     const run = await readTailRun(file, start, slices, {

@@ -39,7 +39,6 @@ async function openByIndex(file: OpenFile, slices: Slices): Promise<CheckpointFo
     timestamp: header.timestamp > index.timestamp ? header.timestamp : index.timestamp,
     parts: parts.length,
     ownParts: parts,
-    keys: undefined,
     partsSeq: header.seq,
     isCutOff: false,
     bad: [],

@@ -47,8 +47,6 @@ export interface CheckpointFound {
   readonly parts: number
   /** The parts of this checkpoint in key order, without those that belong elsewhere. */
   readonly ownParts: PartTable
-  /** Undefined if the keys were not counted. */
-  readonly keys: number | undefined
   /** The highest seq of a part; undefined without parts. */
   readonly partsSeq: number | undefined
   /** True if the file ends inside the checkpoint, or in an unreadable line that begins there. */
@@ -217,7 +215,6 @@ class CheckpointLines {
       parts: parts.length,
       ownParts: new DecodedParts(isAsWritten ? parts.map(({ summary }) => summary) : inKeyOrder(parts)),
       partsSeq: parts.length ? parts.reduce((seq, part) => Math.max(seq, part.seq), 0) : undefined,
-      keys: parts.reduce((keys, { summary }) => keys + summary.keys, header?.state.length ?? 0),
       isCutOff:
         this.#unreadableEnd >= sizeBytes || (header !== undefined && header.indexAt >= sizeBytes && !this.#index),
       bad: [...new Set(this.#bad)].sort((a, b) => a.offset - b.offset),

@@ -21,9 +21,6 @@ export interface TailStart {
 export interface TailRun {
   readonly lastSeq: number
   readonly lastCrc: string
-  readonly lastTimestamp: string
-  /** The highest `synced` of any of them. */
-  readonly synced: number
   readonly endOffset: number
   /** Where the first record begins that is not proven to be on disk; `endOffset` if all are. */
   readonly unprovenOffset: number
@@ -36,7 +33,6 @@ export interface TailRun {
 export interface PlacedRecord {
   readonly record: LogRecord
   readonly offset: number
-  readonly length: number
   /** The line without its newline; valid until the next record. */
   readonly line: Buffer
   /** The byte of the line at which the text of each value begins, in the order of the operations. */
@@ -96,7 +92,7 @@ function acceptOther(file: OpenFile, raw: RawLine, run: Run, listener: RunListen
   const valueStarts: number[] = []
   const record = decodeRecord(file, raw, listener && valueStarts)
   if (!record || !raw.ended || !run.accept(record, raw)) return false
-  listener?.record({ record, offset: raw.offset, length: raw.length, line: raw.bytes, valueStarts })
+  listener?.record({ record, offset: raw.offset, line: raw.bytes, valueStarts })
   return true
 }
 
@@ -105,8 +101,6 @@ class Run {
   nextLine: number
   #lastSeq: number | undefined
   #lastCrc: LazyChecksum = ''
-  #lastTimestamp = ''
-  #synced = 0
   readonly #unproven: Unproven
 
   constructor({ afterSeq, offset, line }: TailStart, provenSeq: number) {
@@ -117,20 +111,18 @@ class Run {
   }
 
   /** False if the record does not follow the last one. */
-  accept({ seq, synced = 0, crc, timestamp }: LogRecord, { offset, length }: RawLine): boolean {
-    return this.#accept(seq, synced, crc, timestamp, offset, length)
+  accept({ seq, synced = 0, crc }: LogRecord, { offset, length }: RawLine): boolean {
+    return this.#accept(seq, synced, crc, offset, length)
   }
 
-  acceptPlain({ seq, synced, crc, timestamp }: PlainRecord, offset: number, length: number): boolean {
-    return this.#accept(seq, synced, crc, timestamp, offset, length)
+  acceptPlain({ seq, synced, crc }: PlainRecord, offset: number, length: number): boolean {
+    return this.#accept(seq, synced, crc, offset, length)
   }
 
-  #accept(seq: number, synced: number, crc: LazyChecksum, timestamp: string, offset: number, length: number) {
+  #accept(seq: number, synced: number, crc: LazyChecksum, offset: number, length: number) {
     if (this.#lastSeq !== undefined && seq !== this.#lastSeq + 1) return false
     this.#lastSeq = seq
     this.#lastCrc = crc
-    this.#lastTimestamp = timestamp
-    if (synced > this.#synced) this.#synced = synced
     this.endOffset = offset + length
     this.nextLine++
     this.#unproven.add(seq, offset, synced)
@@ -142,8 +134,6 @@ class Run {
     return {
       lastSeq: this.#lastSeq ?? 0,
       lastCrc: spellChecksum(this.#lastCrc),
-      lastTimestamp: this.#lastTimestamp,
-      synced: this.#synced,
       endOffset,
       unprovenOffset: this.#unproven.firstOffset ?? endOffset,
       nextLine,

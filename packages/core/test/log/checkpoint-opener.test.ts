@@ -77,7 +77,7 @@ function withLine(file: MemoryFile, at: number, line: string): MemoryFile {
  * All fields except those that differ by design.
  * The index does not contain the seq of a part.
  */
-function comparable({ partsSeq, keys, ownParts, ...found }: CheckpointFound) {
+function comparable({ partsSeq, ownParts, ...found }: CheckpointFound) {
   return { ...found, bytes: ownParts.bytes, ownParts: partsIn(ownParts) }
 }
 

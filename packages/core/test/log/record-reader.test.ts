@@ -70,7 +70,6 @@ async function expectAll(lines: readonly string[]) {
     complete: true,
     lastSeq: lines.length,
     lastCrc: last.crc,
-    lastTimestamp: TIME,
     endOffset: BEFORE.length + Buffer.byteLength(lines.join('')),
     nextLine: 5 + lines.length,
   })

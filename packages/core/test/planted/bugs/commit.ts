@@ -129,8 +129,8 @@ export const commitBugs: readonly Bug[] = [
     edits: [
       {
         file: SOURCES.engine,
-        from: 'await this.flush()\n        await',
-        to: 'await log.groupCommit.settled()\n        await',
+        from: 'await this.flush().then(undefined,',
+        to: 'await log.groupCommit.settled().then(undefined,',
       },
     ],
     focus: { options: { durability: 'os' }, often: ['close and open'] },
