@@ -6,7 +6,8 @@ import type { CheckpointPlace } from '../log/checkpoint-reader.js'
 import type { GroupCommitOwner, PendingRecord, Proposal } from '../log/group-commit.js'
 import type { StoreFiles } from '../log/store-files.js'
 import type { ResolvedOptions } from '../options.js'
-import type { FlatlogError } from '../platform/errors.js'
+import { type FlatlogError, ioError } from '../platform/errors.js'
+import type { OpenFile } from '../platform/file-system.js'
 import { PRESSED_TURN_MS } from '../platform/limits.js'
 import { markHandled } from '../platform/promises.js'
 import type { OpenedLog } from '../recovery/open-log.js'
@@ -178,7 +179,7 @@ export class Engine implements Backend, GroupCommitOwner {
     await this.#maintenance.idle()
     const { files, storeId, writer, sideFiles } = this.#log
     const { offset: endOffset, writtenSeq: lastSeq } = writer
-    const log = { identity: writer.file.status().identity, endOffset, lastSeq }
+    const log = { identity: identityOf(writer.file), endOffset, lastSeq }
     const verification = await verify(files, { storeId, log, mark: sideFiles.mark, mainFile: sideFiles.mainFile })
     for (const { file, offset } of verification.damage) this.#onDamage(file, offset)
     return verification
@@ -295,5 +296,13 @@ export class Engine implements Backend, GroupCommitOwner {
         log.report(error)
       }
     }
+  }
+}
+
+function identityOf(file: OpenFile): string {
+  try {
+    return file.status().identity
+  } catch (error) {
+    throw ioError('verify', file.path, error)
   }
 }

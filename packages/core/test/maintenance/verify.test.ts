@@ -117,6 +117,29 @@ describe('verify', () => {
     expect(fileSystem.openFiles.size).toBe(before)
   })
 
+  test('rejects with a FlatlogError, and leaves no file open, whichever of its calls fails', async () => {
+    const dir = directory()
+    const fileSystem = new FaultyFileSystem()
+    await using store = await openOn(machine({ fileSystem }), { dir })
+    await store.set('a', 1)
+    await store.compact()
+    const openBefore = fileSystem.openFiles.size
+    const callsBefore = fileSystem.calls.length
+    await store.verify()
+    const calls = fileSystem.calls.length - callsBefore
+    expect(calls).toBeGreaterThan(10)
+    for (let nth = 1; nth <= calls; nth++) {
+      fileSystem.fail('any', systemError('EIO'), { nth })
+      const error = await store.verify().then(
+        () => undefined,
+        (cause: unknown) => cause,
+      )
+      if (error !== undefined) expect(error, `call ${nth}`).toMatchObject({ name: 'FlatlogError', code: 'FLATLOG_IO' })
+      expect(fileSystem.openFiles.size, `call ${nth}`).toBe(openBefore)
+      fileSystem.heal()
+    }
+  })
+
   test('waits for the disk before it reads, and can be called while the store is written to', async () => {
     const dir = directory()
     await using store = await openOn(machine({ clock: new ManualClock(0, 5) }), { dir, durability: 'os' })
