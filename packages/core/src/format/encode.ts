@@ -25,9 +25,9 @@ export function encodeOperation(operation: Operation, valueStarts?: number[]): s
     case 'clear':
       return `"op":"DELETE","prefix":${quote(operation.prefix)}`
     case 'replace':
-      return `${encodeData(operation.data, valueStarts)}}`
+      return encodeData(operation.data, valueStarts)
     case 'batch':
-      return `${encodeSteps(operation.operations, valueStarts)}]`
+      return encodeSteps(operation.operations, valueStarts)
   }
 }
 
@@ -40,7 +40,7 @@ function encodeData(data: readonly (readonly [key: string, value: ValueText])[],
     text += value.text
     separator = ','
   }
-  return text
+  return `${text}}`
 }
 
 function encodeSteps(steps: readonly (SetOperation | DeleteOperation)[], valueStarts?: number[]): string {
@@ -52,7 +52,7 @@ function encodeSteps(steps: readonly (SetOperation | DeleteOperation)[], valueSt
     text += '}'
     separator = ',{'
   }
-  return text
+  return `${text}]`
 }
 
 function encodeKeyed(operation: SetOperation | DeleteOperation): string {

@@ -106,12 +106,15 @@ export interface PartSummary extends IndexRow {
 
 export const FORMAT = 1
 
-/** A record that has been written, and where its values are in the file. */
+/** The text of a record and, once it is written, where its values are in the file. */
 export interface WrittenRecord {
   readonly operation: Operation
   /** The text of the line from `"op"` to the checksum. */
   readonly encoded: string
-  /** Where in that text the text of each value begins; empty for a record of one key, which ends with its value. */
+  /**
+   * Where in that text the text of each value begins, in UTF-16 code units, in the order of the operations; empty for a
+   * record of one key, which ends with its value.
+   */
   readonly valueStarts: readonly number[]
   /** The offset in the file at which that text ends. */
   readonly encodedEnd: number

@@ -35,7 +35,7 @@ interface NumberedRecord extends Pick<WrittenRecord, 'operation' | 'encoded' | '
 
 /** A record on its way to the log. */
 export interface PendingRecord extends NumberedRecord, WrittenRecord, Proposal {
-  // Set when the line is made.
+  // Set when its line is made; `encodedEnd` is an offset in the file.
   crc: string
   encodedEnd: number
   isAscii: boolean
@@ -92,11 +92,15 @@ const LINES_BYTES = 64 * 1024
  * Group commit (DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984): the records of one
  * turn of the event loop go out in one write, all writers that wait then share one sync, and the next group gathers
  * meanwhile.
+ *
+ * A turn ends when all promise reactions of the event loop's present callback have run. `LineBuffer` adds the checksum
+ * and the newline to each record's text. With `'always'` a group waits for its sync; otherwise the write is enough.
  */
 export class GroupCommit {
   readonly #lines = new LineBuffer(LINES_BYTES)
   #waiting: Group[] = []
-  #inFlight: Group | undefined
+  /** Written; its sync is under way. */
+  #syncing: Group | undefined
   #turnScheduled = false
   #held = false
   /** Pending while records that found no space are being cut off. Never rejects. */
@@ -161,7 +165,7 @@ export class GroupCommit {
    */
   async seal(): Promise<number> {
     const last = this.#last()
-    if (last && last !== this.#inFlight) this.#waiting.push(newGroup())
+    if (last && last !== this.#syncing) this.#waiting.push(newGroup())
     await last?.done
     return last?.endOffset ?? this.writer.offset
   }
@@ -178,7 +182,7 @@ export class GroupCommit {
   }
 
   #last(): Group | undefined {
-    return this.#waiting.findLast((each) => each.records.length > 0) ?? this.#inFlight
+    return this.#waiting.findLast((each) => each.records.length > 0) ?? this.#syncing
   }
 
   /** Resolves when everything that was added before is on disk, whatever the durability. */
@@ -191,7 +195,7 @@ export class GroupCommit {
   /** Nothing is written and nothing acknowledged until `release`; records keep gathering. */
   async hold(): Promise<void> {
     this.#held = true
-    if (this.#inFlight) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    if (this.#syncing) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
   release(): void {
@@ -224,7 +228,7 @@ export class GroupCommit {
   }
 
   #mayWrite(): boolean {
-    return !this.#held && !this.#inFlight && !this.#givingBack && !this.#failure
+    return !this.#held && !this.#syncing && !this.#givingBack && !this.#failure
   }
 
   #commit(): void {
@@ -271,10 +275,10 @@ export class GroupCommit {
   }
 
   #acknowledgeWhenSynced(group: Group): void {
-    this.#inFlight = group
+    this.#syncing = group
     this.writer.sync().then(
       () => {
-        this.#inFlight = undefined
+        this.#syncing = undefined
         this.#acknowledge(group)
         for (const resolve of this.#idle.splice(0)) resolve()
         this.#schedule()
@@ -334,8 +338,8 @@ export class GroupCommit {
     const error = failedError(this.writer.path, cause)
     this.#failure = error
     this.stop()
-    const groups = this.#inFlight ? [this.#inFlight, ...this.#waiting] : this.#waiting
-    this.#inFlight = undefined
+    const groups = this.#syncing ? [this.#syncing, ...this.#waiting] : this.#waiting
+    this.#syncing = undefined
     this.#waiting = []
     undo(groups)
     this.owner.onFailed(error)

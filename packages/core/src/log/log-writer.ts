@@ -16,7 +16,7 @@ export class LogWriter {
   #writtenSeq: number
   /** The last record that a returned sync covered. */
   #syncedSeq: number
-  /** What the last record in the file says of it; -1 in a new generation, which has none yet. */
+  /** The `synced` that was last written to the file; -1 in a new generation, which has none yet. */
   #writtenSyncedSeq = -1
   #syncing: Promise<void> | undefined
   /** The file was cut back. Until that is on disk, a power cut may bring the longer one back. */

@@ -57,7 +57,7 @@ export class Store {
   }
 
   /** The backend, as long as this handle is open. */
-  get #open(): Backend {
+  get #openBackend(): Backend {
     if (this.#closing) throw closedError(this.name)
     return this.#backend
   }
@@ -68,7 +68,7 @@ export class Store {
 
   /** What opening found. */
   get recovery(): Recovery {
-    return structuredClone(this.#open.recovery)
+    return structuredClone(this.#openBackend.recovery)
   }
 
   // Reading
@@ -113,7 +113,7 @@ export class Store {
 
   has(key: string): boolean {
     checkKey(key)
-    return this.#open.has(key)
+    return this.#openBackend.has(key)
   }
 
   getMeta(key: string): Meta | undefined {
@@ -133,18 +133,18 @@ export class Store {
 
   /** Lists keys in order. Keys may be written meanwhile: one that exists throughout is listed exactly once. */
   *keys(options: ListOptions = {}): IterableIterator<string> {
-    yield* walk(options, (query, limit) => this.#open.pageOfKeys(query, limit))
+    yield* walk(options, (query, limit) => this.#openBackend.pageOfKeys(query, limit))
   }
 
   /** Lists keys with their values, as `keys` does. */
   *entries<T = unknown>(options: ListOptions = {}): IterableIterator<[string, T]> {
-    const pairs = walk(options, (query, limit) => this.#open.page(query, limit))
+    const pairs = walk(options, (query, limit) => this.#openBackend.page(query, limit))
     for (const [key, value] of pairs) yield [key, toValue(value, key) as T]
   }
 
   #lookUp(key: string): StateValue | undefined {
     checkKey(key)
-    return this.#open.get(key)
+    return this.#openBackend.get(key)
   }
 
   // Writing
@@ -165,7 +165,7 @@ export class Store {
   /** True if the key was there; a key that is not there costs no record. */
   delete(key: string, options?: Conditions): Promise<boolean> {
     return this.#try(() => {
-      const backend = this.#open
+      const backend = this.#openBackend
       checkKey(key)
       if (options !== undefined) checkOptions('delete', options, ['ifMatch', 'ifNoneMatch'])
       const proposal = backend.propose({ kind: 'delete', key }, options)
@@ -221,7 +221,7 @@ export class Store {
     value: unknown,
   ): Promise<void> {
     try {
-      const backend = this.#open
+      const backend = this.#openBackend
       checkKey(key)
       if (options !== undefined) checkWriteOptions(call, options)
       const text = encode(key, value, options)
@@ -234,7 +234,7 @@ export class Store {
 
   #write(operation: (clock: { now(): number }) => Operation): Promise<void> {
     return this.#try(() => {
-      const backend = this.#open
+      const backend = this.#openBackend
       return backend.propose(operation(backend.files.clock)).done
     })
   }
@@ -252,14 +252,14 @@ export class Store {
 
   /** Calls back for each acknowledged change, in the order of the log. */
   watch(listener: (change: Change) => void): Unsubscribe {
-    return this.#subscribe(this.#open.events.watch(listener))
+    return this.#subscribe(this.#openBackend.events.watch(listener))
   }
 
   /** Acknowledged changes after `since` (a change's `position`; default: from now on), until `signal` or `close`. */
   changes(options: { since?: string; signal?: AbortSignal } = {}): AsyncGenerator<Change, void, undefined> {
     checkOptions('changes', options, ['since', 'signal'])
     const { since, signal } = options
-    return followChanges(this.#open, since, { signal, isClosed: () => this.#closing !== undefined })
+    return followChanges(this.#openBackend, since, { signal, isClosed: () => this.#closing !== undefined })
   }
 
   /** Background failures, each once. Returns a function that ends the subscription. */
@@ -270,7 +270,7 @@ export class Store {
         `Unknown event ${JSON.stringify(event) ?? String(event)}. Known events: "problem".`,
       )
     }
-    return this.#subscribe(this.#open.events.onProblem(listener))
+    return this.#subscribe(this.#openBackend.events.onProblem(listener))
   }
 
   /** The subscriptions of this handle end with it, even if other handles of the store stay open. */
@@ -286,30 +286,30 @@ export class Store {
 
   /** Resolves when everything written so far is on disk, whatever the durability. */
   flush(): Promise<void> {
-    return this.#try(() => this.#open.flush())
+    return this.#try(() => this.#openBackend.flush())
   }
 
   /** Rewrites the log as a checkpoint of the present state. The former log stays as a backup. */
   compact(): Promise<void> {
-    return this.#try(() => this.#open.compact())
+    return this.#try(() => this.#openBackend.compact())
   }
 
   /** Reads every byte of the log and its backups, and reports whether it is what was written. */
   verify(): Promise<Verification> {
-    return this.#try(() => this.#open.verify())
+    return this.#try(() => this.#openBackend.verify())
   }
 
   stats(): Stats {
-    return this.#open.stats()
+    return this.#openBackend.stats()
   }
 
   health(): Health {
-    return this.#open.health()
+    return this.#openBackend.health()
   }
 
   /** After FLATLOG_FAILED: reads the log again, copies what is whole to a new file and continues there. */
   reopen(): Promise<void> {
-    return this.#try(() => this.#open.reopen())
+    return this.#try(() => this.#openBackend.reopen())
   }
 
   /** Makes everything durable and closes this handle. Idempotent. */

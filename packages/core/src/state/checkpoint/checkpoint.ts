@@ -80,7 +80,10 @@ export class Checkpoint {
     return found
   }
 
-  /** Reads one pair if the checksums of the part's pairs are known and it fits its own; else the whole line. */
+  /**
+   * Reads one pair, or nothing if no pair has the key's fingerprint. If the pairs are not known yet, or one is not what it
+   * was, reads the whole line, which reports damage.
+   */
   #findInFile(at: number, part: Part, key: string): StateValue | undefined {
     const { pairs } = part
     if (pairs?.hasChecksums && !part.isDamaged) {

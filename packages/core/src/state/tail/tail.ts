@@ -93,6 +93,7 @@ export class Tail {
     return this.#unlessCleared(key, cursor.item?.state ?? this.#values.get(key)?.state)
   }
 
+  /** A cleared key is a tombstone. A replace clears and sets with one number, so a state of that number counts. */
   #unlessCleared(key: string, state: KeyState | undefined): KeyState | undefined {
     if (this.#cleared.size === 0) return state
     const clearedBy = this.#cleared.lastFor(key)

@@ -20,7 +20,7 @@ export const commitBugs: readonly Bug[] = [
     name: 'acknowledge with the previous group',
     what: 'A record is acknowledged by the sync in flight, which began before the record was written.',
     edits: [
-      { file: SOURCES.groupCommit, from: 'const { done } = group', to: 'const { done } = this.#inFlight ?? group' },
+      { file: SOURCES.groupCommit, from: 'const { done } = group', to: 'const { done } = this.#syncing ?? group' },
     ],
     focus: {},
   },
