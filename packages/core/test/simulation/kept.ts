@@ -39,11 +39,15 @@ export class Kept {
   }
 }
 
+/** The rest may have grown again by a power cut that undid the cut, with other bytes at its end. */
 function isInTwoFiles(files: { [path: string]: Buffer }, wanted: Buffer): boolean {
   const inFiles = (name: RegExp) =>
     Object.keys(files).flatMap((path) => (name.test(path) ? [files[path] as Buffer] : []))
-  const ends = inFiles(QUARANTINE)
-  return inFiles(DAMAGED).some((start) => ends.some((end) => Buffer.concat([start, end]).equals(wanted)))
+  return inFiles(QUARANTINE).some((end) => {
+    const start = wanted.subarray(0, Math.max(0, wanted.length - end.length))
+    const isEnd = wanted.subarray(start.length).equals(end)
+    return isEnd && inFiles(DAMAGED).some((kept) => kept.subarray(0, start.length).equals(start))
+  })
 }
 
 function mustBeAside(files: { [path: string]: Buffer }, wanted: readonly Buffer[]): string {
