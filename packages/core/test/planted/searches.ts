@@ -22,4 +22,5 @@ export const searches: { readonly [bug: string]: Search } = {
   'an owner that lost its lock still renames files': { seed: 3, withFaults: true, runs: 1340, isRare: true },
   'an undone record leaves its key': { seed: 2, withFaults: true, runs: 150 },
   'unproven records are not written again': { seed: 1, withFaults: true, runs: 2000, isRare: true },
+  'the directory is not synced when the log is opened': { seed: 2, withFaults: false, runs: 450 },
 }
