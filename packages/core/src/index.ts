@@ -1,6 +1,6 @@
 /** The public API: runs the layers on this machine's file system, clock and processes. */
 
-import { DirectoryLogs, type Logs, type LogsOptions } from './logs/logs.js'
+import { type Logs, type LogsOptions, openLogsOn } from './logs/logs.js'
 import type { StoreOptions } from './options.js'
 import { thisMachine } from './platform/machine.js'
 import { openStoreOn } from './store/open-store.js'
@@ -14,7 +14,7 @@ export function openStore(options?: StoreOptions): Promise<Store> {
 /** Lists, reads and compacts the logs of a directory. */
 export function openLogs(options?: LogsOptions): Logs {
   const openTransient = (own: StoreOptions) => openStoreOn(thisMachine(), own, true)
-  return new DirectoryLogs(thisMachine(), openTransient, options)
+  return openLogsOn(thisMachine(), openTransient, options)
 }
 
 export type { Health, Stats, Verification } from './engine/backend.js'

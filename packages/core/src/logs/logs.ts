@@ -42,79 +42,67 @@ export interface LogsOptions {
   dir?: string
 }
 
-/** The logs of a directory, on a machine of its own for tests. */
-export class DirectoryLogs implements Logs {
-  readonly dir: string
+/** The logs of a directory, on a machine of its own for tests. Its functions need no `this`: callers may take them apart. */
+export function openLogsOn(machine: Machine, openTransient: OpenTransient, options: LogsOptions = {}): Logs {
+  checkOptions('openLogs', options, ['dir'])
+  const { dir } = resolveOptions({ ...(options.dir !== undefined && { dir: options.dir }) })
+  const { fileSystem } = machine
+  const filesOf = (name: string) => new StoreFiles(machine, realPath(machine, dir), checkName(name))
 
-  constructor(
-    private readonly machine: Machine,
-    private readonly openTransient: OpenTransient,
-    options: LogsOptions = {},
-  ) {
-    checkOptions('openLogs', options, ['dir'])
-    this.dir = resolveOptions({ ...(options.dir !== undefined && { dir: options.dir }) }).dir
-  }
-
-  names(): Promise<string[]> {
-    const directory = join(this.dir, 'logs')
-    return withPath('list', directory, () => logNames(this.machine, directory))
-  }
-
-  async readLogEntries(name: string): Promise<LogEntry[]> {
-    const entries: LogEntry[] = []
-    for await (const entry of this.iterateLogEntries(name)) entries.push(entry)
-    return entries
-  }
-
-  async *iterateLogEntries(name: string): AsyncGenerator<LogEntry, void, undefined> {
-    yield* iterateEntries(this.#filesOf(name))
-  }
-
-  async getLogSize(name: string): Promise<number> {
-    const files = this.#filesOf(name)
-    return await withPath('read', files.log, () => files.status(files.log)?.sizeBytes ?? 0)
-  }
-
-  async needsCompaction(name: string, minBytes = COMPACTION_MIN_BYTES): Promise<boolean> {
-    if ((await this.getLogSize(name)) <= minBytes) return false
-    const files = this.#filesOf(name)
-    const open = await joinEngine(files.log)
-    if (!open) return await hasRecordsToCompact(files)
-    try {
-      return open.engine.hasTail
-    } finally {
-      await open.release()
-    }
-  }
-
-  async compactLog(name: string): Promise<CompactedLog> {
-    const bytesBefore = await this.getLogSize(name)
-    if (bytesBefore === 0) return { bytesBefore, bytesAfter: 0 }
-    const files = this.#filesOf(name)
-    const open = await joinEngine(files.log)
-    if (open) await open.engine.compact().finally(() => open.release())
-    else await compactClosed(files, this.openTransient)
-    return { bytesBefore, bytesAfter: await this.getLogSize(name) }
-  }
-
-  async compactAllLogs(): Promise<(CompactedLog & { name: string })[]> {
-    const results: (CompactedLog & { name: string })[] = []
-    let failure: unknown
-    for (const name of await this.names()) {
+  const logs: Logs = {
+    dir,
+    async names() {
+      const directory = join(dir, 'logs')
+      return withPath('list', directory, () => logNames(machine, directory))
+    },
+    async readLogEntries(name) {
+      const entries: LogEntry[] = []
+      for await (const entry of logs.iterateLogEntries(name)) entries.push(entry)
+      return entries
+    },
+    async *iterateLogEntries(name) {
+      yield* iterateEntries(filesOf(name))
+    },
+    async getLogSize(name) {
+      const { log } = filesOf(name)
+      return withPath('read', log, () => fileSystem.status(log)?.sizeBytes ?? 0)
+    },
+    async needsCompaction(name, minBytes = COMPACTION_MIN_BYTES) {
+      if ((await logs.getLogSize(name)) <= minBytes) return false
+      const files = filesOf(name)
+      const open = await joinEngine(files.log)
+      if (!open) return await hasRecordsToCompact(files)
       try {
-        results.push({ name, ...(await this.compactLog(name)) })
-      } catch (error) {
-        // A locked or damaged log must not prevent the compaction of the others.
-        failure ??= error
+        return open.engine.hasTail
+      } finally {
+        await open.release()
       }
-    }
-    if (failure) throw failure
-    return results
+    },
+    async compactLog(name) {
+      const bytesBefore = await logs.getLogSize(name)
+      if (bytesBefore === 0) return { bytesBefore, bytesAfter: 0 }
+      const files = filesOf(name)
+      const open = await joinEngine(files.log)
+      if (open) await open.engine.compact().finally(() => open.release())
+      else await compactClosed(files, openTransient)
+      return { bytesBefore, bytesAfter: await logs.getLogSize(name) }
+    },
+    async compactAllLogs() {
+      const results: (CompactedLog & { name: string })[] = []
+      let failure: unknown
+      for (const name of await logs.names()) {
+        try {
+          results.push({ name, ...(await logs.compactLog(name)) })
+        } catch (error) {
+          // A locked or damaged log must not prevent the compaction of the others.
+          failure ??= error
+        }
+      }
+      if (failure) throw failure
+      return results
+    },
   }
-
-  #filesOf(name: string): StoreFiles {
-    return new StoreFiles(this.machine, realPath(this.machine, this.dir), checkName(name))
-  }
+  return logs
 }
 
 /**

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type Clock, DirectoryLogs, openLogs, openStore, systemClock } from '../support/core.js'
+import { type Clock, openLogs, openLogsOn, openStore, systemClock } from '../support/core.js'
 import { machine, openOn } from '../support/machine.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { useTempDirectory } from '../support/temp-directory.js'
@@ -30,6 +30,17 @@ const numbersOf = (dir: string) =>
   run(dir, (store) =>
     Object.fromEntries([...store.entries<{ number: number }>()].map(([key, { number }]) => [key, number])),
   )
+
+it('the functions of openLogs can be taken apart', async () => {
+  const dir = makeDir()
+  await fill(dir)
+  const { names, compactLog, compactAllLogs, readLogEntries, needsCompaction } = openLogs({ dir })
+  expect(await names()).toEqual(['players'])
+  expect(await needsCompaction('players', 1)).toBe(true)
+  await compactLog('players')
+  await compactAllLogs()
+  expect(await readLogEntries('players')).toHaveLength(1)
+})
 
 describe('compactLog', () => {
   it('shrinks the log to the size of its state, and keeps the state', async () => {
@@ -120,7 +131,7 @@ describe('compactLog', () => {
       },
     }
     const system = machine({ clock })
-    const logs = new DirectoryLogs(system, (options) => openOn(system, options), { dir })
+    const logs = openLogsOn(system, (options) => openOn(system, options), { dir })
     await expect(logs.compactLog('players')).rejects.toMatchObject({ code: 'FLATLOG_LOCKED' })
     expect(waitedMs).toBeGreaterThan(0)
     expect(statSync(playersLog(dir)).size).toBe(size)
